@@ -1,0 +1,155 @@
+"""Every error that lean-tag raises on purpose, in one tree.
+
+::
+
+    LeanTagError
+    ├─ ConfigError        bad option, bad card              abort, exit 2
+    ├─ ModelError         load, provider, shape, NaN        abort, exit 3
+    ├─ BudgetError        cannot fit, said before starting  abort, exit 4
+    ├─ StateError         our own I/O failed (disk full)    abort, exit 5
+    ├─ LockedError        another run holds the library     abort, exit 11
+    └─ FileError(path)    becomes Failed; the run goes on   exit 1 at the end
+       ├─ DecodeError     the audio cannot be read
+       ├─ NoAudioError    there is no audio in it
+       ├─ TooShortError   less audio than a judgement needs
+       ├─ EncryptedError  protected against reading
+       ├─ WriteError      the tags cannot be written safely
+       ├─ UnreadableError the file cannot be opened
+       └─ OverBudgetError scoring it would break the memory budget
+
+A message says what happened and what to do; the path of a file stands beside it, in
+``FileError.path``, so that whoever prints it decides how to escape it.
+"""
+
+from typing import ClassVar
+
+__all__ = [
+    "BudgetError",
+    "ConfigError",
+    "DecodeError",
+    "EncryptedError",
+    "FileError",
+    "LeanTagError",
+    "LockedError",
+    "ModelError",
+    "NoAudioError",
+    "OverBudgetError",
+    "StateError",
+    "TooShortError",
+    "UnreadableError",
+    "WriteError",
+]
+
+
+class LeanTagError(Exception):
+    """Root of the tree; never raised itself.
+
+    Attributes
+    ----------
+    exit_code : int
+        What the command ends with when this error reaches it.
+    kind : str
+        The error's name in ``--json`` output.
+    """
+
+    exit_code: ClassVar[int] = 1
+    kind: ClassVar[str] = "error"
+
+
+class ConfigError(LeanTagError):
+    """An option or a model card makes no sense."""
+
+    exit_code = 2
+    kind = "config"
+
+
+class ModelError(LeanTagError):
+    """A model cannot be loaded, or does not give what its card says."""
+
+    exit_code = 3
+    kind = "model"
+
+
+class BudgetError(LeanTagError):
+    """The memory budget is below what the run needs."""
+
+    exit_code = 4
+    kind = "budget"
+
+
+class StateError(LeanTagError):
+    """Writing failed for a reason that the next file would meet too, such as a full disk."""
+
+    exit_code = 5
+    kind = "state"
+
+
+class LockedError(LeanTagError):
+    """Another run holds the library."""
+
+    exit_code = 11
+    kind = "locked"
+
+
+class FileError(LeanTagError):
+    """One file cannot be done; the run goes on.
+
+    Parameters
+    ----------
+    path : str
+        The file, as the operating system names it (undecodable bytes as surrogates).
+    message : str
+        One sentence: what happened, and what to do where something can be done.
+    """
+
+    kind = "file"
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(path, message)
+        self.path = path
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class DecodeError(FileError):
+    """The audio cannot be read."""
+
+    kind = "decode"
+
+
+class NoAudioError(FileError):
+    """There is no audio in the file."""
+
+    kind = "no-audio"
+
+
+class TooShortError(FileError):
+    """There is less audio than a judgement needs."""
+
+    kind = "too-short"
+
+
+class EncryptedError(FileError):
+    """The audio is protected against reading."""
+
+    kind = "encrypted"
+
+
+class WriteError(FileError):
+    """The tags cannot be written without risk; the file is as it was."""
+
+    kind = "write"
+
+
+class UnreadableError(FileError):
+    """The file cannot be opened."""
+
+    kind = "unreadable"
+
+
+class OverBudgetError(FileError):
+    """Going on with this file would break the memory budget."""
+
+    kind = "over-budget"
