@@ -1,0 +1,337 @@
+"""The first decoder: FFmpeg, packet by packet, through PyAV."""
+
+from __future__ import annotations  # av.Packet is generic for type checkers only
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import PurePath
+from typing import Any, NamedTuple
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Discard, Disposition
+
+from lean_tagger.decode import BLOCK_SAMPLES, RATES_HZ, silence_nonsense
+from lean_tagger.errors import DecodeError, EncryptedError, NoAudioError
+
+__all__ = ["FfmpegAudio"]
+
+FORMATS = (
+    "aac,ac3,aiff,amr,ape,asf,au,caf,dsf,dts,eac3,flac,matroska,mov,mp3,mpc,mpc8,"
+    "mpegts,mpeg,avi,flv,ogg,oma,rm,tak,tta,voc,w64,wav,wv"
+)
+"""Containers that hold their audio in themselves. Playlists, SDP, concat scripts and the
+like are not among them: they make FFmpeg open other files and sockets."""
+
+EXTENSION_FORMATS = {
+    ".aac": "aac",
+    ".ac3": "ac3",
+    ".flac": "flac",
+    ".mp1": "mp3",
+    ".mp2": "mp3",
+    ".mp3": "mp3",
+}
+"""Raw streams that start with no magic number: asked for by name where guessing fails."""
+
+PROTECTED_TAGS = {"drms", "enca", "aavd"}
+"""Codec tags of FairPlay, Common Encryption and Audible files."""
+
+MAX_BAD_READS = 64
+"""Reads that may fail in a row, without the file's position moving, before we look further."""
+
+RESYNC_MARKS = {"ogg": b"OggS\0\2", "wv": b"wvpk"}
+"""Where a new stream may begin in formats whose demuxer gives up for good: at a damaged
+WavPack block, and at a chained Ogg stream with another number of channels."""
+
+GAP_SECONDS = 0.015
+"""Timestamps that jump by more have lost audio; less is rounding (Matroska counts in ms)."""
+
+LONGEST_GAP_SECONDS = 600.0
+"""A larger jump is a broken clock (or a new one), and says nothing of lost audio."""
+
+
+class SampleFormat(NamedTuple):
+    """How one sample is stored, and what brings it to ±1."""
+
+    dtype: type[np.generic]
+    scale: float
+    offset: float = 0.0
+
+
+SAMPLE_FORMATS = {
+    "u8": SampleFormat(np.uint8, 2.0**-7, 128.0),
+    "s16": SampleFormat(np.int16, 2.0**-15),
+    "s32": SampleFormat(np.int32, 2.0**-31),
+    "s64": SampleFormat(np.int64, 2.0**-63),
+    "flt": SampleFormat(np.float32, 1.0),
+    "dbl": SampleFormat(np.float64, 1.0),
+}
+"""FFmpeg's sample formats; the planar ones are the same names with a "p" behind."""
+
+
+@contextmanager
+def _ffmpeg_errors(path: str) -> Iterator[None]:
+    """Translate what PyAV raises; the only place that knows its exceptions.
+
+    PyAV's errors also derive from the builtin they resemble (ValueError, OSError …), and
+    a sample rate or layout that it cannot represent raises a bare ValueError.
+    """
+    try:
+        yield
+    except (av.error.DecoderNotFoundError, NotImplementedError) as error:
+        raise DecodeError(path, "FFmpeg has no decoder for this audio") from error
+    except (av.error.InvalidDataError, av.error.ArgumentError) as error:
+        raise DecodeError(path, "not an audio file, or damaged beyond reading") from error
+    except (av.error.FFmpegError, ValueError, MemoryError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DecodeError(path, f"FFmpeg cannot read the file: {reason}") from error
+
+
+class FfmpegAudio:
+    """An `Audio` over FFmpeg; see `lean_tagger.decode.Audio`.
+
+    Parameters
+    ----------
+    fd : int
+        An open regular file; stays the caller's, and must outlive this object.
+    path : str
+        For messages, and for the extension.
+    """
+
+    def __init__(self, fd: int, path: str) -> None:
+        self.path = path
+        self.seconds = 0.0
+        self.seconds_skipped = 0.0
+        self._fd = fd
+        self._size_bytes = os.fstat(fd).st_size
+        self._hash = hashlib.blake2b(digest_size=16)
+        self._samples = 0
+        self._buffer = np.empty(BLOCK_SAMPLES, np.float32)
+        self._good_bytes = 0
+        self._damaged_seconds = 0.0  # packets that failed since the last good one
+        self._next_seconds: float | None = None  # timestamp that the next frame should have
+        with _ffmpeg_errors(path):
+            self._container = self._open()
+            self._stream = self._choose_stream()
+
+    def close(self) -> None:
+        """Close the container."""
+        self._container.close()
+
+    def progress(self) -> float:
+        """Return how far into the file the reader is, 0 to 1."""
+        return min(1.0, os.lseek(self._fd, 0, os.SEEK_CUR) / self._size_bytes)
+
+    def digest(self) -> str:
+        """Return the hash of the packets read so far and of the number of samples."""
+        return f"{self._hash.hexdigest()}-{self._samples}"
+
+    def __iter__(self) -> Iterator[tuple[int, memoryview]]:
+        """Yield ``(rate_hz, samples)`` blocks of averaged channels."""
+        buffer, fill, rate_hz, scale = self._buffer, 0, 0, 0.0
+        for av_frame, kind, first in self._av_frames():
+            samples = av_frame.samples
+            channels = av_frame.layout.nb_channels
+            frame_scale = kind.scale / channels
+            same = av_frame.sample_rate == rate_hz and frame_scale == scale
+            start = first
+            while start < samples:
+                if fill and (not same or fill == BLOCK_SAMPLES):
+                    yield self._block(rate_hz, fill, scale)
+                    fill = 0
+                rate_hz, scale, same = av_frame.sample_rate, frame_scale, True
+                count = min(samples - start, BLOCK_SAMPLES - fill)
+                _sum_channels(av_frame, kind, start, buffer[fill : fill + count])
+                fill += count
+                start += count
+        if fill:
+            yield self._block(rate_hz, fill, scale)
+        self.seconds_skipped += self._damaged_seconds
+        if self._samples == 0:
+            raise DecodeError(self.path, "no packet of its audio could be decoded")
+
+    def _block(self, rate_hz: int, count: int, scale: float) -> tuple[int, memoryview]:
+        """Finish a block: the sums of the channels become their average at ±1."""
+        block = self._buffer[:count]
+        np.multiply(block, np.float32(scale), out=block)
+        self.seconds_skipped += silence_nonsense(block) / rate_hz
+        self._samples += count
+        self.seconds += count / rate_hz
+        return rate_hz, block.data
+
+    def _open(self, *, format_name: str | None = None, offset: int = 0) -> InputContainer:
+        """Open our descriptor, and nothing else: no name, no protocol but ``fd``."""
+        options = {
+            "fd": str(self._fd),
+            "protocol_whitelist": "fd",
+            "format_whitelist": FORMATS,
+            "skip_initial_bytes": str(offset),
+        }
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        # All metadata is decoded at once, and would raise on old, non-UTF-8 tags.
+        errors = "replace"
+        try:
+            return av.open("fd:", format=format_name, options=options, metadata_errors=errors)
+        except av.error.InvalidDataError:
+            by_name = EXTENSION_FORMATS.get(PurePath(self.path).suffix.lower())
+            if format_name is not None or by_name is None:
+                raise
+            return self._open(format_name=by_name)
+
+    def _choose_stream(self) -> AudioStream:
+        """Return the default audio stream, else the first, ready to decode."""
+        streams = self._container.streams.audio
+        if not streams:
+            self._container.close()
+            raise NoAudioError(self.path, "there is no audio in this file")
+        marked = (s for s in streams if s.disposition & Disposition.default)
+        stream = next(marked, streams[0])
+        for other in self._container.streams:
+            if other is not stream:
+                other.discard = Discard.all  # e.g. the pictures of a video: not even read
+        context = stream.codec_context
+        if context is None:
+            raise DecodeError(self.path, "FFmpeg has no decoder for this audio")
+        if context.codec_tag in PROTECTED_TAGS:
+            self._container.close()
+            raise EncryptedError(self.path, "the audio is encrypted (DRM)")
+        # Audio decoders gain nothing from threads, and each would cost memory.
+        context.thread_count = 1
+        return stream
+
+    def _av_frames(self) -> Iterator[tuple[AudioFrame, SampleFormat, int]]:
+        """Yield each decoded frame, its sample format, and how many samples lie before 0.
+
+        A packet that does not decode is counted and passed over. (Iterating
+        ``container.decode()`` would end for good at the first one.)
+        """
+        update_hash = self._hash.update
+        for packet in self._packets():
+            try:
+                av_frames = packet.decode()
+            except (av.error.FFmpegError, ValueError):
+                self._damaged_seconds += self._packet_seconds(packet)
+                continue
+            if packet.size:
+                update_hash(packet)
+                self._good_bytes += packet.size
+            for av_frame in av_frames:
+                name = av_frame.format.name
+                kind = SAMPLE_FORMATS.get(name.removesuffix("p"))
+                if kind is None:
+                    raise DecodeError(self.path, f"unknown sample format {name!r}")
+                if av_frame.sample_rate not in RATES_HZ:
+                    raise DecodeError(self.path, f"no music has {av_frame.sample_rate} Hz")
+                before = self._follow_clock(av_frame)
+                yield av_frame, kind, before
+
+    def _follow_clock(self, av_frame: AudioFrame) -> int:
+        """Count what was lost before this frame; return how much of it lies before 0.
+
+        A decoder may pass over damage in silence, and only the timestamps show it. Where
+        both a packet failed and the clock jumped, it is the same damage, counted once.
+        """
+        seconds = av_frame.samples / av_frame.sample_rate
+        lost, self._damaged_seconds = self._damaged_seconds, 0.0
+        if av_frame.pts is None or av_frame.time_base is None:
+            self._next_seconds = None
+            self.seconds_skipped += lost
+            return 0
+        at = float(av_frame.pts * av_frame.time_base)
+        if self._next_seconds is not None:
+            gap = at - self._next_seconds
+            if GAP_SECONDS < gap < LONGEST_GAP_SECONDS:
+                lost = max(lost, gap)
+        self.seconds_skipped += lost
+        self._next_seconds = at + seconds
+        return min(av_frame.samples, round(-at * av_frame.sample_rate)) if at < 0 else 0
+
+    def _packets(self) -> Iterator[av.Packet[AudioStream]]:
+        """Yield the stream's packets; after a failed read, go on wherever reading goes on."""
+        bad_reads, last_position, packet_offset = 0, -1, 0
+        while True:
+            try:
+                for packet in self._container.demux(self._stream):
+                    packet_offset = max(packet_offset, packet.pos or 0)
+                    yield packet
+            except av.error.PatchWelcomeError:
+                pass  # a chained stream of another shape: only a new start can read it
+            except (av.error.FFmpegError, ValueError):
+                position = os.lseek(self._fd, 0, os.SEEK_CUR)
+                bad_reads = bad_reads + 1 if position == last_position else 0
+                last_position = position
+                if bad_reads < MAX_BAD_READS:
+                    continue
+            else:
+                return
+            bad_reads = 0
+            if not self._reopen_behind(packet_offset):
+                return
+
+    def _reopen_behind(self, offset: int) -> bool:
+        """Open the file anew at the next place behind `offset` where a stream may begin."""
+        name = self._container.format.name
+        mark = RESYNC_MARKS.get(name)
+        while mark and (offset := _find(self._fd, mark, offset + 1)) >= 0:
+            try:
+                container = self._open(format_name=name, offset=offset)
+            except (av.error.FFmpegError, ValueError):
+                continue
+            self._container.close()
+            self._container = container
+            self._stream = self._choose_stream()
+            return True
+        return False
+
+    def _packet_seconds(self, packet: av.Packet[AudioStream]) -> float:
+        """Estimate the length of a damaged packet.
+
+        From what it says of itself; or, where junk between frames was taken for one long
+        packet (raw MP3 and AAC), from its size at the rate of the good ones so far.
+        """
+        said = float(packet.duration * packet.time_base) if packet.duration else 0.0
+        sized = self.seconds * packet.size / self._good_bytes if self._good_bytes else 0.0
+        return max(said, sized)
+
+
+def _find(fd: int, mark: bytes, start: int) -> int:
+    """Return the offset of the first `mark` at or behind `start`, or -1."""
+    step = 1 << 16
+    while piece := os.pread(fd, step + len(mark) - 1, start):
+        if (found := piece.find(mark)) >= 0:
+            return start + found
+        start += step
+    return -1
+
+
+def _sum_channels(
+    av_frame: AudioFrame, kind: SampleFormat, start: int, out: npt.NDArray[np.float32]
+) -> None:
+    """Write the sum of the channels into `out`, from sample `start` of the frame on.
+
+    The planes are read where FFmpeg left them: they are *padded*, so only the samples that
+    the frame says it has are looked at.
+    """
+    channels = av_frame.layout.nb_channels
+    stop = start + len(out)
+    # A plane has the buffer protocol, which its type hints do not say.
+    buffers: tuple[Any, ...] = av_frame.planes
+    if av_frame.format.is_planar:
+        planes = [np.frombuffer(p, kind.dtype, stop)[start:] for p in buffers]
+    else:
+        packed = np.frombuffer(buffers[0], kind.dtype, stop * channels)
+        planes = list(packed.reshape(-1, channels)[start:].T)
+    if len(planes) == 1:
+        np.copyto(out, planes[0], casting="unsafe")
+    else:
+        np.add(planes[0], planes[1], out=out, dtype=np.float32, casting="unsafe")
+        for plane in planes[2:]:
+            np.add(out, plane, out=out, dtype=np.float32, casting="unsafe")
+    if kind.offset:
+        out -= np.float32(kind.offset * channels)
