@@ -1,0 +1,264 @@
+"""Bring mono blocks of any rate to fixed-size chunks at the model's rate.
+
+The network hears the resampler's filter, so the filter is the card's: a windowed sinc
+(J. O. Smith, "Digital Audio Resampling Home Page", CCRMA) sampled into a table, with the
+table read by linear interpolation, as in resampy 0.2. With ``r = rate_out / rate_in``,
+``m = min(1, r)`` and a table of ``steps`` entries per zero crossing:
+
+- output ``t`` lies at input position ``t / r``; its taps are the input samples around it,
+- the taps' weights are the table read every ``int(m · steps)`` entries, scaled by ``m``.
+  The stride is *truncated* (185, not 185.76, for 44.1 → 16 kHz), which lowers the cutoff
+  and adds up to 0.4 % of gain. That is part of the filter the networks were trained with.
+
+For a rational ratio ``r = L / M`` the weights repeat every L outputs, so a group of outputs
+is one row of inputs times one fixed matrix, and a block is one matrix product. Where L is
+too large for a table (44,101 Hz), the weights are computed as they are needed: exact too,
+only slower.
+
+No array grows with the track. What lies beyond its two ends counts as silence.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from math import gcd
+
+import numpy as np
+import numpy.typing as npt
+
+from lean_tagger.spec import ResamplerSpec
+
+__all__ = ["resample"]
+
+BANK_BYTES = 2 << 20
+"""Largest matrix kept for one ratio; 44.1 kHz needs 0.5 MiB, 11.025 kHz 1.4 MiB."""
+
+GROUP_OUTPUTS = 64
+"""Outputs per row of the product, at least: enough columns for a matrix kernel."""
+
+INPUT_SAMPLES = 1 << 15
+"""Input taken in one step."""
+
+MAX_DECIMATION = 256
+"""Above 256 times the model's rate (4 MHz) the filter table has no entries left to stride."""
+
+Floats = npt.NDArray[np.float32]
+
+
+def resample(
+    blocks: Iterable[tuple[int, memoryview]],
+    spec: ResamplerSpec,
+    *,
+    rate_hz: int,
+    chunk_samples: int,
+) -> Iterator[memoryview]:
+    """Yield chunks of `chunk_samples` at `rate_hz`; only the last one is shorter.
+
+    Parameters
+    ----------
+    blocks : iterable of (int, memoryview)
+        Rate in Hz and float32 mono samples; the rate may change from one to the next.
+    spec : ResamplerSpec
+        The filter; not applied where the rates are equal.
+    rate_hz : int
+        The rate to bring them to.
+    chunk_samples : int
+        Above 0.
+
+    Yields
+    ------
+    memoryview
+        float32, a view of one buffer, valid until the next chunk is asked for. A track of
+        n samples becomes ``ceil(n · rate_hz / rate)``.
+
+    Raises
+    ------
+    ValueError
+        `chunk_samples` is not above 0, or a rate is outside 1 Hz to 256 · `rate_hz`.
+    """
+    if chunk_samples <= 0:
+        raise ValueError(f"chunk_samples must be above 0, not {chunk_samples}")
+    chunk = np.empty(chunk_samples, np.float32)
+    fill = 0
+    for samples in _at_rate(blocks, spec, rate_hz):
+        start = 0
+        while start < len(samples):
+            count = min(len(samples) - start, chunk_samples - fill)
+            chunk[fill : fill + count] = samples[start : start + count]
+            start += count
+            fill += count
+            if fill == chunk_samples:
+                yield chunk.data
+                fill = 0
+    if fill:
+        yield chunk[:fill].data
+
+
+def _at_rate(
+    blocks: Iterable[tuple[int, memoryview]], spec: ResamplerSpec, rate_hz: int
+) -> Iterator[Floats]:
+    """Yield what the blocks become, in pieces of any size."""
+    current: int | None = None
+    converter: _Converter | None = None
+    for rate, block in blocks:
+        if rate != current:
+            if converter is not None:
+                yield from converter.finish()
+            converter = None if rate == rate_hz else _Converter(spec, rate, rate_hz)
+            current = rate
+        samples = np.asarray(block, np.float32)
+        if converter is None:
+            yield samples
+        else:
+            yield from converter.push(samples)
+    if converter is not None:
+        yield from converter.finish()
+
+
+class _Filter:
+    """The interpolated table, as a function from a fractional position to tap weights.
+
+    Attributes
+    ----------
+    half_taps : int
+        Taps on each side of an output.
+    """
+
+    def __init__(self, spec: ResamplerSpec, ratio: float) -> None:
+        size = spec.zero_crossings * spec.table_steps
+        crossings = np.linspace(0.0, spec.zero_crossings, size + 1)
+        window = np.kaiser(2 * size + 1, spec.kaiser_beta)[size:]
+        self._gain = min(1.0, ratio)
+        self._steps = spec.table_steps
+        self._table = self._gain * spec.rolloff * np.sinc(spec.rolloff * crossings) * window
+        self._slope = np.append(np.diff(self._table), 0.0)
+        self._stride = int(self._gain * spec.table_steps)
+        self.half_taps = (size + 1) // self._stride
+
+    def weights(self, fraction: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return the weights of the taps of outputs that lie between two input samples.
+
+        Parameters
+        ----------
+        fraction : (n,) float64
+            How far each output lies behind the last input sample at or before it, 0 to 1.
+
+        Returns
+        -------
+        (n, 2 · half_taps) float64
+            For the inputs ``half_taps - 1`` before that sample to ``half_taps`` after it.
+        """
+        left = self._wing(self._gain * fraction)
+        right = self._wing(self._gain * (1.0 - fraction))
+        return np.concatenate([left[:, ::-1], right], axis=1)
+
+    def _wing(self, distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Read the table from `distance` (in zero crossings) outwards, one entry a stride."""
+        position = distance * self._steps
+        first = position.astype(np.int64)
+        rest = (position - first)[:, None]
+        index = first[:, None] + np.arange(self.half_taps) * self._stride
+        # resampy takes floor((size + 1 - first) / stride) taps: the same bound on the index
+        inside = index <= first[:, None] + (
+            ((len(self._table) - first) // self._stride - 1) * self._stride
+        )[:, None]
+        index = np.where(inside, index, len(self._table) - 1)
+        return np.where(inside, self._table[index] + rest * self._slope[index], 0.0)
+
+
+class _Converter:
+    """One stream from one rate to another; holds a few thousand samples at most."""
+
+    def __init__(self, spec: ResamplerSpec, rate_in: int, rate_out: int) -> None:
+        if not 0 < rate_in <= MAX_DECIMATION * rate_out:
+            raise ValueError(f"cannot resample {rate_in} Hz to {rate_out} Hz")
+        divisor = gcd(rate_in, rate_out)
+        self._up, self._down = rate_out // divisor, rate_in // divisor
+        self._filter = _Filter(spec, rate_out / rate_in)
+        half = self._filter.half_taps
+        self._inputs = 0  # taken so far
+        self._outputs = 0  # given so far
+        self._step = self._choose_step()
+        # The history begins with silence; its first sample is the first output's first tap.
+        self._history = np.zeros(2 * half + self._span + INPUT_SAMPLES, np.float32)
+        self._fill = half - 1
+
+    def push(self, samples: Floats) -> Iterator[Floats]:
+        """Take input of any length; yield outputs, valid until the next is asked for."""
+        for start in range(0, len(samples), INPUT_SAMPLES):
+            piece = samples[start : start + INPUT_SAMPLES]
+            self._inputs += len(piece)
+            yield self._take(piece)
+
+    def finish(self) -> Iterator[Floats]:
+        """Yield the outputs whose taps reach past the end, which counts as silence."""
+        wanted = -(-self._inputs * self._up // self._down)
+        silence = np.zeros(self._span + self._filter.half_taps, np.float32)
+        while (missing := wanted - self._outputs) > 0:
+            yield self._take(silence)[:missing]
+
+    def _take(self, piece: Floats) -> Floats:
+        """Append to the history, compute what it allows, drop what nobody needs again."""
+        self._history[self._fill : self._fill + len(piece)] = piece
+        self._fill += len(piece)
+        consumed, out = self._step(self._history[: self._fill])
+        self._fill -= consumed
+        self._history[: self._fill] = self._history[consumed : consumed + self._fill]
+        self._outputs += len(out)
+        return out
+
+    def _choose_step(self) -> Callable[[Floats], tuple[int, Floats]]:
+        """Return the function from history to (inputs consumed, outputs), and set its span."""
+        half = self._filter.half_taps
+        groups = -(-GROUP_OUTPUTS // self._up)
+        columns, advance = self._up * groups, self._down * groups
+        rows = (columns - 1) * self._down // self._up + 2 * half
+        if rows * columns * 4 > BANK_BYTES:
+            self._span = GROUP_OUTPUTS * self._down // self._up + 1
+            return self._step_computed
+        self._span = advance
+        bank = np.zeros((rows, columns), np.float32)
+        starts, fractions = self._positions(0, columns)
+        weights = self._filter.weights(fractions)
+        for column, (start, taps) in enumerate(zip(starts, weights, strict=True)):
+            bank[start : start + 2 * half, column] = taps
+        capacity = (INPUT_SAMPLES + advance + 2 * half) // advance + 1
+        inputs = np.empty((capacity, rows), np.float32)
+        outputs = np.empty((capacity, columns), np.float32)
+
+        def step(history: Floats) -> tuple[int, Floats]:
+            count = max(0, (len(history) - rows) // advance + 1)
+            if count == 0:
+                return 0, outputs.reshape(-1)[:0]
+            strides = (advance * history.itemsize, history.itemsize)
+            view = np.lib.stride_tricks.as_strided(history, (count, rows), strides)
+            # Copied first: a product over overlapping rows misses the BLAS, 40 times slower.
+            np.copyto(inputs[:count], view)
+            np.matmul(inputs[:count], bank, out=outputs[:count])
+            return count * advance, outputs[:count].reshape(-1)
+
+        return step
+
+    def _step_computed(self, history: Floats) -> tuple[int, Floats]:
+        """Do without a bank: compute the weights of each group of outputs anew."""
+        half = self._filter.half_taps
+        base = self._outputs * self._down // self._up
+        taps = np.lib.stride_tricks.sliding_window_view(history, 2 * half) if (
+            len(history) >= 2 * half
+        ) else None
+        pieces: list[Floats] = []
+        done = self._outputs
+        while taps is not None:
+            starts, fractions = self._positions(done, GROUP_OUTPUTS)
+            if starts[-1] - base >= len(taps):
+                break
+            weights = self._filter.weights(fractions).astype(np.float32)
+            pieces.append(np.einsum("ij,ij->i", taps[starts - base], weights))
+            done += GROUP_OUTPUTS
+        consumed = done * self._down // self._up - base
+        return consumed, np.concatenate(pieces) if pieces else np.empty(0, np.float32)
+
+    def _positions(
+        self, first: int, count: int
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """Return the whole and fractional input positions of outputs, in exact integers."""
+        scaled = np.arange(first, first + count, dtype=np.int64) * self._down
+        return scaled // self._up, (scaled % self._up) / self._up
