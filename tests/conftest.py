@@ -1,0 +1,31 @@
+"""Where the tests' music is, and the models' resampler and front-end."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+# As the command line does it: one BLAS thread, so that 16-core machines test the same code.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from lean_tagger import spec
+
+DATA = Path(__file__).parent / "data"
+SHARED = Path(__file__).parents[2] / "shared"
+"""Full tracks and damaged files, too many to commit; tests that use them skip without."""
+
+CLIPS = ("skyvibe.mp3", "hacienda.ogg", "lava.opus", "celtic.m4a", "west.flac", "farm.wav")
+MODELS = ("msd-musicnn", "mtt-musicnn", "msd-vgg", "mtt-vgg")
+
+
+def shared(name: str) -> Path:
+    """Return a folder of the shared test material, or skip the test."""
+    folder = SHARED / name
+    if not folder.is_dir():
+        pytest.skip(f"needs {name}/, which is not beside this checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def card() -> spec.ModelSpec:
+    return spec.load("msd-musicnn")

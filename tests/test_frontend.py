@@ -1,0 +1,80 @@
+"""The front-end gives the published log-mel patches."""
+
+import numpy as np
+import pytest
+from conftest import DATA
+
+from lean_tagger.decode import open_audio
+from lean_tagger.frontend import LogMel, mel_filters
+from lean_tagger.resample import resample
+from lean_tagger.spec import ModelSpec
+from lean_tagger.window import roll
+
+
+@pytest.fixture
+def frontend(card: ModelSpec) -> LogMel:
+    return LogMel(
+        card.frontend, sample_rate_hz=card.sample_rate_hz, patch_frames=card.patch_frames
+    )
+
+
+# The MP3 and the Opus reference were decoded by other libraries than FFmpeg, which differ in
+# the quietest bands; the limit of the others is the float16 rounding of the original.
+@pytest.mark.parametrize(
+    ("clip", "limit"),
+    [
+        ("celtic.m4a", 3e-4),
+        ("west.flac", 3e-4),
+        ("farm.wav", 3e-4),
+        ("hacienda.ogg", 1e-3),
+        ("skyvibe.mp3", 5e-3),
+        ("lava.opus", 5e-2),
+    ],
+)
+def test_first_patch_is_the_originals(
+    card: ModelSpec, frontend: LogMel, clip: str, limit: float
+) -> None:
+    with open_audio(str(DATA / clip)) as audio:
+        chunks = resample(
+            audio, card.resampler, rate_hz=card.sample_rate_hz, chunk_samples=16000
+        )
+        windows = roll(
+            chunks,
+            window_samples=card.window_samples,
+            hop_samples=card.hop_frames * card.frontend.hop_samples,
+            pad_samples=card.pad_samples,
+        )
+        patch = frontend(next(windows))
+    want = np.load(DATA / "reference.npz")[clip.replace(".", "_") + "/logmel"]
+    assert patch.shape == want.shape == (1, 187, 96)
+    assert np.abs(patch - want).max() < limit
+
+
+def test_a_short_window_repeats_its_frames(card: ModelSpec, frontend: LogMel) -> None:
+    rng = np.random.default_rng(0)
+    short = rng.standard_normal(512 + 49 * 256).astype(np.float32)
+    patch = frontend(short)[0].copy()
+    assert np.array_equal(patch[:50], patch[50:100])
+    assert np.array_equal(patch[:37], patch[150:187])
+    long = np.zeros(card.window_samples, np.float32)
+    long[: len(short)] = short
+    assert np.allclose(frontend(long)[0][:50], patch[:50])
+
+
+def test_silence_is_zero(card: ModelSpec, frontend: LogMel) -> None:
+    assert not frontend(np.zeros(card.window_samples, np.float32)).any()
+
+
+def test_a_tone_lands_in_the_band_around_it(card: ModelSpec, frontend: LogMel) -> None:
+    tone = np.sin(2 * np.pi * 1000 * np.arange(card.window_samples) / 16000)
+    band = int(frontend(tone.astype(np.float32))[0, 90].argmax())
+    weights = mel_filters(card.frontend, 16000)[band]
+    assert weights[1000 * 512 // 16000] == weights.max()
+
+
+def test_every_mel_band_hears_something_and_has_unit_area(card: ModelSpec) -> None:
+    filters = mel_filters(card.frontend, 16000)
+    assert filters.shape == (96, 257)
+    assert (filters.max(axis=1) > 0).all()
+    # Wide bands are sampled densely enough for their area to show: 1, per Hz.
+    assert np.allclose(filters[-20:].sum(axis=1) * 16000 / 512, 1.0, atol=0.02)
