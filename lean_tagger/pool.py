@@ -1,0 +1,128 @@
+"""Pool the windows' logits into one score per label."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["POOLS", "Pool", "PoolName", "Scores", "sigmoid"]
+
+PoolName = Literal["logit-mean", "prob-mean", "max"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """What a model heard in one track.
+
+    Attributes
+    ----------
+    model : str
+        Its name.
+    labels : tuple of str
+        Its vocabulary, in output order.
+    values : (n_labels,) float64
+        Pooled probability of each label, 0 to 1.
+    n_windows : int
+        Windows heard.
+    seconds : float
+        Length of the audio that was decoded.
+    seconds_skipped : float
+        Length of the damage that was passed over.
+    repeated : bool
+        The track is shorter than one window and was repeated to fill it.
+    digest : str
+        Hash of the audio, independent of the tags; see `decode.Audio.digest`.
+    """
+
+    model: str
+    labels: tuple[str, ...]
+    values: npt.NDArray[np.float64]
+    n_windows: int
+    seconds: float
+    seconds_skipped: float
+    repeated: bool
+    digest: str
+
+    def as_dict(self) -> dict[str, float]:
+        """Return ``{label: score}``, strongest first."""
+        order = np.argsort(-self.values, kind="stable")
+        return {self.labels[i]: float(self.values[i]) for i in order}
+
+    def top(self, count: int) -> list[tuple[str, float]]:
+        """Return the `count` strongest labels with their scores."""
+        return list(self.as_dict().items())[:count]
+
+
+class Pool(Protocol):
+    """Takes windows one by one, in float64; holds no more than one row."""
+
+    n_windows: int
+
+    def add(self, logits: npt.NDArray[np.float32]) -> None:
+        """Take the logits of a batch of windows, (n, n_labels) float32."""
+        ...
+
+    def values(self) -> npt.NDArray[np.float64]:
+        """Return the pooled probabilities, (n_labels,) float64, 0 to 1."""
+        ...
+
+
+def sigmoid(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """Return ``1 / (1 + exp(-x))`` in float64, without overflow at either end."""
+    return np.exp(-np.logaddexp(0.0, -np.asarray(logits, np.float64)))
+
+
+class _Mean:
+    """The mean of something of each window: its logits, or its probabilities."""
+
+    def __init__(
+        self,
+        before: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float64]],
+        after: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]],
+    ) -> None:
+        self.n_windows = 0
+        self._before, self._after = before, after
+        self._sum: npt.NDArray[np.float64] | None = None
+
+    def add(self, logits: npt.NDArray[np.float32]) -> None:
+        summed = self._before(logits).sum(axis=0)
+        self._sum = summed if self._sum is None else self._sum + summed
+        self.n_windows += len(logits)
+
+    def values(self) -> npt.NDArray[np.float64]:
+        if self._sum is None:
+            raise ValueError("no window was added")
+        return self._after(self._sum / self.n_windows)
+
+
+class _Max:
+    """The largest probability of any window."""
+
+    def __init__(self) -> None:
+        self.n_windows = 0
+        self._max: npt.NDArray[np.float64] | None = None
+
+    def add(self, logits: npt.NDArray[np.float32]) -> None:
+        top = np.asarray(logits, np.float64).max(axis=0)
+        self._max = top if self._max is None else np.maximum(self._max, top)
+        self.n_windows += len(logits)
+
+    def values(self) -> npt.NDArray[np.float64]:
+        if self._max is None:
+            raise ValueError("no window was added")
+        return sigmoid(self._max)
+
+
+def _as_float64(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    return np.asarray(logits, np.float64)
+
+
+POOLS: dict[PoolName, Callable[[], Pool]] = {
+    "logit-mean": lambda: _Mean(_as_float64, sigmoid),
+    "prob-mean": lambda: _Mean(sigmoid, lambda mean: mean),
+    "max": _Max,
+}
+"""Ways to pool. ``logit-mean`` (a geometric mean of odds) is the default; ``prob-mean`` is
+what the original implementation prints."""

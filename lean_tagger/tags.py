@@ -1,0 +1,172 @@
+"""Decide which tags a track gets: from scores and existing tags to a plan.
+
+Nothing here opens a file. A label reaches the field of its kind only: genres the genre
+field, moods the mood field; an instrument, an era or a voice reaches none.
+
+A field gets the labels that score at least `min_score` *and* at least `ratio` of the
+field's best, at most `max_tags` of them, strongest first. Nothing is written where nothing
+is sure enough.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from lean_tagger.spec import Label
+
+__all__ = ["RULES", "Policy", "Rule", "TagPlan", "adjust", "choose", "plan"]
+
+Policy = Literal["fill", "merge", "overwrite"]
+
+KINDS = {"genre": "genre", "mood": "mood"}
+"""Which kind of label each field takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """When a label is sure enough for its field.
+
+    Attributes
+    ----------
+    min_score : float
+        Lowest score, 0 to 1.
+    ratio : float
+        Lowest share of the field's best score, 0 to 1.
+    max_tags : int
+        Most values in the field.
+    """
+
+    min_score: float
+    ratio: float
+    max_tags: int
+
+
+RULES: Mapping[str, Rule] = {
+    "genre": Rule(min_score=0.15, ratio=0.5, max_tags=3),
+    "mood": Rule(min_score=0.10, ratio=0.5, max_tags=2),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagPlan:
+    """What to write into one file.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    tags : mapping of str to tuple of str
+        What the scores say, by field, strongest first.
+    sureness : mapping of str to float
+        For each value in `tags`, the score of the label behind it.
+    changes : mapping of str to tuple of str
+        Field to its full new values; empty where there is nothing to write.
+    previous : mapping of str to tuple of str
+        What each changed field held; a missing key held nothing.
+    """
+
+    path: str
+    tags: Mapping[str, tuple[str, ...]]
+    sureness: Mapping[str, float]
+    changes: Mapping[str, tuple[str, ...]]
+    previous: Mapping[str, tuple[str, ...]]
+
+
+def adjust(
+    rules: Mapping[str, Rule],
+    *,
+    min_score: float | None = None,
+    ratio: float | None = None,
+    max_tags: int | None = None,
+) -> dict[str, Rule]:
+    """Return the rules with what is not None put into every field's."""
+    return {
+        field: Rule(
+            min_score=rule.min_score if min_score is None else min_score,
+            ratio=rule.ratio if ratio is None else ratio,
+            max_tags=rule.max_tags if max_tags is None else max_tags,
+        )
+        for field, rule in rules.items()
+    }
+
+
+def choose(
+    scores: Sequence[float], labels: Sequence[Label], rules: Mapping[str, Rule]
+) -> dict[str, list[tuple[str, float]]]:
+    """Return, by field, the display names that are sure enough, with their scores.
+
+    Parameters
+    ----------
+    scores : sequence of float
+        In the order of `labels`.
+    labels : sequence of Label
+        The model's vocabulary. Two labels with one display name are one tag.
+    rules : mapping of str to Rule
+        The fields to fill.
+
+    Returns
+    -------
+    dict
+        Every field of `rules`, possibly empty; strongest first, ties in label order.
+    """
+    chosen: dict[str, list[tuple[str, float]]] = {}
+    for field, rule in rules.items():
+        best: dict[str, float] = {}
+        for label, score in zip(labels, scores, strict=True):
+            if label.kind == KINDS[field]:
+                best[label.display] = max(best.get(label.display, 0.0), float(score))
+        ranked = sorted(best.items(), key=lambda item: -item[1])
+        floor = max(rule.min_score, rule.ratio * ranked[0][1]) if ranked else 1.0
+        chosen[field] = [item for item in ranked if item[1] >= floor][: rule.max_tags]
+    return chosen
+
+
+def plan(
+    path: str,
+    chosen: Mapping[str, Sequence[tuple[str, float]]],
+    previous: Mapping[str, tuple[str, ...]],
+    *,
+    policy: Policy,
+    provenance: Mapping[str, object],
+) -> TagPlan:
+    """Return what to write, given what is there.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    chosen : mapping
+        From `choose`.
+    previous : mapping of str to tuple of str
+        The file's present values by field; a missing key holds nothing.
+    policy : {'fill', 'merge', 'overwrite'}
+        Only write into an empty field; add behind what is there; put ours in its place.
+    provenance : mapping
+        What the LEANTAG field is to hold; written along with any other change, as JSON.
+    """
+    changes: dict[str, tuple[str, ...]] = {}
+    for field, items in chosen.items():
+        ours = tuple(name for name, _ in items)
+        there = previous.get(field, ())
+        wanted = _combine(there, ours, policy)
+        if ours and wanted != there:
+            changes[field] = wanted
+    if changes:
+        changes["leantag"] = (json.dumps(provenance, ensure_ascii=False, separators=(",", ":")),)
+    return TagPlan(
+        path=path,
+        tags={field: tuple(name for name, _ in items) for field, items in chosen.items()},
+        sureness={name: score for items in chosen.values() for name, score in items},
+        changes=changes,
+        previous={field: previous[field] for field in changes if field in previous},
+    )
+
+
+def _combine(there: tuple[str, ...], ours: tuple[str, ...], policy: Policy) -> tuple[str, ...]:
+    if policy == "overwrite" or not there:
+        return ours
+    if policy == "fill":
+        return there
+    known = {value.casefold() for value in there}
+    return there + tuple(value for value in ours if value.casefold() not in known)

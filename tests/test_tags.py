@@ -1,0 +1,113 @@
+"""What is decided from scores and existing tags."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lean_tagger.spec import Label
+from lean_tagger.tags import Policy, Rule, adjust, choose, plan
+
+LABELS = (
+    Label("rock", "genre", "Rock"),
+    Label("jazz", "genre", "Jazz"),
+    Label("House", "genre", "House"),
+    Label("chill", "mood", "Chill"),
+    Label("Mellow", "mood", "Mellow"),
+    Label("guitar", "instrument", "Guitar"),
+    Label("no vocal", "vocals", "Instrumental"),
+    Label("hard rock", "genre", "Rock"),
+)
+RULES = {
+    "genre": Rule(min_score=0.2, ratio=0.5, max_tags=2),
+    "mood": Rule(min_score=0.2, ratio=0.5, max_tags=2),
+}
+
+
+def names(scores: list[float]) -> dict[str, list[str]]:
+    return {f: [n for n, _ in items] for f, items in choose(scores, LABELS, RULES).items()}
+
+
+def test_genres_go_to_genre_and_moods_to_mood_only() -> None:
+    assert names([0.5, 0.0, 0.0, 0.4, 0.0, 0.99, 0.99, 0.0]) == {
+        "genre": ["Rock"],
+        "mood": ["Chill"],
+    }
+
+
+def test_strongest_first_and_no_more_than_the_maximum() -> None:
+    assert names([0.5, 0.7, 0.6, 0, 0, 0, 0, 0])["genre"] == ["Jazz", "House"]
+
+
+def test_a_label_far_below_the_best_is_left_out() -> None:
+    assert names([0.9, 0.44, 0.46, 0, 0, 0, 0, 0])["genre"] == ["Rock", "House"]
+
+
+def test_nothing_is_said_where_nothing_is_sure_enough() -> None:
+    assert names([0.19] * 8) == {"genre": [], "mood": []}
+
+
+def test_two_labels_of_one_display_name_are_one_tag_with_the_higher_score() -> None:
+    chosen = choose([0.3, 0, 0, 0, 0, 0, 0, 0.6], LABELS, RULES)
+    assert chosen["genre"] == [("Rock", 0.6)]
+
+
+@given(st.lists(st.floats(0, 1), min_size=8, max_size=8))
+def test_every_choice_keeps_its_rule(scores: list[float]) -> None:
+    for field, items in choose(scores, LABELS, RULES).items():
+        values = [score for _, score in items]
+        assert values == sorted(values, reverse=True)
+        assert len(items) <= RULES[field].max_tags
+        assert all(v >= RULES[field].min_score and v >= 0.5 * values[0] for v in values)
+
+
+def test_options_replace_only_what_is_given() -> None:
+    rules = adjust(RULES, max_tags=1)
+    assert rules["genre"] == Rule(min_score=0.2, ratio=0.5, max_tags=1)
+
+
+CHOSEN = {"genre": [("Jazz", 0.7), ("House", 0.4)], "mood": [("Chill", 0.3)]}
+
+
+def changes(previous: dict[str, tuple[str, ...]], policy: Policy) -> dict[str, tuple[str, ...]]:
+    made = plan("x", CHOSEN, previous, policy=policy, provenance={"model": "m"})
+    return {field: values for field, values in made.changes.items() if field != "leantag"}
+
+
+def test_fill_writes_only_what_is_missing() -> None:
+    assert changes({"genre": ("Polka",)}, "fill") == {"mood": ("Chill",)}
+
+
+def test_merge_adds_behind_what_is_there_without_repeating_it() -> None:
+    assert changes({"genre": ("house",), "mood": ("Chill",)}, "merge") == {
+        "genre": ("house", "Jazz")
+    }
+
+
+def test_overwrite_puts_ours_in_its_place() -> None:
+    assert changes({"genre": ("Polka",), "mood": ("Chill",)}, "overwrite") == {
+        "genre": ("Jazz", "House")
+    }
+
+
+@pytest.mark.parametrize("policy", ["fill", "merge", "overwrite"])
+def test_a_second_plan_over_the_written_tags_changes_nothing(policy: Policy) -> None:
+    first = plan("x", CHOSEN, {"genre": ("Polka",)}, policy=policy, provenance={})
+    after = {"genre": ("Polka",), **first.changes}
+    assert plan("x", CHOSEN, after, policy=policy, provenance={}).changes == {}
+
+
+def test_nothing_sure_leaves_even_an_overwritten_field_alone() -> None:
+    made = plan(
+        "x", {"genre": []}, {"genre": ("Polka",)}, policy="overwrite", provenance={"model": "m"}
+    )
+    assert made.changes == {}
+
+
+def test_every_change_says_where_it_came_from_and_what_was_there() -> None:
+    made = plan(
+        "x", CHOSEN, {"genre": ("Polka",)}, policy="overwrite", provenance={"model": "m"}
+    )
+    assert json.loads(made.changes["leantag"][0]) == {"model": "m"}
+    assert made.previous == {"genre": ("Polka",)}
