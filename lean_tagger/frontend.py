@@ -16,7 +16,8 @@ class LogMel:
     """A log-mel front-end: call it with a window, get a patch.
 
     The short-time Fourier transform takes `n_fft` samples under a periodic Hann window every
-    `hop_samples`; the power spectrum goes through the mel filters and ``log10(1 + c·x)``.
+    `hop_samples`; the power spectrum goes through the mel filters, is rounded where the card
+    says so, and through ``log10(1 + c·x)``.
     The window already holds the continuation of the track's ends, so that frame 0 is
     centred on the track's first sample without any padding here.
 
@@ -38,6 +39,8 @@ class LogMel:
         self._framed = np.empty((patch_frames, spec.n_fft), np.float32)
         self._spectrum = np.empty((patch_frames, bins), np.complex64)
         self._power = np.empty((patch_frames, bins), np.float32)
+        rounded = spec.mel_rounding == "float16"
+        self._half = np.empty((patch_frames, spec.n_mels), np.float16) if rounded else None
         self._patch = np.empty((1, patch_frames, spec.n_mels), np.float32)
 
     def __call__(self, window: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -70,6 +73,12 @@ class LogMel:
         power += self._spectrum.real[:count]
         np.matmul(power, self._mel, out=patch[:count])
         mel = patch[:count]
+        if self._half is not None:
+            # As the original stored its spectrograms; 65504 is as far as float16 goes.
+            half = self._half[:count]
+            np.minimum(mel, np.float32(65504.0), out=mel)
+            np.copyto(half, mel, casting="same_kind")
+            np.copyto(mel, half)
         mel *= np.float32(self._spec.log_gain)
         mel += np.float32(1.0)
         # The natural logarithm of float32 is vectorised, log10 is not: 10 times faster.

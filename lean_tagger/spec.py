@@ -97,6 +97,8 @@ class FrontendSpec:
         Edges of the lowest and highest band.
     mel_scale, mel_norm : {'slaney'}
         Auditory Toolbox scale, triangles of unit area.
+    mel_rounding : {'float16', 'none'}
+        Precision to which the mel bands are rounded before the logarithm.
     log_gain : float
         ``c`` of ``log10(1 + c·x)``.
     """
@@ -112,6 +114,7 @@ class FrontendSpec:
     f_max_hz: float
     mel_scale: Literal["slaney"]
     mel_norm: Literal["slaney"]
+    mel_rounding: Literal["float16", "none"]
     log_gain: float
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import DATA
+from conftest import CLIPS, DATA
 
 from lean_tagger.decode import open_audio
 from lean_tagger.frontend import LogMel, mel_filters
@@ -13,31 +13,18 @@ from lean_tagger.window import roll
 
 @pytest.fixture
 def frontend(card: ModelSpec) -> LogMel:
-    return LogMel(
-        card.frontend, sample_rate_hz=card.sample_rate_hz, patch_frames=card.patch_frames
-    )
+    return LogMel(card.frontend, sample_rate_hz=card.sample_rate_hz, patch_frames=card.patch_frames)
 
 
-# The MP3 and the Opus reference were decoded by other libraries than FFmpeg, which differ in
-# the quietest bands; the limit of the others is the float16 rounding of the original.
-@pytest.mark.parametrize(
-    ("clip", "limit"),
-    [
-        ("celtic.m4a", 3e-4),
-        ("west.flac", 3e-4),
-        ("farm.wav", 3e-4),
-        ("hacienda.ogg", 1e-3),
-        ("skyvibe.mp3", 5e-3),
-        ("lava.opus", 5e-2),
-    ],
-)
-def test_first_patch_is_the_originals(
-    card: ModelSpec, frontend: LogMel, clip: str, limit: float
-) -> None:
+FLOAT16_STEP = np.log10(1 + 2**-10)
+
+
+# A value near the middle between two float16 numbers may be rounded to the other one. MP3
+# decoders differ in the quietest bands, by more than that.
+@pytest.mark.parametrize("clip", CLIPS)
+def test_first_patch_is_the_originals(card: ModelSpec, frontend: LogMel, clip: str) -> None:
     with open_audio(str(DATA / clip)) as audio:
-        chunks = resample(
-            audio, card.resampler, rate_hz=card.sample_rate_hz, chunk_samples=16000
-        )
+        chunks = resample(audio, card.resampler, rate_hz=card.sample_rate_hz, chunk_samples=16000)
         windows = roll(
             chunks,
             window_samples=card.window_samples,
@@ -47,7 +34,9 @@ def test_first_patch_is_the_originals(
         patch = frontend(next(windows))
     want = np.load(DATA / "reference.npz")[clip.replace(".", "_") + "/logmel"]
     assert patch.shape == want.shape == (1, 187, 96)
-    assert np.abs(patch - want).max() < limit
+    difference = np.abs(patch - want)
+    assert difference.max() < (12 if clip.endswith("mp3") else 2.01) * FLOAT16_STEP
+    assert np.quantile(difference, 0.9) < 1e-6
 
 
 def test_a_short_window_repeats_its_frames(card: ModelSpec, frontend: LogMel) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations  # av.Packet is generic for type checkers only
 
 import hashlib
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 import av
 import numpy as np
 import numpy.typing as npt
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
@@ -41,6 +43,10 @@ EXTENSION_FORMATS = {
 
 PROTECTED_TAGS = {"drms", "enca", "aavd"}
 """Codec tags of FairPlay, Common Encryption and Audible files."""
+
+BETTER_DECODERS = {"opus": ("libopus", {"request_sample_fmt": "flt"})}
+"""Decoders to take instead of FFmpeg's own. Its Opus differs from the reference by 0.007 in
+a sample, enough to move a score by 6e-5; libopus gives what libsndfile gives, to 2e-7."""
 
 MAX_BAD_READS = 64
 """Reads that may fail in a row, without the file's position moving, before we look further."""
@@ -118,7 +124,7 @@ class FfmpegAudio:
         self._next_seconds: float | None = None  # timestamp that the next frame should have
         with _ffmpeg_errors(path):
             self._container = self._open()
-            self._stream = self._choose_stream()
+            self._stream, self._decoder = self._choose_stream()
 
     def close(self) -> None:
         """Close the container."""
@@ -184,8 +190,8 @@ class FfmpegAudio:
                 raise
             return self._open(format_name=by_name)
 
-    def _choose_stream(self) -> AudioStream:
-        """Return the default audio stream, else the first, ready to decode."""
+    def _choose_stream(self) -> tuple[AudioStream, AudioCodecContext]:
+        """Return the default audio stream, else the first, and its decoder."""
         streams = self._container.streams.audio
         if not streams:
             self._container.close()
@@ -201,9 +207,11 @@ class FfmpegAudio:
         if context.codec_tag in PROTECTED_TAGS:
             self._container.close()
             raise EncryptedError(self.path, "the audio is encrypted (DRM)")
+        if context.name in BETTER_DECODERS:
+            context = _better_decoder(context)
         # Audio decoders gain nothing from threads, and each would cost memory.
         context.thread_count = 1
-        return stream
+        return stream, context
 
     def _av_frames(self) -> Iterator[tuple[AudioFrame, SampleFormat, int]]:
         """Yield each decoded frame, its sample format, and how many samples lie before 0.
@@ -214,7 +222,7 @@ class FfmpegAudio:
         update_hash = self._hash.update
         for packet in self._packets():
             try:
-                av_frames = packet.decode()
+                av_frames = self._decoder.decode(packet)
             except (av.error.FFmpegError, ValueError):
                 self._damaged_seconds += self._packet_seconds(packet)
                 continue
@@ -237,6 +245,10 @@ class FfmpegAudio:
         A decoder may pass over damage in silence, and only the timestamps show it. Where
         both a packet failed and the clock jumped, it is the same damage, counted once.
         """
+        if self._next_seconds is None and self._decoder is not self._stream.codec_context:
+            # It cuts the encoder's delay off by itself, and then shows the uncut time.
+            self._next_seconds = -math.inf
+            return 0
         seconds = av_frame.samples / av_frame.sample_rate
         lost, self._damaged_seconds = self._damaged_seconds, 0.0
         if av_frame.pts is None or av_frame.time_base is None:
@@ -285,7 +297,7 @@ class FfmpegAudio:
                 continue
             self._container.close()
             self._container = container
-            self._stream = self._choose_stream()
+            self._stream, self._decoder = self._choose_stream()
             return True
         return False
 
@@ -298,6 +310,21 @@ class FfmpegAudio:
         said = float(packet.duration * packet.time_base) if packet.duration else 0.0
         sized = self.seconds * packet.size / self._good_bytes if self._good_bytes else 0.0
         return max(said, sized)
+
+
+def _better_decoder(context: AudioCodecContext) -> AudioCodecContext:
+    """Return a decoder from `BETTER_DECODERS`, or the given one where this build has none."""
+    name, options = BETTER_DECODERS[context.name]
+    try:
+        better = av.CodecContext.create(name, "r")
+    except av.codec.codec.UnknownCodecError:
+        return context
+    assert isinstance(better, AudioCodecContext)  # noqa: S101 - narrows the type for mypy
+    better.options = options
+    better.extradata = context.extradata
+    better.sample_rate = context.sample_rate
+    better.layout = context.layout
+    return better
 
 
 def _find(fd: int, mark: bytes, start: int) -> int:
@@ -321,7 +348,8 @@ def _sum_channels(
     channels = av_frame.layout.nb_channels
     stop = start + len(out)
     # A plane has the buffer protocol, which its type hints do not say.
-    buffers: tuple[Any, ...] = av_frame.planes
+    # PyAV 18 lists a ninth, unowned plane behind eight, so count the channels instead.
+    buffers: tuple[Any, ...] = av_frame.planes[:channels]
     if av_frame.format.is_planar:
         planes = [np.frombuffer(p, kind.dtype, stop)[start:] for p in buffers]
     else:
