@@ -157,9 +157,11 @@ class _Filter:
         rest = (position - first)[:, None]
         index = first[:, None] + np.arange(self.half_taps) * self._stride
         # resampy takes floor((size + 1 - first) / stride) taps: the same bound on the index
-        inside = index <= first[:, None] + (
-            ((len(self._table) - first) // self._stride - 1) * self._stride
-        )[:, None]
+        inside = (
+            index
+            <= first[:, None]
+            + (((len(self._table) - first) // self._stride - 1) * self._stride)[:, None]
+        )
         index = np.where(inside, index, len(self._table) - 1)
         return np.where(inside, self._table[index] + rest * self._slope[index], 0.0)
 
@@ -241,9 +243,11 @@ class _Converter:
         """Do without a bank: compute the weights of each group of outputs anew."""
         half = self._filter.half_taps
         base = self._outputs * self._down // self._up
-        taps = np.lib.stride_tricks.sliding_window_view(history, 2 * half) if (
-            len(history) >= 2 * half
-        ) else None
+        taps = (
+            np.lib.stride_tricks.sliding_window_view(history, 2 * half)
+            if (len(history) >= 2 * half)
+            else None
+        )
         pieces: list[Floats] = []
         done = self._outputs
         while taps is not None:

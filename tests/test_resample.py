@@ -34,14 +34,16 @@ def noise(count: int, seed: int = 0) -> npt.NDArray[np.float32]:
     return (np.random.default_rng(seed).standard_normal(count) * 0.3).astype(np.float32)
 
 
-def by_definition(x: npt.NDArray[np.float32], rate_in: int, rate_out: int) -> npt.NDArray[np.float64]:
+def by_definition(
+    x: npt.NDArray[np.float32], rate_in: int, rate_out: int
+) -> npt.NDArray[np.float64]:
     """Sum every tap of every output in float64, straight from the formula."""
     ratio = rate_out / rate_in
     gain = min(1.0, ratio)
     size = KAISER_BEST.zero_crossings * KAISER_BEST.table_steps
     at = np.arange(size + 1) / KAISER_BEST.table_steps
-    table = np.sinc(KAISER_BEST.rolloff * at) * np.kaiser(2 * size + 1, KAISER_BEST.kaiser_beta)[size:]
-    table *= gain * KAISER_BEST.rolloff
+    table = np.kaiser(2 * size + 1, KAISER_BEST.kaiser_beta)[size:]
+    table *= gain * KAISER_BEST.rolloff * np.sinc(KAISER_BEST.rolloff * at)
     stride = int(gain * KAISER_BEST.table_steps)
     out = np.zeros(-(-len(x) * rate_out // rate_in))
     for t in range(len(out)):

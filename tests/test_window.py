@@ -32,10 +32,7 @@ def test_rolling_equals_cutting_the_padded_track(
     x = np.arange(length, dtype=np.float32)
     window = 2 * pad + extra
     chunks = (x[i : i + chunk].data for i in range(0, length, chunk))
-    got = [
-        w.copy()
-        for w in roll(chunks, window_samples=window, hop_samples=hop, pad_samples=pad)
-    ]
+    got = [w.copy() for w in roll(chunks, window_samples=window, hop_samples=hop, pad_samples=pad)]
     want = one_shot(x, window, hop, pad)
     assert len(got) == len(want)
     for a, b in zip(got, want, strict=True):
