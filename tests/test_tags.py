@@ -106,8 +106,6 @@ def test_nothing_sure_leaves_even_an_overwritten_field_alone() -> None:
 
 
 def test_every_change_says_where_it_came_from_and_what_was_there() -> None:
-    made = plan(
-        "x", CHOSEN, {"genre": ("Polka",)}, policy="overwrite", provenance={"model": "m"}
-    )
+    made = plan("x", CHOSEN, {"genre": ("Polka",)}, policy="overwrite", provenance={"model": "m"})
     assert json.loads(made.changes["leantag"][0]) == {"model": "m"}
     assert made.previous == {"genre": ("Polka",)}
