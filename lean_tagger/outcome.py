@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Failed", "Job", "Outcome", "Skipped", "Tagged", "to_json"]
+__all__ = ["Failed", "Job", "Outcome", "Skipped", "TagStatus", "Tagged", "to_json"]
 
 TagStatus = Literal["tagged", "would_tag", "unchanged"]
 
@@ -98,11 +98,14 @@ class Failed:
     ----------
     kind, message : str
         `FileError.kind` and its sentence.
+    scored : Tagged or None
+        The scores, where it was only the writing that failed.
     """
 
     path: str
     kind: str
     message: str
+    scored: Tagged | None = None
 
 
 Outcome = Tagged | Skipped | Failed
@@ -113,14 +116,14 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
 
     Every key is always there; what does not apply is ``None``, empty or zero.
     """
-    heard = outcome if isinstance(outcome, Tagged) else None
     error = None
     if isinstance(outcome, Tagged):
+        heard: Tagged | None = outcome
         status: str = outcome.status
     else:
+        heard = outcome.scored
         status = "failed" if isinstance(outcome, Failed) else "skipped"
         error = {"kind": outcome.kind, "message": outcome.message}
-        heard = outcome.scored if isinstance(outcome, Skipped) else None
     return {
         "type": "result",
         "path": outcome.path,

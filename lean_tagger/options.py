@@ -1,0 +1,60 @@
+"""What a person may choose about a run, as one frozen value.
+
+The command line builds it from its options, and the worker gets it whole: it is picklable,
+so it can cross to another process.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Options"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The choices for one run.
+
+    Attributes
+    ----------
+    model : str
+        A shipped model's name, or the path of a card or of the weights beside one.
+    device : {'auto', 'cpu', 'cuda', 'rocm'}
+        Where the network runs; only ``auto`` falls back to the CPU.
+    threads : int
+        Threads of the network on a CPU, 1 or more.
+    decoder : {'auto', 'ffmpeg', 'soundfile'}
+        Which library decodes; ``auto`` tries FFmpeg, then libsndfile.
+    pool : {'logit-mean', 'prob-mean', 'max'} or None
+        How windows become one score per label; ``None`` takes the card's.
+    hop_seconds : float or None
+        Stride of the windows, in seconds; ``None`` takes the card's.
+    fields : tuple of {'genre', 'mood'}
+        The tag fields that may be written.
+    policy : {'fill', 'merge', 'overwrite'}
+        What becomes of values that a field already has: kept and nothing added; kept, ours
+        added; replaced.
+    dry_run : bool
+        Score and decide, write nothing.
+    min_score : float or None
+        Least score (0 to 1) of a tag; ``None`` takes each field's default.
+    ratio : float or None
+        Least share (0 to 1) of the field's top score; ``None`` takes each field's default.
+    max_tags : int or None
+        Most values per field; ``None`` takes each field's default.
+    max_mem_bytes : int
+        Memory budget of the run, in bytes; 0 sets none.
+    """
+
+    model: str = "msd-musicnn"
+    device: Literal["auto", "cpu", "cuda", "rocm"] = "auto"
+    threads: int = 1
+    decoder: Literal["auto", "ffmpeg", "soundfile"] = "auto"
+    pool: Literal["logit-mean", "prob-mean", "max"] | None = None
+    hop_seconds: float | None = None
+    fields: tuple[str, ...] = ("genre", "mood")
+    policy: Literal["fill", "merge", "overwrite"] = "fill"
+    dry_run: bool = False
+    min_score: float | None = None
+    ratio: float | None = None
+    max_tags: int | None = None
+    max_mem_bytes: int = 0
