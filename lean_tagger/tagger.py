@@ -1,0 +1,308 @@
+"""All stages for one file: this module *is* the flow."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+import lean_tagger
+from lean_tagger import decode, spec, tags, write
+from lean_tagger.decode import Audio, DecoderName, open_audio
+from lean_tagger.errors import ConfigError, TooShortError
+from lean_tagger.frontend import LogMel
+from lean_tagger.model import DeviceName, Model
+from lean_tagger.pool import POOLS, PoolName, Scores
+from lean_tagger.resample import resample
+from lean_tagger.window import roll
+
+__all__ = ["Tagger", "Taggram", "stream"]
+
+DEFAULT_MODEL = "msd-musicnn"
+
+SHORTEST_SECONDS = 0.5
+"""Less than this is no music to judge."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taggram:
+    """What a model heard, window by window.
+
+    Attributes
+    ----------
+    logits : (n_windows, n_labels) float32
+        Before the sigmoid.
+    labels : tuple of str
+        Names of the columns.
+    start_seconds : (n_windows,) float64
+        Where in the track each window's first patch frame is centred.
+    """
+
+    logits: npt.NDArray[np.float32]
+    labels: tuple[str, ...]
+    start_seconds: npt.NDArray[np.float64]
+
+
+class Tagger:
+    """Score and tag files with one model, loaded once.
+
+    Parameters
+    ----------
+    model : str
+        A shipped model's name, or the path of a card or of the ``.onnx`` beside one.
+    device : {'auto', 'cpu', 'cuda', 'rocm'}
+        Where the network runs; see `model.Model`.
+    threads : int
+        For the network on a CPU.
+    decoder : {'auto', 'ffmpeg', 'soundfile'}
+        See `decode.open_audio`.
+    pool : {'logit-mean', 'prob-mean', 'max'}, optional
+        How windows become one score; the card's way by default.
+    hop_seconds : float, optional
+        Distance between windows, rounded to whole patch frames; by default the card's
+        (windows touch).
+    on_window : callable, optional
+        Called as ``on_window(path, audio)`` after every window; what it raises ends the file.
+
+    Raises
+    ------
+    ConfigError, ModelError
+        The card or the weights are not usable, or an option makes no sense.
+
+    Notes
+    -----
+    One object scores one file at a time: its buffers are used anew for each. Memory does not
+    grow with the length of a track, save for `taggram`'s result.
+    """
+
+    def __init__(
+        self,
+        model: str = DEFAULT_MODEL,
+        *,
+        device: DeviceName = "auto",
+        threads: int = 1,
+        decoder: DecoderName = "auto",
+        pool: PoolName | None = None,
+        hop_seconds: float | None = None,
+        on_window: Callable[[str, Audio], None] | None = None,
+        notice: Callable[[str], None] | None = None,
+    ) -> None:
+        self.spec = spec.load(model)
+        self._hop_frames = _hop_frames(self.spec, hop_seconds)
+        self._pool: PoolName = pool or self.spec.pooling
+        if self._pool not in POOLS:
+            raise ConfigError(f"no pooling {pool!r}; there are {', '.join(POOLS)}")
+        self._decoder: DecoderName = decoder
+        self._on_window = on_window
+        self._frontend = LogMel(
+            self.spec.frontend,
+            sample_rate_hz=self.spec.sample_rate_hz,
+            patch_frames=self.spec.patch_frames,
+        )
+        self._model = Model(self.spec, device=device, threads=threads, notice=notice)
+        self.device = self._model.device
+
+    def score(self, path: str) -> Scores:
+        """Listen to a file and return what the model heard.
+
+        Raises
+        ------
+        FileError
+            The file cannot be read, holds no audio, or less than 0.5 s of it.
+        """
+        pool = POOLS[self._pool]()
+        with open_audio(path, decoder=self._decoder) as audio:
+            for logits in self._listen(path, audio):
+                pool.add(logits)
+            return Scores(
+                model=self.spec.name,
+                labels=tuple(label.name for label in self.spec.labels),
+                values=pool.values(),
+                n_windows=pool.n_windows,
+                seconds=audio.seconds,
+                seconds_skipped=audio.seconds_skipped,
+                repeated=audio.seconds < self._patch_seconds(),
+                digest=audio.digest(),
+            )
+
+    def taggram(self, path: str) -> Taggram:
+        """Listen to a file and return every window's logits.
+
+        Raises
+        ------
+        FileError
+            As `score`.
+        """
+        with open_audio(path, decoder=self._decoder) as audio:
+            rows = [logits.copy() for logits in self._listen(path, audio)]
+        hop = self._hop_frames * self.spec.frontend.hop_samples / self.spec.sample_rate_hz
+        return Taggram(
+            logits=np.concatenate(rows),
+            labels=tuple(label.name for label in self.spec.labels),
+            start_seconds=np.arange(len(rows), dtype=np.float64) * hop,
+        )
+
+    def tag(
+        self,
+        path: str,
+        *,
+        policy: tags.Policy = "fill",
+        rules: Mapping[str, tags.Rule] = tags.RULES,
+        dry_run: bool = False,
+    ) -> tags.TagPlan:
+        """Listen to a file and write what its genre and mood fields lack.
+
+        Parameters
+        ----------
+        path : str
+            The file.
+        policy : {'fill', 'merge', 'overwrite'}
+            What becomes of values that are there already.
+        rules : mapping of str to Rule
+            The fields to fill, and when a label is sure enough.
+        dry_run : bool
+            Plan only.
+
+        Raises
+        ------
+        FileError
+            As `score`; WriteError if the tags cannot be written safely. The file is then as
+            it was.
+        """
+        scores = self.score(path)
+        previous = write.read(path) if write.supported(path) else {}
+        plan = self.plan(path, scores, previous, policy=policy, rules=rules)
+        if plan.changes and not dry_run:
+            self.apply(plan, expected=scores.digest)
+        return plan
+
+    def plan(
+        self,
+        path: str,
+        scores: Scores,
+        previous: Mapping[str, tuple[str, ...]],
+        *,
+        policy: tags.Policy = "fill",
+        rules: Mapping[str, tags.Rule] = tags.RULES,
+    ) -> tags.TagPlan:
+        """Decide what to write, from scores and what the file holds now; see `tag`.
+
+        Parameters
+        ----------
+        path : str
+            The file; not opened.
+        scores : Scores
+            From `score`.
+        previous : mapping of str to tuple of str
+            From `write.read`.
+        policy, rules
+            As for `tag`.
+        """
+        provenance = {
+            "lean-tag": lean_tagger.__version__,
+            "model": scores.model,
+            "sha256": self.spec.sha256[:16],
+            "scores": {label: round(score, 4) for label, score in scores.as_dict().items()},
+        }
+        return tags.plan(
+            path,
+            tags.choose(list(scores.values), self.spec.labels, rules),
+            previous,
+            policy=policy,
+            provenance=provenance,
+        )
+
+    def apply(self, plan: tags.TagPlan, *, expected: str | None = None) -> None:
+        """Write a plan's changes, and verify by decoding what was written.
+
+        Parameters
+        ----------
+        plan : TagPlan
+            From `plan` or ``tag(dry_run=True)``.
+        expected : str, optional
+            `Scores.digest`; without it the original is decoded once more.
+
+        Raises
+        ------
+        WriteError
+            The change cannot be made without risk; the file is as it was.
+        """
+        write.write(plan.path, plan.changes, fingerprint=self._fingerprint, expected=expected)
+
+    def _fingerprint(self, path: str) -> str:
+        return decode.fingerprint(path, decoder=self._decoder)
+
+    def _listen(self, path: str, audio: Audio) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield each window's logits, (1, n_labels): decode → … → model."""
+        card = self.spec
+        chunks = resample(
+            audio, card.resampler, rate_hz=card.sample_rate_hz, chunk_samples=card.sample_rate_hz
+        )
+        windows = roll(
+            chunks,
+            window_samples=card.window_samples,
+            hop_samples=self._hop_frames * card.frontend.hop_samples,
+            pad_samples=card.pad_samples,
+        )
+        for window in windows:
+            yield self._model(self._frontend(window)).logits
+            if self._on_window is not None:
+                self._on_window(path, audio)
+        if audio.seconds < SHORTEST_SECONDS:
+            raise TooShortError(path, f"only {audio.seconds:.2f} s of audio, too little to judge")
+
+    def _patch_seconds(self) -> float:
+        """Return the shortest track that fills one patch."""
+        frames = self.spec.patch_frames - 1
+        return frames * self.spec.frontend.hop_samples / self.spec.sample_rate_hz
+
+
+def stream(
+    path: str,
+    rate: int = 16000,
+    chunk_seconds: float = 1.0,
+    *,
+    resampler: spec.ResamplerSpec | None = None,
+    decoder: DecoderName = "auto",
+) -> Iterator[memoryview]:
+    """Yield a file's audio as mono chunks of fixed size; memory does not grow with it.
+
+    Parameters
+    ----------
+    path : str
+        Any file that FFmpeg or libsndfile plays.
+    rate : int
+        Sample rate of the chunks, in Hz.
+    chunk_seconds : float
+        Length of a chunk; only the last one is shorter.
+    resampler : ResamplerSpec, optional
+        By default the one of the default model's card (kaiser_best of resampy 0.2).
+    decoder : {'auto', 'ffmpeg', 'soundfile'}
+        See `decode.open_audio`.
+
+    Yields
+    ------
+    memoryview
+        float32, ±1 at full scale, ``round(rate · chunk_seconds)`` samples. A view of one
+        buffer, valid until the next chunk is asked for: copy what you keep, for instance
+        with ``numpy.array(chunk)``.
+
+    Raises
+    ------
+    FileError
+        The file cannot be read.
+    ValueError
+        A chunk would hold no sample.
+    """
+    resampler = resampler or spec.load(DEFAULT_MODEL).resampler
+    chunk_samples = round(rate * chunk_seconds)
+    with open_audio(path, decoder=decoder) as audio:
+        yield from resample(audio, resampler, rate_hz=rate, chunk_samples=chunk_samples)
+
+
+def _hop_frames(card: spec.ModelSpec, hop_seconds: float | None) -> int:
+    if hop_seconds is None:
+        return card.hop_frames
+    if not 0 < hop_seconds < float("inf"):
+        raise ConfigError(f"--hop-seconds must be above 0, not {hop_seconds:g}")
+    return max(1, round(hop_seconds * card.sample_rate_hz / card.frontend.hop_samples))
