@@ -1,0 +1,114 @@
+"""Do every file that was found, and count.
+
+What does one file is given from outside, so that this module loads nothing heavy: today it
+is the worker's own method, in this process.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from lean_tagger.errors import FileError
+from lean_tagger.outcome import Failed, Job, Outcome, Skipped, Tagged
+
+__all__ = ["Summary", "run"]
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a run came to; every outcome is counted once.
+
+    Attributes
+    ----------
+    files : int
+        Outcomes in all: the sum of the five counts that follow.
+    tagged, would_tag, unchanged, skipped, failed : int
+        Outcomes by status.
+    audio_seconds : float
+        Length of the music that was heard.
+    wall_seconds : float
+        How long the run took.
+    peak_rss_bytes : int
+        Most memory that the run had at any moment.
+    max_mem_bytes : int
+        Its budget.
+    """
+
+    files: int = 0
+    tagged: int = 0
+    would_tag: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    failed: int = 0
+    audio_seconds: float = 0.0
+    wall_seconds: float = 0.0
+    peak_rss_bytes: int = 0
+    max_mem_bytes: int = 0
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one outcome."""
+        self.files += 1
+        match outcome:
+            case Tagged(status="tagged"):
+                self.tagged += 1
+            case Tagged(status="would_tag"):
+                self.would_tag += 1
+            case Tagged():
+                self.unchanged += 1
+            case Skipped():
+                self.skipped += 1
+            case Failed():
+                self.failed += 1
+        heard = outcome if isinstance(outcome, Tagged) else outcome.scored
+        if heard is not None:
+            self.audio_seconds += heard.seconds
+
+
+def run(
+    found: Iterable[Job | Skipped | Failed],
+    do: Callable[[Job], Outcome],
+    *,
+    report: Callable[[Outcome], None],
+    peak_rss_bytes: Callable[[], int],
+    summary: Summary,
+) -> None:
+    """Do the jobs one after the other; report each outcome as soon as it is there.
+
+    Parameters
+    ----------
+    found : iterable of Job or Skipped or Failed
+        As `discover.walk` yields it; consumed as the run proceeds.
+    do : callable
+        Does one file. A `FileError` that it raises becomes `Failed`; other errors end the
+        run.
+    report : callable
+        Told every outcome, in order.
+    peak_rss_bytes : callable
+        Asked once, at the end.
+    summary : Summary
+        Filled in place, so that it is right even when the run is ended by an exception:
+        each outcome is counted before it is reported.
+
+    Raises
+    ------
+    LeanTagError
+        Whatever `do` raises that is not the fault of one file.
+    KeyboardInterrupt
+        The person ended the run.
+    """
+    started = time.monotonic()
+    try:
+        for item in found:
+            outcome: Outcome
+            if isinstance(item, Job):
+                try:
+                    outcome = do(item)
+                except FileError as error:
+                    outcome = Failed(path=item.path, kind=error.kind, message=error.message)
+            else:
+                outcome = item
+            summary.add(outcome)
+            report(outcome)
+    finally:
+        summary.wall_seconds = time.monotonic() - started
+        summary.peak_rss_bytes = peak_rss_bytes()

@@ -1,0 +1,399 @@
+"""Everything that a person or a program sees; nothing else prints.
+
+Results go to standard output, one line per file: for people, or with ``--json`` for
+programs. The rest (what runs, the progress bar, complaints) goes to standard error. The bar
+appears only where standard error is a terminal, columns and colours only where standard
+output is one; a pipe gets plain lines with whole paths.
+
+A file's name, or a message that quotes one, may hold anything but NUL and a slash, so all
+text passes `escape` before it can reach a terminal.
+"""
+
+import contextlib
+import dataclasses
+import io
+import json
+import os
+import shutil
+import sys
+import textwrap
+import time
+import unicodedata
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+from lean_tagger import memory
+from lean_tagger.batch import Summary
+from lean_tagger.errors import StateError
+from lean_tagger.outcome import Failed, Job, Outcome, Skipped, Tagged, to_json
+
+__all__ = ["Console", "OutputClosed", "cells", "escape", "shorten"]
+
+_RED, _GREEN, _YELLOW, _CYAN, _DIM = "31", "32", "33", "36", "2"
+_STATUS_COLOURS = {
+    "tagged": _GREEN,
+    "would tag": _CYAN,
+    "unchanged": _DIM,
+    "skipped": _YELLOW,
+    "failed": _RED,
+}
+_STATUS_COLUMNS = max(map(len, _STATUS_COLOURS))
+_LEAST_COLUMNS = 16  # for what is said of a file, on the narrowest terminal
+# Faster than anyone reads, and a hundredth of the cost of drawing at every window.
+_REDRAW_SECONDS = 0.1
+# Invisible, but scripts and emoji are spelt with them, and they move nothing.
+_JOINERS = "\u200c\u200d"
+_FANCY = ("·", "×", "…")  # noqa: RUF001 - a multiplication sign is meant
+
+
+class OutputClosed(Exception):  # noqa: N818 - an event, not an error
+    """Nobody reads standard output any more, as after ``| head``."""
+
+
+def escape(text: str) -> str:
+    r"""Return text that cannot control a terminal, on one line.
+
+    Control and format characters (ESC, newline, bidirectional overrides) come out as in a
+    Python string, and undecodable bytes of a file name (PEP 383) as ``\xNN``.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(map(_escape_one, text))
+
+
+def _escape_one(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    category = unicodedata.category(character)
+    if category in {"Cc", "Cf", "Cs", "Zl", "Zp"} and character not in _JOINERS:
+        return character.encode("unicode_escape").decode("ascii")
+    return character
+
+
+def cells(text: str) -> int:
+    """Return how many columns of a terminal the (escaped) text takes."""
+    return len(text) if text.isascii() else sum(map(_cells_of_one, text))
+
+
+def _cells_of_one(character: str) -> int:
+    if character in _JOINERS or unicodedata.category(character) in {"Mn", "Me"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def shorten(text: str, columns: int, *, mark: str = "…") -> str:
+    """Cut out of the middle what does not fit; the end, which tells more, keeps two thirds."""
+    if cells(text) <= columns:
+        return text
+    room = max(0, columns - cells(mark))
+    head = _fitting(text, room - room * 2 // 3)
+    tail = _fitting(text[::-1], room - cells(head))[::-1]
+    return head + mark + tail
+
+
+def _fitting(text: str, columns: int) -> str:
+    """Return the longest beginning of the text that takes no more columns."""
+    used = 0
+    for index, character in enumerate(text):
+        used += _cells_of_one(character)
+        if used > columns:
+            return text[:index]
+    return text
+
+
+def _pad(text: str, columns: int) -> str:
+    return text + " " * (columns - cells(text))
+
+
+def duration(seconds: float) -> str:
+    """Return a time span as a person would say it."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+class Console:
+    """The two streams of one run.
+
+    Parameters
+    ----------
+    json_lines : bool
+        JSON objects on standard output, and nothing else there.
+    quiet : bool
+        Of the results only failures; no bar, no notices, no summary for people.
+    colour : {'auto', 'always', 'never'}
+        ``auto`` respects ``NO_COLOR``, ``TERM=dumb`` and what the output is.
+    base : str or None
+        Folder against which names are shown on a terminal.
+    max_mem_bytes : int
+        Budget of the run, shown beside the memory in use.
+    out, err : text stream or None
+        Standard output and standard error unless given.
+    """
+
+    def __init__(
+        self,
+        *,
+        json_lines: bool = False,
+        quiet: bool = False,
+        colour: str = "auto",
+        base: str | None = None,
+        max_mem_bytes: int = 0,
+        out: TextIO | None = None,
+        err: TextIO | None = None,
+    ) -> None:
+        self._json_lines, self._quiet = json_lines, quiet
+        self._prefix = os.path.join(base, "") if base else ""  # noqa: PTH118 - paths stay str
+        self._max_mem_bytes = max_mem_bytes
+        self._out, self._err = _usable(out or sys.stdout), _usable(err or sys.stderr)
+        dumb = os.environ.get("TERM") == "dumb"
+        self._columnar = self._out.isatty() and not json_lines
+        plain = dumb or bool(os.environ.get("NO_COLOR")) or not self._columnar
+        self._coloured = colour == "always" or (colour == "auto" and not plain)
+        self.wants_total = self._err.isatty() and not quiet and not dumb
+        unicode = all("utf" in (s.encoding or "utf-8").lower() for s in (self._out, self._err))
+        self._dot, self._times, self._mark = _FANCY if unicode else ("|", "x", "...")
+        self._bar: Any = None  # tqdm has no type hints
+        self._job: Job | None = None
+        self._jobs = self._jobs_done = self._bytes_done = self._longest_name = 0
+        self._audio_seconds = self._started = self._drawn = 0.0
+
+    def close(self) -> None:
+        """Take the bar away; results may still be printed."""
+        bar, self._bar = self._bar, None
+        if bar is not None:
+            bar.close()
+
+    def start(self, *, model: str, device: str) -> None:
+        """Say what will run: once, before the first file."""
+        budget = memory.format_size(self._max_mem_bytes)
+        self.notice(f"{model} on {device}, memory budget {budget}")
+
+    def notice(self, text: str) -> None:
+        """Say something that the person should know and need not act on."""
+        if not self._quiet:
+            self._print(self._err, escape(text))
+
+    def error(self, text: str) -> None:
+        """Say why the run ended early; quiet or not."""
+        self._print(self._err, f"lean-tag: {escape(text)}")
+
+    def expect(self, found: Sequence[Job | Skipped | Failed]) -> None:
+        """Open the bar over what was found, and fit the columns to its names."""
+        self._longest_name = max((cells(self._name(item.path)) for item in found), default=0)
+        sizes = [item.size_bytes for item in found if isinstance(item, Job)]
+        if not self.wants_total or not sizes:
+            return
+        import threading
+
+        from tqdm import tqdm  # type: ignore[import-untyped]
+
+        tqdm.monitor_interval = 0  # no watching thread: we redraw often enough
+        tqdm.set_lock(threading.RLock())  # the default one loads multiprocessing
+        self._jobs = len(sizes)
+        often = {"mininterval": 0, "miniters": 0, "smoothing": 0.1}  # `progress` sets the pace
+        self._bar = tqdm(total=sum(sizes), file=self._err, leave=False, bar_format="{bar}", **often)
+
+    def begin(self, job: Job) -> None:
+        """Note which file is in work."""
+        self._job = job
+        self._started = self._started or time.monotonic()
+        self._draw(0.0, 0.0)
+
+    def progress(self, audio_seconds: float, fraction: float) -> None:
+        """Note how far the file in work has come; cheap enough to call for each window."""
+        if self._bar is not None and time.monotonic() - self._drawn >= _REDRAW_SECONDS:
+            self._draw(audio_seconds, fraction)
+
+    def _draw(self, audio_seconds: float, fraction: float) -> None:
+        if self._bar is None or self._job is None:
+            return
+        self._drawn = time.monotonic()
+        columns = shutil.get_terminal_size().columns
+        self._bar.ncols = max(columns - 3, 10)  # room for an echoed "^C", lest it wraps
+        room = max(12, columns * 3 // 10)
+        name = _pad(shorten(self._name(self._job.path), room, mark=self._mark), room)
+        left = f"{self._jobs_done + 1:>{len(str(self._jobs))}}/{self._jobs}  {name}"
+        elapsed = max(self._drawn - self._started, 1e-3)
+        heard_seconds = self._audio_seconds + audio_seconds
+        speed = f"{heard_seconds / elapsed:.0f}{self._times}" if heard_seconds else ""
+        now, limit = map(memory.format_size, (memory.current_rss_bytes(), self._max_mem_bytes))
+        right = f"{speed:>5}  {now.removesuffix(limit[-4:])}/{limit}"  # the unit, " MiB", once
+        self._bar.bar_format = (
+            f"{_braced(left)} {{bar}} {{percentage:3.0f}}% {_braced(right)}  {{remaining}} left"
+        )
+        position = self._bytes_done + self._job.size_bytes * min(max(fraction, 0.0), 1.0)
+        try:
+            self._bar.update(position - self._bar.n)
+        except OSError:  # the terminal went away: the run need not
+            self._bar = None
+
+    def result(self, outcome: Outcome) -> None:
+        """Print what became of one file."""
+        if self._job is not None:
+            self._jobs_done += 1
+            self._bytes_done += self._job.size_bytes
+            self._job = None
+        if heard := _heard(outcome):
+            self._audio_seconds += heard.seconds
+        if self._json_lines:
+            self._print(self._out, json.dumps(to_json(outcome)))
+        elif not self._quiet or isinstance(outcome, Failed):
+            self._print(self._out, self._line(outcome))
+
+    def summary(self, summary: Summary) -> None:
+        """Print what the run came to, last."""
+        self.close()
+        if self._json_lines:
+            record = {"type": "summary", **dataclasses.asdict(summary)}
+            rounded = {k: round(v, 3) if isinstance(v, float) else v for k, v in record.items()}
+            self._print(self._out, json.dumps(rounded))
+        elif not self._quiet:
+            columns = shutil.get_terminal_size().columns if self._columnar else 0
+            self._print(self._out, self._joined(self._summary_parts(summary), columns))
+
+    def _line(self, outcome: Outcome) -> str:
+        status, notes = _judgement(outcome)
+        name, indent, room = self._name(outcome.path), 0, 0
+        if self._columnar:
+            columns = shutil.get_terminal_size().columns
+            name_columns = min(max(columns * 34 // 100, 12), 44, self._longest_name or 44)
+            indent = _STATUS_COLUMNS + 2 + name_columns + 2
+            room = max(columns - indent, _LEAST_COLUMNS)
+            name = _pad(shorten(name, name_columns, mark=self._mark), name_columns)
+        heard = _heard(outcome)
+        note = f"({', '.join(notes)})" if heard and notes else ", ".join(notes)
+        # Tags that were not written make way for the reason, so that a second run over a
+        # library still takes one line per file.
+        beside = room - cells(note) - 2 if status == "unchanged" else 0
+        tags = self._tags(heard, beside if beside >= _LEAST_COLUMNS else room) if heard else ""
+        fits = not room or not tags or cells(tags) + 2 + cells(note) <= room
+        if room:
+            note = ("\n" + " " * indent).join(textwrap.wrap(note, room))
+        gap = "  " if fits else "\n" + " " * indent
+        tags = self._paint(tags, _DIM if status == "unchanged" else "")
+        if heard:
+            note = self._paint(note, _YELLOW if heard.seconds_skipped else _DIM)
+        head = self._paint(_pad(status, _STATUS_COLUMNS), _STATUS_COLOURS[status])
+        return f"{head}  {name}{'  ' if room else ': '}{tags}{gap if tags and note else ''}{note}"
+
+    def _tags(self, heard: Tagged, room: int) -> str:
+        """Return the values by field, strongest first; as many as fit, if there is a limit."""
+        lists = [list(values) for values in heard.tags.values() if values]
+        full = [len(values) for values in lists]
+        while True:
+            text = f" {self._dot} ".join(
+                ", ".join([*(_value(v, heard) for v in values), *[self._mark][: n - len(values)]])
+                for values, n in zip(lists, full, strict=True)
+            )
+            longer = [values for values in lists if len(values) > 1]
+            if not room or cells(text) <= room:
+                return text
+            if not longer:
+                return _fitting(text, room - cells(self._mark)) + self._mark
+            min(longer, key=lambda values: heard.sureness.get(values[-1], 0.0)).pop()
+
+    def _summary_parts(self, summary: Summary) -> list[str]:
+        counts = {word: getattr(summary, word.replace(" ", "_")) for word in _STATUS_COLOURS}
+        shown = [f"{count} {word}" for word, count in counts.items() if count]
+        files = f"{summary.files} file{'' if summary.files == 1 else 's'}"
+        parts = [f"{files}: {', '.join(shown)}" if shown else files]
+        if summary.audio_seconds:
+            speed = summary.audio_seconds / max(summary.wall_seconds, 1e-3)
+            parts.append(
+                f"{duration(summary.audio_seconds)} of music in {duration(summary.wall_seconds)} "
+                f"({speed:.{0 if speed >= 9.5 else 1}f}{self._times} real time)"
+            )
+        peak, budget = map(memory.format_size, (summary.peak_rss_bytes, summary.max_mem_bytes))
+        return [*parts, f"peak {peak} of {budget}"]
+
+    def _joined(self, parts: list[str], columns: int) -> str:
+        """Join the parts on one line, or on as few as fit where there is a width."""
+        separator = f" {self._dot} "
+        lines = parts[:1]
+        for part in parts[1:]:
+            longer = lines[-1] + separator + part
+            if columns and cells(longer) > columns:
+                lines.append(part)
+            else:
+                lines[-1] = longer
+        return "\n".join(lines)
+
+    def _name(self, path: str) -> str:
+        if self._columnar or self._bar is not None:
+            path = path.removeprefix(self._prefix) or path
+        return escape(path)
+
+    def _paint(self, text: str, colour: str) -> str:
+        return f"\x1b[{colour}m{text}\x1b[0m" if self._coloured and colour and text else text
+
+    def _print(self, stream: TextIO, text: str) -> None:
+        if self._bar is not None:
+            self._bar.clear()
+            self._err.write("\x1b[K")  # the "^C" that a terminal echoes behind the bar
+        try:
+            stream.write(text + "\n")
+            stream.flush()  # a program at the other end wants each result when it is there
+        except OSError as error:
+            if stream is self._out:
+                _discard(stream)
+                if isinstance(error, BrokenPipeError):
+                    raise OutputClosed from None
+                raise StateError(f"cannot write the results: {error.strerror}") from error
+        if self._bar is not None:
+            self._bar.refresh()
+
+
+def _discard(stream: TextIO) -> None:
+    """Send what is still buffered, and all that follows, to the null device.
+
+    Python would otherwise try again at exit, and complain.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _heard(outcome: Outcome) -> Tagged | None:
+    return outcome if isinstance(outcome, Tagged) else outcome.scored
+
+
+def _judgement(outcome: Outcome) -> tuple[str, list[str]]:
+    """Return an outcome's status and its (escaped) notes."""
+    if not isinstance(outcome, Tagged):
+        return "failed" if isinstance(outcome, Failed) else "skipped", [escape(outcome.message)]
+    heard = [name for name, values in outcome.tags.items() if values]
+    kept = [name for name in heard if name not in outcome.written]
+    notes = []
+    if not heard:
+        notes.append("nothing sure enough")
+    elif outcome.status == "unchanged":
+        notes.append(f"has {' and '.join(heard)}")
+    elif kept:
+        notes.append(f"{' and '.join(kept)} kept")
+    if outcome.repeated:
+        notes.append("short")
+    if outcome.seconds_skipped:
+        notes.append(f"{duration(outcome.seconds_skipped)} damaged")
+    return outcome.status.replace("_", " "), notes
+
+
+def _value(value: str, heard: Tagged) -> str:
+    score = heard.sureness.get(value)
+    return escape(value) if score is None else f"{escape(value)} {100 * score:.0f}%"
+
+
+def _braced(text: str) -> str:
+    """Return text that survives `str.format`, through which tqdm sends the bar."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _usable(stream: TextIO | None) -> TextIO:
+    """Return a stream that takes any text; the null device where the caller closed it."""
+    if stream is None:  # Python's way of saying ">&-"
+        return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - as stdout
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+    return stream
