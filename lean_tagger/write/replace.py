@@ -1,0 +1,167 @@
+"""Replace a file by an edited copy of itself: either all of it, or nothing.
+
+The copy is made beside the original, checked there, made durable, and only then takes
+the original's name in one step. At every moment the name leads to a whole file.
+"""
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from lean_tagger.errors import FileError, LeanTagError, StateError, WriteError
+from lean_tagger.write.source import Source
+
+__all__ = ["replace"]
+
+# A longer "suffix" is part of a title ("Vol. 2 with everybody"), and would not fit the name.
+_LONGEST_SUFFIX_BYTES = 16
+
+
+def replace(
+    source: Source,
+    real: str,
+    *,
+    fill: Callable[[int], None],
+    check: Callable[[str], None],
+) -> None:
+    """Put an edited copy of a file in its place.
+
+    Parameters
+    ----------
+    source : Source
+        The original, open; its ``stat`` is the moment that the edit is based on.
+    real : str
+        The original's own name, symbolic links resolved.
+    fill : Callable[[int], None]
+        Writes the new content to a descriptor.
+    check : Callable[[str], None]
+        Looks at the finished copy, by name, and raises if it is not as it must be.
+
+    Raises
+    ------
+    WriteError
+        If the file may not be replaced, or changed meanwhile; whatever `check` raises.
+    StateError
+        If the disk is full.
+    """
+    _refuse_unsafe(source)
+    folder = os.path.dirname(real) or "."  # noqa: PTH120 - names may hold undecodable bytes
+    with _our_io(source.path):
+        temporary, fd = _create(folder, real)
+    try:
+        with _our_io(source.path):
+            fill(fd)
+        check(temporary)
+        with _our_io(source.path):
+            _copy_attributes(source, fd)
+            os.fsync(fd)
+            _refuse_if_changed(source, real)
+            os.replace(temporary, real)  # noqa: PTH105
+    except BaseException:  # also Ctrl-C: nothing of ours is left behind
+        with suppress(OSError):
+            os.unlink(temporary)  # noqa: PTH108
+        raise
+    finally:
+        os.close(fd)
+    _sync_folder(folder)
+
+
+def _refuse_unsafe(source: Source) -> None:
+    if source.stat.st_nlink > 1:
+        raise source.refuse(
+            "it has more than one hard link, and replacing it would part them; nothing was written"
+        )
+    # Without this, a file that its owner protected would be replaced all the same:
+    # renaming asks for the folder's permission only, and root is never asked.
+    if not source.stat.st_mode & 0o222:
+        raise source.refuse("it is marked read-only; nothing was written")
+
+
+def _create(folder: str, real: str) -> tuple[str, int]:
+    # The suffix stays, because decoders look at it; the dot keeps players and our own walk away.
+    suffix = os.path.splitext(real)[1]  # noqa: PTH122
+    if len(os.fsencode(suffix)) > _LONGEST_SUFFIX_BYTES:
+        suffix = ""
+    name = f".lean-tag-{secrets.token_hex(8)}.tmp{suffix}"
+    temporary = os.path.join(folder, name)  # noqa: PTH118
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    return temporary, os.open(temporary, flags, 0o600)
+
+
+def _copy_attributes(source: Source, fd: int) -> None:
+    with suppress(OSError):  # only root may give a file away; the group alone may still do
+        os.fchown(fd, -1, source.stat.st_gid)
+        os.fchown(fd, source.stat.st_uid, -1)
+    # After the owner, because changing the owner clears the set-user-ID bits.
+    os.fchmod(fd, stat.S_IMODE(source.stat.st_mode))
+    for name in _attribute_names(source.fd):
+        value = os.getxattr(source.fd, name)
+        try:
+            os.setxattr(fd, name, value)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            # The user's own attributes and access lists must travel; labels that the
+            # system keeps for itself (security.*, system.cifs_acl) are set by it.
+            if name.startswith(("user.", "system.posix_acl")):
+                raise source.refuse(
+                    "its extended attributes cannot be kept; nothing was written"
+                ) from error
+
+
+def _attribute_names(fd: int) -> list[str]:
+    try:
+        return os.listxattr(fd)
+    except OSError as error:
+        if error.errno in (errno.EOPNOTSUPP, errno.ENOSYS):
+            return []
+        raise
+
+
+def _refuse_if_changed(source: Source, real: str) -> None:
+    then, now = source.stat, os.lstat(real)
+    # The change time also moves when mode, owner or attributes do, which were copied too.
+    same = all(
+        getattr(then, key) == getattr(now, key)
+        for key in ("st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
+    )
+    if not same:
+        raise source.refuse("it changed while it was being tagged; nothing was written")
+
+
+def _sync_folder(folder: str) -> None:
+    # The new file is complete and in place. If the folder cannot be synced (some network
+    # file systems refuse), a power cut may bring the old one back, whole: not an error.
+    with suppress(OSError):
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+@contextmanager
+def _our_io(path: str) -> Iterator[None]:
+    """Say what an error of the operating system in our own writing means."""
+    try:
+        yield
+    except (LeanTagError, FileError):
+        raise
+    except OSError as error:
+        match error.errno:
+            case errno.ENOSPC | errno.EDQUOT:
+                raise StateError(
+                    "the disk is full or the quota used up; the file being tagged is as it was"
+                ) from error
+            case errno.EROFS:
+                message = "it is on a file system that is mounted read-only"
+            case errno.EACCES | errno.EPERM:
+                message = "its folder does not allow files to be replaced"
+            case errno.ENOENT:
+                message = "it went away while it was being tagged"
+            case _:
+                message = f"writing a copy beside it failed: {error.strerror}"
+        raise WriteError(path, f"{message}; nothing was written") from error

@@ -1,0 +1,157 @@
+"""Bounded reading of one opened file, and the one place that translates foreign exceptions.
+
+Nothing here trusts a size that stands in a file: every read is checked against the file's
+real size first, so that a damaged header ends in a sentence and not in an allocation.
+"""
+
+import errno
+import hashlib
+import os
+import stat
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from mutagen import MutagenError
+
+from lean_tagger.errors import FileError, UnreadableError, WriteError
+
+__all__ = ["Piece", "Source", "Span", "opened", "translated"]
+
+# Foreign data is only ever streamed, in blocks of this size.
+_BLOCK_BYTES = 1 << 20
+
+
+class Span(NamedTuple):
+    """A run of bytes of the original file: ``[start, end)``."""
+
+    start: int
+    end: int
+
+
+Piece = bytes | memoryview | Span
+"""What a new file is made of: bytes of ours, or a span copied from the original."""
+
+
+class Source:
+    """One open, regular file.
+
+    Parameters
+    ----------
+    path : str
+        The name that errors carry.
+    fd : int
+        Open for reading; owned by the caller.
+    """
+
+    def __init__(self, path: str, fd: int) -> None:
+        self.path = path
+        self.fd = fd
+        self.stat = os.fstat(fd)
+        self.size = self.stat.st_size
+
+    def at(self, start: int, length: int) -> bytes:
+        """Return exactly `length` bytes from `start`.
+
+        Raises
+        ------
+        WriteError
+            If the file does not have them: some size in it is wrong.
+        """
+        if start < 0 or length < 0 or start + length > self.size:
+            raise self.refuse("its tags are damaged: a size in them points past the file's end")
+        data = os.pread(self.fd, length, start)
+        while len(data) < length:
+            more = os.pread(self.fd, length - len(data), start + len(data))
+            if not more:
+                raise self.refuse("it was cut short while it was being read")
+            data += more
+        return data
+
+    def peek(self, start: int, length: int) -> bytes:
+        """Return up to `length` bytes from `start`, fewer at the file's end."""
+        start = min(start, self.size)
+        return self.at(start, min(length, self.size - start))
+
+    def blocks(self, span: Span) -> Iterator[bytes]:
+        """Yield the bytes of a span in blocks."""
+        for start in range(span.start, span.end, _BLOCK_BYTES):
+            yield self.at(start, min(_BLOCK_BYTES, span.end - start))
+
+    def digest(self, piece: Piece) -> bytes:
+        """Return a digest of what a piece holds."""
+        hasher = hashlib.blake2b(digest_size=16)
+        if isinstance(piece, Span):
+            for block in self.blocks(piece):
+                hasher.update(block)
+        else:
+            hasher.update(piece)
+        return hasher.digest()
+
+    def is_zero(self, span: Span) -> bool:
+        """Tell whether a span holds nothing but zeros."""
+        return all(not block.strip(b"\0") for block in self.blocks(span))
+
+    def refuse(self, message: str) -> WriteError:
+        """Return the error for a file that cannot be written safely."""
+        return WriteError(self.path, message)
+
+
+@contextmanager
+def opened(path: str) -> Iterator[Source]:
+    """Open a regular file for reading, never waiting on a FIFO or a device.
+
+    Raises
+    ------
+    UnreadableError
+        If there is no such file, it may not be read, or it is not a regular file.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UnreadableError(path, f"it cannot be opened: {reason}") from error
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise UnreadableError(path, "it is not a regular file")
+        yield Source(path, fd)
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def translated(path: str) -> Iterator[None]:
+    """Turn whatever a parser raises on damaged tags into one of our errors.
+
+    mutagen documents `MutagenError`, and was seen to raise the rest on fuzzed files.
+
+    Raises
+    ------
+    WriteError
+        If the tags do not parse.
+    UnreadableError
+        If the file stops being readable.
+    """
+    try:
+        yield
+    except FileError:
+        raise
+    except MemoryError as error:
+        raise WriteError(path, "its tags are too large for the memory there is") from error
+    except OSError as error:
+        reason = error.strerror or errno.errorcode.get(error.errno or 0, "unknown error")
+        raise UnreadableError(path, f"it cannot be read: {reason}") from error
+    except (
+        MutagenError,
+        struct.error,
+        ValueError,  # and with it UnicodeError
+        LookupError,  # IndexError, KeyError, an unknown encoding
+        ArithmeticError,
+        EOFError,
+        TypeError,
+        AttributeError,
+        AssertionError,
+        RecursionError,
+    ) as error:
+        raise WriteError(path, "its existing tags are damaged and do not parse") from error

@@ -1,0 +1,89 @@
+"""A new file as the old one with a few patches; everything between them is copied.
+
+This is how "what existed stays byte for byte" is kept by construction: an editor never
+renders what it did not make, it only names the spans that change.
+"""
+
+import errno
+import os
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from lean_tagger.write.source import Piece, Source, Span
+
+__all__ = ["Patch", "copy", "growth", "length", "splice"]
+
+# What `copy_file_range` answers where the kernel or the file system cannot do it.
+_UNSUPPORTED = {errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EPERM}
+
+
+class Patch(NamedTuple):
+    """Bytes ``[start, end)`` of the original give way to `pieces`."""
+
+    start: int
+    end: int
+    pieces: tuple[Piece, ...]
+
+
+def length(pieces: Iterable[Piece]) -> int:
+    """Return how many bytes pieces come to."""
+    return sum(p.end - p.start if isinstance(p, Span) else len(p) for p in pieces)
+
+
+def growth(patches: Iterable[Patch]) -> int:
+    """Return by how many bytes patches make a file longer."""
+    return sum(length(patch.pieces) - (patch.end - patch.start) for patch in patches)
+
+
+def splice(size: int, patches: Iterable[Patch]) -> Iterator[Piece]:
+    """Yield the pieces of the patched file, in order.
+
+    Raises
+    ------
+    ValueError
+        If two patches overlap: a bug of ours, and never to be written.
+    """
+    position = 0
+    for patch in sorted(patches, key=lambda patch: (patch.start, patch.end)):
+        if not position <= patch.start <= patch.end <= size:
+            raise ValueError("patches overlap")
+        if patch.start > position:
+            yield Span(position, patch.start)
+        yield from patch.pieces
+        position = patch.end
+    if position < size:
+        yield Span(position, size)
+
+
+def copy(source: Source, pieces: Iterable[Piece], target: int) -> None:
+    """Write pieces to an open descriptor, one after the other.
+
+    Spans go from file to file inside the kernel where it can; never more than one block
+    is held here.
+    """
+    for piece in pieces:
+        if isinstance(piece, Span):
+            _copy_span(source, piece, target)
+        else:
+            _write(target, piece)
+
+
+def _copy_span(source: Source, span: Span, target: int) -> None:
+    start = span.start
+    try:
+        while start < span.end:
+            done = os.copy_file_range(source.fd, target, span.end - start, start)
+            if done == 0:  # the original shrank, or the file system gives nothing this way
+                break
+            start += done
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+    for block in source.blocks(Span(start, span.end)):
+        _write(target, block)
+
+
+def _write(target: int, data: bytes | memoryview) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(target, view) :]
