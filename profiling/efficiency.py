@@ -1,0 +1,106 @@
+"""Measure what the flow costs beside its bare parts, on one core.
+
+In one process, interleaved, each figure a median: bare decoding (packets to samples, nothing
+else), decoding to the model's rate, the front-end, the network over patches that are ready,
+and the whole (`Tagger.score`). The process pins itself to one core where the system allows.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from common import ROOT, write_table
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the command does, before numpy is loaded
+sys.path.insert(0, str(ROOT))
+
+import av
+import numpy as np
+
+from lean_tagger import Tagger, stream
+from lean_tagger.frontend import LogMel
+from lean_tagger.model import Model
+
+
+def bare_decode(path: str) -> None:
+    """Decode every packet and look at nothing."""
+    with av.open(path, metadata_errors="replace") as container:
+        audio = container.streams.audio[0]
+        audio.codec_context.thread_count = 1
+        for packet in container.demux(audio):
+            packet.decode()
+
+
+def stages(path: str, model: str) -> tuple[dict[str, Callable[[], object]], float, int]:
+    """Return the parts to time, the seconds of audio and the number of windows."""
+    tagger = Tagger(model)
+    card = tagger.spec
+    scores = tagger.score(path)
+    window = np.random.default_rng(0).standard_normal(card.window_samples).astype(np.float32)
+    frontend = LogMel(
+        card.frontend, sample_rate_hz=card.sample_rate_hz, patch_frames=card.patch_frames
+    )
+    network = Model(card)
+    patch = frontend(window).copy()
+
+    def decode_and_resample() -> None:
+        for _ in stream(path, card.sample_rate_hz, resampler=card.resampler):
+            pass
+
+    def all_windows(function: Callable[[object], object], value: object) -> Callable[[], object]:
+        return lambda: [function(value) for _ in range(scores.n_windows)]
+
+    return (
+        {
+            "a: bare decode": lambda: bare_decode(path),
+            "b: decode and resample": decode_and_resample,
+            "c: front-end": all_windows(frontend, window),  # type: ignore[arg-type]
+            "d: bare network": all_windows(network, patch),  # type: ignore[arg-type]
+            "e: the whole": lambda: tagger.score(path),
+        },
+        scores.seconds,
+        scores.n_windows,
+    )
+
+
+def main() -> None:
+    """Print, and write where asked, seconds, milliseconds a window, and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("file", type=Path, help="music, a few minutes at least")
+    parser.add_argument("--model", default="msd-musicnn")
+    parser.add_argument("--runs", type=int, default=5, help="of each part (default: 5)")
+    parser.add_argument("--out", type=Path, help="folder for efficiency.md and .json")
+    given = parser.parse_args()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    parts, seconds, windows = stages(str(given.file), given.model)
+    times: dict[str, list[float]] = {name: [] for name in parts}
+    for _ in range(given.runs):
+        for name, part in parts.items():
+            started = time.process_time()
+            part()
+            times[name].append(time.process_time() - started)
+    cost = {name: statistics.median(values) for name, values in times.items()}
+    a, b, c, d, e = cost.values()
+    rows = [
+        {
+            "part": name,
+            "CPU seconds": f"{value:.2f}",
+            "ms a window": f"{1000 * value / windows:.2f}",
+            "times real time": f"{seconds / value:.0f}",
+            "share of the whole": f"{value / e:.0%}",
+        }
+        for name, value in cost.items()
+    ]
+    for name, value in (("(a+d) / e", (a + d) / e), ("(b+c+d) / e", (b + c + d) / e)):
+        empty = dict.fromkeys(list(rows[0])[1:-1], "")
+        rows.append({"part": name, **empty, "share of the whole": f"{value:.0%}"})
+    write_table(rows, "efficiency", given.out)
+
+
+if __name__ == "__main__":
+    main()
