@@ -147,12 +147,17 @@ def test_signals_get_their_handlers_back():
 
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_the_first_signal_interrupts_and_is_not_forgotten(name, code):
-    with cli._Stop() as stop:
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(getattr(signal, name))
-        with pytest.raises(KeyboardInterrupt):  # a library may have swallowed the first
-            stop.check()
-        assert stop.exit_code == code
+    number = getattr(signal, name)
+    before = signal.signal(number, signal.SIG_DFL)  # the suite may run under nohup
+    try:
+        with cli._Stop() as stop:
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(number)
+            with pytest.raises(KeyboardInterrupt):  # a library may have swallowed the first
+                stop.check()
+            assert stop.exit_code == code
+    finally:
+        signal.signal(number, before)
 
 
 def test_an_ignored_signal_stays_ignored():
