@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from lean_tagger.errors import FileError
-from lean_tagger.outcome import Failed, Job, Outcome, Skipped, Tagged
+from lean_tagger.outcome import Failed, Outcome, Skipped, Tagged
 
 __all__ = ["Summary", "run"]
 
@@ -65,24 +64,20 @@ class Summary:
 
 
 def run(
-    found: Iterable[Job | Skipped | Failed],
-    do: Callable[[Job], Outcome],
+    outcomes: Iterable[Outcome],
     *,
     report: Callable[[Outcome], None],
     peak_rss_bytes: Callable[[], int],
     summary: Summary,
 ) -> None:
-    """Do the jobs one after the other; report each outcome as soon as it is there.
+    """Go through a run's outcomes; count and report each as soon as it is there.
 
     Parameters
     ----------
-    found : iterable of Job or Skipped or Failed
-        As `discover.walk` yields it; consumed as the run proceeds.
-    do : callable
-        Does one file. A `FileError` that it raises becomes `Failed`; other errors end the
-        run.
+    outcomes : iterable of Outcome
+        As `runner.Runner.outcomes` yields them; the work is done as they are asked for.
     report : callable
-        Told every outcome, in order.
+        Told every outcome.
     peak_rss_bytes : callable
         Asked once, at the end.
     summary : Summary
@@ -92,21 +87,13 @@ def run(
     Raises
     ------
     LeanTagError
-        Whatever `do` raises that is not the fault of one file.
+        What is not the fault of one file.
     KeyboardInterrupt
         The person ended the run.
     """
     started = time.monotonic()
     try:
-        for item in found:
-            outcome: Outcome
-            if isinstance(item, Job):
-                try:
-                    outcome = do(item)
-                except FileError as error:
-                    outcome = Failed(path=item.path, kind=error.kind, message=error.message)
-            else:
-                outcome = item
+        for outcome in outcomes:
             summary.add(outcome)
             report(outcome)
     finally:

@@ -7,6 +7,7 @@ options are known to be good, so ``--help`` and mistakes answer at once.
 
 import argparse
 import contextlib
+import itertools
 import os
 import signal
 import sys
@@ -14,11 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import NoReturn
 
-from lean_tagger import __version__, batch, discover, memory
+from lean_tagger import __version__, batch, discover, limits, memory
 from lean_tagger.console import Console, OutputClosed, escape
 from lean_tagger.errors import ConfigError, LeanTagError
 from lean_tagger.options import Options
-from lean_tagger.outcome import Failed, Job, Outcome, Skipped
+from lean_tagger.outcome import Failed, Job, Skipped
+from lean_tagger.runner import Runner
 
 __all__ = ["main", "parse"]
 
@@ -72,8 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _tag(arguments: list[str], stop: "_Stop") -> int:
     given = parse(arguments)
     folders = [path for path in given.paths if os.path.isdir(path)]  # noqa: PTH112 - stay str
-    limit_bytes = memory.machine_limit_bytes()
-    max_mem_bytes = min(given.max_mem or memory.default_budget_bytes(), limit_bytes)
+    limit_bytes = limits.machine_limit_bytes()
+    max_mem_bytes = min(given.max_mem or limits.default_budget_bytes(), limit_bytes)
     console = Console(
         json_lines=given.json,
         quiet=given.quiet,
@@ -85,75 +87,69 @@ def _tag(arguments: list[str], stop: "_Stop") -> int:
         allowed = memory.format_size(limit_bytes)
         console.notice(f"--max-mem is more than this machine allows; lowered to {allowed}")
     found = discover.walk(given.paths, follow_symlinks=given.follow_symlinks)
-    options = _options(given, max_mem_bytes=max_mem_bytes)
-    return _run(found, options, console=console, stop=stop)
+    runner = Runner(
+        _options(given, max_mem_bytes=max_mem_bytes),
+        jobs=given.jobs,
+        patience_seconds=given.timeout,
+        progress=console.progress,
+        notice=console.notice,
+    )
+    console.rss_bytes = runner.rss_bytes
+    with contextlib.closing(runner), contextlib.closing(console):
+        return _run(found, runner, console=console, stop=stop, max_mem_bytes=max_mem_bytes)
 
 
 def _run(
     found: Iterator[Job | Skipped | Failed],
-    options: Options,
+    runner: Runner,
     *,
     console: Console,
     stop: "_Stop",
+    max_mem_bytes: int,
 ) -> int:
     """Do what was found, with a summary whatever ends it."""
-    summary = batch.Summary(max_mem_bytes=options.max_mem_bytes)
+    summary = batch.Summary(max_mem_bytes=max_mem_bytes)
     code = 0
-    with contextlib.closing(console):
-        try:
-            do = _load(options, console=console, stop=stop)
-            if console.wants_total:
-                items = list(found)
-                console.expect(items)
-                found = iter(items)
-            batch.run(
-                found,
-                do,
-                report=console.result,
-                peak_rss_bytes=memory.peak_rss_bytes,
-                summary=summary,
-            )
-        except LeanTagError as error:
-            console.error(str(error))
-            code = error.exit_code
-            if not summary.files:
-                return code  # it never began
-        except KeyboardInterrupt:
-            console.error("stopped; the files that were not reached are as they were")
-            code = stop.exit_code
-            summary.peak_rss_bytes = memory.peak_rss_bytes()  # it may not have come to `run`
-        console.summary(summary)
+    try:
+        # Enough to know whether there is a file for every worker; with a bar, all of it.
+        first = list(found if console.wants_total else _some(found, runner.jobs))
+        ready = runner.start(sum(isinstance(item, Job) for item in first))
+        console.start(model=ready.model, device=ready.device)
+        if console.wants_total:
+            console.expect(first)
+        batch.run(
+            runner.outcomes(itertools.chain(first, found)),
+            report=console.result,
+            peak_rss_bytes=runner.peak_bytes,
+            summary=summary,
+        )
+    except LeanTagError as error:
+        console.error(str(error))
+        code = error.exit_code
+        if not summary.files:
+            return code  # it never began
+    except KeyboardInterrupt:
+        console.error("stopped; the files that were not reached are as they were")
+        code = stop.exit_code
+        summary.peak_rss_bytes = runner.peak_bytes()  # it may not have come to `run`
+        runner.close()  # before the summary, lest a worker still writes while it is read
+    console.summary(summary)
     return code or (_FAILED_EXIT if summary.failed else 0)
 
 
-def _load(options: Options, *, console: Console, stop: "_Stop") -> Callable[[Job], Outcome]:
-    """Load the model, say so, and return what does one file."""
-    # Read when the libraries load: one thread pool, ONNX Runtime's, is enough.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    from lean_tagger.worker import Worker
-
-    def progress(audio_seconds: float, fraction: float) -> None:
-        stop.check()
-        console.progress(audio_seconds, fraction)
-
-    def do(job: Job) -> Outcome:
-        stop.check()
-        console.begin(job)
-        return worker.do(job)
-
-    worker = Worker(options, progress=progress, notice=console.notice)
-    console.start(model=worker.model, device=worker.device)
-    return do
+def _some(found: Iterator[Job | Skipped | Failed], jobs: int) -> Iterator[Job | Skipped | Failed]:
+    """Yield from what was found until that many jobs have come."""
+    while jobs > 0 and (item := next(found, None)) is not None:
+        yield item
+        jobs -= isinstance(item, Job)
 
 
 class _Stop:
     """Turns Ctrl-C, SIGTERM and a closed terminal into one clean end.
 
-    The first signal raises KeyboardInterrupt. Raised inside of a library's callback it may
-    be swallowed there, so `check`, called between windows, raises it again. The second
-    signal ends the process at once; a tag is written beside the file and moved into place,
-    so the file is whole even then.
+    The first signal raises KeyboardInterrupt; the second ends the process at once, and with
+    it the workers. A tag is written beside the file and moved into place, so the file is
+    whole even then.
     """
 
     _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -166,11 +162,6 @@ class _Stop:
     def exit_code(self) -> int:
         """What a shell calls a process that was ended by this signal."""
         return 128 + (self._caught or signal.SIGINT)
-
-    def check(self) -> None:
-        """Raise KeyboardInterrupt if a signal has come."""
-        if self._caught:
-            raise KeyboardInterrupt
 
     def __enter__(self) -> "_Stop":
         for name in self._NAMES:
@@ -306,11 +297,18 @@ def _add_output_options(group: argparse._ArgumentGroup) -> None:
         help="memory budget: 1500M, 1.5G, 512MiB (default: 2G, or half of the machine)",
     )
     add(
-        "--threads",
+        "--jobs",
         type=_count,
-        default=_usable_cores(),
+        default=limits.usable_cores(),
         metavar="N",
-        help="of the network on a CPU (default: the usable cores, %(default)s here)",
+        help="most files at a time (default: the usable cores, %(default)s here)",
+    )
+    add(
+        "--timeout",
+        type=_seconds,
+        default=60.0,
+        metavar="S",
+        help="give a file up after S seconds (default: 60) and 40 for each MB of it",
     )
     add("--json", action="store_true", help="one JSON object per line, for programs")
     add("-q", "--quiet", action="store_true", help="print only what failed")
@@ -329,7 +327,6 @@ def _options(given: argparse.Namespace, *, max_mem_bytes: int) -> Options:
     return Options(
         model=given.model,
         device=given.device,
-        threads=given.threads,
         decoder=given.decoder,
         pool=given.pool,
         hop_seconds=given.hop_seconds,
@@ -341,13 +338,6 @@ def _options(given: argparse.Namespace, *, max_mem_bytes: int) -> Options:
         max_tags=given.max_tags,
         max_mem_bytes=max_mem_bytes,
     )
-
-
-def _usable_cores() -> int:
-    """Return the cores that this process may use, which a container or taskset limits."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _size(text: str) -> int:

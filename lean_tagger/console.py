@@ -19,7 +19,7 @@ import sys
 import textwrap
 import time
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 from lean_tagger import memory
@@ -130,6 +130,8 @@ class Console:
         Folder against which names are shown on a terminal.
     max_mem_bytes : int
         Budget of the run, shown beside the memory in use.
+    rss_bytes : callable
+        Returns the memory in use; asked ten times a second at most.
     out, err : text stream or None
         Standard output and standard error unless given.
     """
@@ -142,12 +144,13 @@ class Console:
         colour: str = "auto",
         base: str | None = None,
         max_mem_bytes: int = 0,
+        rss_bytes: Callable[[], int] = memory.current_rss_bytes,
         out: TextIO | None = None,
         err: TextIO | None = None,
     ) -> None:
         self._json_lines, self._quiet = json_lines, quiet
         self._prefix = os.path.join(base, "") if base else ""  # noqa: PTH118 - paths stay str
-        self._max_mem_bytes = max_mem_bytes
+        self._max_mem_bytes, self.rss_bytes = max_mem_bytes, rss_bytes
         self._out, self._err = _usable(out or sys.stdout), _usable(err or sys.stderr)
         dumb = os.environ.get("TERM") == "dumb"
         self._columnar = self._out.isatty() and not json_lines
@@ -157,7 +160,7 @@ class Console:
         unicode = all("utf" in (s.encoding or "utf-8").lower() for s in (self._out, self._err))
         self._dot, self._times, self._mark = _FANCY if unicode else ("|", "x", "...")
         self._bar: Any = None  # tqdm has no type hints
-        self._job: Job | None = None
+        self._active: dict[str, tuple[Job, float, float]] = {}  # seconds heard, fraction done
         self._jobs = self._jobs_done = self._bytes_done = self._longest_name = 0
         self._audio_seconds = self._started = self._drawn = 0.0
 
@@ -189,7 +192,7 @@ class Console:
             return
         import threading
 
-        from tqdm import tqdm  # type: ignore[import-untyped]
+        from tqdm import tqdm
 
         tqdm.monitor_interval = 0  # no watching thread: we redraw often enough
         tqdm.set_lock(threading.RLock())  # the default one loads multiprocessing
@@ -197,35 +200,29 @@ class Console:
         often = {"mininterval": 0, "miniters": 0, "smoothing": 0.1}  # `progress` sets the pace
         self._bar = tqdm(total=sum(sizes), file=self._err, leave=False, bar_format="{bar}", **often)
 
-    def begin(self, job: Job) -> None:
-        """Note which file is in work."""
-        self._job = job
+    def progress(self, job: Job, audio_seconds: float, fraction: float) -> None:
+        """Note how far a file in work has come; first with 0, when it is begun."""
         self._started = self._started or time.monotonic()
-        self._draw(0.0, 0.0)
-
-    def progress(self, audio_seconds: float, fraction: float) -> None:
-        """Note how far the file in work has come; cheap enough to call for each window."""
+        self._active[job.path] = (job, audio_seconds, min(max(fraction, 0.0), 1.0))
         if self._bar is not None and time.monotonic() - self._drawn >= _REDRAW_SECONDS:
-            self._draw(audio_seconds, fraction)
+            self._draw(job)
 
-    def _draw(self, audio_seconds: float, fraction: float) -> None:
-        if self._bar is None or self._job is None:
-            return
+    def _draw(self, job: Job) -> None:
         self._drawn = time.monotonic()
         columns = shutil.get_terminal_size().columns
         self._bar.ncols = max(columns - 3, 10)  # room for an echoed "^C", lest it wraps
         room = max(12, columns * 3 // 10)
-        name = _pad(shorten(self._name(self._job.path), room, mark=self._mark), room)
+        name = _pad(shorten(self._name(job.path), room, mark=self._mark), room)
         left = f"{self._jobs_done + 1:>{len(str(self._jobs))}}/{self._jobs}  {name}"
         elapsed = max(self._drawn - self._started, 1e-3)
-        heard_seconds = self._audio_seconds + audio_seconds
+        heard_seconds = self._audio_seconds + sum(s for _, s, _ in self._active.values())
         speed = f"{heard_seconds / elapsed:.0f}{self._times}" if heard_seconds else ""
-        now, limit = map(memory.format_size, (memory.current_rss_bytes(), self._max_mem_bytes))
+        now, limit = map(memory.format_size, (self.rss_bytes(), self._max_mem_bytes))
         right = f"{speed:>5}  {now.removesuffix(limit[-4:])}/{limit}"  # the unit, " MiB", once
         self._bar.bar_format = (
             f"{_braced(left)} {{bar}} {{percentage:3.0f}}% {_braced(right)}  {{remaining}} left"
         )
-        position = self._bytes_done + self._job.size_bytes * min(max(fraction, 0.0), 1.0)
+        position = self._bytes_done + sum(j.size_bytes * f for j, _, f in self._active.values())
         try:
             self._bar.update(position - self._bar.n)
         except OSError:  # the terminal went away: the run need not
@@ -233,10 +230,9 @@ class Console:
 
     def result(self, outcome: Outcome) -> None:
         """Print what became of one file."""
-        if self._job is not None:
+        if (active := self._active.pop(outcome.path, None)) is not None:
             self._jobs_done += 1
-            self._bytes_done += self._job.size_bytes
-            self._job = None
+            self._bytes_done += active[0].size_bytes
         if heard := _heard(outcome):
             self._audio_seconds += heard.seconds
         if self._json_lines:

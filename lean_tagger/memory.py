@@ -1,34 +1,31 @@
-"""How much memory there is, how much this process takes, and a guard between the two.
+"""How much memory a process takes, and two limits that it keeps.
 
 A budget is written as Docker writes it: ``1500M``, ``1.5G``, ``512MiB`` or plain bytes, and
-every unit is binary (M is 1024² bytes). What a machine gives is the lowest of its physical
-memory and the limits of all control groups above this process; psutil alone reads a
-container's host.
+every unit is binary (M is 1024² bytes).
 
-`Guard` is the soft limit: it looks at the resident size between two windows, so that a file
-which grows without end becomes one failed file. It cannot stop a single large allocation;
-that takes a hard limit, which is the worker's.
+Two limits keep a process inside its share. `Guard` is the soft one: it looks at the resident
+size between two windows. `limit_data` is the hard one: it makes a single huge allocation fail
+where it is asked for, which no looking between windows could do.
 """
 
 import functools
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from lean_tagger.errors import ConfigError, OverBudgetError
 
 __all__ = [
     "Guard",
-    "cgroup_limit_bytes",
     "current_rss_bytes",
-    "default_budget_bytes",
     "format_size",
-    "machine_limit_bytes",
+    "limit_data",
     "parse_size",
     "peak_rss_bytes",
+    "process_rss_bytes",
     "trim",
 ]
 
@@ -90,91 +87,6 @@ def format_size(size_bytes: int) -> str:
     return f"{size_bytes / _GIB:.1f} GiB"
 
 
-def machine_limit_bytes() -> int:
-    """Return what this process can have, in bytes.
-
-    The lowest of physical memory and every control group's limit.
-    """
-    try:
-        membership = Path("/proc/self/cgroup").read_text(errors="surrogateescape")
-    except OSError:
-        membership = ""
-    group_bytes = cgroup_limit_bytes(membership)
-    physical_bytes = _physical_bytes()
-    return physical_bytes if group_bytes is None else min(physical_bytes, group_bytes)
-
-
-def default_budget_bytes() -> int:
-    """Return the budget of a run for which none was given: 2 GiB, or half of the machine."""
-    return min(2 * _GIB, machine_limit_bytes() // 2)
-
-
-def cgroup_limit_bytes(membership: str, *, mounted: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """Return the lowest memory limit of a process's control groups, in bytes.
-
-    Every ancestor counts, because a group's own file says "max" when only its parent is
-    limited. Inside a container the path may name folders that only the host sees; those are
-    passed over, and the mounted root is the container's own group.
-
-    Parameters
-    ----------
-    membership : str
-        Content of ``/proc/<pid>/cgroup``: lines of ``id:controllers:path``.
-    mounted : Path
-        Where the control groups are mounted.
-
-    Returns
-    -------
-    int or None
-        ``None`` where nothing is limited, or there are no control groups.
-    """
-    limits = []
-    for line in membership.splitlines():
-        _, _, rest = line.partition(":")
-        controllers, _, group = rest.partition(":")
-        if not controllers:  # version 2; "unified" is where hybrid systems mount it
-            roots, names = [mounted, mounted / "unified"], ["memory.max", "memory.high"]
-        elif "memory" in controllers.split(","):
-            roots, names = [mounted / "memory", mounted / controllers], ["memory.limit_in_bytes"]
-        else:
-            continue
-        # Above `memory.high` the kernel stalls the process instead of killing it: no better.
-        limits += [
-            limit
-            for root in roots
-            for folder in _ancestors(root, group)
-            for name in names
-            if (limit := _read_limit(folder / name)) is not None
-        ]
-    return min(limits, default=None)
-
-
-def _ancestors(root: Path, group: str) -> Iterator[Path]:
-    """Yield the group's folder and all above it, down to the mounted root."""
-    # A process outside of its cgroup namespace has a path that starts with "..".
-    parts = [part for part in PurePosixPath(group).parts if part not in {"/", ".."}]
-    for depth in range(len(parts), -1, -1):
-        yield root.joinpath(*parts[:depth])
-
-
-def _read_limit(file: Path) -> int | None:
-    try:
-        text = file.read_text().strip()
-    except (OSError, ValueError):
-        return None
-    # A limit of 0 would be a group that nothing can run in; it is a reading error.
-    return int(text) if text.isascii() and text.isdigit() and int(text) > 0 else None
-
-
-def _physical_bytes() -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        import psutil  # type: ignore[import-untyped]
-
-        return int(psutil.virtual_memory().total)
-
-
 def current_rss_bytes() -> int:
     """Return the resident size of this process, in bytes, now."""
     try:
@@ -190,9 +102,7 @@ def peak_rss_bytes() -> int:
     ``VmHWM`` where there is one: ``ru_maxrss`` of a child can report its parent's peak.
     """
     try:
-        for line in Path("/proc/self/status").read_bytes().splitlines():
-            if line.startswith(b"VmHWM:"):
-                return int(line.split()[1]) * _KIB
+        return _status_bytes(b"VmHWM:")
     except OSError:
         pass
     try:
@@ -201,6 +111,50 @@ def peak_rss_bytes() -> int:
         return _psutil_rss_bytes()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * _KIB  # getrusage(2): bytes on macOS only
+
+
+def process_rss_bytes(pid: int) -> int:
+    """Return the resident size of another process, in bytes, now; 0 if there is none."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb", buffering=0) as statm:  # noqa: PTH123 - hot path
+            return _statm_rss_bytes(statm.read(128))
+    except (OSError, IndexError):  # gone, or gone between open and read
+        pass
+    if Path("/proc/self/statm").exists():
+        return 0
+    import psutil
+
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return 0
+
+
+def limit_data(share_bytes: int) -> None:
+    """Make allocations fail that would take this process beyond its share.
+
+    ``RLIMIT_DATA`` counts the private writable memory that a process has asked for, touched
+    or not, which is more than it has resident. So it is set to what is asked for now, plus
+    what the share leaves above the present resident size.
+
+    Parameters
+    ----------
+    share_bytes : int
+        Most resident memory that the process may come to; 0 lifts the limit.
+    """
+    try:
+        import resource
+
+        data_bytes = _status_bytes(b"VmData:")
+    except (ImportError, OSError):  # Windows; macOS, where the limit has no effect
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = resource.RLIM_INFINITY
+    if share_bytes:
+        wanted = data_bytes + max(0, share_bytes - current_rss_bytes())
+    if most != resource.RLIM_INFINITY:
+        wanted = most if wanted == resource.RLIM_INFINITY else min(wanted, most)
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted, most))
 
 
 def trim() -> None:
@@ -220,6 +174,13 @@ def _malloc_trim() -> Callable[[int], int] | None:
         return None
     found.argtypes, found.restype = [ctypes.c_size_t], ctypes.c_int
     return found
+
+
+def _status_bytes(name: bytes) -> int:
+    for line in Path("/proc/self/status").read_bytes().splitlines():
+        if line.startswith(name):
+            return int(line.split()[1]) * _KIB
+    raise OSError(f"no {name!r} in /proc/self/status")
 
 
 def _statm_rss_bytes(statm: bytes) -> int:

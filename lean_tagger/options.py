@@ -42,7 +42,7 @@ class Options:
     max_tags : int or None
         Most values per field; ``None`` takes each field's default.
     max_mem_bytes : int
-        Memory budget of the run, in bytes; 0 sets none.
+        Memory budget of the run, in bytes; for a worker, the most that it may have.
     """
 
     model: str = "msd-musicnn"

@@ -1,28 +1,38 @@
-"""The worker: a model loaded once, one file at a time.
+"""The worker: a model loaded once, one file at a time; and the process around it.
 
 The only place that catches whatever a file can raise and makes it an outcome.
 """
 
+import contextlib
+import os
+import signal
+import sys
 import tempfile
+import time
 import wave
 from collections.abc import Callable
+from typing import Any, BinaryIO
 
 from lean_tagger import tags, write
 from lean_tagger.decode import Audio
-from lean_tagger.errors import BudgetError, FileError, OverBudgetError
-from lean_tagger.memory import Guard, format_size, peak_rss_bytes
+from lean_tagger.errors import FileError, LeanTagError, OverBudgetError
+from lean_tagger.memory import Guard, current_rss_bytes, limit_data, peak_rss_bytes
+from lean_tagger.messages import Broken, Done, Limit, Notice, Progress, Ready, pack, receive
 from lean_tagger.options import Options
 from lean_tagger.outcome import Failed, Job, Outcome, Skipped, Tagged, TagStatus
 from lean_tagger.pool import Scores
 from lean_tagger.tagger import Tagger
 
-__all__ = ["Worker"]
+__all__ = ["Worker", "main"]
 
 HEADROOM_BYTES = 12 << 20
 """Kept free above what the rehearsal was seen to need: other decoders' tables, larger tags.
 Over all formats of the tests the peak lies 1 to 8 MiB above the rehearsal's."""
 
 REHEARSAL_SECONDS = 4
+
+LOADING_BYTES = 256 << 20
+"""What loading a model may take in any case."""
 
 
 class Worker:
@@ -42,8 +52,13 @@ class Worker:
     ------
     ConfigError, ModelError
         See `Tagger`.
-    BudgetError
-        The budget is below what the loaded model needs.
+
+    Attributes
+    ----------
+    model, device : str
+        What runs, and where.
+    needed_bytes : int
+        Least resident size with which it can work, as measured.
     """
 
     def __init__(
@@ -75,8 +90,14 @@ class Worker:
         self.model = self._tagger.spec.name
         self.device = self._tagger.device
         self._rehearse()
-        _check_budget(options.max_mem_bytes)
-        self._progress, self._guard = progress, Guard(options.max_mem_bytes)
+        self._progress = progress
+        self.needed_bytes = peak_rss_bytes() + HEADROOM_BYTES
+
+    def limit(self, share_bytes: int) -> None:
+        """Keep to a share of memory from now on, in bytes; 0 is no limit."""
+        self._guard.close()
+        self._guard = Guard(share_bytes)
+        limit_data(share_bytes)
 
     def do(self, job: Job) -> Outcome:
         """Do one file; whatever is wrong with *it* comes back as `Failed`.
@@ -156,11 +177,92 @@ def _heard(scores: Scores, plan: tags.TagPlan, status: TagStatus) -> Tagged:
     )
 
 
-def _check_budget(max_mem_bytes: int) -> None:
-    """Refuse a budget below what the rehearsal was just seen to need; 0 is no budget."""
-    floor = peak_rss_bytes() + HEADROOM_BYTES
-    if 0 < max_mem_bytes < floor:
-        raise BudgetError(
-            f"--max-mem {format_size(max_mem_bytes)} is too little: this model needs "
-            f"{format_size(floor)} here (--max-mem {-(-floor >> 20)}M)"
+class _Post:
+    """Sends messages to the supervisor."""
+
+    PROGRESS_SECONDS = 0.1
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._sent = 0.0
+
+    def send(self, message: object) -> None:
+        data = memoryview(pack(message))
+        while data:
+            data = data[os.write(self._fd, data) :]
+
+    def progress(self, seconds: float, fraction: float) -> None:
+        now = time.monotonic()
+        if now - self._sent >= self.PROGRESS_SECONDS:
+            self._sent = now
+            self.send(Progress(seconds, fraction))
+
+
+def _serve(inbox: BinaryIO, post: _Post) -> None:
+    """Load what the first message asks for, then do jobs until the stream ends."""
+    options = receive(inbox)
+    try:
+        # A model may ask for gigabytes when it is loaded. Room enough stays to measure one
+        # that needs more than the budget, and to say how much.
+        limit_data(max(options.max_mem_bytes, LOADING_BYTES))
+        worker = Worker(
+            options, progress=post.progress, notice=lambda text: post.send(Notice(text))
         )
+        post.send(Ready(worker.model, worker.device, worker.needed_bytes))
+        while (message := receive(inbox)) is not None:
+            if isinstance(message, Limit):
+                worker.limit(message.bytes)
+            else:
+                outcome = _do(worker, message)
+                post.send(Done(outcome, peak_rss_bytes(), current_rss_bytes()))
+    except LeanTagError as error:
+        post.send(Broken(error))
+
+
+def _do(worker: Worker, job: Job) -> Outcome:
+    """Do a job; what nobody foresaw costs this file only, and names itself."""
+    try:
+        return worker.do(job)
+    except LeanTagError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the boundary: a surprise costs one file
+        message = f"unexpected {type(error).__name__}: {error}; please report this"
+        return Failed(path=job.path, kind="unexpected", message=message)
+
+
+def _end_with(parent_pid: int) -> None:
+    """End this process when its supervisor ends, even by SIGKILL; Linux only.
+
+    Elsewhere the end of the job stream does it, between two files.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        set_parent_death_signal = 1  # PR_SET_PDEATHSIG, prctl(2)
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+    if os.getppid() != parent_pid:  # it ended before we asked
+        os._exit(1)
+
+
+def main(arguments: list[str]) -> None:
+    """Be a worker process: jobs arrive on standard input, messages leave on a pipe.
+
+    Parameters
+    ----------
+    arguments : list of str
+        The pipe's descriptor, and the supervisor's process id.
+    """
+    fd, parent_pid = map(int, arguments)
+    _end_with(parent_pid)
+
+    def stop(*_: Any) -> None:
+        raise SystemExit(0)  # unlike the default, leaves a write in progress through `finally`
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us through the supervisor
+    with contextlib.suppress(BrokenPipeError):
+        _serve(sys.stdin.buffer, _Post(fd))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

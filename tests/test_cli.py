@@ -306,7 +306,7 @@ def test_a_signal_ends_the_run_within_two_seconds_and_leaves_whole_files(
         stderr=subprocess.PIPE,
         text=True,
         # The suite may run where the signal is ignored, as background jobs do.
-        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509 - no threads
     )
     assert process.stdout is not None
     for _ in range(5):

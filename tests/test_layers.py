@@ -13,16 +13,28 @@ import lean_tagger
 PACKAGE = Path(lean_tagger.__file__).parent
 
 LAYERS = [
-    {"errors", "options", "outcome", "spec"},
-    {"decode", "resample", "window", "frontend", "model", "pool", "tags", "write", "memory"},
+    {"errors", "messages", "options", "outcome", "spec"},
+    {
+        "decode",
+        "resample",
+        "window",
+        "frontend",
+        "model",
+        "pool",
+        "tags",
+        "write",
+        "memory",
+        "limits",
+    },
     {"tagger", "worker"},
-    {"batch", "discover", "journal", "runner"},
+    {"batch", "budget", "discover", "journal", "runner"},
     {"cli", "console", "__main__"},
 ]
 # Within one layer only these, which name an order; layer 0 is plain data and may refer freely.
 WITHIN = {
     ("worker", "tagger"),
     ("batch", "discover"),
+    ("runner", "budget"),
     ("cli", "console"),
     ("__main__", "cli"),
 }

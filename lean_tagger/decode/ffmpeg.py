@@ -171,8 +171,10 @@ class FfmpegAudio:
         self.seconds += count / rate_hz
         return rate_hz, block.data
 
-    def _open(self, *, format_name: str | None = None, offset: int = 0) -> InputContainer:
+    def _open(self, *, format_name: str | None = None, offset: int | None = None) -> InputContainer:
         """Open our descriptor, and nothing else: no name, no protocol but ``fd``."""
+        if offset is None:
+            offset = _behind_id3(self._fd)
         options = {
             "fd": str(self._fd),
             "protocol_whitelist": "fd",
@@ -327,6 +329,22 @@ def _better_decoder(context: AudioCodecContext) -> AudioCodecContext:
     better.sample_rate = context.sample_rate
     better.layout = context.layout
     return better
+
+
+def _behind_id3(fd: int) -> int:
+    """Return where the audio begins behind any ID3v2 tags.
+
+    FFmpeg would hold their pictures in memory and unpack their compressed frames: 250 MiB
+    for a large cover, 1.5 GiB for half a megabyte of zeros. The music needs none of it.
+    """
+    offset = 0
+    while (head := os.pread(fd, 10, offset))[:3] == b"ID3" and len(head) == 10:
+        # Four bytes of seven bits; a footer of ten bytes where flag 0x10 says so (ID3v2.4).
+        size = sum(
+            (byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True)
+        )
+        offset += 10 + size + (10 if head[5] & 0x10 else 0)
+    return offset if offset < os.fstat(fd).st_size else 0
 
 
 def _find(fd: int, mark: bytes, start: int) -> int:

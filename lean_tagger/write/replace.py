@@ -85,7 +85,8 @@ def _create(folder: str, real: str) -> tuple[str, int]:
     suffix = os.path.splitext(real)[1]  # noqa: PTH122
     if len(os.fsencode(suffix)) > _LONGEST_SUFFIX_BYTES:
         suffix = ""
-    name = f".lean-tag-{secrets.token_hex(8)}.tmp{suffix}"
+    # The process's number lets its supervisor find what it left if it was killed.
+    name = f".lean-tag-{os.getpid()}-{secrets.token_hex(8)}.tmp{suffix}"
     temporary = os.path.join(folder, name)  # noqa: PTH118
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     return temporary, os.open(temporary, flags, 0o600)

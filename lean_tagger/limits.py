@@ -1,0 +1,169 @@
+"""What this machine allows: memory, cores, and how much of both others leave.
+
+What a machine gives is the lowest of its physical memory and the limits of all control groups
+above this process; psutil alone reads a container's host.
+"""
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+__all__ = [
+    "available_bytes",
+    "cgroup_limit_bytes",
+    "cpu_quotas",
+    "default_budget_bytes",
+    "machine_limit_bytes",
+    "memory_stalls",
+    "usable_cores",
+]
+
+_GIB = 1024**3
+
+
+def machine_limit_bytes() -> int:
+    """Return what this process can have, in bytes.
+
+    The lowest of physical memory and every control group's limit.
+    """
+    group_bytes = cgroup_limit_bytes(_membership())
+    physical_bytes = _physical_bytes()
+    return physical_bytes if group_bytes is None else min(physical_bytes, group_bytes)
+
+
+def default_budget_bytes() -> int:
+    """Return the budget of a run for which none was given: 2 GiB, or half of the machine."""
+    return min(2 * _GIB, machine_limit_bytes() // 2)
+
+
+def cgroup_limit_bytes(membership: str, *, mounted: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Return the lowest memory limit of a process's control groups, in bytes.
+
+    Every ancestor counts, because a group's own file says "max" when only its parent is
+    limited. Inside a container the path may name folders that only the host sees; those are
+    passed over, and the mounted root is the container's own group.
+
+    Parameters
+    ----------
+    membership : str
+        Content of ``/proc/<pid>/cgroup``: lines of ``id:controllers:path``.
+    mounted : Path
+        Where the control groups are mounted.
+
+    Returns
+    -------
+    int or None
+        ``None`` where nothing is limited, or there are no control groups.
+    """
+    # Above `memory.high` the kernel stalls the process instead of killing it: no better.
+    names = ("memory.max", "memory.high", "memory.limit_in_bytes")
+    limits = (
+        _read_limit(folder / name)
+        for folder in _group_folders(membership, "memory", mounted)
+        for name in names
+    )
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _group_folders(membership: str, controller: str, mounted: Path) -> Iterator[Path]:
+    """Yield the folders of all control groups above a process that bear on one resource."""
+    for line in membership.splitlines():
+        _, _, rest = line.partition(":")
+        controllers, _, group = rest.partition(":")
+        if not controllers:  # version 2; "unified" is where hybrid systems mount it
+            roots = [mounted, mounted / "unified"]
+        elif controller in controllers.split(","):
+            roots = [mounted / controller, mounted / controllers]
+        else:
+            continue
+        for root in roots:
+            yield from _ancestors(root, group)
+
+
+def _ancestors(root: Path, group: str) -> Iterator[Path]:
+    """Yield the group's folder and all above it, down to the mounted root."""
+    # A process outside of its cgroup namespace has a path that starts with "..".
+    parts = [part for part in PurePosixPath(group).parts if part not in {"/", ".."}]
+    for depth in range(len(parts), -1, -1):
+        yield root.joinpath(*parts[:depth])
+
+
+def _read_limit(file: Path) -> int | None:
+    try:
+        text = file.read_text().strip()
+    except (OSError, ValueError):
+        return None
+    # A limit of 0 would be a group that nothing can run in; it is a reading error.
+    return int(text) if text.isascii() and text.isdigit() and int(text) > 0 else None
+
+
+def _physical_bytes() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        import psutil
+
+        return int(psutil.virtual_memory().total)
+
+
+def _membership() -> str:
+    try:
+        return Path("/proc/self/cgroup").read_text(errors="surrogateescape")
+    except OSError:
+        return ""
+
+
+def usable_cores() -> int:
+    """Return the cores that may be busy: of the machine, the affinity and the cgroup's quota."""
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    return max(1, min([cores, *(math.ceil(quota) for quota in cpu_quotas(_membership()))]))
+
+
+def cpu_quotas(membership: str, *, mounted: Path = Path("/sys/fs/cgroup")) -> Iterator[float]:
+    """Yield the CPU quota, in cores, of every control group above a process that has one.
+
+    Parameters
+    ----------
+    membership, mounted
+        As for `cgroup_limit_bytes`.
+    """
+    for folder in _group_folders(membership, "cpu", mounted):
+        try:
+            if (new := folder / "cpu.max").is_file():  # version 2: "quota period", in µs
+                quota, period = new.read_text().split()
+            else:
+                quota = (folder / "cpu.cfs_quota_us").read_text()
+                period = (folder / "cpu.cfs_period_us").read_text()
+            if quota.strip() not in {"max", "-1"}:
+                yield int(quota) / int(period)
+        except (OSError, ValueError, ZeroDivisionError):
+            continue
+
+
+def available_bytes() -> int:
+    """Return the memory that could be had without swapping, in bytes; a guess elsewhere."""
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    import psutil
+
+    return int(psutil.virtual_memory().available)
+
+
+def memory_stalls(root: Path = Path("/proc/pressure")) -> float:
+    """Return the share of the last 10 s in which somebody waited for memory, 0 to 100.
+
+    Source: the kernel's pressure stall information; 0 where it has none.
+    """
+    try:
+        some = (root / "memory").read_text().splitlines()[0]
+        return float(some.split("avg10=")[1].split()[0])
+    except (OSError, ValueError, IndexError):
+        return 0.0

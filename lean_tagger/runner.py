@@ -1,0 +1,423 @@
+"""The supervisor: worker processes, one job each, under one budget.
+
+The supervising process stays small: it loads no av, numpy or onnxruntime. Everything that can
+crash, hang or grow does so in a worker, and costs the file that it was at: the file is tried
+once more when everything else is done, alone and with the whole budget, and then reported.
+
+One thread, one loop: wait for messages, look at clocks and memory, hand out jobs.
+"""
+
+import contextlib
+import glob
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import lean_tagger
+from lean_tagger import budget, limits
+from lean_tagger.errors import ModelError
+from lean_tagger.memory import (
+    current_rss_bytes,
+    format_size,
+    peak_rss_bytes,
+    process_rss_bytes,
+)
+from lean_tagger.messages import Broken, Done, Inbox, Limit, Notice, Progress, Ready, pack
+from lean_tagger.options import Options
+from lean_tagger.outcome import Failed, Job, Outcome, Skipped
+
+__all__ = ["Runner"]
+
+LOOK_SECONDS = 0.2
+"""How often clocks and memory are looked at while nothing happens."""
+
+START_SECONDS = 120.0
+"""A worker that has not loaded its model by then hangs."""
+
+SLOWEST_BYTES_PER_SECOND = 25_000
+"""What a file may take beyond the patience of a run: 40 minutes for an hour of 128 kbit/s."""
+
+STOP_SECONDS = 1.0
+"""Between asking a worker to end and ending it."""
+
+LOW_MEMORY_SHARE = 0.05
+"""Of the machine: less available than this, and no new file is begun beside another."""
+
+STALL_PERCENT = 10.0
+"""Time that anybody waits for memory: more than this, likewise."""
+
+
+class _Child:
+    """One worker process, as the supervisor sees it."""
+
+    def __init__(self, options: Options) -> None:
+        read_fd, write_fd = os.pipe()
+        try:
+            self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                # -P: a file in the person's folder must not be taken for a module.
+                [sys.executable, "-P", "-m", "lean_tagger.worker", str(write_fd), str(os.getpid())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=[write_fd],
+                env=_environment(),
+                process_group=0,  # Ctrl-C in the terminal is ours to pass on
+            )
+        except BaseException:
+            os.close(read_fd)
+            raise
+        finally:
+            os.close(write_fd)
+        self.fd = read_fd
+        self.inbox = Inbox()
+        self.ready: Ready | None = None
+        self.job: Job | None = None
+        self.threads = options.threads
+        self.deadline = time.monotonic() + START_SECONDS
+        self.peak_bytes = 0
+        self.killed_for: Failed | None = None
+        self.send(options)
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def idle(self) -> bool:
+        return self.ready is not None and self.job is None
+
+    def send(self, message: object) -> None:
+        """Send a message; a worker that is gone shows at its other pipe."""
+        assert self.process.stdin is not None  # noqa: S101 - narrows the type for mypy
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(pack(message))
+            self.process.stdin.flush()
+
+    def end(self) -> int:
+        """Close both pipes, wait for the process and return its exit status."""
+        assert self.process.stdin is not None  # noqa: S101 - narrows the type for mypy
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        os.close(self.fd)
+        try:
+            status = self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            status = self.process.wait()
+        if self.job is not None:
+            _sweep(self.job.path, self.pid)
+        return status
+
+
+class Runner:
+    """Does jobs in worker processes.
+
+    Parameters
+    ----------
+    options : Options
+        The run's; `max_mem_bytes` is for the whole tree of processes.
+    jobs : int
+        Most workers.
+    patience_seconds : float
+        Least time that a file gets before its worker counts as hung.
+    progress : callable, optional
+        Called as ``progress(job, seconds, fraction)`` while a file is heard.
+    notice : callable, optional
+        Told what a person should know, once.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        *,
+        jobs: int,
+        patience_seconds: float,
+        progress: Callable[[Job, float, float], None] | None = None,
+        notice: Callable[[str], None] | None = None,
+    ) -> None:
+        self._options = options
+        self.jobs = jobs
+        self._patience_seconds = patience_seconds
+        self._progress = progress or (lambda *_: None)
+        self._notice = notice or (lambda _: None)
+        self._selector = selectors.DefaultSelector()
+        self._children: list[_Child] = []
+        self._ended_peak_bytes = 0
+        self._retries: deque[tuple[Job, Failed]] = deque()
+        self._alone: Job | None = None
+        self._pressed = False
+        self._shape: budget.Shape | None = None
+
+    # What the run looks like from outside
+
+    def start(self, files: int) -> Ready:
+        """Start the first worker, fix the shape, and return what the worker says of itself.
+
+        Parameters
+        ----------
+        files : int
+            How many there are at least; more workers than files are no use.
+
+        Raises
+        ------
+        LeanTagError
+            The model, the options or the budget are no good.
+        """
+        cores = limits.usable_cores()
+        first = self._spawn(threads=max(1, cores // max(1, min(cores, self.jobs, files))))
+        while first.ready is None:
+            for _ in self._look():
+                pass  # a worker without a job has no outcome; its end raises
+        self._shape = budget.shape(
+            self._options.max_mem_bytes,
+            first.ready.needed_bytes,
+            cores=cores,
+            jobs=self.jobs,
+            files=max(1, files),
+            model=first.ready.model,
+        )
+        if self._shape.threads == first.threads:
+            first.send(Limit(self._shape.share_bytes))
+        else:  # the budget holds fewer workers than there are cores; threads cannot be added
+            self._forget(first)
+        return first.ready
+
+    def outcomes(self, found: Iterable[Job | Skipped | Failed]) -> Iterator[Outcome]:
+        """Do the jobs, and yield what became of each as soon as it is known.
+
+        Parameters
+        ----------
+        found : iterable
+            As `discover.walk` yields it; what is no job passes through.
+
+        Raises
+        ------
+        LeanTagError
+            What would go wrong with the next file too.
+        """
+        source = iter(found)
+        waiting: deque[Job] = deque()
+        ended = False
+        while True:
+            while not ended and len(waiting) <= self.jobs:
+                item = next(source, None)
+                if item is None:
+                    ended = True
+                elif isinstance(item, Job):
+                    waiting.append(item)
+                else:
+                    yield item
+            self._assign(waiting)
+            if not waiting and ended and not any(c.job for c in self._children):
+                break
+            yield from self._look()
+        yield from self._try_again()
+
+    def rss_bytes(self) -> int:
+        """Return the resident size of the whole tree now."""
+        return current_rss_bytes() + sum(process_rss_bytes(c.pid) for c in self._children)
+
+    def peak_bytes(self) -> int:
+        """Return a bound on the highest resident size of the whole tree so far.
+
+        The sum of each process's own peak: never less than what they had together.
+        """
+        now = sum(max(c.peak_bytes, process_rss_bytes(c.pid)) for c in self._children)
+        return peak_rss_bytes() + max(now, self._ended_peak_bytes)
+
+    def close(self) -> None:
+        """End every worker; a write in progress is undone or finished, never left half."""
+        for child in self._children:
+            child.process.terminate()
+        for child in list(self._children):
+            self._forget(child)
+        self._selector.close()
+
+    # How many workers, and who does what
+
+    def _assign(self, waiting: deque[Job]) -> None:
+        """Give idle workers jobs, and start another worker where one more is worth it."""
+        for child in self._children:
+            if not waiting:
+                return
+            if child.idle and (not self._under_pressure() or not self._busy()):
+                self._give(child, waiting.popleft())
+        starting = any(c.ready is None for c in self._children)
+        if waiting and not starting and len(self._children) < self._planned.workers:
+            self._spawn(threads=self._planned.threads, share_bytes=self._planned.share_bytes)
+
+    def _give(self, child: _Child, job: Job) -> None:
+        child.job = job
+        seconds = self._patience_seconds + job.size_bytes / SLOWEST_BYTES_PER_SECOND
+        child.deadline = time.monotonic() + seconds
+        self._progress(job, 0.0, 0.0)
+        child.send(job)
+
+    def _busy(self) -> bool:
+        return any(c.job is not None for c in self._children)
+
+    def _under_pressure(self) -> bool:
+        """Tell whether others need the memory; say so once, and once when it is over."""
+        low = limits.available_bytes() < LOW_MEMORY_SHARE * limits.machine_limit_bytes()
+        pressed = low or limits.memory_stalls() > STALL_PERCENT
+        if pressed != self._pressed:
+            self._pressed = pressed
+            self._notice(
+                "memory is short on this machine; going on with one file at a time"
+                if pressed
+                else "memory is no longer short; going on as before"
+            )
+        return pressed
+
+    @property
+    def _planned(self) -> budget.Shape:
+        assert self._shape is not None, "start() comes first"  # noqa: S101 - a caller's mistake
+        return self._shape
+
+    def _spawn(self, *, threads: int, share_bytes: int = 0) -> _Child:
+        most_bytes = self._options.max_mem_bytes - budget.SUPERVISOR_BYTES
+        child = _Child(replace(self._options, threads=threads, max_mem_bytes=most_bytes))
+        if share_bytes:
+            child.send(Limit(share_bytes))
+        self._children.append(child)
+        self._selector.register(child.fd, selectors.EVENT_READ, child)
+        return child
+
+    def _forget(self, child: _Child) -> int:
+        """End a worker and return its exit status."""
+        others_bytes = sum(c.peak_bytes for c in self._children if c is not child)
+        self._ended_peak_bytes = max(self._ended_peak_bytes, child.peak_bytes + others_bytes)
+        self._selector.unregister(child.fd)
+        self._children.remove(child)
+        return child.end()
+
+    # What happens
+
+    def _look(self) -> Iterator[Outcome]:
+        """Wait a moment for messages; then look at clocks and memory."""
+        for key, _ in self._selector.select(LOOK_SECONDS):
+            child = key.data
+            data = os.read(child.fd, 1 << 16)
+            if not data:
+                yield from self._lost(child)
+                continue
+            for message in child.inbox.feed(data):
+                yield from self._heard(child, message)
+        self._watch()
+
+    def _heard(self, child: _Child, message: object) -> Iterator[Outcome]:
+        match message:
+            case Ready():
+                child.ready = message
+            case Notice(text):
+                self._notice(text)
+            case Progress(seconds, fraction) if child.job is not None:
+                self._progress(child.job, seconds, fraction)
+            case Done(outcome, peak_bytes, rss_bytes):
+                child.peak_bytes = max(child.peak_bytes, peak_bytes)
+                job, child.job = child.job, None
+                self._recycle(child, rss_bytes)
+                if isinstance(outcome, Failed) and outcome.kind == "over-budget" and job:
+                    yield from self._once_more(job, outcome)
+                else:
+                    yield outcome
+            case Broken(error):
+                raise error
+
+    def _lost(self, child: _Child) -> Iterator[Outcome]:
+        """Bury a worker whose pipe has ended, and see to the file that it was at."""
+        job = child.job
+        status = self._forget(child)
+        failure = child.killed_for or _post_mortem(job.path if job else "", status)
+        if job is not None:
+            yield from self._once_more(job, failure)
+        elif child.ready is None:
+            raise ModelError(f"a worker could not start: {failure.message}")
+
+    def _once_more(self, job: Job, failure: Failed) -> Iterator[Outcome]:
+        """Put a file aside for a second try alone; report it if that was the second."""
+        if self._alone is job:
+            yield failure
+        else:
+            self._retries.append((job, failure))
+
+    def _try_again(self) -> Iterator[Outcome]:
+        """Do what was put aside: one file at a time, each in a worker of its own."""
+        while self._retries:
+            job, _ = self._retries.popleft()
+            for child in list(self._children):
+                self._forget(child)
+            alone_bytes = self._planned.alone_bytes
+            child = self._spawn(threads=self._planned.threads, share_bytes=alone_bytes)
+            while child.ready is None:
+                yield from self._look()
+            self._alone = job
+            self._give(child, job)
+            while any(c.job for c in self._children):
+                yield from self._look()
+
+    def _recycle(self, child: _Child, rss_bytes: int) -> None:
+        """End an idle worker that keeps more than it needs of its share; `_assign` replaces it."""
+        needed_bytes = child.ready.needed_bytes if child.ready else 0
+        spare_bytes = self._planned.share_bytes - needed_bytes
+        if rss_bytes > needed_bytes + spare_bytes // 2:
+            self._forget(child)
+
+    def _watch(self) -> None:
+        """End workers that take too long or too much; their end shows in the next look."""
+        now = time.monotonic()
+        sizes = {child: process_rss_bytes(child.pid) for child in self._children}
+        for child, rss_bytes in sizes.items():
+            child.peak_bytes = max(child.peak_bytes, rss_bytes)
+            if now > child.deadline and not child.idle:
+                self._kill(child, "hung", "it took far too long, and its worker was ended")
+        over_bytes = current_rss_bytes() + sum(sizes.values()) - self._options.max_mem_bytes
+        if self._shape is not None and sizes and over_bytes > 0:
+            largest = max(sizes, key=lambda child: sizes[child])
+            took = format_size(sizes[largest])
+            self._kill(largest, "over-budget", f"it took {took}, more than the budget allows")
+
+    def _kill(self, child: _Child, kind: str, message: str) -> None:
+        if child.killed_for is None:
+            path = child.job.path if child.job else ""
+            child.killed_for = Failed(path=path, kind=kind, message=message)
+            child.process.kill()  # also ends a stopped process, which no other signal does
+
+
+def _environment() -> dict[str, str]:
+    """Return a worker's environment: this package, one BLAS thread, one malloc arena."""
+    package = str(Path(lean_tagger.__file__).parents[1])
+    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
+    return {
+        **os.environ,
+        "PYTHONPATH": path,
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "1",
+    }
+
+
+def _post_mortem(path: str, status: int) -> Failed:
+    """Say of what a worker died."""
+    if status == -signal.SIGKILL:
+        message = "its worker was killed, probably for want of memory"
+        return Failed(path=path, kind="killed", message=message)
+    if status < 0:
+        name = signal.Signals(-status).name
+        return Failed(path=path, kind="crashed", message=f"it crashed the decoder ({name})")
+    return Failed(path=path, kind="crashed", message=f"its worker ended with status {status}")
+
+
+def _sweep(path: str, pid: int) -> None:
+    """Remove what a killed worker left beside the file that it was writing."""
+    folder = os.path.dirname(os.path.realpath(path))  # noqa: PTH120 - names may be undecodable
+    for leftover in glob.glob(f".lean-tag-{pid}-*", root_dir=folder):  # noqa: PTH207
+        with contextlib.suppress(OSError):
+            os.unlink(os.path.join(folder, leftover))  # noqa: PTH108, PTH118

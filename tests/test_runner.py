@@ -1,0 +1,479 @@
+"""The supervisor: one bad file costs itself, and the budget holds for the whole tree."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import CLIPS, DATA, shared
+from tinymodel import make
+
+from lean_tagger import memory
+from lean_tagger.decode import fingerprint
+from lean_tagger.errors import BudgetError, ConfigError, ModelError
+from lean_tagger.options import Options
+from lean_tagger.outcome import Failed, Job, Outcome, Skipped, Tagged
+from lean_tagger.runner import Runner
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+
+MIB = 1 << 20
+OPTIONS = Options(dry_run=True, max_mem_bytes=4096 * MIB)  # the tests' own size counts
+ROOT = Path(__file__).parents[1]
+
+
+def job(path: Path) -> Job:
+    return Job(str(path), path.stat().st_size)
+
+
+def children(pid: int) -> list[int]:
+    """Return the process ids below one, at any depth."""
+    below = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in task.read_text().split():
+                below += [int(child), *children(int(child))]
+    return below
+
+
+def holds(pid: int, name: str) -> bool:
+    """Tell whether a process has a file of that name open."""
+    for link in Path(f"/proc/{pid}/fd").glob("*"):
+        with contextlib.suppress(OSError):
+            if link.readlink().name == name:
+                return True
+    return False
+
+
+@contextlib.contextmanager
+def signals(**by_name: signal.Signals) -> Iterator[None]:
+    """Send a signal to any worker of ours that opens a file of that stem, while inside."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.002):
+            for pid in children(os.getpid()):
+                for stem, number in by_name.items():
+                    if holds(pid, f"{stem}.mp3"):
+                        with contextlib.suppress(ProcessLookupError):
+                            os.kill(pid, number)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def run(
+    jobs: list[Job],
+    *,
+    workers: int = 2,
+    patience: float = 60.0,
+) -> dict[str, Outcome]:
+    runner = Runner(OPTIONS, jobs=workers, patience_seconds=patience)
+    with contextlib.closing(runner):
+        runner.start(len(jobs))
+        return {Path(o.path).name: o for o in runner.outcomes(jobs)}
+
+
+@pytest.fixture
+def long_song(tmp_path: Path) -> Path:
+    """Make an MP3 of ten minutes: long enough to be met while it is open."""
+    path = tmp_path / "long.mp3"
+    path.write_bytes((DATA / "skyvibe.mp3").read_bytes() * 30)
+    return path
+
+
+def test_every_file_is_done_once_and_what_is_no_job_passes_through() -> None:
+    missing = Failed(path="/gone", kind="missing", message="gone")
+    skipped = Skipped(path="/odd", kind="k", message="m")
+    runner = Runner(OPTIONS, jobs=2, patience_seconds=60)
+    found = [missing, *(job(DATA / clip) for clip in CLIPS), skipped]
+    with contextlib.closing(runner):
+        runner.start(len(CLIPS))
+        outcomes = list(runner.outcomes(found))
+    assert sorted(Path(o.path).name for o in outcomes) == sorted([*CLIPS, "gone", "odd"])
+    assert missing in outcomes
+    assert skipped in outcomes
+    assert sum(isinstance(o, Tagged) for o in outcomes) == len(CLIPS)
+
+
+def test_two_workers_give_what_one_gives() -> None:
+    jobs = [job(DATA / clip) for clip in CLIPS]
+    assert run(jobs, workers=1) == run(jobs, workers=2)
+
+
+def test_no_worker_outlives_the_runner() -> None:
+    before = set(children(os.getpid()))
+    run([job(DATA / "farm.wav")] * 1)
+    assert set(children(os.getpid())) == before
+
+
+@pytest.mark.parametrize(
+    ("number", "patience", "kind"),
+    [
+        (signal.SIGSEGV, 60.0, "crashed"),
+        (signal.SIGKILL, 60.0, "killed"),
+        (signal.SIGSTOP, 2.0, "hung"),
+    ],
+    ids=["crash", "kill", "hang"],
+)
+def test_a_file_that_ends_its_worker_is_tried_twice_and_costs_only_itself(
+    long_song: Path, number: signal.Signals, patience: float, kind: str
+) -> None:
+    # The clock of a file runs with its size: a small one, so that a hang shows soon.
+    long = Job(str(long_song), 1000)
+    jobs = [job(DATA / "west.flac"), long, job(DATA / "farm.wav"), job(DATA / "hacienda.ogg")]
+    with signals(long=number):
+        outcomes = run(jobs, patience=patience)
+    failed = outcomes.pop("long.mp3")
+    assert isinstance(failed, Failed)
+    assert failed.kind == kind
+    assert "\n" not in failed.message
+    assert len(outcomes) == 3
+    assert all(isinstance(o, Tagged) for o in outcomes.values())
+
+
+def test_a_worker_that_dies_once_costs_nothing(long_song: Path) -> None:
+    """The second try, alone, gives the tags."""
+    shot: list[int] = []
+
+    def shoot() -> None:
+        while not shot:
+            for pid in children(os.getpid()):
+                if holds(pid, "long.mp3"):
+                    os.kill(pid, signal.SIGKILL)
+                    shot.append(pid)
+                    return
+
+    shooter = threading.Thread(target=shoot)
+    shooter.start()
+    outcomes = run([job(long_song), job(DATA / "farm.wav")])
+    shooter.join()
+    assert shot
+    assert isinstance(outcomes["long.mp3"], Tagged)
+    assert isinstance(outcomes["farm.wav"], Tagged)
+
+
+def test_a_worker_uses_no_more_threads_than_there_are_cores(long_song: Path) -> None:
+    """Counted over the tree while it works; a thread that only waits is no busy one."""
+    second = shutil.copy(long_song, long_song.with_name("second.mp3"))
+    most = 0
+    runner = Runner(OPTIONS, jobs=64, patience_seconds=60)
+    with contextlib.closing(runner):
+        runner.start(2)
+        done = threading.Event()
+
+        def count() -> None:
+            nonlocal most
+            while not done.wait(0.02):
+                running = 0
+                for pid in children(os.getpid()):
+                    for status in Path(f"/proc/{pid}/task").glob("*/stat"):
+                        with contextlib.suppress(OSError):
+                            running += status.read_text().rsplit(") ", 1)[1][0] == "R"
+                most = max(most, running)
+
+        counter = threading.Thread(target=count)
+        counter.start()
+        list(runner.outcomes([job(long_song), job(Path(second))]))
+        done.set()
+        counter.join()
+    assert 0 < most <= len(os.sched_getaffinity(0))
+
+
+# The budget: by the command, since a test's own process is larger than all of it
+
+
+def command(*arguments: str | Path) -> tuple[int, dict[str, Any], dict[str, Any], str]:
+    """Run it with --json; return the exit code, results by name, the summary, and stderr."""
+    done = subprocess.run(
+        [sys.executable, "-m", "lean_tagger", "--json", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    *results, summary = [json.loads(line) for line in done.stdout.splitlines()] or [{}]
+    return done.returncode, {Path(r["path"]).name: r for r in results}, summary, done.stderr
+
+
+def test_a_budget_below_the_floor_is_refused_with_what_would_do() -> None:
+    code, _, _, said = command("-n", "--max-mem", "60M", DATA)
+    assert code == 4
+    least = int(said.rsplit("--max-mem ", 1)[1].strip().rstrip("M)"))
+    assert 100 <= least <= 150
+    code, results, summary, _ = command("-n", "--max-mem", f"{least}M", DATA)
+    assert code == 0
+    assert len(results) == len(CLIPS)
+    assert summary["peak_rss_bytes"] <= least * MIB
+
+
+@pytest.mark.parametrize(("budget", "workers"), [(512, 2), (150, 1)])
+def test_the_budget_decides_how_many_work(long_song: Path, budget: int, workers: int) -> None:
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("needs two cores")
+    shutil.copy(long_song, long_song.with_name("second.mp3"))
+    process = supervisor(long_song.parent, "-n", "--jobs", "8", "--max-mem", f"{budget}M")
+    most = 0
+    while process.poll() is None:
+        pids = children(process.pid)
+        most = max(most, len(pids))
+        time.sleep(0.02)
+    assert process.returncode == 0
+    # A worker of another number of threads may be on its way out while the next one starts.
+    assert most == workers
+
+
+def bomb_in_id3(path: Path) -> Path:
+    """An MP3 whose tag has a compressed frame of 1.5 GB, in half a megabyte."""
+    packer = zlib.compressobj(9)
+    zeros = bytes(1 << 20)
+    packed = b"".join(packer.compress(zeros) for _ in range(1500)) + packer.flush()
+    inner = (1500 << 20).to_bytes(4, "big") + packed
+    size = len(inner)
+    safe = bytes((size >> shift) & 0x7F for shift in (21, 14, 7, 0))
+    # ID3v2.3, flag "compressed"
+    frame = b"TXXX" + size.to_bytes(4, "big") + bytes([0, 0x80]) + inner
+    whole = len(frame)
+    safe = bytes((whole >> shift) & 0x7F for shift in (21, 14, 7, 0))
+    clip = (DATA / "skyvibe.mp3").read_bytes()
+    start = 10 + sum(b << s for b, s in zip(clip[6:10], (21, 14, 7, 0), strict=True))
+    path.write_bytes(b"ID3\x03\0\0" + safe + frame + clip[start:])
+    return path
+
+
+def cover_in_flac(path: Path, mib: int) -> Path:
+    """A FLAC with that many MiB of pictures, 15 at a time: a block cannot hold more."""
+    clip = (DATA / "west.flac").read_bytes()
+    mime = b"image/png"
+    with path.open("wb") as out:
+        out.write(clip[:4])
+        info = bytearray(clip[4 : 4 + 4 + 34])
+        info[0] &= 0x7F
+        out.write(info)
+        for _ in range(mib // 15):
+            data = 15 << 20
+            head = (
+                (3).to_bytes(4, "big")
+                + len(mime).to_bytes(4, "big")
+                + mime
+                + bytes(4 + 16)
+                + data.to_bytes(4, "big")
+            )
+            out.write(bytes([6]) + (len(head) + data).to_bytes(3, "big") + head)
+            out.write(bytes(data))
+        out.write(clip[4 + 4 + 34 :])
+    return path
+
+
+def cover_in_mp3(path: Path, mib: int) -> Path:
+    """An MP3 with a front cover of that many MiB."""
+    data = b"\0image/png\0\x03\0" + bytes(mib << 20)
+    frame = b"APIC" + len(data).to_bytes(4, "big") + b"\0\0" + data
+    safe = bytes((len(frame) >> shift) & 0x7F for shift in (21, 14, 7, 0))
+    clip = (DATA / "skyvibe.mp3").read_bytes()
+    start = 10 + sum(b << s for b, s in zip(clip[6:10], (21, 14, 7, 0), strict=True))
+    path.write_bytes(b"ID3\x03\0\0" + safe + frame + clip[start:])
+    return path
+
+
+def data_size_in_wav(path: Path) -> Path:
+    """A WAV that says it holds 4 GB and a format chunk of 2 GB."""
+    clip = (DATA / "farm.wav").read_bytes()
+    fmt = b"fmt " + (2 << 30).to_bytes(4, "little")
+    path.write_bytes(b"RIFF" + b"\xff" * 4 + b"WAVE" + fmt + clip[20:])
+    return path
+
+
+@pytest.mark.memory
+def test_bombs_are_ordinary_failures_or_no_trouble_within_the_budget(tmp_path: Path) -> None:
+    bomb_in_id3(tmp_path / "zip.mp3")
+    cover_in_mp3(tmp_path / "cover.mp3", 250)
+    cover_in_flac(tmp_path / "cover.flac", 300)
+    data_size_in_wav(tmp_path / "size.wav")
+    for clip in ("farm.wav", "west.flac"):
+        shutil.copy(DATA / clip, tmp_path)
+    code, results, summary, _ = command("-n", "--max-mem", "300M", tmp_path)
+    assert code == 1
+    assert len(results) == 6
+    assert summary["peak_rss_bytes"] <= 300 * MIB
+    # The pictures and the compressed frame of an ID3 tag are not looked at to score a file.
+    for name in ("farm.wav", "west.flac", "zip.mp3", "cover.mp3"):
+        assert results[name]["status"] == "would_tag", name
+    assert results["size.wav"]["status"] == "failed"
+    assert results["cover.flac"]["error"] is None or results["cover.flac"]["error"]["kind"] in {
+        "decode",
+        "over-budget",
+    }
+
+
+def greedy_model(folder: Path) -> Path:
+    """A model of a few hundred bytes that asks for 4 GB when it runs."""
+    import hashlib
+
+    import numpy as np
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    card = make(folder)
+    graph = helper.make_graph(
+        [
+            helper.make_node("ConstantOfShape", ["shape"], ["huge"]),
+            helper.make_node("ReduceSum", ["huge"], ["sum"], keepdims=0),
+            helper.make_node("ReduceMean", ["mel"], ["mean"], axes=[1], keepdims=0),
+            helper.make_node("MatMul", ["mean", "weights"], ["product"]),
+            helper.make_node("Add", ["product", "sum"], ["logits"]),
+        ],
+        "greedy",
+        [helper.make_tensor_value_info("mel", TensorProto.FLOAT, ["n", 187, 96])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 3])],
+        [
+            numpy_helper.from_array(np.array([1 << 30], np.int64), "shape"),
+            numpy_helper.from_array(np.zeros((96, 3), np.float32), "weights"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, str(folder / "tiny.onnx"))
+    data = json.loads(card.read_text())
+    data["sha256"] = hashlib.sha256((folder / "tiny.onnx").read_bytes()).hexdigest()
+    data["tensors"] = {"input": "mel", "logits": "logits"}
+    card.write_text(json.dumps(data))
+    return card
+
+
+@pytest.mark.memory
+def test_a_model_that_asks_for_gigabytes_is_refused_within_the_budget(tmp_path: Path) -> None:
+    card = greedy_model(tmp_path)
+    sampled = 0
+    process = supervisor(DATA, "-n", "--model", str(card), "--max-mem", "300M")
+    while process.poll() is None:
+        pids = [process.pid, *children(process.pid)]
+        sampled = max(sampled, sum(memory.process_rss_bytes(pid) for pid in pids))
+        time.sleep(0.002)
+    assert process.returncode in {ModelError.exit_code, BudgetError.exit_code}
+    assert sampled <= 300 * MIB
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [(Options(model="nope"), ConfigError), (Options(device="rocm"), ModelError)],
+)
+def test_a_wrong_choice_is_raised_as_itself(options: Options, error: type[Exception]) -> None:
+    runner = Runner(options, jobs=1, patience_seconds=60)
+    with contextlib.closing(runner), pytest.raises(error):
+        runner.start(1)
+
+
+# The end
+
+
+def supervisor(folder: Path, *options: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "lean_tagger", *options, str(folder)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=ROOT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
+
+
+def gone(pids: list[int], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not any(Path(f"/proc/{pid}/cmdline").exists() for pid in pids):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.parametrize("moment", [0.05, 0.3, 0.45, 0.6, 0.8, 1.0])
+def test_killing_the_supervisor_leaves_no_orphan_and_only_whole_files(
+    tmp_path: Path, moment: float
+) -> None:
+    clip = (DATA / "west.flac").read_bytes()
+    for i in range(100):
+        (tmp_path / f"{i:03}.flac").write_bytes(clip)
+    process = supervisor(tmp_path)
+    time.sleep(moment)
+    workers = children(process.pid)
+    process.kill()
+    process.wait()
+    assert gone(workers, 2.0)
+    original = fingerprint(str(DATA / "west.flac"))
+    for path in tmp_path.glob("*.flac"):
+        assert path.read_bytes() == clip or fingerprint(str(path)) == original
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", [0.1, 0.5, 0.8])
+def test_a_signal_ends_the_whole_tree_within_two_seconds(
+    tmp_path: Path, number: signal.Signals, moment: float
+) -> None:
+    clip = (DATA / "west.flac").read_bytes()
+    for i in range(100):
+        (tmp_path / f"{i:03}.flac").write_bytes(clip)
+    process = supervisor(tmp_path)
+    time.sleep(moment)
+    workers = children(process.pid)
+    process.send_signal(number)
+    assert process.wait(timeout=2.0) in {130, 143, -number}
+    assert gone(workers, 0.5)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_module_in_the_persons_folder_is_not_run(tmp_path: Path) -> None:
+    (tmp_path / "numpy.py").write_text("raise SystemExit('hijacked')")
+    (tmp_path / "queue.py").write_text("raise SystemExit('hijacked')")
+    shutil.copy(DATA / "farm.wav", tmp_path)
+    command = [sys.executable, "-P", "-m", "lean_tagger", "-n", "farm.wav"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+
+
+@pytest.mark.memory
+def test_the_supervisor_stays_small() -> None:
+    """At most 25 MiB, and none of the heavy libraries, while two workers do their jobs."""
+    script = (
+        "import sys; from lean_tagger import cli, memory\n"
+        "code = cli.main(['-n', '--json', *sys.argv[1:]])\n"
+        "heavy = {'av', 'numpy', 'onnxruntime', 'soundfile', 'mutagen'} & set(sys.modules)\n"
+        "print(code, memory.peak_rss_bytes(), heavy or '', file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(DATA)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    code, peak, *heavy = done.stderr.splitlines()[-1].split()
+    assert (code, heavy) == ("0", [])
+    assert int(peak) < 25 * MIB
+
+
+@pytest.mark.memory
+def test_damaged_files_cost_nobody_else_anything() -> None:
+    """Every hostile file, in one run under 300 MiB: an outcome each, and a living supervisor."""
+    paths = [p for p in sorted(shared("hostile").rglob("*")) if p.is_file()]
+    code, _, summary, _ = command("-n", "--max-mem", "300M", "--timeout", "20", *paths)
+    assert code == 1
+    assert summary["files"] == len(paths)
+    assert summary["would_tag"] + summary["unchanged"] + summary["skipped"] > 100
+    assert summary["peak_rss_bytes"] <= 300 * MIB
