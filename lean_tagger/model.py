@@ -56,9 +56,11 @@ def _runtime_errors(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except ModelError:
+    except (ModelError, MemoryError):
         raise
     except Exception as error:
+        if "bad_alloc" in str(error) or "bad allocation" in str(error):
+            raise MemoryError("the network could not get the memory that it needs") from error
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise ModelError(f"{what}: {reason}") from error
 
@@ -162,8 +164,7 @@ def _open_session(
             f"{device}; it offers {', '.join(offered)}"
         )
     tried = offered if device == "auto" else [device]
-    for name in tried:
-        last = name == tried[-1]
+    for name, following in zip(tried, [*tried[1:], None], strict=True):
         try:
             with _runtime_errors(f"cannot load the model {path.name} on {name}"):
                 providers = list(dict.fromkeys([PROVIDERS[name], PROVIDERS["cpu"]]))
@@ -171,7 +172,7 @@ def _open_session(
                     str(path), _session_options(threads), providers=providers
                 )
         except ModelError:
-            if last:
+            if following is None:
                 raise
         else:
             # A provider that cannot start leaves its work to the CPU without an error.
@@ -180,7 +181,7 @@ def _open_session(
             if device != "auto":
                 raise ModelError(f"--device {device} did not start: is its driver installed?")
         if notice is not None:
-            notice(f"{PROVIDERS[name]} did not start; going on with {tried[-1]}")
+            notice(f"{PROVIDERS[name]} did not start; trying {following}")
     raise ModelError("no execution provider could be started")
 
 

@@ -128,10 +128,17 @@ class _Filter:
         window = np.kaiser(2 * size + 1, spec.kaiser_beta)[size:]
         self._gain = min(1.0, ratio)
         self._steps = spec.table_steps
-        self._table = self._gain * spec.rolloff * np.sinc(spec.rolloff * crossings) * window
-        self._slope = np.append(np.diff(self._table), 0.0)
-        self._stride = int(self._gain * spec.table_steps)
-        self.half_taps = (size + 1) // self._stride
+        table = self._gain * spec.rolloff * np.sinc(spec.rolloff * crossings) * window
+        stride = int(self._gain * spec.table_steps)
+        self.half_taps = (size + 1) // stride
+        # Row `first` has the entries first, first + stride, …: floor((size + 1 - first) /
+        # stride) of them, as resampy takes them, and zeros behind.
+        starts = np.arange(int(self._gain * spec.table_steps) + 2)[:, None]
+        index = starts + np.arange(self.half_taps) * stride
+        inside = np.arange(self.half_taps) < (size + 1 - starts) // stride
+        index = np.minimum(index, size)
+        self._values = np.where(inside, table[index], 0.0)
+        self._slopes = np.where(inside, np.append(np.diff(table), 0.0)[index], 0.0)
 
     def weights(self, fraction: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the weights of the taps of outputs that lie between two input samples.
@@ -154,16 +161,10 @@ class _Filter:
         """Read the table from `distance` (in zero crossings) outwards, one entry a stride."""
         position = distance * self._steps
         first = position.astype(np.int64)
-        rest = (position - first)[:, None]
-        index = first[:, None] + np.arange(self.half_taps) * self._stride
-        # resampy takes floor((size + 1 - first) / stride) taps: the same bound on the index
-        inside = (
-            index
-            <= first[:, None]
-            + (((len(self._table) - first) // self._stride - 1) * self._stride)[:, None]
-        )
-        index = np.where(inside, index, len(self._table) - 1)
-        return np.where(inside, self._table[index] + rest * self._slope[index], 0.0)
+        weights = self._slopes[first]
+        weights *= (position - first)[:, None]
+        weights += self._values[first]
+        return weights
 
 
 class _Converter:
@@ -210,11 +211,13 @@ class _Converter:
     def _choose_step(self) -> Callable[[Floats], tuple[int, Floats]]:
         """Return the function from history to (inputs consumed, outputs), and set its span."""
         half = self._filter.half_taps
+        # At absurd rates an output has thousands of taps: keep a group's weights to 1 MiB.
+        self._group = max(4, min(GROUP_OUTPUTS, (1 << 16) // half))
         groups = -(-GROUP_OUTPUTS // self._up)
         columns, advance = self._up * groups, self._down * groups
         rows = (columns - 1) * self._down // self._up + 2 * half
         if rows * columns * 4 > BANK_BYTES:
-            self._span = GROUP_OUTPUTS * self._down // self._up + 1
+            self._span = self._group * self._down // self._up + 1
             return self._step_computed
         self._span = advance
         bank = np.zeros((rows, columns), np.float32)
@@ -245,18 +248,18 @@ class _Converter:
         base = self._outputs * self._down // self._up
         taps = (
             np.lib.stride_tricks.sliding_window_view(history, 2 * half)
-            if (len(history) >= 2 * half)
+            if len(history) >= 2 * half
             else None
         )
         pieces: list[Floats] = []
         done = self._outputs
         while taps is not None:
-            starts, fractions = self._positions(done, GROUP_OUTPUTS)
+            starts, fractions = self._positions(done, self._group)
             if starts[-1] - base >= len(taps):
                 break
             weights = self._filter.weights(fractions).astype(np.float32)
             pieces.append(np.einsum("ij,ij->i", taps[starts - base], weights))
-            done += GROUP_OUTPUTS
+            done += self._group
         consumed = done * self._down // self._up - base
         return consumed, np.concatenate(pieces) if pieces else np.empty(0, np.float32)
 

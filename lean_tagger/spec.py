@@ -283,7 +283,7 @@ def load(name_or_path: str) -> ModelSpec:
         data = json.loads(card.read_bytes())
     except OSError as error:
         raise ConfigError(f"cannot read the model card {card}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"the model card {card} is not JSON: {error}") from error
     spec = _build(ModelSpec, data, where=str(card), folder=str(card.parent.absolute()))
     assert isinstance(spec, ModelSpec)  # noqa: S101 - narrows the type for mypy
@@ -294,19 +294,26 @@ def load(name_or_path: str) -> ModelSpec:
 def _check(spec: ModelSpec, card: Path) -> None:
     """Refuse values that have the right type and make no sense."""
     front = spec.frontend
-    positive = {
-        "sample_rate_hz": spec.sample_rate_hz,
-        "patch_frames": spec.patch_frames,
-        "hop_frames": spec.hop_frames,
-        "n_fft": front.n_fft,
-        "hop_samples": front.hop_samples,
-        "n_mels": front.n_mels,
-        "zero_crossings": spec.resampler.zero_crossings,
-        "table_steps": spec.resampler.table_steps,
+    # Generous for any network that hears music; far beyond, only memory would be the limit.
+    ranges = {
+        "sample_rate_hz": (spec.sample_rate_hz, 1_000, 384_000),
+        "patch_frames": (spec.patch_frames, 1, 100_000),
+        "hop_frames": (spec.hop_frames, 1, 100_000),
+        "n_fft": (front.n_fft, 2, 1 << 16),
+        "hop_samples": (front.hop_samples, 1, 1 << 16),
+        "n_mels": (front.n_mels, 1, 4_096),
+        "zero_crossings": (spec.resampler.zero_crossings, 1, 1_024),
+        "table_steps": (spec.resampler.table_steps, 256, 1 << 16),
+        "rolloff": (spec.resampler.rolloff, 0.1, 1.0),
+        "kaiser_beta": (spec.resampler.kaiser_beta, 0.0, 50.0),
+        "log_gain": (front.log_gain, 1e-6, 1e9),
     }
-    for key, value in positive.items():
-        if value <= 0:
-            raise ConfigError(f"{card}: {key!r} must be above 0, not {value}")
+    for key, (value, least, most) in ranges.items():
+        if not least <= value <= most:  # also false for NaN
+            raise ConfigError(f"{card}: {key!r} must be from {least:g} to {most:g}, not {value:g}")
+    window_samples = spec.patch_frames * max(front.hop_samples, front.n_fft)
+    if window_samples * max(1, spec.hop_frames // spec.patch_frames) > 1 << 26:
+        raise ConfigError(f"{card}: a patch of that many frames is more than an hour of music")
     if not 0 <= front.f_min_hz < front.f_max_hz <= spec.sample_rate_hz / 2:
         raise ConfigError(f"{card}: f_min_hz and f_max_hz must lie in 0 to half the sample rate")
     if not spec.labels:

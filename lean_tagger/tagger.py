@@ -227,7 +227,13 @@ class Tagger:
         WriteError
             The change cannot be made without risk; the file is as it was.
         """
-        write.write(plan.path, plan.changes, fingerprint=self._fingerprint, expected=expected)
+        write.write(
+            plan.path,
+            plan.changes,
+            fingerprint=self._fingerprint,
+            expected=expected,
+            previous=plan.previous,
+        )
 
     def _fingerprint(self, path: str) -> str:
         return decode.fingerprint(path, decoder=self._decoder)

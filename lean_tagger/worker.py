@@ -11,11 +11,11 @@ import tempfile
 import time
 import wave
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from lean_tagger import tags, write
 from lean_tagger.decode import Audio
-from lean_tagger.errors import FileError, LeanTagError, OverBudgetError
+from lean_tagger.errors import FileError, LeanTagError, OverBudgetError, StateError
 from lean_tagger.memory import Guard, current_rss_bytes, limit_data, peak_rss_bytes
 from lean_tagger.messages import Broken, Done, Limit, Notice, Progress, Ready, pack, receive
 from lean_tagger.options import Options
@@ -119,6 +119,7 @@ class Worker:
         options = self._options
         scores = self._tagger.score(path)
         previous, obstacle = _present_tags(path)
+        self._guard.check(path)
         plan = self._tagger.plan(path, scores, previous, policy=options.policy, rules=self._rules)
         heard = _heard(scores, plan, "unchanged")
         if not plan.changes:
@@ -138,17 +139,31 @@ class Worker:
 
     def _rehearse(self) -> None:
         """Score a few seconds of silence, so that the floor is measured and not guessed."""
-        with tempfile.NamedTemporaryFile(suffix=".wav") as file:
+        with _unnamed_file() as file:
             with wave.open(file, "wb") as sound:
                 sound.setparams((2, 2, 44100, 0, "NONE", ""))
                 sound.writeframes(bytes(4 * 44100 * REHEARSAL_SECONDS))
             file.flush()
-            self._tagger.score(file.name)
+            self._tagger.score(file.name if isinstance(file.name, str) else _name_of(file))
 
     def _on_window(self, path: str, audio: Audio) -> None:
         self._guard.check(path)
         if self._progress is not None:
             self._progress(audio.seconds, audio.progress())
+
+
+def _unnamed_file() -> IO[bytes]:
+    """Return a file in memory where the system has such, since no folder may be writable."""
+    if hasattr(os, "memfd_create"):
+        return open(os.memfd_create("lean-tag"), "w+b")  # noqa: PTH123 - a descriptor
+    try:
+        return tempfile.NamedTemporaryFile(suffix=".wav")
+    except OSError as error:
+        raise StateError(f"there is no folder for temporary files: {error}") from error
+
+
+def _name_of(file: IO[bytes]) -> str:
+    return f"/proc/self/fd/{file.fileno()}"
 
 
 def _present_tags(path: str) -> tuple[dict[str, tuple[str, ...]], FileError | str | None]:

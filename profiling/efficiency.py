@@ -28,7 +28,7 @@ from lean_tagger.model import Model
 
 def bare_decode(path: str) -> None:
     """Decode every packet and look at nothing."""
-    with av.open(path, metadata_errors="replace") as container:
+    with av.open(path) as container:
         audio = container.streams.audio[0]
         audio.codec_context.thread_count = 1
         for packet in container.demux(audio):

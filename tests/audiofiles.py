@@ -111,7 +111,8 @@ def _monkey() -> bytes:
 def fingerprint(path: str) -> str:
     """Return a digest of a file's decoded audio; damaged packets are left out."""
     hasher = hashlib.sha256()
-    options = {"metadata_errors": "surrogateescape"}
+    # PyAV 19 knows no such option any more: it decodes metadata when it is asked for.
+    options = {"metadata_errors": "replace"} if av.__version__.startswith("18.") else {}
     with av.open(f"file:{path}", **options) as container:
         for stream in container.streams:
             if stream.type == "audio":

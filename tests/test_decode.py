@@ -214,6 +214,18 @@ def test_chained_vorbis_goes_on_at_another_rate_and_number_of_channels(tmp_path:
     assert (seconds, skipped) == (pytest.approx(4.0), 0)
 
 
+def test_chained_streams_of_different_codecs_are_one_track(tmp_path: Path) -> None:
+    opus = encode(tmp_path / "a.opus", music(2, 48000), 48000, "libopus").read_bytes()
+    mono = encode(tmp_path / "b.opus", music(2, 48000, 1), 48000, "libopus").read_bytes()
+    soundfile.write(tmp_path / "a.ogg", music(2, 44100).T, 44100, format="OGG", subtype="VORBIS")
+    vorbis = (tmp_path / "a.ogg").read_bytes()
+    for links in ((vorbis, opus), (opus, vorbis), (opus, mono), (opus, vorbis, mono)):
+        chain = tmp_path / "chain.ogg"
+        chain.write_bytes(b"".join(links))
+        _, seconds, skipped = decode(chain, "ffmpeg")
+        assert (seconds, skipped) == (pytest.approx(2.0 * len(links)), 0)
+
+
 def test_chained_opus_is_one_track(tmp_path: Path) -> None:
     one = encode(tmp_path / "a.opus", music(2, 48000), 48000, "libopus").read_bytes()
     (tmp_path / "chain.opus").write_bytes(one + one)
@@ -339,6 +351,26 @@ def test_samples_that_are_no_numbers_are_silence_and_counted(tmp_path: Path) -> 
         assert not samples[16000][100:116].any()
         assert skipped == pytest.approx(16 / 16000)
         assert np.isfinite(samples[16000]).all()
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+@pytest.mark.parametrize("clip", ["skyvibe.mp3", "west.flac", "hacienda.ogg", "celtic.m4a"])
+def test_a_disk_that_fails_in_the_middle_is_no_end_of_the_file(clip: str, tmp_path: Path) -> None:
+    path = Path(shutil.copy(DATA / clip, tmp_path))
+    script = (
+        "import sys; from lean_tagger.decode import open_audio\n"
+        "from lean_tagger.errors import UnreadableError\n"
+        "try:\n"
+        "    with open_audio(sys.argv[1]) as audio: list(audio)\n"
+        "except UnreadableError as error: print(error)\n"
+    )
+    # FFmpeg's reads from the sixth on; ours (the looks for ID3 tags come first) as well.
+    first = 3 if clip.endswith("mp3") else 2
+    fail = ["-e", "inject=read:error=EIO:when=6+", "-e", f"inject=pread64:error=EIO:when={first}+"]
+    trace = ["strace", "-f", "-o", "/dev/null", *fail, "-P", str(path)]
+    command = [*trace, sys.executable, "-c", script, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "Input/output error" in done.stdout
 
 
 # What is not music

@@ -52,7 +52,9 @@ def changed(tmp_path: Path, **changes: Any) -> str:
         ({"patch_frames": None}, "'patch_frames' is missing"),
         ({"patch_frames": "187"}, "expected int, found str"),
         ({"patch_frames": True}, "expected int, found bool"),
-        ({"patch_frames": 0}, "must be above 0"),
+        ({"patch_frames": 0}, "must be from 1 to"),
+        ({"patch_frames": 10**12}, "must be from 1 to"),
+        ({"sample_rate_hz": 10**8}, "must be from 1000 to"),
         ({"last_patch": "keep"}, "'keep' is not one of drop"),
         ({"labels": []}, "'labels' is empty"),
         ({"labels": [{"name": "x", "kind": "gener", "display": "X"}]}, "mean 'genre'"),
@@ -79,7 +81,7 @@ def test_a_whole_number_will_do_for_a_fraction(tmp_path: Path) -> None:
     assert card.frontend.f_max_hz == 8000.0
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]", b"null"])
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]", b"null", b"[" * 200_000])
 def test_what_is_no_card_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "m.json").write_bytes(content)
     with pytest.raises(ConfigError):

@@ -155,6 +155,8 @@ def _open_regular(path: str) -> int:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise UnreadableError(path, f"cannot open the file: {error.strerror}") from error
+    except ValueError as error:  # a NUL in the name
+        raise UnreadableError(path, "no file can have this name") from error
     info = os.fstat(fd)
     problem: FileError | None = None
     if not stat.S_ISREG(info.st_mode):

@@ -15,12 +15,19 @@ import numpy as np
 import numpy.typing as npt
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
+from av.audio.plane import AudioPlane
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Discard, Disposition
 
 from lean_tagger.decode import BLOCK_SAMPLES, RATES_HZ, silence_nonsense
-from lean_tagger.errors import DecodeError, EncryptedError, NoAudioError
+from lean_tagger.errors import (
+    DecodeError,
+    EncryptedError,
+    FileError,
+    NoAudioError,
+    UnreadableError,
+)
 
 __all__ = ["FfmpegAudio"]
 
@@ -30,6 +37,14 @@ FORMATS = (
 )
 """Containers that hold their audio in themselves. Playlists, SDP, concat scripts and the
 like are not among them: they make FFmpeg open other files and sockets."""
+
+PYAV = int(av.__version__.split(".")[0])
+OPTIONS: dict[str, Any] = {"metadata_errors": "replace"} if PYAV < 19 else {}
+"""PyAV 18 decodes all metadata at once and strictly, and would raise on old, non-UTF-8 tags;
+PyAV 19 does not, and knows no such option any more."""
+
+TAG_IN_LAST_PACKET = {"ape", "tak"}
+"""Demuxers whose last packet runs to the end of the file, tags included."""
 
 EXTENSION_FORMATS = {
     ".aac": "aac",
@@ -68,9 +83,10 @@ class SampleFormat(NamedTuple):
     dtype: type[np.generic]
     scale: float
     offset: float = 0.0
+    planar: bool = False
 
 
-SAMPLE_FORMATS = {
+PACKED_FORMATS = {
     "u8": SampleFormat(np.uint8, 2.0**-7, 128.0),
     "s16": SampleFormat(np.int16, 2.0**-15),
     "s32": SampleFormat(np.int32, 2.0**-31),
@@ -78,7 +94,10 @@ SAMPLE_FORMATS = {
     "flt": SampleFormat(np.float32, 1.0),
     "dbl": SampleFormat(np.float64, 1.0),
 }
-"""FFmpeg's sample formats; the planar ones are the same names with a "p" behind."""
+SAMPLE_FORMATS = PACKED_FORMATS | {
+    f"{name}p": it._replace(planar=True) for name, it in PACKED_FORMATS.items()
+}
+"""FFmpeg's sample formats, packed and planar."""
 
 
 @contextmanager
@@ -90,6 +109,8 @@ def _ffmpeg_errors(path: str) -> Iterator[None]:
     """
     try:
         yield
+    except FileError:
+        raise
     except (av.error.DecoderNotFoundError, NotImplementedError) as error:
         raise DecodeError(path, "FFmpeg has no decoder for this audio") from error
     except (av.error.InvalidDataError, av.error.ArgumentError) as error:
@@ -124,7 +145,12 @@ class FfmpegAudio:
         self._next_seconds: float | None = None  # timestamp that the next frame should have
         with _ffmpeg_errors(path):
             self._container = self._open()
-            self._stream, self._decoder = self._choose_stream()
+            try:
+                self._stream, self._decoder = self._choose_stream()
+            except FileError:
+                self._container.close()
+                raise
+        self._hash_samples = self._container.format.name in TAG_IN_LAST_PACKET
 
     def close(self) -> None:
         """Close the container."""
@@ -135,11 +161,19 @@ class FfmpegAudio:
         return min(1.0, os.lseek(self._fd, 0, os.SEEK_CUR) / self._size_bytes)
 
     def digest(self) -> str:
-        """Return the hash of the packets read so far and of the number of samples."""
+        """Return the hash of what was read so far and the number of samples.
+
+        Of the packets, which is cheap and as good: a decoder makes the same samples of the
+        same packets. Where a packet may hold tags, of the samples.
+        """
         return f"{self._hash.hexdigest()}-{self._samples}"
 
     def __iter__(self) -> Iterator[tuple[int, memoryview]]:
         """Yield ``(rate_hz, samples)`` blocks of averaged channels."""
+        with _ffmpeg_errors(self.path):
+            yield from self._blocks()
+
+    def _blocks(self) -> Iterator[tuple[int, memoryview]]:
         buffer, fill, rate_hz, scale = self._buffer, 0, 0, 0.0
         for av_frame, kind, first in self._av_frames():
             samples = av_frame.samples
@@ -153,7 +187,7 @@ class FfmpegAudio:
                     fill = 0
                 rate_hz, scale, same = av_frame.sample_rate, frame_scale, True
                 count = min(samples - start, BLOCK_SAMPLES - fill)
-                _sum_channels(av_frame, kind, start, buffer[fill : fill + count])
+                _sum_channels(av_frame, kind, channels, start, buffer[fill : fill + count])
                 fill += count
                 start += count
         if fill:
@@ -167,6 +201,8 @@ class FfmpegAudio:
         block = self._buffer[:count]
         np.multiply(block, np.float32(scale), out=block)
         self.seconds_skipped += silence_nonsense(block) / rate_hz
+        if self._hash_samples:
+            self._hash.update(block.data)
         self._samples += count
         self.seconds += count / rate_hz
         return rate_hz, block.data
@@ -182,10 +218,11 @@ class FfmpegAudio:
             "skip_initial_bytes": str(offset),
         }
         os.lseek(self._fd, 0, os.SEEK_SET)
-        # All metadata is decoded at once, and would raise on old, non-UTF-8 tags.
-        errors = "replace"
         try:
-            return av.open("fd:", format=format_name, options=options, metadata_errors=errors)
+            container: InputContainer = av.open(
+                "fd:", format=format_name, options=options, **OPTIONS
+            )
+            return container
         except av.error.InvalidDataError:
             by_name = EXTENSION_FORMATS.get(PurePath(self.path).suffix.lower())
             if format_name is not None or by_name is None:
@@ -196,7 +233,6 @@ class FfmpegAudio:
         """Return the default audio stream, else the first, and its decoder."""
         streams = self._container.streams.audio
         if not streams:
-            self._container.close()
             raise NoAudioError(self.path, "there is no audio in this file")
         marked = (s for s in streams if s.disposition & Disposition.default)
         stream = next(marked, streams[0])
@@ -208,7 +244,6 @@ class FfmpegAudio:
         if context is None:
             raise DecodeError(self.path, "FFmpeg has no decoder for this audio")
         if context.codec_tag in PROTECTED_TAGS:
-            self._container.close()
             raise EncryptedError(self.path, "the audio is encrypted (DRM)")
         if context.name in BETTER_DECODERS:
             context = _better_decoder(context)
@@ -230,12 +265,13 @@ class FfmpegAudio:
                 self._damaged_seconds += self._packet_seconds(packet)
                 continue
             if packet.size:
-                update_hash(packet)
+                if not self._hash_samples:
+                    update_hash(packet)
                 self._good_bytes += packet.size
             for av_frame in av_frames:
-                name = av_frame.format.name
-                kind = SAMPLE_FORMATS.get(name.removesuffix("p"))
+                kind = SAMPLE_FORMATS.get(av_frame.format.name)
                 if kind is None:
+                    name = av_frame.format.name
                     raise DecodeError(self.path, f"unknown sample format {name!r}")
                 if av_frame.sample_rate not in RATES_HZ:
                     raise DecodeError(self.path, f"no music has {av_frame.sample_rate} Hz")
@@ -284,11 +320,22 @@ class FfmpegAudio:
                 last_position = position
                 if bad_reads < MAX_BAD_READS:
                     continue
-            else:
-                return
+            self._check_readable()
             bad_reads = 0
+            # Also after a regular end: a chained stream of another codec is another stream
+            # to FFmpeg, and its packets are not among ours.
             if not self._reopen_behind(packet_offset):
                 return
+
+    def _check_readable(self) -> None:
+        """Tell the end of the file from a disk or network that failed.
+
+        FFmpeg calls both an end; but where reading failed, it fails again.
+        """
+        try:
+            os.pread(self._fd, 1, os.lseek(self._fd, 0, os.SEEK_CUR))
+        except OSError as error:
+            raise UnreadableError(self.path, f"reading failed: {error.strerror}") from error
 
     def _reopen_behind(self, offset: int) -> bool:
         """Open the file anew at the next place behind `offset` where a stream may begin."""
@@ -299,9 +346,16 @@ class FfmpegAudio:
                 container = self._open(format_name=name, offset=offset)
             except (av.error.FFmpegError, ValueError):
                 continue
-            self._container.close()
-            self._container = container
-            self._stream, self._decoder = self._choose_stream()
+            previous, self._container = self._container, container
+            try:
+                self._stream, self._decoder = self._choose_stream()
+            except FileError:  # pictures or text, chained behind the music
+                self._container = previous
+                container.close()
+                continue
+            previous.close()
+            if self._decoder is not self._stream.codec_context:
+                self._next_seconds = None  # its delay has to be cut off again
             return True
         return False
 
@@ -357,23 +411,28 @@ def _find(fd: int, mark: bytes, start: int) -> int:
     return -1
 
 
+@np.errstate(invalid="ignore", over="ignore")  # what is no number is silenced later
 def _sum_channels(
-    av_frame: AudioFrame, kind: SampleFormat, start: int, out: npt.NDArray[np.float32]
+    av_frame: AudioFrame,
+    kind: SampleFormat,
+    channels: int,
+    start: int,
+    out: npt.NDArray[np.float32],
 ) -> None:
     """Write the sum of the channels into `out`, from sample `start` of the frame on.
 
     The planes are read where FFmpeg left them: they are *padded*, so only the samples that
-    the frame says it has are looked at.
+    the frame says it has are looked at. They are made one by one: ``av_frame.planes`` counts
+    a ninth behind eight (PyAV 18), or raises at it (19).
     """
-    channels = av_frame.layout.nb_channels
     stop = start + len(out)
-    # A plane has the buffer protocol, which its type hints do not say.
-    # PyAV 18 lists a ninth, unowned plane behind eight, so count the channels instead.
-    buffers: tuple[Any, ...] = av_frame.planes[:channels]
-    if av_frame.format.is_planar:
-        planes = [np.frombuffer(p, kind.dtype, stop)[start:] for p in buffers]
+    if kind.planar:
+        # A plane has the buffer protocol, which its type hints do not say.
+        buffers: Any = (AudioPlane(av_frame, i) for i in range(channels))
+        planes = [np.frombuffer(b, kind.dtype, stop)[start:] for b in buffers]
     else:
-        packed = np.frombuffer(buffers[0], kind.dtype, stop * channels)
+        buffer: Any = AudioPlane(av_frame, 0)
+        packed = np.frombuffer(buffer, kind.dtype, stop * channels)
         planes = list(packed.reshape(-1, channels)[start:].T)
     if len(planes) == 1:
         np.copyto(out, planes[0], casting="unsafe")

@@ -89,6 +89,7 @@ def write(
     *,
     fingerprint: Callable[[str], str],
     expected: str | None = None,
+    previous: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Set fields of a file, replacing it by an edited and verified copy.
 
@@ -107,6 +108,9 @@ def write(
         Decodes the audio of the file of that name and returns a digest of it.
     expected : str or None
         What `fingerprint` gave for the file when it was scored; None computes it now.
+    previous : Mapping[str, Sequence[str]] or None
+        What the fields to change held when the change was decided on, an absent field
+        nothing; the file is refused if they hold something else by now.
 
     Raises
     ------
@@ -131,6 +135,10 @@ def write(
             present = document.values()
             if all(present.get(field, ()) == values for field, values in wanted.items()):
                 return
+            if previous is not None and any(
+                tuple(previous.get(field, ())) != present.get(field, ()) for field in wanted
+            ):
+                raise source.refuse("its tags were changed since it was heard; nothing was written")
             pieces = list(splice(source.size, document.patches(wanted)))
         if expected is None:
             expected = fingerprint(real)

@@ -11,6 +11,7 @@ the strongest.
 """
 
 import re
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ __all__ = ["PADDING_BYTES", "Frame", "Tag", "new_tag", "parse", "span_of"]
 PADDING_BYTES = 1024
 _HEADER_BYTES = 10
 # Four times the largest cover ever met; only unsynchronised tags are loaded as a whole.
-_LARGEST_UNSYNCHRONISED_BYTES = 64 << 20
+_LARGEST_UNSYNCHRONISED_BYTES = 8 << 20
 _MOST_FRAMES = 20_000
 _FRAME_ID = re.compile(rb"[A-Z][A-Z0-9]{2,3}")
 _CRC_FLAGS = {3: 0x80, 4: 0x20}
@@ -73,7 +74,7 @@ class _Body:
         self._source = source
         self._start = span.start
         self._data: bytes | None = None
-        self.stuffed: list[int] = []
+        self.stuffed = array("I")
         self.length = span.end - span.start
         if unsynchronised:
             if self.length > _LARGEST_UNSYNCHRONISED_BYTES:
@@ -81,7 +82,7 @@ class _Body:
             data = source.at(span.start, self.length)
             # The n-th stuffed FF stands n bytes earlier once those before it are dropped.
             found = re.finditer(rb"\xff\x00", data)
-            self.stuffed = [match.start() - n for n, match in enumerate(found)]
+            self.stuffed = array("I", (match.start() - n for n, match in enumerate(found)))
             self._data = data.replace(b"\xff\x00", b"\xff")
             self.length = len(self._data)
 

@@ -47,7 +47,7 @@ def replace(
     StateError
         If the disk is full.
     """
-    _refuse_unsafe(source)
+    _refuse_unsafe(source, real)
     folder = os.path.dirname(real) or "."  # noqa: PTH120 - names may hold undecodable bytes
     with _our_io(source.path):
         temporary, fd = _create(folder, real)
@@ -69,7 +69,7 @@ def replace(
     _sync_folder(folder)
 
 
-def _refuse_unsafe(source: Source) -> None:
+def _refuse_unsafe(source: Source, real: str) -> None:
     if source.stat.st_nlink > 1:
         raise source.refuse(
             "it has more than one hard link, and replacing it would part them; nothing was written"
@@ -78,6 +78,9 @@ def _refuse_unsafe(source: Source) -> None:
     # renaming asks for the folder's permission only, and root is never asked.
     if not source.stat.st_mode & 0o222:
         raise source.refuse("it is marked read-only; nothing was written")
+    read_only_system = os.fstatvfs(source.fd).f_flag & os.ST_RDONLY  # said as itself, later
+    if not read_only_system and not os.access(real, os.W_OK):
+        raise source.refuse("it belongs to somebody else; nothing was written")
 
 
 def _create(folder: str, real: str) -> tuple[str, int]:
@@ -93,9 +96,12 @@ def _create(folder: str, real: str) -> tuple[str, int]:
 
 
 def _copy_attributes(source: Source, fd: int) -> None:
-    with suppress(OSError):  # only root may give a file away; the group alone may still do
-        os.fchown(fd, -1, source.stat.st_gid)
-        os.fchown(fd, source.stat.st_uid, -1)
+    owner = (source.stat.st_uid, source.stat.st_gid)
+    with suppress(OSError):  # only root may give a file away, to a group of ours anyone
+        os.fchown(fd, *owner)
+    now = os.fstat(fd)
+    if (now.st_uid, now.st_gid) != owner:
+        raise source.refuse("its owner or group could not be kept; nothing was written")
     # After the owner, because changing the owner clears the set-user-ID bits.
     os.fchmod(fd, stat.S_IMODE(source.stat.st_mode))
     for name in _attribute_names(source.fd):
@@ -114,6 +120,8 @@ def _copy_attributes(source: Source, fd: int) -> None:
 
 
 def _attribute_names(fd: int) -> list[str]:
+    if not hasattr(os, "listxattr"):  # Python offers them on Linux only
+        return []
     try:
         return os.listxattr(fd)
     except OSError as error:

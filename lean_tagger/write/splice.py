@@ -71,7 +71,7 @@ def copy(source: Source, pieces: Iterable[Piece], target: int) -> None:
 def _copy_span(source: Source, span: Span, target: int) -> None:
     start = span.start
     try:
-        while start < span.end:
+        while start < span.end and hasattr(os, "copy_file_range"):  # Linux
             done = os.copy_file_range(source.fd, target, span.end - start, start)
             if done == 0:  # the original shrank, or the file system gives nothing this way
                 break

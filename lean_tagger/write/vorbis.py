@@ -14,6 +14,8 @@ __all__ = ["Comments"]
 
 _FIELDS = ("genre", "mood", "leantag")
 _BLOCK_BYTES = 1 << 16
+# Music has dozens. Each costs a hundred bytes here, and an empty one only four in the file.
+_MOST_COMMENTS = 10_000
 
 
 class Comments:
@@ -35,6 +37,8 @@ class Comments:
         count = int.from_bytes(data[position : position + 4], "little")
         if position + 4 > len(data) or count > len(data) // 4:
             raise self._damaged()
+        if count > _MOST_COMMENTS:
+            raise source.refuse("it has more comments than any music has; nothing was written")
         position += 4
         self._entries: list[memoryview] = []
         for _ in range(count):
