@@ -67,7 +67,7 @@ def shape(
         least = SUPERVISOR_BYTES + needed_bytes
         raise BudgetError(
             f"--max-mem {format_size(budget_bytes)} is too little: with {model} one worker needs "
-            f"{format_size(least)} here (--max-mem {-(-least >> 20)}M)"
+            f"{-(-least >> 20)} MiB here (--max-mem {-(-least >> 20)}M)"
         )
     workers = max(1, min(cores, jobs, files, available // needed_bytes))
     return Shape(

@@ -35,6 +35,7 @@ examples:
   lean-tag ~/Music                 fill genre and mood where they are missing
   lean-tag --merge --fields genre song.mp3
   lean-tag --json ~/Music > tags.jsonl
+  lean-tag doctor ~/Music          will it work here, and if not, what to do
 
 exit codes: 0 all done, 1 some files failed, 2 bad option, 3 bad model,
 4 memory budget too small, 5 cannot write, 130 stopped by Ctrl-C
@@ -69,6 +70,21 @@ def main(argv: Sequence[str] | None = None) -> int:
             return stop.exit_code
         except OutputClosed:
             return _CLOSED_EXIT
+
+
+def _doctor(arguments: list[str], _: "_Stop") -> int:
+    from lean_tagger import doctor
+
+    parser = _Parser(
+        prog="lean-tag doctor",
+        description="Tell whether lean-tag will work here, and if not, what to do.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="music that a run would be given")
+    parser.add_argument("--max-mem", type=_size, metavar="SIZE", help="plan with this budget")
+    parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
+    given = parser.parse_anywhere(arguments)
+    return doctor.run(given.paths, max_mem_bytes=given.max_mem, as_json=given.json)
 
 
 def _tag(arguments: list[str], stop: "_Stop") -> int:
@@ -189,15 +205,13 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with one sentence instead of the whole usage."""
-        self.exit(2, f"lean-tag: {escape(message)}; see lean-tag --help\n")
+        self.exit(2, f"{self.prog}: {escape(message)}; see {self.prog} --help\n")
 
     def parse_anywhere(self, arguments: list[str]) -> argparse.Namespace:
         """Parse; what follows ``--`` is paths, which argparse gets wrong when it comes first."""
         split = arguments.index("--") if "--" in arguments else len(arguments)
         given = self.parse_intermixed_args(arguments[:split])
         given.paths += arguments[split + 1 :]
-        if not given.paths:
-            self.error("give a file or a folder")
         return given
 
 
@@ -222,7 +236,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     _add_tag_options(parser.add_argument_group("what is written"))
     _add_model_options(parser.add_argument_group("how it listens"))
     _add_output_options(parser.add_argument_group("resources and output"))
-    return parser.parse_anywhere(arguments)
+    given = parser.parse_anywhere(arguments)
+    if not given.paths:
+        parser.error("give a file or a folder")
+    return given
 
 
 def _add_tag_options(group: argparse._ArgumentGroup) -> None:
@@ -379,4 +396,4 @@ def _number(text: str, *, most: float, what: str) -> float:
     raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
 
 
-_COMMANDS: dict[str, Callable[[list[str], _Stop], int]] = {}
+_COMMANDS: dict[str, Callable[[list[str], _Stop], int]] = {"doctor": _doctor}

@@ -180,6 +180,10 @@ class Console:
         if not self._quiet:
             self._print(self._err, escape(text))
 
+    def line(self, text: str) -> None:
+        """Print one line on standard output."""
+        self._print(self._out, escape(text))
+
     def error(self, text: str) -> None:
         """Say why the run ended early; quiet or not."""
         self._print(self._err, f"lean-tag: {escape(text)}")

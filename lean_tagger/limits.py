@@ -12,10 +12,13 @@ from pathlib import Path, PurePosixPath
 __all__ = [
     "available_bytes",
     "cgroup_limit_bytes",
+    "cgroup_limits",
     "cpu_quotas",
     "default_budget_bytes",
     "machine_limit_bytes",
+    "membership",
     "memory_stalls",
+    "physical_bytes",
     "usable_cores",
 ]
 
@@ -27,9 +30,8 @@ def machine_limit_bytes() -> int:
 
     The lowest of physical memory and every control group's limit.
     """
-    group_bytes = cgroup_limit_bytes(_membership())
-    physical_bytes = _physical_bytes()
-    return physical_bytes if group_bytes is None else min(physical_bytes, group_bytes)
+    group_bytes = cgroup_limit_bytes(membership())
+    return physical_bytes() if group_bytes is None else min(physical_bytes(), group_bytes)
 
 
 def default_budget_bytes() -> int:
@@ -39,6 +41,25 @@ def default_budget_bytes() -> int:
 
 def cgroup_limit_bytes(membership: str, *, mounted: Path = Path("/sys/fs/cgroup")) -> int | None:
     """Return the lowest memory limit of a process's control groups, in bytes.
+
+    Parameters
+    ----------
+    membership, mounted
+        As for `cgroup_limits`.
+
+    Returns
+    -------
+    int or None
+        ``None`` where nothing is limited, or there are no control groups.
+    """
+    found = cgroup_limits(membership, mounted=mounted)
+    return min((limit_bytes for _, limit_bytes in found), default=None)
+
+
+def cgroup_limits(
+    membership: str, *, mounted: Path = Path("/sys/fs/cgroup")
+) -> Iterator[tuple[Path, int]]:
+    """Yield every memory limit of a process's control groups: the file, and its bytes.
 
     Every ancestor counts, because a group's own file says "max" when only its parent is
     limited. Inside a container the path may name folders that only the host sees; those are
@@ -50,20 +71,14 @@ def cgroup_limit_bytes(membership: str, *, mounted: Path = Path("/sys/fs/cgroup"
         Content of ``/proc/<pid>/cgroup``: lines of ``id:controllers:path``.
     mounted : Path
         Where the control groups are mounted.
-
-    Returns
-    -------
-    int or None
-        ``None`` where nothing is limited, or there are no control groups.
     """
     # Above `memory.high` the kernel stalls the process instead of killing it: no better.
     names = ("memory.max", "memory.high", "memory.limit_in_bytes")
-    limits = (
-        _read_limit(folder / name)
-        for folder in _group_folders(membership, "memory", mounted)
-        for name in names
-    )
-    return min((limit for limit in limits if limit is not None), default=None)
+    # A controller that is mounted alone has one root, which would come twice.
+    for folder in dict.fromkeys(_group_folders(membership, "memory", mounted)):
+        for name in names:
+            if (limit_bytes := _read_limit(folder / name)) is not None:
+                yield folder / name, limit_bytes
 
 
 def _group_folders(membership: str, controller: str, mounted: Path) -> Iterator[Path]:
@@ -98,7 +113,8 @@ def _read_limit(file: Path) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and int(text) > 0 else None
 
 
-def _physical_bytes() -> int:
+def physical_bytes() -> int:
+    """Return the memory that is built in, in bytes."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
@@ -107,7 +123,8 @@ def _physical_bytes() -> int:
         return int(psutil.virtual_memory().total)
 
 
-def _membership() -> str:
+def membership() -> str:
+    """Return this process's control groups, as the kernel writes them; "" without any."""
     try:
         return Path("/proc/self/cgroup").read_text(errors="surrogateescape")
     except OSError:
@@ -120,7 +137,7 @@ def usable_cores() -> int:
         cores = len(os.sched_getaffinity(0))
     else:
         cores = os.cpu_count() or 1
-    return max(1, min([cores, *(math.ceil(quota) for quota in cpu_quotas(_membership()))]))
+    return max(1, min([cores, *(math.ceil(quota) for quota in cpu_quotas(membership()))]))
 
 
 def cpu_quotas(membership: str, *, mounted: Path = Path("/sys/fs/cgroup")) -> Iterator[float]:

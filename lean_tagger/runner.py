@@ -7,21 +7,16 @@ once more when everything else is done, alone and with the whole budget, and the
 One thread, one loop: wait for messages, look at clocks and memory, hand out jobs.
 """
 
-import contextlib
-import glob
 import os
 import selectors
 import signal
-import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
-import lean_tagger
 from lean_tagger import budget, limits
+from lean_tagger.child import Child
 from lean_tagger.errors import ModelError
 from lean_tagger.memory import (
     current_rss_bytes,
@@ -29,7 +24,7 @@ from lean_tagger.memory import (
     peak_rss_bytes,
     process_rss_bytes,
 )
-from lean_tagger.messages import Broken, Done, Inbox, Limit, Notice, Progress, Ready, pack
+from lean_tagger.messages import Broken, Done, Limit, Notice, Progress, Ready
 from lean_tagger.options import Options
 from lean_tagger.outcome import Failed, Job, Outcome, Skipped
 
@@ -38,82 +33,17 @@ __all__ = ["Runner"]
 LOOK_SECONDS = 0.2
 """How often clocks and memory are looked at while nothing happens."""
 
-START_SECONDS = 120.0
-"""A worker that has not loaded its model by then hangs."""
-
 SLOWEST_BYTES_PER_SECOND = 25_000
 """What a file may take beyond the patience of a run: 40 minutes for an hour of 128 kbit/s."""
 
-STOP_SECONDS = 1.0
-"""Between asking a worker to end and ending it."""
+MOST_FAILED_STARTS = 5
+"""Workers that may end before they are ready, once the first one was, before we give up."""
 
 LOW_MEMORY_SHARE = 0.05
 """Of the machine: less available than this, and no new file is begun beside another."""
 
 STALL_PERCENT = 10.0
 """Time that anybody waits for memory: more than this, likewise."""
-
-
-class _Child:
-    """One worker process, as the supervisor sees it."""
-
-    def __init__(self, options: Options) -> None:
-        read_fd, write_fd = os.pipe()
-        try:
-            self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                # -P: a file in the person's folder must not be taken for a module.
-                [sys.executable, "-P", "-m", "lean_tagger.worker", str(write_fd), str(os.getpid())],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=[write_fd],
-                env=_environment(),
-                process_group=0,  # Ctrl-C in the terminal is ours to pass on
-            )
-        except BaseException:
-            os.close(read_fd)
-            raise
-        finally:
-            os.close(write_fd)
-        self.fd = read_fd
-        self.inbox = Inbox()
-        self.ready: Ready | None = None
-        self.job: Job | None = None
-        self.threads = options.threads
-        self.deadline = time.monotonic() + START_SECONDS
-        self.peak_bytes = 0
-        self.killed_for: Failed | None = None
-        self.send(options)
-
-    @property
-    def pid(self) -> int:
-        return self.process.pid
-
-    @property
-    def idle(self) -> bool:
-        return self.ready is not None and self.job is None
-
-    def send(self, message: object) -> None:
-        """Send a message; a worker that is gone shows at its other pipe."""
-        assert self.process.stdin is not None  # noqa: S101 - narrows the type for mypy
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(pack(message))
-            self.process.stdin.flush()
-
-    def end(self) -> int:
-        """Close both pipes, wait for the process and return its exit status."""
-        assert self.process.stdin is not None  # noqa: S101 - narrows the type for mypy
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
-        os.close(self.fd)
-        try:
-            status = self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            status = self.process.wait()
-        if self.job is not None:
-            _sweep(self.job.path, self.pid)
-        return status
 
 
 class Runner:
@@ -148,10 +78,11 @@ class Runner:
         self._progress = progress or (lambda *_: None)
         self._notice = notice or (lambda _: None)
         self._selector = selectors.DefaultSelector()
-        self._children: list[_Child] = []
+        self._children: list[Child] = []
         self._ended_peak_bytes = 0
         self._retries: deque[tuple[Job, Failed]] = deque()
         self._alone: Job | None = None
+        self._failed_starts = 0
         self._pressed = False
         self._shape: budget.Shape | None = None
 
@@ -253,7 +184,7 @@ class Runner:
         if waiting and not starting and len(self._children) < self._planned.workers:
             self._spawn(threads=self._planned.threads, share_bytes=self._planned.share_bytes)
 
-    def _give(self, child: _Child, job: Job) -> None:
+    def _give(self, child: Child, job: Job) -> None:
         child.job = job
         seconds = self._patience_seconds + job.size_bytes / SLOWEST_BYTES_PER_SECOND
         child.deadline = time.monotonic() + seconds
@@ -281,16 +212,16 @@ class Runner:
         assert self._shape is not None, "start() comes first"  # noqa: S101 - a caller's mistake
         return self._shape
 
-    def _spawn(self, *, threads: int, share_bytes: int = 0) -> _Child:
+    def _spawn(self, *, threads: int, share_bytes: int = 0) -> Child:
         most_bytes = self._options.max_mem_bytes - budget.SUPERVISOR_BYTES
-        child = _Child(replace(self._options, threads=threads, max_mem_bytes=most_bytes))
+        child = Child(replace(self._options, threads=threads, max_mem_bytes=most_bytes))
         if share_bytes:
             child.send(Limit(share_bytes))
         self._children.append(child)
         self._selector.register(child.fd, selectors.EVENT_READ, child)
         return child
 
-    def _forget(self, child: _Child) -> int:
+    def _forget(self, child: Child) -> int:
         """End a worker and return its exit status."""
         others_bytes = sum(c.peak_bytes for c in self._children if c is not child)
         self._ended_peak_bytes = max(self._ended_peak_bytes, child.peak_bytes + others_bytes)
@@ -312,7 +243,7 @@ class Runner:
                 yield from self._heard(child, message)
         self._watch()
 
-    def _heard(self, child: _Child, message: object) -> Iterator[Outcome]:
+    def _heard(self, child: Child, message: object) -> Iterator[Outcome]:
         match message:
             case Ready():
                 child.ready = message
@@ -331,7 +262,7 @@ class Runner:
             case Broken(error):
                 raise error
 
-    def _lost(self, child: _Child) -> Iterator[Outcome]:
+    def _lost(self, child: Child) -> Iterator[Outcome]:
         """Bury a worker whose pipe has ended, and see to the file that it was at."""
         job = child.job
         status = self._forget(child)
@@ -339,7 +270,11 @@ class Runner:
         if job is not None:
             yield from self._once_more(job, failure)
         elif child.ready is None:
-            raise ModelError(f"a worker could not start: {failure.message}")
+            self._failed_starts += 1
+            # The first one says whether it can work at all; a later one may only have met
+            # a moment in which somebody else took the memory.
+            if self._shape is None or self._failed_starts >= MOST_FAILED_STARTS:
+                raise ModelError(f"a worker could not start: {failure.message}")
 
     def _once_more(self, job: Job, failure: Failed) -> Iterator[Outcome]:
         """Put a file aside for a second try alone; report it if that was the second."""
@@ -354,16 +289,20 @@ class Runner:
             job, _ = self._retries.popleft()
             for child in list(self._children):
                 self._forget(child)
-            alone_bytes = self._planned.alone_bytes
-            child = self._spawn(threads=self._planned.threads, share_bytes=alone_bytes)
-            while child.ready is None:
-                yield from self._look()
-            self._alone = job
-            self._give(child, job)
-            while any(c.job for c in self._children):
-                yield from self._look()
+            yield from self._do_alone(job)
 
-    def _recycle(self, child: _Child, rss_bytes: int) -> None:
+    def _do_alone(self, job: Job) -> Iterator[Outcome]:
+        """Give a job to a new worker with the whole budget, and wait for its end."""
+        shape, self._alone = self._planned, job
+        while not any(child.idle for child in self._children):
+            if not self._children:  # also when one has ended before it was ready
+                self._spawn(threads=shape.threads, share_bytes=shape.alone_bytes)
+            yield from self._look()
+        self._give(self._children[0], job)
+        while self._busy():
+            yield from self._look()
+
+    def _recycle(self, child: Child, rss_bytes: int) -> None:
         """End an idle worker that keeps more than it needs of its share; `_assign` replaces it."""
         needed_bytes = child.ready.needed_bytes if child.ready else 0
         spare_bytes = self._planned.share_bytes - needed_bytes
@@ -377,31 +316,12 @@ class Runner:
         for child, rss_bytes in sizes.items():
             child.peak_bytes = max(child.peak_bytes, rss_bytes)
             if now > child.deadline and not child.idle:
-                self._kill(child, "hung", "it took far too long, and its worker was ended")
+                child.kill("hung", "it took far too long, and its worker was ended")
         over_bytes = current_rss_bytes() + sum(sizes.values()) - self._options.max_mem_bytes
         if self._shape is not None and sizes and over_bytes > 0:
             largest = max(sizes, key=lambda child: sizes[child])
             took = format_size(sizes[largest])
-            self._kill(largest, "over-budget", f"it took {took}, more than the budget allows")
-
-    def _kill(self, child: _Child, kind: str, message: str) -> None:
-        if child.killed_for is None:
-            path = child.job.path if child.job else ""
-            child.killed_for = Failed(path=path, kind=kind, message=message)
-            child.process.kill()  # also ends a stopped process, which no other signal does
-
-
-def _environment() -> dict[str, str]:
-    """Return a worker's environment: this package, one BLAS thread, one malloc arena."""
-    package = str(Path(lean_tagger.__file__).parents[1])
-    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
-    return {
-        **os.environ,
-        "PYTHONPATH": path,
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-        "MALLOC_ARENA_MAX": "1",
-    }
+            largest.kill("over-budget", f"it took {took}, more than the budget allows")
 
 
 def _post_mortem(path: str, status: int) -> Failed:
@@ -413,11 +333,3 @@ def _post_mortem(path: str, status: int) -> Failed:
         name = signal.Signals(-status).name
         return Failed(path=path, kind="crashed", message=f"it crashed the decoder ({name})")
     return Failed(path=path, kind="crashed", message=f"its worker ended with status {status}")
-
-
-def _sweep(path: str, pid: int) -> None:
-    """Remove what a killed worker left beside the file that it was writing."""
-    folder = os.path.dirname(os.path.realpath(path))  # noqa: PTH120 - names may be undecodable
-    for leftover in glob.glob(f".lean-tag-{pid}-*", root_dir=folder):  # noqa: PTH207
-        with contextlib.suppress(OSError):
-            os.unlink(os.path.join(folder, leftover))  # noqa: PTH108, PTH118

@@ -31,6 +31,8 @@ Over all formats of the tests the peak lies 1 to 8 MiB above the rehearsal's."""
 
 REHEARSAL_SECONDS = 4
 
+STEP_BYTES = 4 << 20
+
 LOADING_BYTES = 256 << 20
 """What loading a model may take in any case."""
 
@@ -91,7 +93,9 @@ class Worker:
         self.device = self._tagger.device
         self._rehearse()
         self._progress = progress
-        self.needed_bytes = peak_rss_bytes() + HEADROOM_BYTES
+        measured_bytes = peak_rss_bytes() + HEADROOM_BYTES
+        # Rounded up: the same model differs by 3 MiB between two starts.
+        self.needed_bytes = -(-measured_bytes // STEP_BYTES) * STEP_BYTES
 
     def limit(self, share_bytes: int) -> None:
         """Keep to a share of memory from now on, in bytes; 0 is no limit."""

@@ -1,12 +1,13 @@
-"""A run over what was found, with the work given from outside."""
+"""Going through the outcomes of a run, which are given from outside."""
 
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from lean_tagger.batch import Summary, run
-from lean_tagger.errors import DecodeError, ModelError, StateError
-from lean_tagger.outcome import Failed, Job, Outcome, Skipped, Tagged
+from lean_tagger.errors import ModelError, StateError
+from lean_tagger.outcome import Failed, Outcome, Skipped, Tagged
 
 
 def heard(path: str, status: str = "tagged", seconds: float = 60.0) -> Tagged:
@@ -23,25 +24,25 @@ def heard(path: str, status: str = "tagged", seconds: float = 60.0) -> Tagged:
     )
 
 
-def done(found, do, summary=None) -> tuple[list[Outcome], Summary]:
+def done(outcomes, summary=None) -> tuple[list[Outcome], Summary]:
     summary = summary or Summary(max_mem_bytes=1000)
-    outcomes: list[Outcome] = []
-    run(found, do, report=outcomes.append, peak_rss_bytes=lambda: 77, summary=summary)
-    return outcomes, summary
+    reported: list[Outcome] = []
+    run(outcomes, report=reported.append, peak_rss_bytes=lambda: 77, summary=summary)
+    return reported, summary
 
 
 def test_every_status_is_counted_once_and_audio_is_added_up():
     no_place = Skipped(path="d", kind="k", message="m", scored=heard("d", "unchanged", 5.0))
-    answers = {
-        "a": heard("a"),
-        "b": heard("b", "would_tag"),
-        "c": heard("c", "unchanged"),
-        "d": no_place,
-        "e": Skipped(path="e", kind="k", message="m"),
-        "f": Failed(path="f", kind="k", message="m"),
-    }
-    outcomes, summary = done([Job(name, 1) for name in answers], lambda job: answers[job.path])
-    assert outcomes == list(answers.values())
+    outcomes = [
+        heard("a"),
+        heard("b", "would_tag"),
+        heard("c", "unchanged"),
+        no_place,
+        Skipped(path="e", kind="k", message="m"),
+        Failed(path="f", kind="k", message="m"),
+    ]
+    reported, summary = done(outcomes)
+    assert reported == outcomes
     assert (summary.tagged, summary.would_tag, summary.unchanged) == (1, 1, 1)
     assert (summary.skipped, summary.failed, summary.files) == (2, 1, 6)
     assert summary.audio_seconds == 185.0
@@ -50,36 +51,30 @@ def test_every_status_is_counted_once_and_audio_is_added_up():
     assert summary.wall_seconds > 0
 
 
-def test_what_the_walk_could_not_use_passes_through_in_its_place():
-    missing = Failed(path="b", kind="missing", message="gone")
-    outcomes, summary = done([Job("a", 1), missing, Job("c", 1)], lambda job: heard(job.path))
-    assert [outcome.path for outcome in outcomes] == ["a", "b", "c"]
-    assert outcomes[1] is missing
+def test_one_bad_file_does_not_stop_the_others():
+    bad = Failed(path="bad", kind="decode", message="this is no audio")
+    reported, summary = done([heard("a"), bad, heard("c")])
+    assert [outcome.path for outcome in reported] == ["a", "bad", "c"]
+    assert reported[1] is bad
     assert (summary.tagged, summary.failed) == (2, 1)
 
 
-def test_one_bad_file_does_not_stop_the_others():
-    def do(job: Job) -> Outcome:
-        if job.path == "bad":
-            raise DecodeError(job.path, "this is no audio")
-        return heard(job.path)
-
-    outcomes, _ = done([Job("bad", 1), Job("good", 1)], do)
-    assert outcomes[0] == Failed(path="bad", kind="decode", message="this is no audio")
-    assert outcomes[1] == heard("good")
+def test_what_was_heard_of_a_failed_file_counts_as_music():
+    unwritten = Failed(path="a", kind="write", message="read-only", scored=heard("a", "unchanged"))
+    _, summary = done([unwritten])
+    assert (summary.failed, summary.unchanged, summary.audio_seconds) == (1, 0, 60.0)
 
 
 @pytest.mark.parametrize("error", [ModelError("NaN"), StateError("disk full"), KeyboardInterrupt()])
 def test_what_is_no_file_s_fault_ends_the_run_with_a_true_summary(error):
-    def do(job: Job) -> Outcome:
-        if job.path == "b":
-            raise error
+    def outcomes() -> Iterator[Outcome]:
         time.sleep(0.001)
-        return heard(job.path)
+        yield heard("a")
+        raise error
 
     summary = Summary()
     with pytest.raises(type(error)):
-        done([Job("a", 1), Job("b", 1), Job("c", 1)], do, summary)
+        done(outcomes(), summary)
     assert (summary.files, summary.tagged, summary.peak_rss_bytes) == (1, 1, 77)
     assert summary.wall_seconds > 0
 
@@ -90,39 +85,45 @@ def test_an_outcome_is_counted_even_if_its_report_is_interrupted():
 
     summary = Summary()
     with pytest.raises(KeyboardInterrupt):
-        run(
-            [Job("a", 1)],
-            lambda job: heard(job.path),
-            report=report,
-            peak_rss_bytes=lambda: 0,
-            summary=summary,
-        )
+        run([heard("a")], report=report, peak_rss_bytes=lambda: 0, summary=summary)
     assert summary.tagged == 1
 
 
-def test_each_outcome_is_reported_before_the_next_file_begins():
+def test_each_outcome_is_reported_before_the_next_is_asked_for():
     events: list[str] = []
 
-    def found():
+    def outcomes() -> Iterator[Outcome]:
         for name in "ab":
-            events.append(f"find {name}")
-            yield Job(name, 1)
-
-    def do(job: Job) -> Outcome:
-        events.append(f"do {job.path}")
-        return heard(job.path)
+            events.append(f"do {name}")
+            yield heard(name)
 
     run(
-        found(),
-        do,
+        outcomes(),
         report=lambda outcome: events.append(f"report {outcome.path}"),
         peak_rss_bytes=lambda: 0,
         summary=Summary(),
     )
-    assert events == [f"{step} {name}" for name in "ab" for step in ("find", "do", "report")]
+    assert events == [f"{step} {name}" for name in "ab" for step in ("do", "report")]
+
+
+def test_the_peak_is_asked_for_when_the_work_is_over():
+    events: list[str] = []
+
+    def outcomes() -> Iterator[Outcome]:
+        yield heard("a")
+        events.append("work over")
+
+    def peak_rss_bytes() -> int:
+        events.append("peak asked for")
+        return 5
+
+    summary = Summary()
+    run(outcomes(), report=lambda _: None, peak_rss_bytes=peak_rss_bytes, summary=summary)
+    assert events == ["work over", "peak asked for"]
+    assert summary.peak_rss_bytes == 5
 
 
 def test_an_empty_run_is_a_run():
-    outcomes, summary = done([], heard)
-    assert outcomes == []
+    reported, summary = done([])
+    assert reported == []
     assert summary.files == 0

@@ -269,10 +269,9 @@ def run_with_bar(out, err, **options) -> None:
     if one.wants_total:
         one.expect(jobs)
     for job in jobs:
-        one.begin(job)
         for step in range(5):
             one._drawn = 0.0  # as if a tenth of a second had passed
-            one.progress(step * 10.0, step / 4)
+            one.progress(job, step * 10.0, step / 4)
         one.result(tagged(job.path))
     one.summary(Summary(files=2, tagged=2, audio_seconds=480.0, wall_seconds=5.0))
 
@@ -287,6 +286,43 @@ def test_the_bar_shows_count_file_speed_memory_and_time_left():
     assert " 62%" in bar  # the second file's middle: (1000 + 3000 / 2) / 4000
     assert "\n" not in bar
     assert out.getvalue().count("\n") == 3
+
+
+def test_the_bar_shows_the_memory_of_whoever_is_asked():
+    err = Terminal()
+    run_with_bar(io.StringIO(), err, rss_bytes=lambda: 321 * MIB)
+    assert "  321/1500 MiB  " in err.getvalue()
+
+
+def test_the_bar_adds_up_files_that_are_heard_at_the_same_time():
+    jobs = [Job("1.mp3", 1000), Job("2.mp3", 3000), Job("3.mp3", 4000)]
+    err = Terminal()
+    one = Console(out=io.StringIO(), err=err, max_mem_bytes=1500 * MIB)
+    one.expect(jobs)
+    for job in jobs[:2]:
+        one.progress(job, 0.0, 0.0)
+    one.progress(jobs[0], 10.0, 0.5)
+    one._drawn = 0.0
+    one.progress(jobs[1], 10.0, 0.5)
+    assert " 25%" in err.getvalue()  # (500 + 1500) / 8000
+    one.result(tagged("2.mp3"))  # the one that was begun last is done first
+    one._drawn = 0.0
+    one.progress(jobs[0], 20.0, 1.0)
+    assert " 50%" in err.getvalue()  # (1000 + 3000) / 8000
+    assert "2/3  1.mp3" in err.getvalue()
+    one.close()
+
+
+def test_what_was_never_begun_moves_no_bar():
+    err = Terminal()
+    one = Console(out=io.StringIO(), err=err, max_mem_bytes=1500 * MIB)
+    job = Job("1.mp3", 1000)
+    one.expect([Failed(path="gone", kind="missing", message="gone"), job])
+    one.result(Failed(path="gone", kind="missing", message="gone"))
+    one.progress(job, 0.0, 0.0)
+    assert "1/1  1.mp3" in err.getvalue()
+    assert "  0%" in err.getvalue()
+    one.close()
 
 
 def test_the_bar_is_gone_at_the_end():

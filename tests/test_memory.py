@@ -1,4 +1,4 @@
-"""Sizes, limits and the guard."""
+"""Sizes, what a process takes, and its two limits."""
 
 import contextlib
 import os
@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -16,7 +15,6 @@ from lean_tagger import memory
 from lean_tagger.errors import ConfigError, OverBudgetError
 
 MIB = 1024**2
-UNLIMITED_V1 = "9223372036854771712"
 
 
 @pytest.mark.parametrize(
@@ -82,73 +80,6 @@ def test_whole_numbers_are_exact_in_every_unit(number, unit):
 )
 def test_sizes_are_shown_in_one_unit_where_budgets_live(size_bytes, text):
     assert memory.format_size(size_bytes) == text
-
-
-def limits(root: Path, **files: str) -> Path:
-    """Write a made-up tree of control groups."""
-    for name, text in files.items():
-        file = root / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-    return root
-
-
-def test_the_lowest_limit_of_all_ancestors_counts_in_cgroup_v2(tmp_path):
-    limits(
-        tmp_path,
-        **{
-            "a/b/c/memory.max": "max\n",
-            "a/b/memory.max": f"{512 * MIB}\n",
-            "a/memory.max": f"{4096 * MIB}\n",
-        },
-    )
-    assert memory.cgroup_limit_bytes("0::/a/b/c\n", mounted=tmp_path) == 512 * MIB
-
-
-def test_the_stalling_limit_of_cgroup_v2_counts_too(tmp_path):
-    limits(tmp_path, **{"a/memory.max": "max\n", "a/memory.high": f"{300 * MIB}\n"})
-    assert memory.cgroup_limit_bytes("0::/a\n", mounted=tmp_path) == 300 * MIB
-
-
-def test_inside_a_container_the_mounted_root_is_the_own_group(tmp_path):
-    limits(tmp_path, **{"memory.max": f"{256 * MIB}\n"})
-    assert memory.cgroup_limit_bytes("0::/\n", mounted=tmp_path) == 256 * MIB
-    assert memory.cgroup_limit_bytes("0::/../../docker/0af1\n", mounted=tmp_path) == 256 * MIB
-
-
-def test_the_lowest_limit_counts_in_cgroup_v1(tmp_path):
-    limits(
-        tmp_path,
-        **{
-            "memory/docker/0af1/memory.limit_in_bytes": UNLIMITED_V1,
-            "memory/docker/memory.limit_in_bytes": f"{700 * MIB}\n",
-            "cpu/docker/memory.limit_in_bytes": "1\n",
-        },
-    )
-    membership = "12:cpu,cpuacct:/docker/0af1\n4:memory:/docker/0af1\n1:name=systemd:/x:y\n"
-    assert memory.cgroup_limit_bytes(membership, mounted=tmp_path) == 700 * MIB
-
-
-def test_hybrid_systems_mount_version_2_below_unified(tmp_path):
-    limits(tmp_path, **{"unified/a/memory.max": f"{128 * MIB}\n"})
-    assert memory.cgroup_limit_bytes("4:memory:/\n0::/a\n", mounted=tmp_path) == 128 * MIB
-
-
-@pytest.mark.parametrize("membership", ["", "garbage", "::", "0::", "0::/nowhere", "1:cpu:/a\n\n"])
-def test_without_a_limit_there_is_none(tmp_path, membership):
-    limits(tmp_path, **{"a/memory.max": "max", "b/memory.max": "0"})
-    assert memory.cgroup_limit_bytes(membership, mounted=tmp_path) is None
-
-
-@given(st.text(alphabet="0:/.amx\n \udc80é", max_size=40))
-def test_no_membership_file_can_raise(membership):
-    memory.cgroup_limit_bytes(membership, mounted=Path("/nonexistent"))
-
-
-def test_the_default_budget_leaves_half_of_the_machine():
-    limit_bytes = memory.machine_limit_bytes()
-    assert 0 < memory.default_budget_bytes() <= limit_bytes // 2
-    assert memory.default_budget_bytes() <= 2048 * MIB
 
 
 def test_the_peak_is_not_below_the_present():
@@ -221,3 +152,102 @@ def test_a_check_costs_no_more_than_50_microseconds():
             guard.check("song.mp3")
         best_seconds = min(best_seconds, (time.perf_counter() - started) / 500)
     assert best_seconds < 50e-6
+
+
+def data_limited(share: str, attempt: str) -> list[str]:
+    """Run an attempt under the hard limit, in a process of its own; return what it printed."""
+    script = f"""
+from lean_tagger import memory
+share_bytes = {share}
+memory.limit_data(share_bytes)
+try:
+    {attempt}
+except MemoryError:
+    print("refused")
+else:
+    print("given")
+print(memory.peak_rss_bytes() <= share_bytes)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
+    return done.stdout.split()
+
+
+needs_data_limit = pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux counts private memory against RLIMIT_DATA"
+)
+
+
+@needs_data_limit
+def test_a_huge_allocation_fails_where_it_is_asked_for():
+    share = "memory.current_rss_bytes() + 64 * 1024**2"
+    assert data_limited(share, "held = bytearray(1024**3)") == ["refused", "True"]
+
+
+@needs_data_limit
+def test_an_allocation_inside_of_the_share_does_not_fail():
+    share = "memory.current_rss_bytes() + 64 * 1024**2"
+    assert data_limited(share, "held = bytearray(32 * 1024**2)") == ["given", "True"]
+
+
+@needs_data_limit
+def test_many_small_allocations_fail_at_the_share_too():
+    share = "memory.current_rss_bytes() + 64 * 1024**2"
+    attempt = "held = [bytearray(1024**2) for _ in range(128)]"
+    assert data_limited(share, attempt) == ["refused", "True"]
+
+
+@needs_data_limit
+def test_a_share_below_what_the_process_has_refuses_what_is_new():
+    assert data_limited("1024**2", "held = bytearray(8 * 1024**2)")[0] == "refused"
+
+
+@needs_data_limit
+def test_a_limit_can_be_raised_and_lifted():
+    attempt = """memory.limit_data(0); held = bytearray(256 * 1024**2)"""
+    assert data_limited("memory.current_rss_bytes()", attempt)[0] == "given"
+    attempt = "memory.limit_data(share_bytes + 64 * 1024**2); held = bytearray(32 * 1024**2)"
+    assert data_limited("memory.current_rss_bytes()", attempt)[0] == "given"
+
+
+@needs_data_limit
+def test_a_hard_limit_that_was_set_from_outside_is_kept():
+    script = """
+import resource
+from lean_tagger import memory
+outside = 512 * 1024**2
+resource.setrlimit(resource.RLIMIT_DATA, (outside, outside))
+for share_bytes in (0, 4 * 1024**3):
+    memory.limit_data(share_bytes)
+    assert resource.getrlimit(resource.RLIMIT_DATA) == (outside, outside)
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_the_resident_size_of_another_process_is_its_own():
+    script = "held = b'x' * (64 * 1024**2); print(1, flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        size_bytes = memory.process_rss_bytes(child.pid)
+        child.communicate("\n")
+    assert 64 * MIB < size_bytes < 128 * MIB
+
+
+def test_a_process_that_is_gone_takes_nothing():
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        child.wait()
+    assert memory.process_rss_bytes(child.pid) == 0
+
+
+def test_a_process_that_has_ended_and_was_not_waited_for_takes_nothing():
+    with subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.read()  # ends with the process
+        deadline = time.monotonic() + 5
+        while memory.process_rss_bytes(child.pid) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert memory.process_rss_bytes(child.pid) == 0

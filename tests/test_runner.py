@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -10,12 +11,13 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import CLIPS, DATA, shared
+from encode import encode, music
 from tinymodel import make
 
 from lean_tagger import memory
@@ -55,18 +57,24 @@ def holds(pid: int, name: str) -> bool:
     return False
 
 
+def send(number: signal.Signals) -> Callable[[int], None]:
+    return lambda pid: os.kill(pid, number)
+
+
 @contextlib.contextmanager
-def signals(**by_name: signal.Signals) -> Iterator[None]:
-    """Send a signal to any worker of ours that opens a file of that stem, while inside."""
+def meddling(
+    by_name: dict[str, Callable[[int], None]], *, below: int | None = None
+) -> Iterator[None]:
+    """Do something to any worker that opens a file of that name, while inside."""
     ended = threading.Event()
 
     def watch() -> None:
         while not ended.wait(0.002):
-            for pid in children(os.getpid()):
-                for stem, number in by_name.items():
-                    if holds(pid, f"{stem}.mp3"):
+            for pid in children(below or os.getpid()):
+                for name, act in by_name.items():
+                    if holds(pid, name):
                         with contextlib.suppress(ProcessLookupError):
-                            os.kill(pid, number)
+                            act(pid)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -137,7 +145,7 @@ def test_a_file_that_ends_its_worker_is_tried_twice_and_costs_only_itself(
     # The clock of a file runs with its size: a small one, so that a hang shows soon.
     long = Job(str(long_song), 1000)
     jobs = [job(DATA / "west.flac"), long, job(DATA / "farm.wav"), job(DATA / "hacienda.ogg")]
-    with signals(long=number):
+    with meddling({"long.mp3": send(number)}):
         outcomes = run(jobs, patience=patience)
     failed = outcomes.pop("long.mp3")
     assert isinstance(failed, Failed)
@@ -291,6 +299,31 @@ def cover_in_mp3(path: Path, mib: int) -> Path:
     return path
 
 
+def table_in_m4a(path: Path, mib: int) -> Path:
+    """An M4A whose table of sample sizes has that many MiB; reading it takes twice as much."""
+
+    def rebuilt(data: bytes, names: list[bytes]) -> bytes:
+        """Return the boxes in `data`, the table below the boxes `names` replaced."""
+        out, position = b"", 0
+        while position < len(data):
+            size = int.from_bytes(data[position : position + 4], "big")
+            name, body = data[position + 4 : position + 8], data[position + 8 : position + size]
+            if name == names[0]:
+                count = mib << 18
+                body = (
+                    rebuilt(body, names[1:])
+                    if names[1:]
+                    else b"".join([bytes(8), count.to_bytes(4, "big"), bytes(4 * count)])
+                )
+            out += (len(body) + 8).to_bytes(4, "big") + name + body
+            position += size
+        return out
+
+    names = [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsz"]
+    path.write_bytes(rebuilt((DATA / "celtic.m4a").read_bytes(), names))
+    return path
+
+
 def data_size_in_wav(path: Path) -> Path:
     """A WAV that says it holds 4 GB and a format chunk of 2 GB."""
     clip = (DATA / "farm.wav").read_bytes()
@@ -305,16 +338,18 @@ def test_bombs_are_ordinary_failures_or_no_trouble_within_the_budget(tmp_path: P
     cover_in_mp3(tmp_path / "cover.mp3", 250)
     cover_in_flac(tmp_path / "cover.flac", 300)
     data_size_in_wav(tmp_path / "size.wav")
+    table_in_m4a(tmp_path / "table.m4a", 150)
     for clip in ("farm.wav", "west.flac"):
         shutil.copy(DATA / clip, tmp_path)
     code, results, summary, _ = command("-n", "--max-mem", "300M", tmp_path)
     assert code == 1
-    assert len(results) == 6
+    assert len(results) == 7
     assert summary["peak_rss_bytes"] <= 300 * MIB
     # The pictures and the compressed frame of an ID3 tag are not looked at to score a file.
     for name in ("farm.wav", "west.flac", "zip.mp3", "cover.mp3"):
         assert results[name]["status"] == "would_tag", name
     assert results["size.wav"]["status"] == "failed"
+    assert results["table.m4a"]["error"]["kind"] == "over-budget"
     assert results["cover.flac"]["error"] is None or results["cover.flac"]["error"]["kind"] in {
         "decode",
         "over-budget",
@@ -391,31 +426,73 @@ def supervisor(folder: Path, *options: str) -> subprocess.Popen[bytes]:
     )
 
 
+def lives(pid: int) -> bool:
+    """Tell whether a process runs; one that nobody has buried yet does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rsplit(") ", 1)[1][0] not in "ZX"
+
+
 def gone(pids: list[int], seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if not any(Path(f"/proc/{pid}/cmdline").exists() for pid in pids):
+        if not any(map(lives, pids)):
             return True
         time.sleep(0.02)
     return False
 
 
-@pytest.mark.parametrize("moment", [0.05, 0.3, 0.45, 0.6, 0.8, 1.0])
-def test_killing_the_supervisor_leaves_no_orphan_and_only_whole_files(
-    tmp_path: Path, moment: float
-) -> None:
-    clip = (DATA / "west.flac").read_bytes()
-    for i in range(100):
-        (tmp_path / f"{i:03}.flac").write_bytes(clip)
-    process = supervisor(tmp_path)
-    time.sleep(moment)
-    workers = children(process.pid)
-    process.kill()
-    process.wait()
-    assert gone(workers, 2.0)
-    original = fingerprint(str(DATA / "west.flac"))
-    for path in tmp_path.glob("*.flac"):
-        assert path.read_bytes() == clip or fingerprint(str(path)) == original
+def test_killing_the_supervisor_leaves_no_orphan_and_only_whole_files(tmp_path: Path) -> None:
+    """Fifty times, at moments from before the first worker to the middle of the work."""
+    clip = (DATA / "farm.wav").read_bytes()
+    original = fingerprint(str(DATA / "farm.wav"))
+    moments = random.Random(1)
+    for attempt in range(50):
+        for i in range(40):
+            (tmp_path / f"{i:03}.wav").write_bytes(clip)
+        process = supervisor(tmp_path)
+        time.sleep(moments.uniform(0.0, 1.2))
+        workers = children(process.pid)
+        process.kill()
+        process.wait()
+        assert gone(workers, 2.0), attempt
+        for path in tmp_path.glob("*.wav"):
+            assert path.read_bytes() == clip or fingerprint(str(path)) == original, attempt
+
+
+@pytest.mark.memory
+def test_three_bad_files_among_a_hundred_are_three_failures(tmp_path: Path) -> None:
+    """One crashes its worker, one hangs, one eats memory; 97 are done."""
+    clip = (DATA / "farm.wav").read_bytes()
+    for i in range(97):
+        (tmp_path / f"{i:03}.wav").write_bytes(clip)
+    for name in ("crash.opus", "hang.opus"):
+        encode(tmp_path / name, music(10, 48000, 1), 48000, "libopus")
+    table_in_m4a(tmp_path / "hungry.m4a", 150)
+    arguments = ["-n", "--json", "--max-mem", "300M", "--timeout", "3", str(tmp_path)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lean_tagger", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    by_name = {
+        "crash.opus": send(signal.SIGSEGV),
+        "hang.opus": send(signal.SIGSTOP),
+    }
+    with meddling(by_name, below=process.pid):
+        out, _ = process.communicate(timeout=120)
+    *results, summary = map(json.loads, out.splitlines())
+    failed = {Path(r["path"]).name: r["error"]["kind"] for r in results if r["error"]}
+    assert process.returncode == 1
+    assert failed["crash.opus"] == "crashed"
+    assert failed["hang.opus"] == "hung"
+    assert failed["hungry.m4a"] == "over-budget"
+    assert len(failed) == 3
+    assert (summary["files"], summary["failed"]) == (100, 3)
+    assert summary["peak_rss_bytes"] <= 300 * MIB
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -26,6 +26,7 @@ from lean_tagger.errors import (
     EncryptedError,
     FileError,
     NoAudioError,
+    OverBudgetError,
     UnreadableError,
 )
 
@@ -115,7 +116,10 @@ def _ffmpeg_errors(path: str) -> Iterator[None]:
         raise DecodeError(path, "FFmpeg has no decoder for this audio") from error
     except (av.error.InvalidDataError, av.error.ArgumentError) as error:
         raise DecodeError(path, "not an audio file, or damaged beyond reading") from error
-    except (av.error.FFmpegError, ValueError, MemoryError) as error:
+    except MemoryError as error:  # PyAV's own derives from it
+        message = "decoding it takes more memory than the budget allows"
+        raise OverBudgetError(path, message) from error
+    except (av.error.FFmpegError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DecodeError(path, f"FFmpeg cannot read the file: {reason}") from error
 
@@ -261,6 +265,8 @@ class FfmpegAudio:
         for packet in self._packets():
             try:
                 av_frames = self._decoder.decode(packet)
+            except MemoryError:
+                raise
             except (av.error.FFmpegError, ValueError):
                 self._damaged_seconds += self._packet_seconds(packet)
                 continue

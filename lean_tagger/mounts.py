@@ -1,0 +1,88 @@
+"""Which file system a path is on, and whether a network lies between.
+
+Over a network, renaming and locking mean less than on a disk, and a server that is gone makes
+every call wait. Source: proc(5), ``/proc/<pid>/mountinfo``; elsewhere nothing is known.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+__all__ = ["Mount", "find", "table"]
+
+_NETWORK = frozenset(
+    {
+        *("nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "9p", "afs", "coda", "ncpfs"),
+        *("ceph", "glusterfs", "lustre", "beegfs", "gpfs", "orangefs", "pvfs2", "davfs"),
+        *("fuse.sshfs", "fuse.rclone", "fuse.davfs", "fuse.davfs2", "fuse.curlftpfs"),
+        *("fuse.ceph", "fuse.glusterfs", "fuse.s3fs", "fuse.gcsfuse", "fuse.goofys"),
+        *("fuse.gvfsd-fuse", "fuse.smbnetfs", "fuse.juicefs", "fuse.kio-fuse"),
+    }
+)
+_OCTAL = re.compile(r"\\([0-7]{3})")  # how the kernel writes a space, a tab, a newline and "\"
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One line of the table.
+
+    Attributes
+    ----------
+    point : str
+        The folder that it is mounted on.
+    kind : str
+        The file system's name: ``ext4``, ``nfs4``, ``fuse.sshfs``.
+    read_only : bool
+        Nobody may write there.
+    """
+
+    point: str
+    kind: str
+    read_only: bool
+
+    @property
+    def network(self) -> bool:
+        """Whether another machine keeps the files."""
+        return self.kind in _NETWORK
+
+
+def table(mountinfo: Path = Path("/proc/self/mountinfo")) -> list[Mount]:
+    """Return what is mounted, in the kernel's order; nothing where that cannot be read."""
+    try:
+        lines = os.fsdecode(mountinfo.read_bytes()).split("\n")
+    except OSError:
+        return []
+    return [mount for mount in map(_parse, lines) if mount is not None]
+
+
+def find(path: str, mounts: list[Mount]) -> Mount | None:
+    """Return the mount that a path is on, if it is known.
+
+    Parameters
+    ----------
+    path : str
+        Absolute and without links; nothing need be there.
+    mounts : list of Mount
+        As `table` gives them: of two on the same folder, the later hides the earlier.
+    """
+    above = {str(path), *map(str, PurePosixPath(path).parents)}
+    best: Mount | None = None
+    for mount in mounts:
+        if mount.point in above and (best is None or len(mount.point) >= len(best.point)):
+            best = mount
+    return best
+
+
+def _parse(line: str) -> Mount | None:
+    """Read ``id parent major:minor root point options [tags] - kind source super_options``."""
+    before, _, after = line.partition(" - ")
+    here, there = before.split(" "), after.split(" ")
+    if len(here) < 6 or len(there) < 3:
+        return None
+    options = {*here[5].split(","), *there[2].split(",")}
+    return Mount(_unescape(here[4]), there[0], "ro" in options)
+
+
+def _unescape(text: str) -> str:
+    return _OCTAL.sub(lambda match: chr(int(match[1], 8)), text)
