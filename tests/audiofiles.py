@@ -62,6 +62,10 @@ def make(
         for part in [*resampler.resample(frame), *resampler.resample(None)]:
             out.mux(stream.encode(part))
         out.mux(stream.encode(None))
+    if kind == "aac":  # only behind a tag can it be tagged
+        frame_bytes = b"TIT2" + bytes([0, 0, 0, 6, 0, 0]) + b"\x03title"
+        tag = b"ID3\x04\0\0" + bytes([0, 0, 0, len(frame_bytes)]) + frame_bytes
+        path.write_bytes(tag + path.read_bytes())
     return path
 
 

@@ -185,6 +185,54 @@ def test_monkeys_audio_can_be_tagged(tmp_path: Path) -> None:
     assert tagged >= 5
 
 
+def test_bare_adts_is_not_given_a_tag(originals: dict[str, Path], tmp_path: Path) -> None:
+    """mutagen could not read it any more."""
+    path = a_file(originals, "aac", tmp_path)
+    data = path.read_bytes()
+    path.write_bytes(data[data.index(b"\xff\xf1") :])
+    assert mutagen.File(path) is not None
+    assert not write.supported(str(path))
+
+
+def test_an_mp3_described_by_an_ape_tag_stays_described_by_it(
+    originals: dict[str, Path], tmp_path: Path
+) -> None:
+    """A new ID3 tag would hide it from players."""
+    path = a_file(originals, "mp3", tmp_path)
+    mutagen.id3.ID3(path).delete(path)
+    before = path.read_bytes()
+    path.write_bytes(before + ape_tag([ape_item("Title", b"T"), ape_item("Artist", b"A")]))
+    write.write(str(path), {"genre": ["Rock"]}, fingerprint=fingerprint)
+    assert path.read_bytes().startswith(before)
+    found = mutagen.apev2.APEv2(path)
+    assert {key: str(value) for key, value in found.items()} == {
+        "Title": "T",
+        "Artist": "A",
+        "Genre": "Rock",
+    }
+
+
+def test_texts_in_riff_are_taken_along_and_their_genre_counts(
+    originals: dict[str, Path], tmp_path: Path
+) -> None:
+    """Players look at them only where there is no ID3 chunk."""
+    path = a_file(originals, "wav", tmp_path)
+    texts = b"INFO"
+    for name, value in ((b"INAM", b"T\xc3\xa9\0"), (b"IART", b"Art\0"), (b"IGNR", b"Dub\0")):
+        texts += name + len(value).to_bytes(4, "little") + value + bytes(len(value) % 2)
+    data = path.read_bytes() + b"LIST" + len(texts).to_bytes(4, "little") + texts
+    path.write_bytes(data[:4] + (len(data) - 8).to_bytes(4, "little") + data[8:])
+    assert write.read(str(path)) == {"genre": ("Dub",)}
+    write.write(str(path), {"mood": ["Sad"]}, fingerprint=fingerprint)
+    tags = mutagen.File(path).tags
+    assert {key: str(frame) for key, frame in tags.items()} == {
+        "TIT2": "Té",
+        "TPE1": "Art",
+        "TCON": "Dub",
+        "TMOO": "Sad",
+    }
+
+
 def test_tags_that_changed_since_the_decision_are_left_alone(
     originals: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -62,6 +62,12 @@ class ApeFile:
         """Whether there is a tag already."""
         return self._tag is not None
 
+    @property
+    def describes(self) -> bool:
+        """Whether the tag says what the music is, and not only how loud."""
+        names = {item.key.lower() for item in self._tag.items} if self._tag else set()
+        return bool(names & {"title", "artist", "album"})
+
     def _parse(self) -> _Tag | None:
         source, footer = self._source, self._end - _FOOTER_BYTES
         if footer < 0 or source.at(footer, 8) != _MAGIC:

@@ -23,6 +23,10 @@ class Host(Protocol):
         """Where the tag starts and must have ended; None if the file has no place for it."""
 
     @property
+    def lists(self) -> Sequence[Span]:
+        """The data of RIFF's LIST chunks, which may hold texts in place of a tag."""
+
+    @property
     def others(self) -> Sequence[tuple[str, Span]]:
         """Everything beside the tag's room, named."""
 
@@ -45,6 +49,7 @@ class Leading:
                 "merge them with a tag editor first"
             )
         self.others = [("the audio", Span(end, source.size))]
+        self.lists: list[Span] = []
 
     def place(self, tag: bytes) -> list[Patch]:
         """Put the tag first."""
@@ -83,6 +88,7 @@ class Chunked:
         if self._chunk and not source.is_zero(Span(self._chunk.start, self._chunk.end)):
             self.room = Span(self._chunk.start, self._chunk.end)
         self.others = self._others()
+        self.lists = [Span(c.start, c.end) for c in self._chunks if c.name == b"LIST"]
 
     def _number(self, position: int) -> int:
         return int.from_bytes(self._source.at(position, 4), self._order)
@@ -159,6 +165,7 @@ class Dsf:
         if self.room and not id3.span_of(source, end, source.size):
             raise source.refuse("what its header calls an ID3 tag is none")
         self.others = [("the audio", Span(28, end))]
+        self.lists: list[Span] = []
 
     def place(self, tag: bytes) -> list[Patch]:
         """Append the tag and point to it."""

@@ -13,8 +13,10 @@ TrueAudio with an APEv2 tag and no ID3v2    Genre, Mood, LEANTAG
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol
 
+from lean_tagger.errors import WriteError
 from lean_tagger.write import id3, mpeg
 from lean_tagger.write.ape import ApeFile
 from lean_tagger.write.asf import HEADER as ASF_HEADER
@@ -58,8 +60,21 @@ def _true_audio(source: Source) -> Document:
     return ape if ape and ape.tagged else Id3File(source, Leading(source))
 
 
+def _mpeg(source: Source) -> Document:
+    """Return the tag that describes the music: a new ID3 tag would hide an APE tag.
+
+    One that holds no more than replay gain describes nothing.
+    """
+    if id3.span_of(source, 0, source.size) is None:
+        with suppress(WriteError):  # of an older version, or damaged: only looked at here
+            ape = ApeFile(source)
+            if ape.describes:
+                return ape
+    return Id3File(source, Leading(source))
+
+
 _PARSERS: dict[str, Callable[[Source], Document]] = {
-    "mpeg": lambda source: Id3File(source, Leading(source)),
+    "mpeg": _mpeg,
     "tta": _true_audio,
     "wav": lambda source: Id3File(source, Chunked(source, "little")),
     "aiff": lambda source: Id3File(source, Chunked(source, "big")),

@@ -43,15 +43,24 @@ class Id3File:
         """Return our fields; where there is no ID3v2 tag, as older tags have them."""
         if self._tag:
             return self._tag.values()
-        if not self._trailers:
-            return {}
         found: dict[str, tuple[str, ...]] = {}
-        with suppress(WriteError):  # it is not going to be touched; only its help is lost
-            found = ApeFile(self._source).values()
-        said = oldtags.id3v1(self._source, self._source.size) or {}
-        if "genre" in said:
-            found.setdefault("genre", (said["genre"],))
+        if self._trailers:
+            with suppress(WriteError):  # it is not going to be touched; only its help is lost
+                found = ApeFile(self._source).values()
+        if (genre := self._said_elsewhere().get("genre")) is not None:
+            found.setdefault("genre", (genre,))
         return found
+
+    def _said_elsewhere(self) -> dict[str, str]:
+        """Return what stands in for a tag: the ID3v1 trailer, or RIFF's INFO texts."""
+        if self._tag:
+            return {}
+        said: dict[str, str] = {}
+        if self._trailers:
+            said = oldtags.id3v1(self._source, self._source.size) or {}
+        for span in self._host.lists:
+            said = {**oldtags.info(self._source, span), **said}
+        return said
 
     def second_reading(self) -> dict[str, tuple[str, ...]]:
         """Return the values of our fields as mutagen reads them: it always does, here."""
@@ -61,13 +70,10 @@ class Id3File:
         """Return what to change in the file for new values of our fields."""
         if self._tag:
             return self._edited(self._tag, changes)
-        inherited: list[bytes] = []
-        if self._trailers:
-            # The new tag comes before the older ones for players, so it takes over
-            # what they say about our fields.
-            changes = {**self.values(), **changes}
-            said = oldtags.id3v1(self._source, self._source.size) or {}
-            inherited = oldtags.as_id3(said, without={"genre"})
+        # The new tag comes before the older ones for players, so it takes over what they
+        # say, about our fields too.
+        changes = {**self.values(), **changes}
+        inherited = oldtags.as_id3(self._said_elsewhere(), without={"genre"})
         tag = id3.new_tag(changes, inherited)
         return self._host.place(tag) if tag else []
 

@@ -40,7 +40,7 @@ _OTHERS = (
 
 
 def found(source: Source, start: int, *, after_tag: bool) -> bool:
-    """Tell whether MPEG audio or ADTS starts at `start` or soon after.
+    """Tell whether MPEG audio, or ADTS behind a tag, starts at `start` or soon after.
 
     Parameters
     ----------
@@ -56,7 +56,9 @@ def found(source: Source, start: int, *, after_tag: bool) -> bool:
         return False
     position = data.find(b"\xff")
     while position >= 0:
-        if _chain(source, start + position):
+        # Bare ADTS has no tags by any standard, and mutagen cannot read it behind one.
+        adts = data[position + 1 : position + 2] and data[position + 1] & 0x06 == 0
+        if (after_tag or not adts) and _chain(source, start + position):
             return True
         position = data.find(b"\xff", position + 1)
     return False

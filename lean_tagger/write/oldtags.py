@@ -1,5 +1,7 @@
 """The ID3v1 trailer and what else may stand at the end of a file; read, never written.
 
+RIFF's own INFO texts are the same to a WAV file.
+
 Why it is read at all: most players look at ID3v1 only where there is no newer tag. A new
 tag with nothing but a genre would hide the title that they showed until then. So the
 first newer tag that a file gets from us starts with what its ID3v1 trailer says.
@@ -7,9 +9,9 @@ first newer tag that a file gets from us starts with what its ID3v1 trailer says
 
 from lean_tagger.write.id3frames import text_frame
 from lean_tagger.write.second import GENRES
-from lean_tagger.write.source import Source
+from lean_tagger.write.source import Source, Span
 
-__all__ = ["as_ape", "as_id3", "find_ape", "id3v1"]
+__all__ = ["as_ape", "as_id3", "find_ape", "id3v1", "info"]
 
 _ID3V1_BYTES = 128
 _EXTENSION_BYTES = 227  # longer names, by some editors of old
@@ -43,6 +45,38 @@ def id3v1(source: Source, end: int) -> dict[str, str] | None:
     if data[127] < len(GENRES):
         said["genre"] = GENRES[data[127]]
     return {name: text for name, text in said.items() if text}
+
+
+_INFO_NAMES = {
+    b"INAM": "title",
+    b"IART": "artist",
+    b"IPRD": "album",
+    b"ICRD": "year",
+    b"ITRK": "track",
+    b"IPRT": "track",
+    b"ICMT": "comment",
+    b"IGNR": "genre",
+}
+_LARGEST_INFO_BYTES = 1 << 20
+
+
+def info(source: Source, span: Span) -> dict[str, str]:
+    """Return what a LIST chunk of RIFF says, if it is one of type INFO; by the same names."""
+    data = source.peek(span.start, min(span.end - span.start, _LARGEST_INFO_BYTES))
+    said: dict[str, str] = {}
+    position = 4 if data[:4] == b"INFO" else len(data)
+    while position + 8 <= len(data):
+        end = position + 8 + int.from_bytes(data[position + 4 : position + 8], "little")
+        name = _INFO_NAMES.get(data[position : position + 4])
+        value = data[position + 8 : end].split(b"\0")[0]
+        try:
+            text = value.decode("utf-8").strip()
+        except UnicodeDecodeError:
+            text = value.decode("latin-1").strip()
+        if name and text:
+            said.setdefault(name, text)
+        position = end + end % 2
+    return said
 
 
 def _text(data: bytes) -> str:
