@@ -142,8 +142,8 @@ def _run(
     except LeanTagError as error:
         console.error(str(error))
         code = error.exit_code
-        if not summary.files:
-            return code  # it never began
+        if not runner.started:
+            return code
     except KeyboardInterrupt:
         console.error("stopped; the files that were not reached are as they were")
         code = stop.exit_code

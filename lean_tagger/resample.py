@@ -28,8 +28,8 @@ from lean_tagger.spec import ResamplerSpec
 
 __all__ = ["resample"]
 
-BANK_BYTES = 2 << 20
-"""Largest matrix kept for one ratio; 44.1 kHz needs 0.5 MiB, 11.025 kHz 1.4 MiB."""
+BANK_BYTES = 11 << 20
+"""Largest matrix kept for one ratio; 44.1 kHz needs 0.5 MiB, 11.025 kHz 1.4 MiB, DSD512 10."""
 
 GROUP_OUTPUTS = 64
 """Outputs per row of the product, at least: enough columns for a matrix kernel."""

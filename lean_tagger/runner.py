@@ -151,6 +151,11 @@ class Runner:
             yield from self._look()
         yield from self._try_again()
 
+    @property
+    def started(self) -> bool:
+        """Whether `start` has come to its end: files may have been begun."""
+        return self._shape is not None
+
     def rss_bytes(self) -> int:
         """Return the resident size of the whole tree now."""
         return current_rss_bytes() + sum(process_rss_bytes(c.pid) for c in self._children)

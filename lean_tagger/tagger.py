@@ -1,7 +1,9 @@
 """All stages for one file: this module *is* the flow."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +21,8 @@ from lean_tagger.window import roll
 __all__ = ["Tagger", "Taggram", "stream"]
 
 DEFAULT_MODEL = "msd-musicnn"
+
+POLICIES = get_args(tags.Policy)
 
 SHORTEST_SECONDS = 0.5
 """Less than this is no music to judge."""
@@ -87,11 +91,10 @@ class Tagger:
         on_window: Callable[[str, Audio], None] | None = None,
         notice: Callable[[str], None] | None = None,
     ) -> None:
+        _check_choices(device=device, decoder=decoder, pool=pool, threads=threads)
         self.spec = spec.load(model)
         self._hop_frames = _hop_frames(self.spec, hop_seconds)
         self._pool: PoolName = pool or self.spec.pooling
-        if self._pool not in POOLS:
-            raise ConfigError(f"no pooling {pool!r}; there are {', '.join(POOLS)}")
         self._decoder: DecoderName = decoder
         self._on_window = on_window
         self._frontend = LogMel(
@@ -102,7 +105,7 @@ class Tagger:
         self._model = Model(self.spec, device=device, threads=threads, notice=notice)
         self.device = self._model.device
 
-    def score(self, path: str) -> Scores:
+    def score(self, path: str | os.PathLike[str]) -> Scores:
         """Listen to a file and return what the model heard.
 
         Raises
@@ -110,6 +113,7 @@ class Tagger:
         FileError
             The file cannot be read, holds no audio, or less than 0.5 s of it.
         """
+        path = os.fsdecode(path)
         pool = POOLS[self._pool]()
         with open_audio(path, decoder=self._decoder) as audio:
             for logits in self._listen(path, audio):
@@ -125,7 +129,7 @@ class Tagger:
                 digest=audio.digest(),
             )
 
-    def taggram(self, path: str) -> Taggram:
+    def taggram(self, path: str | os.PathLike[str]) -> Taggram:
         """Listen to a file and return every window's logits.
 
         Raises
@@ -133,6 +137,7 @@ class Tagger:
         FileError
             As `score`.
         """
+        path = os.fsdecode(path)
         with open_audio(path, decoder=self._decoder) as audio:
             rows = [logits.copy() for logits in self._listen(path, audio)]
         hop = self._hop_frames * self.spec.frontend.hop_samples / self.spec.sample_rate_hz
@@ -144,7 +149,7 @@ class Tagger:
 
     def tag(
         self,
-        path: str,
+        path: str | os.PathLike[str],
         *,
         policy: tags.Policy = "fill",
         rules: Mapping[str, tags.Rule] = tags.RULES,
@@ -169,6 +174,9 @@ class Tagger:
             As `score`; WriteError if the tags cannot be written safely. The file is then as
             it was.
         """
+        path = os.fsdecode(path)
+        if policy not in POLICIES:
+            raise ConfigError(f"no policy {policy!r}; there are {', '.join(POLICIES)}")
         scores = self.score(path)
         previous = write.read(path) if write.supported(path) else {}
         plan = self.plan(path, scores, previous, policy=policy, rules=rules)
@@ -264,7 +272,7 @@ class Tagger:
 
 
 def stream(
-    path: str,
+    path: str | os.PathLike[str],
     rate: int = 16000,
     chunk_seconds: float = 1.0,
     *,
@@ -302,8 +310,22 @@ def stream(
     """
     resampler = resampler or spec.load(DEFAULT_MODEL).resampler
     chunk_samples = round(rate * chunk_seconds)
-    with open_audio(path, decoder=decoder) as audio:
+    with open_audio(os.fsdecode(path), decoder=decoder) as audio:
         yield from resample(audio, resampler, rate_hz=rate, chunk_samples=chunk_samples)
+
+
+def _check_choices(*, device: str, decoder: str, pool: str | None, threads: int) -> None:
+    """Refuse what a type checker would, for those who have none."""
+    choices: dict[str, tuple[object, tuple[object, ...]]] = {
+        "device": (device, get_args(DeviceName)),
+        "decoder": (decoder, get_args(DecoderName)),
+        "pool": (pool, (None, *POOLS)),
+    }
+    for name, (value, allowed) in choices.items():
+        if value not in allowed:
+            raise ConfigError(f"no {name} {value!r}; there are {', '.join(map(str, allowed))}")
+    if threads < 1:
+        raise ConfigError(f"threads must be 1 or more, not {threads}")
 
 
 def _hop_frames(card: spec.ModelSpec, hop_seconds: float | None) -> int:

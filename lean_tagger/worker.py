@@ -242,6 +242,8 @@ def _do(worker: Worker, job: Job) -> Outcome:
     """Do a job; what nobody foresaw costs this file only, and names itself."""
     try:
         return worker.do(job)
+    except StateError as error:
+        raise StateError(f"{error} (at {job.path})") from error
     except LeanTagError:
         raise
     except Exception as error:  # noqa: BLE001 - the boundary: a surprise costs one file

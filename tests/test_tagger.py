@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -163,6 +164,21 @@ def test_what_watches_is_told_every_window(song: str) -> None:
     Tagger(on_window=lambda _path, audio: seen.append(audio.seconds)).score(song)
     assert len(seen) == 3
     assert seen == sorted(seen)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"device": "x"}, {"decoder": "x"}, {"pool": "x"}, {"threads": 0}]
+)
+def test_a_choice_that_there_is_not_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        Tagger(**wrong)
+
+
+def test_paths_may_be_path_objects(tagger: Tagger, song: str) -> None:
+    assert np.array_equal(tagger.score(Path(song)).values, tagger.score(song).values)
+    assert tagger.tag(Path(song)).path == song
+    with pytest.raises(ConfigError, match="policy"):
+        tagger.tag(song, policy="polite")  # type: ignore[arg-type] - wrong on purpose
 
 
 @pytest.mark.parametrize("hop", [0.0, -1.0, float("nan"), float("inf")])

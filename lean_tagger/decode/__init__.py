@@ -25,10 +25,10 @@ from lean_tagger.errors import DecodeError, FileError, NoAudioError, UnreadableE
 
 __all__ = [
     "BLOCK_SAMPLES",
-    "RATES_HZ",
     "Audio",
     "DecoderName",
     "fingerprint",
+    "is_rate",
     "open_audio",
     "silence_nonsense",
 ]
@@ -39,10 +39,6 @@ BLOCK_SAMPLES = 1 << 15
 LOUDEST = 2.0**20
 """Beyond this, and for NaN, a float sample is damage and no sound (full scale is 1). Room is
 left for floats that somebody stored at the scale of 16-bit integers."""
-
-RATES_HZ = range(1_000, 3_000_001)
-"""Sample rates that music has: telephone to DSD512. Anything else is a damaged header, and
-turning it into the model's rate could cost any amount of time."""
 
 DecoderName = Literal["auto", "ffmpeg", "soundfile"]
 
@@ -131,6 +127,16 @@ def fingerprint(path: str, *, decoder: DecoderName = "auto") -> str:
         for _ in audio:
             pass
         return audio.digest()
+
+
+def is_rate(rate_hz: int) -> bool:
+    """Tell whether music has this sample rate: telephone to 384 kHz, and DSD's up to DSD512.
+
+    Anything else is a damaged header, and to turn it into the model's rate could take any
+    amount of time.
+    """
+    dsd = {base * factor for base in (44_100, 48_000) for factor in (16, 32, 64)}
+    return 1_000 <= rate_hz <= 384_000 or rate_hz in dsd
 
 
 def silence_nonsense(block: npt.NDArray[np.float32]) -> int:

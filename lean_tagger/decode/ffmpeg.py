@@ -20,7 +20,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Discard, Disposition
 
-from lean_tagger.decode import BLOCK_SAMPLES, RATES_HZ, silence_nonsense
+from lean_tagger.decode import BLOCK_SAMPLES, is_rate, silence_nonsense
 from lean_tagger.errors import (
     DecodeError,
     EncryptedError,
@@ -279,7 +279,7 @@ class FfmpegAudio:
                 if kind is None:
                     name = av_frame.format.name
                     raise DecodeError(self.path, f"unknown sample format {name!r}")
-                if av_frame.sample_rate not in RATES_HZ:
+                if not is_rate(av_frame.sample_rate):
                     raise DecodeError(self.path, f"no music has {av_frame.sample_rate} Hz")
                 before = self._follow_clock(av_frame)
                 yield av_frame, kind, before

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 import soundfile
 
-from lean_tagger.decode import BLOCK_SAMPLES, RATES_HZ, silence_nonsense
+from lean_tagger.decode import BLOCK_SAMPLES, is_rate, silence_nonsense
 from lean_tagger.errors import DecodeError
 
 __all__ = ["SndfileAudio"]
@@ -63,7 +63,7 @@ class SndfileAudio:
     def __iter__(self) -> Iterator[tuple[int, memoryview]]:
         """Yield ``(rate_hz, samples)`` blocks of averaged channels."""
         rate_hz = int(self._file.samplerate)
-        if rate_hz not in RATES_HZ:
+        if not is_rate(rate_hz):
             raise DecodeError(self.path, f"no music has {rate_hz} Hz")
         while True:
             with _sndfile_errors(self.path):

@@ -168,7 +168,7 @@ def _our_io(path: str) -> Iterator[None]:
             case errno.EROFS:
                 message = "it is on a file system that is mounted read-only"
             case errno.EACCES | errno.EPERM:
-                message = "its folder does not allow files to be replaced"
+                message = "it, or its folder, is protected against being replaced"
             case errno.ENOENT:
                 message = "it went away while it was being tagged"
             case _:
