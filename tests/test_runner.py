@@ -525,6 +525,22 @@ def test_a_module_in_the_persons_folder_is_not_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.memory
+def test_an_hour_takes_no_more_memory_than_twenty_seconds(tmp_path: Path) -> None:
+    """At most 115 MiB with one worker, supervisor included, and the two within 4 MiB."""
+    clip = (DATA / "skyvibe.mp3").read_bytes()
+    hour = tmp_path / "hour.mp3"
+    hour.write_bytes(clip * 180)
+    peaks = []
+    for path in (DATA / "skyvibe.mp3", hour):
+        _, results, summary, _ = command("-n", "--jobs", "1", path)
+        peaks.append(summary["peak_rss_bytes"])
+        assert results[path.name]["status"] == "would_tag"
+    assert summary["audio_seconds"] > 3500
+    assert max(peaks) <= 115 * MIB
+    assert abs(peaks[1] - peaks[0]) <= 4 * MIB
+
+
+@pytest.mark.memory
 def test_the_supervisor_stays_small() -> None:
     """At most 25 MiB, and none of the heavy libraries, while two workers do their jobs."""
     script = (
