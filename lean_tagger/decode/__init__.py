@@ -129,14 +129,16 @@ def fingerprint(path: str, *, decoder: DecoderName = "auto") -> str:
         return audio.digest()
 
 
+_DSD_RATES_HZ = {base * factor for base in (44_100, 48_000) for factor in (16, 32, 64)}
+
+
 def is_rate(rate_hz: int) -> bool:
     """Tell whether music has this sample rate: telephone to 384 kHz, and DSD's up to DSD512.
 
     Anything else is a damaged header, and to turn it into the model's rate could take any
     amount of time.
     """
-    dsd = {base * factor for base in (44_100, 48_000) for factor in (16, 32, 64)}
-    return 1_000 <= rate_hz <= 384_000 or rate_hz in dsd
+    return 1_000 <= rate_hz <= 384_000 or rate_hz in _DSD_RATES_HZ
 
 
 def silence_nonsense(block: npt.NDArray[np.float32]) -> int:
