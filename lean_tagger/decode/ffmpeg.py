@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -20,7 +21,8 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Discard, Disposition
 
-from lean_tagger.decode import BLOCK_SAMPLES, is_rate, silence_nonsense
+from lean_tagger.decode import BLOCK_SAMPLES, headers, is_rate, mp4, silence_nonsense
+from lean_tagger.decode.view import View
 from lean_tagger.errors import (
     DecodeError,
     EncryptedError,
@@ -63,6 +65,9 @@ PROTECTED_TAGS = {"drms", "enca", "aavd"}
 BETTER_DECODERS = {"opus": ("libopus", {"request_sample_fmt": "flt"})}
 """Decoders to take instead of FFmpeg's own. Its Opus differs from the reference by 0.007 in
 a sample, enough to move a score by 6e-5; libopus gives what libsndfile gives, to 2e-7."""
+
+READ_BYTES = 1 << 16
+"""What FFmpeg asks the file for at a time."""
 
 MAX_BAD_READS = 64
 """Reads that may fail in a row, without the file's position moving, before we look further."""
@@ -122,6 +127,8 @@ def _ffmpeg_errors(path: str) -> Iterator[None]:
     except (av.error.FFmpegError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DecodeError(path, f"FFmpeg cannot read the file: {reason}") from error
+    except OSError as error:  # our own reading, from behind FFmpeg's
+        raise UnreadableError(path, f"reading failed: {error.strerror}") from error
 
 
 class FfmpegAudio:
@@ -147,8 +154,11 @@ class FfmpegAudio:
         self._good_bytes = 0
         self._damaged_seconds = 0.0  # packets that failed since the last good one
         self._next_seconds: float | None = None  # timestamp that the next frame should have
+        self._end_seconds = math.inf  # on the same clock: what follows is padding
+        self._packet_offset = 0
         with _ffmpeg_errors(path):
-            self._container = self._open()
+            view, self._track = headers.look(fd)
+            self._container = self._open(view)
             try:
                 self._stream, self._decoder = self._choose_stream()
             except FileError:
@@ -162,7 +172,7 @@ class FfmpegAudio:
 
     def progress(self) -> float:
         """Return how far into the file the reader is, 0 to 1."""
-        return min(1.0, os.lseek(self._fd, 0, os.SEEK_CUR) / self._size_bytes)
+        return min(1.0, max(self._view.offset, self._packet_offset) / self._size_bytes)
 
     def digest(self) -> str:
         """Return the hash of what was read so far and the number of samples.
@@ -179,18 +189,17 @@ class FfmpegAudio:
 
     def _blocks(self) -> Iterator[tuple[int, memoryview]]:
         buffer, fill, rate_hz, scale = self._buffer, 0, 0, 0.0
-        for av_frame, kind, first in self._av_frames():
-            samples = av_frame.samples
+        for av_frame, kind, first, stop in self._av_frames():
             channels = av_frame.layout.nb_channels
             frame_scale = kind.scale / channels
             same = av_frame.sample_rate == rate_hz and frame_scale == scale
             start = first
-            while start < samples:
+            while start < stop:
                 if fill and (not same or fill == BLOCK_SAMPLES):
                     yield self._block(rate_hz, fill, scale)
                     fill = 0
                 rate_hz, scale, same = av_frame.sample_rate, frame_scale, True
-                count = min(samples - start, BLOCK_SAMPLES - fill)
+                count = min(stop - start, BLOCK_SAMPLES - fill)
                 _sum_channels(av_frame, kind, channels, start, buffer[fill : fill + count])
                 fill += count
                 start += count
@@ -211,27 +220,21 @@ class FfmpegAudio:
         self.seconds += count / rate_hz
         return rate_hz, block.data
 
-    def _open(self, *, format_name: str | None = None, offset: int | None = None) -> InputContainer:
-        """Open our descriptor, and nothing else: no name, no protocol but ``fd``."""
-        if offset is None:
-            offset = _behind_id3(self._fd)
-        options = {
-            "fd": str(self._fd),
-            "protocol_whitelist": "fd",
-            "format_whitelist": FORMATS,
-            "skip_initial_bytes": str(offset),
-        }
-        os.lseek(self._fd, 0, os.SEEK_SET)
+    def _open(self, view: View, *, format_name: str | None = None) -> InputContainer:
+        """Open a view of our file, and nothing else: no name, no protocol."""
+        options = {"protocol_whitelist": "none", "format_whitelist": FORMATS}
+        view.seek(0)
+        self._view = view
         try:
             container: InputContainer = av.open(
-                "fd:", format=format_name, options=options, **OPTIONS
+                view, format=format_name, options=options, buffer_size=READ_BYTES, **OPTIONS
             )
             return container
         except av.error.InvalidDataError:
             by_name = EXTENSION_FORMATS.get(PurePath(self.path).suffix.lower())
             if format_name is not None or by_name is None:
                 raise
-            return self._open(format_name=by_name)
+            return self._open(view, format_name=by_name)
 
     def _choose_stream(self) -> tuple[AudioStream, AudioCodecContext]:
         """Return the default audio stream, else the first, and its decoder."""
@@ -255,14 +258,16 @@ class FfmpegAudio:
         context.thread_count = 1
         return stream, context
 
-    def _av_frames(self) -> Iterator[tuple[AudioFrame, SampleFormat, int]]:
-        """Yield each decoded frame, its sample format, and how many samples lie before 0.
+    def _av_frames(self) -> Iterator[tuple[AudioFrame, SampleFormat, int, int]]:
+        """Yield each decoded frame, its sample format, and which of its samples count.
 
         A packet that does not decode is counted and passed over. (Iterating
         ``container.decode()`` would end for good at the first one.)
         """
         update_hash = self._hash.update
         for packet in self._packets():
+            if packet.size and not self._hash_samples:
+                update_hash(packet)
             try:
                 av_frames = self._decoder.decode(packet)
             except MemoryError:
@@ -270,10 +275,7 @@ class FfmpegAudio:
             except (av.error.FFmpegError, ValueError):
                 self._damaged_seconds += self._packet_seconds(packet)
                 continue
-            if packet.size:
-                if not self._hash_samples:
-                    update_hash(packet)
-                self._good_bytes += packet.size
+            self._good_bytes += packet.size
             for av_frame in av_frames:
                 kind = SAMPLE_FORMATS.get(av_frame.format.name)
                 if kind is None:
@@ -281,11 +283,12 @@ class FfmpegAudio:
                     raise DecodeError(self.path, f"unknown sample format {name!r}")
                 if not is_rate(av_frame.sample_rate):
                     raise DecodeError(self.path, f"no music has {av_frame.sample_rate} Hz")
-                before = self._follow_clock(av_frame)
-                yield av_frame, kind, before
+                yield av_frame, kind, *self._follow_clock(av_frame)
 
-    def _follow_clock(self, av_frame: AudioFrame) -> int:
-        """Count what was lost before this frame; return how much of it lies before 0.
+    def _follow_clock(self, av_frame: AudioFrame) -> tuple[int, int]:
+        """Count what was lost before this frame; return which of its samples are music.
+
+        The first of them does not lie before 0, the last not behind the edit's end.
 
         A decoder may pass over damage in silence, and only the timestamps show it. Where
         both a packet failed and the clock jumped, it is the same damage, counted once.
@@ -293,13 +296,13 @@ class FfmpegAudio:
         if self._next_seconds is None and self._decoder is not self._stream.codec_context:
             # It cuts the encoder's delay off by itself, and then shows the uncut time.
             self._next_seconds = -math.inf
-            return 0
+            return 0, av_frame.samples
         samples, rate_hz, pts = av_frame.samples, av_frame.sample_rate, av_frame.pts
         lost, self._damaged_seconds = self._damaged_seconds, 0.0
         if pts is None:
             self._next_seconds = None
             self.seconds_skipped += lost
-            return 0
+            return 0, samples
         # Once per frame, 140,000 times an hour: floats, since a Fraction costs 4 µs.
         at = pts * self._tick_seconds
         if self._next_seconds is not None:
@@ -308,55 +311,78 @@ class FfmpegAudio:
                 lost = max(lost, gap)
         self.seconds_skipped += lost
         self._next_seconds = at + samples / rate_hz
-        return min(samples, round(-at * rate_hz)) if at < 0 else 0
+        first = min(samples, round(-at * rate_hz)) if at < 0 else 0
+        if self._next_seconds > self._end_seconds:
+            return first, max(0, min(samples, round((self._end_seconds - at) * rate_hz)))
+        return first, samples
 
     def _packets(self) -> Iterator[av.Packet[AudioStream]]:
         """Yield the stream's packets; after a failed read, go on wherever reading goes on."""
-        bad_reads, last_position, packet_offset = 0, -1, 0
+        if self._track is not None:
+            yield from self._track_packets(self._track)
+            return
+        bad_reads, last_offset = 0, -1
         while True:
             try:
                 for packet in self._container.demux(self._stream):
-                    packet_offset = max(packet_offset, packet.pos or 0)
+                    self._packet_offset = max(
+                        self._packet_offset, self._view.in_file(packet.pos or 0)
+                    )
                     yield packet
             except av.error.PatchWelcomeError:
                 pass  # a chained stream of another shape: only a new start can read it
             except (av.error.FFmpegError, ValueError):
-                position = os.lseek(self._fd, 0, os.SEEK_CUR)
-                bad_reads = bad_reads + 1 if position == last_position else 0
-                last_position = position
+                bad_reads = bad_reads + 1 if self._view.offset == last_offset else 0
+                last_offset = self._view.offset
                 if bad_reads < MAX_BAD_READS:
                     continue
-            self._check_readable()
             bad_reads = 0
             # Also after a regular end: a chained stream of another codec is another stream
             # to FFmpeg, and its packets are not among ours.
-            if not self._reopen_behind(packet_offset):
+            if not self._reopen_behind(self._packet_offset):
                 return
 
-    def _check_readable(self) -> None:
-        """Tell the end of the file from a disk or network that failed.
+    def _track_packets(self, track: mp4.Track) -> Iterator[Any]:
+        """Yield the packets that an MP4's tables name, and an empty one, which ends them.
 
-        FFmpeg calls both an end; but where reading failed, it fails again.
+        The first one comes from FFmpeg: it carries how much of the encoder's delay is to be
+        cut off, and its time is where the edit list puts it.
         """
-        try:
-            os.pread(self._fd, 1, os.lseek(self._fd, 0, os.SEEK_CUR))
-        except OSError as error:
-            raise UnreadableError(self.path, f"reading failed: {error.strerror}") from error
+        time_base = Fraction(1, track.timescale)
+        first = next(iter(self._container.demux(self._stream)))
+        shift_ticks = 0
+        for number, sample in enumerate(track.samples()):
+            self._packet_offset = sample.offset
+            if number == 0 and first.size == sample.size and first.pts is not None:
+                shift_ticks = first.pts - sample.start_ticks
+                self._end_seconds = track.edit_seconds() + float(shift_ticks * time_base)
+                yield first
+                continue
+            data = os.pread(self._fd, min(sample.size, self._size_bytes), sample.offset)
+            if not data and sample.size:
+                break  # the file was cut short
+            packet = av.Packet(data)
+            packet.pts = packet.dts = sample.start_ticks + shift_ticks
+            packet.duration, packet.time_base = sample.duration_ticks, time_base
+            yield packet
+        yield av.Packet()
 
     def _reopen_behind(self, offset: int) -> bool:
         """Open the file anew at the next place behind `offset` where a stream may begin."""
         name = self._container.format.name
         mark = RESYNC_MARKS.get(name)
         while mark and (offset := _find(self._fd, mark, offset + 1)) >= 0:
+            view = self._view
             try:
-                container = self._open(format_name=name, offset=offset)
+                container = self._open(View(self._fd, start=offset), format_name=name)
             except (av.error.FFmpegError, ValueError):
+                self._view = view
                 continue
             previous, self._container = self._container, container
             try:
                 self._stream, self._decoder = self._choose_stream()
             except FileError:  # pictures or text, chained behind the music
-                self._container = previous
+                self._container, self._view = previous, view
                 container.close()
                 continue
             previous.close()
@@ -389,22 +415,6 @@ def _better_decoder(context: AudioCodecContext) -> AudioCodecContext:
     better.sample_rate = context.sample_rate
     better.layout = context.layout
     return better
-
-
-def _behind_id3(fd: int) -> int:
-    """Return where the audio begins behind any ID3v2 tags.
-
-    FFmpeg would hold their pictures in memory and unpack their compressed frames: 250 MiB
-    for a large cover, 1.5 GiB for half a megabyte of zeros. The music needs none of it.
-    """
-    offset = 0
-    while (head := os.pread(fd, 10, offset))[:3] == b"ID3" and len(head) == 10:
-        # Four bytes of seven bits; a footer of ten bytes where flag 0x10 says so (ID3v2.4).
-        size = sum(
-            (byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True)
-        )
-        offset += 10 + size + (10 if head[5] & 0x10 else 0)
-    return offset if offset < os.fstat(fd).st_size else 0
 
 
 def _find(fd: int, mark: bytes, start: int) -> int:

@@ -1,0 +1,102 @@
+"""A file as a decoder is to see it: without the parts that are no music.
+
+A cover of 300 MB, or a compressed tag frame that unpacks to gigabytes, would be read into
+memory by a demuxer that needs none of it. So the demuxer gets a view of the file: another
+beginning, and small patches by which a part is passed over. The file itself is only read.
+"""
+
+import io
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+__all__ = ["Patch", "View"]
+
+
+class Patch(NamedTuple):
+    """Bytes that the view shows from `offset` of the file on, in place of as many."""
+
+    offset: int
+    data: bytes
+
+
+class View:
+    """An open file as bytes, read only: ``head`` and then the file from ``start`` on.
+
+    It has the methods of a binary file that PyAV asks for.
+
+    Parameters
+    ----------
+    fd : int
+        An open regular file; stays the caller's. Its own position is not used.
+    head : bytes
+        What is shown in place of the first `start` bytes.
+    start : int
+        Offset in the file.
+    patches : sequence of Patch
+        What is shown behind `start` in place of what is there.
+
+    Attributes
+    ----------
+    offset : int
+        Where in the file the last read ended, in bytes; for the reader's progress.
+    """
+
+    def __init__(
+        self, fd: int, *, head: bytes = b"", start: int = 0, patches: Sequence[Patch] = ()
+    ) -> None:
+        self._fd = fd
+        self._head, self._start, self._patches = head, start, patches
+        self._shift = start - len(head)
+        self._size = os.fstat(fd).st_size - self._shift
+        self._position = 0
+        self.offset = start
+
+    def read(self, count: int) -> bytes:
+        """Return up to `count` bytes, none at the end.
+
+        Raises
+        ------
+        OSError
+            The disk or the network failed.
+        """
+        if self._position < len(self._head):
+            data = self._head[self._position : self._position + count]
+        else:
+            data = os.pread(self._fd, count, self._position + self._shift)
+            if self._patches:
+                data = self._patched(data, self._position + self._shift)
+        self._position += len(data)
+        self.offset = max(self._start, self._position + self._shift)
+        return data
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move as a file does, and return the new position."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def tell(self) -> int:
+        """Return the position in the view."""
+        return self._position
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def in_file(self, position: int) -> int:
+        """Return the file's offset of a position in the view."""
+        return max(0, position + self._shift)
+
+    def _patched(self, data: bytes, offset: int) -> bytes:
+        end = offset + len(data)
+        hit = [p for p in self._patches if p.offset < end and p.offset + len(p.data) > offset]
+        if not hit:
+            return data
+        shown = bytearray(data)
+        for patch in hit:
+            first, last = max(patch.offset, offset), min(patch.offset + len(patch.data), end)
+            shown[first - offset : last - offset] = patch.data[
+                first - patch.offset : last - patch.offset
+            ]
+        return bytes(shown)
