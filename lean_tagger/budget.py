@@ -33,9 +33,7 @@ class Shape:
     alone_bytes: int
 
 
-def shape(
-    budget_bytes: int, needed_bytes: int, *, cores: int, jobs: int, files: int, model: str
-) -> Shape:
+def shape(budget_bytes: int, needed_bytes: int, *, cores: int, files: int, model: str) -> Shape:
     """Divide a budget.
 
     Workers come before threads: two workers do a library almost twice as fast, two threads
@@ -49,9 +47,7 @@ def shape(
     needed_bytes : int
         Least share of one worker, as measured.
     cores : int
-        That may be busy at the same time.
-    jobs : int
-        Most workers that the person wants.
+        That may be busy at the same time: those there are, or fewer by ``--jobs``.
     files : int
         Files to do, as far as is known.
     model : str
@@ -69,7 +65,7 @@ def shape(
             f"--max-mem {format_size(budget_bytes)} is too little: with {model} one worker needs "
             f"{-(-least >> 20)} MiB here (--max-mem {-(-least >> 20)}M)"
         )
-    workers = max(1, min(cores, jobs, files, available // needed_bytes))
+    workers = max(1, min(cores, files, available // needed_bytes))
     return Shape(
         workers=workers,
         threads=max(1, cores // workers),

@@ -318,7 +318,7 @@ def _add_output_options(group: argparse._ArgumentGroup) -> None:
         type=_count,
         default=limits.usable_cores(),
         metavar="N",
-        help="most files at a time (default: the usable cores, %(default)s here)",
+        help="most files at a time, and cores in use (default: all usable, %(default)s here)",
     )
     add(
         "--timeout",

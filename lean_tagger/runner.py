@@ -54,7 +54,7 @@ class Runner:
     options : Options
         The run's; `max_mem_bytes` is for the whole tree of processes.
     jobs : int
-        Most workers.
+        Most files at a time, and most cores that are kept busy.
     patience_seconds : float
         Least time that a file gets before its worker counts as hung.
     progress : callable, optional
@@ -101,8 +101,8 @@ class Runner:
         LeanTagError
             The model, the options or the budget are no good.
         """
-        cores = limits.usable_cores()
-        first = self._spawn(threads=max(1, cores // max(1, min(cores, self.jobs, files))))
+        cores = min(limits.usable_cores(), self.jobs)
+        first = self._spawn(threads=cores // max(1, min(cores, files)))
         while first.ready is None:
             for _ in self._look():
                 pass  # a worker without a job has no outcome; its end raises
@@ -110,7 +110,6 @@ class Runner:
             self._options.max_mem_bytes,
             first.ready.needed_bytes,
             cores=cores,
-            jobs=self.jobs,
             files=max(1, files),
             model=first.ready.model,
         )

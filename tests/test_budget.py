@@ -14,7 +14,6 @@ RUNS = st.fixed_dictionaries(
     {
         "needed_bytes": st.integers(1, 8192 * MIB),
         "cores": st.integers(1, 1024),
-        "jobs": st.integers(1, 1024),
         "files": st.integers(1, 100_000),
     }
 )
@@ -22,7 +21,7 @@ RUNS = st.fixed_dictionaries(
 
 def shape(budget_mib: int, **changes: int) -> budget.Shape:
     """Divide a budget between workers of 110 MiB on four cores, with plenty to do."""
-    values = {"needed_bytes": 110 * MIB, "cores": 4, "jobs": 4, "files": 1000, **changes}
+    values = {"needed_bytes": 110 * MIB, "cores": 4, "files": 1000, **changes}
     return budget.shape(budget_mib * MIB, model="tiny", **values)
 
 
@@ -30,7 +29,7 @@ def shape(budget_mib: int, **changes: int) -> budget.Shape:
 def test_any_shape_fits_the_budget_the_cores_and_the_work(run, spare_bytes):
     budget_bytes = budget.SUPERVISOR_BYTES + run["needed_bytes"] + spare_bytes
     found = budget.shape(budget_bytes, model="tiny", **run)
-    assert 1 <= found.workers <= min(run["jobs"], run["files"])
+    assert 1 <= found.workers <= run["files"]
     assert found.threads >= 1
     assert found.workers * found.threads <= run["cores"]
     assert found.share_bytes >= run["needed_bytes"]
@@ -70,10 +69,6 @@ def test_threads_take_the_cores_for_which_the_budget_holds_no_worker():
 
 def test_one_file_gets_one_worker_with_all_the_cores():
     assert (shape(2048, files=1).workers, shape(2048, files=1).threads) == (1, 4)
-
-
-def test_no_more_workers_than_the_person_wants():
-    assert (shape(2048, jobs=2).workers, shape(2048, jobs=2).threads) == (2, 2)
 
 
 def test_the_budget_is_shared_without_what_the_supervisor_needs():

@@ -293,7 +293,7 @@ def fits(budget_bytes: int) -> Iterator[Fit]:
         least_bytes = budget.SUPERVISOR_BYTES + ready.needed_bytes
         try:
             plan = budget.shape(
-                budget_bytes, ready.needed_bytes, cores=cores, jobs=cores, files=cores, model=name
+                budget_bytes, ready.needed_bytes, cores=cores, files=cores, model=name
             )
             yield Fit(name, ready.device, least_bytes, plan)
         except BudgetError as error:
