@@ -17,6 +17,7 @@ __all__ = [
     "default_budget_bytes",
     "machine_limit_bytes",
     "membership",
+    "memory_is_short",
     "memory_stalls",
     "physical_bytes",
     "usable_cores",
@@ -161,10 +162,31 @@ def cpu_quotas(membership: str, *, mounted: Path = Path("/sys/fs/cgroup")) -> It
             continue
 
 
-def available_bytes() -> int:
+LOW_MEMORY_SHARE = 0.05
+"""Of what the machine allows: with less available than this, memory is short."""
+
+STALL_PERCENT = 10.0
+"""Time that anybody waits for memory: more than this, and memory is short."""
+
+
+def memory_is_short(limit_bytes: int, *, proc: Path = Path("/proc")) -> bool:
+    """Tell whether others need the memory that there is.
+
+    Parameters
+    ----------
+    limit_bytes : int
+        What the machine allows; see `machine_limit_bytes`.
+    proc : Path
+        Where the kernel tells of itself.
+    """
+    low = available_bytes(proc / "meminfo") < LOW_MEMORY_SHARE * limit_bytes
+    return low or memory_stalls(proc / "pressure") > STALL_PERCENT
+
+
+def available_bytes(meminfo: Path = Path("/proc/meminfo")) -> int:
     """Return the memory that could be had without swapping, in bytes; a guess elsewhere."""
     try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
+        for line in meminfo.read_text().splitlines():
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
     except OSError:

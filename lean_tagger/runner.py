@@ -39,12 +39,6 @@ SLOWEST_BYTES_PER_SECOND = 25_000
 MOST_FAILED_STARTS = 5
 """Workers that may end before they are ready, once the first one was, before we give up."""
 
-LOW_MEMORY_SHARE = 0.05
-"""Of the machine: less available than this, and no new file is begun beside another."""
-
-STALL_PERCENT = 10.0
-"""Time that anybody waits for memory: more than this, likewise."""
-
 
 class Runner:
     """Does jobs in worker processes.
@@ -61,6 +55,8 @@ class Runner:
         Called as ``progress(job, seconds, fraction)`` while a file is heard.
     notice : callable, optional
         Told what a person should know, once.
+    pressed : callable, optional
+        Tells whether others need the memory: then no file is begun beside another.
     """
 
     def __init__(
@@ -71,12 +67,15 @@ class Runner:
         patience_seconds: float,
         progress: Callable[[Job, float, float], None] | None = None,
         notice: Callable[[str], None] | None = None,
+        pressed: Callable[[], bool] | None = None,
     ) -> None:
         self._options = options
         self.jobs = jobs
         self._patience_seconds = patience_seconds
         self._progress = progress or (lambda *_: None)
         self._notice = notice or (lambda _: None)
+        limit_bytes = limits.machine_limit_bytes()  # does not change in a run
+        self._is_pressed = pressed or (lambda: limits.memory_is_short(limit_bytes))
         self._selector = selectors.DefaultSelector()
         self._children: list[Child] = []
         self._ended_peak_bytes = 0
@@ -200,8 +199,7 @@ class Runner:
 
     def _under_pressure(self) -> bool:
         """Tell whether others need the memory; say so once, and once when it is over."""
-        low = limits.available_bytes() < LOW_MEMORY_SHARE * limits.machine_limit_bytes()
-        pressed = low or limits.memory_stalls() > STALL_PERCENT
+        pressed = self._is_pressed()
         if pressed != self._pressed:
             self._pressed = pressed
             self._notice(

@@ -243,3 +243,17 @@ def test_a_kernel_without_pressure_information_has_no_stalls(tmp_path):
     assert limits.memory_stalls(tmp_path) == 0.0
     (tmp_path / "memory").mkdir()
     assert limits.memory_stalls(tmp_path) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("available_kib", "stalled", "short"),
+    [(900_000, "0.00", False), (40_000, "0.00", True), (900_000, "35.50", True)],
+)
+def test_memory_is_short_when_little_is_left_or_somebody_waits_for_it(
+    tmp_path: Path, available_kib: int, stalled: str, short: bool
+) -> None:
+    (tmp_path / "meminfo").write_text(f"MemTotal: 1 kB\nMemAvailable: {available_kib} kB\n")
+    (tmp_path / "pressure").mkdir()
+    pressure = f"some avg10={stalled} avg60=0.00 avg300=0.00 total=1\nfull avg10=0.00\n"
+    (tmp_path / "pressure" / "memory").write_text(pressure)
+    assert limits.memory_is_short(1000 * 1024**2, proc=tmp_path) == short

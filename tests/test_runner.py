@@ -1,9 +1,11 @@
 """The supervisor: one bad file costs itself, and the budget holds for the whole tree."""
 
+import ast
 import contextlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -217,6 +219,40 @@ def command(*arguments: str | Path) -> tuple[int, dict[str, Any], dict[str, Any]
     )
     *results, summary = [json.loads(line) for line in done.stdout.splitlines()] or [{}]
     return done.returncode, {Path(r["path"]).name: r for r in results}, summary, done.stderr
+
+
+def test_while_memory_is_short_one_file_is_heard_at_a_time_and_that_is_said_once() -> None:
+    """Pressed from the 20th file to the 30th; two workers before and after."""
+    done: list[Outcome] = []
+    together: dict[int, int] = {}
+    said: list[str] = []
+
+    def progress(*_: object) -> None:
+        busy = sum(child.job is not None for child in runner._children)
+        together[len(done)] = max(busy, together.get(len(done), 0))
+
+    runner = Runner(
+        OPTIONS,
+        jobs=2,
+        patience_seconds=60,
+        progress=progress,
+        notice=said.append,
+        pressed=lambda: 20 <= len(done) < 30,
+    )
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("needs two cores")
+    with contextlib.closing(runner):
+        runner.start(2)
+        done.extend(runner.outcomes([job(DATA / "farm.wav")] * 60))
+    assert len(done) == 60
+    # The one that ran beside the 20th file may still run beside the 21st.
+    assert {together[n] for n in range(21, 30)} == {1}
+    assert max(together[n] for n in range(20)) == 2
+    assert max(together[n] for n in range(30, 40)) == 2
+    assert [text.split(";")[0] for text in said] == [
+        "memory is short on this machine",
+        "memory is no longer short",
+    ]
 
 
 def test_a_budget_below_the_floor_is_refused_with_what_would_do() -> None:
@@ -570,3 +606,45 @@ def test_damaged_files_cost_nobody_else_anything() -> None:
     assert summary["files"] == len(paths)
     assert summary["would_tag"] + summary["unchanged"] + summary["skipped"] > 100
     assert summary["peak_rss_bytes"] <= 300 * MIB
+
+
+@pytest.mark.memory
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+def test_damaged_files_open_no_socket_and_nothing_but_libraries_and_themselves(
+    tmp_path: Path,
+) -> None:
+    """Traced: playlists, SDP and the like would make a demuxer look elsewhere."""
+    folder = shared("hostile").resolve()
+    paths = [p for p in sorted(folder.rglob("*")) if p.is_file()]
+    log = tmp_path / "trace"
+    calls = "trace=socket,connect,open,openat,openat2,execve"
+    strace = ("strace", "-ff", "-y", "-s", "4096", "-o", log, "-e", calls, "-e", "signal=none")
+    program = (sys.executable, "-m", "lean_tagger", "-n", "--json", "--timeout", "60")
+    arguments = [*strace, *program, *paths]
+    done = subprocess.run(arguments, check=False, capture_output=True, text=True, cwd=ROOT)
+    if "PTRACE" in done.stderr:
+        pytest.skip("strace is not allowed here")
+    assert json.loads(done.stdout.splitlines()[-1])["files"] == len(paths)
+    logs = [log.read_text() for log in tmp_path.glob("trace.*")]  # one for each process
+    lines = [line for log in logs for line in log.splitlines()]
+    assert [line for line in lines if re.search(r"\b(socket|connect)\(", line)] == []
+    opened = {os.fsdecode(ast.literal_eval("b" + found)) for found in _opened(lines)}
+    assert {str(path) for path in paths if path.stat().st_size} <= opened
+    system = tuple({sys.prefix, sys.base_prefix, str(ROOT), "/usr", "/lib", "/etc/ld.so", "/dev/"})
+    # The C library reads the time zone, ONNX Runtime the name of the system.
+    system += (
+        "/proc/",
+        "/sys/",
+        "/etc/localtime",
+        "/etc/os-release",
+        str(Path(sys.executable).resolve().parents[1]),
+    )
+    elsewhere = {p for p in opened if not p.startswith((str(folder), *system))}
+    assert elsewhere == set()
+
+
+def _opened(lines: list[str]) -> Iterator[str]:
+    """Yield the names, quoted as strace writes them, of what was opened with success."""
+    for line in lines:
+        if found := re.search(r'\bopen(?:at2?)?\((?:[^,"]*, )?("(?:[^"\\]|\\.)*").* = \d', line):
+            yield found[1]
