@@ -352,6 +352,8 @@ class FfmpegAudio:
         first = next(iter(self._container.demux(self._stream)))
         shift_ticks = 0
         for number, sample in enumerate(track.samples()):
+            if not sample.size:  # an empty packet would end the decoder
+                continue
             self._packet_offset = sample.offset
             if number == 0 and first.size == sample.size and first.pts is not None:
                 shift_ticks = first.pts - sample.start_ticks
@@ -359,7 +361,7 @@ class FfmpegAudio:
                 yield first
                 continue
             data = os.pread(self._fd, min(sample.size, self._size_bytes), sample.offset)
-            if not data and sample.size:
+            if not data:
                 break  # the file was cut short
             packet = av.Packet(data)
             packet.pts = packet.dts = sample.start_ticks + shift_ticks
