@@ -8,9 +8,20 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from lean_tagger.outcome import Failed, Outcome, Skipped, Tagged
+from lean_tagger.outcome import Failed, Outcome, Restored, Skipped, Tagged
 
 __all__ = ["Summary", "run"]
+
+
+_STATUSES = (
+    "tagged",
+    "would_tag",
+    "unchanged",
+    "restored",
+    "would_restore",
+    "skipped",
+    "failed",
+)
 
 
 @dataclass(slots=True)
@@ -20,8 +31,8 @@ class Summary:
     Attributes
     ----------
     files : int
-        Outcomes in all: the sum of the five counts that follow.
-    tagged, would_tag, unchanged, skipped, failed : int
+        Outcomes in all: the sum of the seven counts that follow.
+    tagged, would_tag, unchanged, restored, would_restore, skipped, failed : int
         Outcomes by status.
     audio_seconds : float
         Length of the music that was heard.
@@ -37,12 +48,19 @@ class Summary:
     tagged: int = 0
     would_tag: int = 0
     unchanged: int = 0
+    restored: int = 0
+    would_restore: int = 0
     skipped: int = 0
     failed: int = 0
     audio_seconds: float = 0.0
     wall_seconds: float = 0.0
     peak_rss_bytes: int = 0
     max_mem_bytes: int = 0
+
+    def counts(self) -> dict[str, int]:
+        """Return how many outcomes there were of each status, where there were any."""
+        found = {name: getattr(self, name) for name in _STATUSES}
+        return {name: count for name, count in found.items() if count}
 
     def add(self, outcome: Outcome) -> None:
         """Count one outcome."""
@@ -54,12 +72,16 @@ class Summary:
                 self.would_tag += 1
             case Tagged():
                 self.unchanged += 1
+            case Restored(status="restored"):
+                self.restored += 1
+            case Restored():
+                self.would_restore += 1
             case Skipped():
                 self.skipped += 1
             case Failed():
                 self.failed += 1
-        heard = outcome if isinstance(outcome, Tagged) else outcome.scored
-        if heard is not None:
+        heard = outcome if isinstance(outcome, Tagged) else getattr(outcome, "scored", None)
+        if heard is not None and not heard.known:
             self.audio_seconds += heard.seconds
 
 

@@ -18,6 +18,8 @@ __all__ = ["Child"]
 START_SECONDS = 120.0
 """A worker that has not loaded its model by then hangs."""
 
+_PROCESS = "lean_tagger.process"  # never imported here: it loads what is heavy
+
 STOP_SECONDS = 1.0
 """Between asking a worker to end and ending it."""
 
@@ -46,7 +48,14 @@ class Child:
         try:
             self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 # -P: a file in the person's folder must not be taken for a module.
-                [sys.executable, "-P", "-m", "lean_tagger.worker", str(write_fd), str(os.getpid())],
+                [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    _PROCESS,
+                    str(write_fd),
+                    str(os.getpid()),
+                ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -19,13 +19,14 @@ import sys
 import textwrap
 import time
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TextIO
 
 from lean_tagger import memory
 from lean_tagger.batch import Summary
 from lean_tagger.errors import StateError
-from lean_tagger.outcome import Failed, Job, Outcome, Skipped, Tagged, to_json
+from lean_tagger.messages import Ready
+from lean_tagger.outcome import Failed, Job, Outcome, Restored, Skipped, Tagged, to_json
 
 __all__ = ["Console", "OutputClosed", "cells", "escape", "shorten"]
 
@@ -33,9 +34,15 @@ _RED, _GREEN, _YELLOW, _CYAN, _DIM = "31", "32", "33", "36", "2"
 _STATUS_COLOURS = {
     "tagged": _GREEN,
     "would tag": _CYAN,
+    "undone": _GREEN,
+    "can undo": _CYAN,
     "unchanged": _DIM,
     "skipped": _YELLOW,
     "failed": _RED,
+}
+_COUNTS = {word: word.replace(" ", "_") for word in _STATUS_COLOURS} | {
+    "undone": "restored",
+    "can undo": "would_restore",
 }
 _STATUS_COLUMNS = max(map(len, _STATUS_COLOURS))
 _LEAST_COLUMNS = 16  # for what is said of a file, on the narrowest terminal
@@ -175,6 +182,10 @@ class Console:
         budget = memory.format_size(self._max_mem_bytes)
         self.notice(f"{model} on {device}, memory budget {budget}")
 
+    def ready(self, worker: Ready) -> None:
+        """Say what runs, once it does."""
+        self.start(model=worker.model, device=worker.device)
+
     def notice(self, text: str) -> None:
         """Say something that the person should know and need not act on."""
         if not self._quiet:
@@ -188,11 +199,15 @@ class Console:
         """Say why the run ended early; quiet or not."""
         self._print(self._err, f"lean-tag: {escape(text)}")
 
-    def expect(self, found: Sequence[Job | Skipped | Failed]) -> None:
+    def expect(self, found: Iterable[Job | Skipped | Failed]) -> None:
         """Open the bar over what was found, and fit the columns to its names."""
-        self._longest_name = max((cells(self._name(item.path)) for item in found), default=0)
-        sizes = [item.size_bytes for item in found if isinstance(item, Job)]
-        if not self.wants_total or not sizes:
+        total_bytes = 0
+        for item in found:
+            self._longest_name = max(self._longest_name, cells(self._name(item.path)))
+            if isinstance(item, Job):
+                self._jobs += 1
+                total_bytes += item.size_bytes
+        if not self.wants_total or not self._jobs:
             return
         import threading
 
@@ -200,9 +215,10 @@ class Console:
 
         tqdm.monitor_interval = 0  # no watching thread: we redraw often enough
         tqdm.set_lock(threading.RLock())  # the default one loads multiprocessing
-        self._jobs = len(sizes)
         often = {"mininterval": 0, "miniters": 0, "smoothing": 0.1}  # `progress` sets the pace
-        self._bar = tqdm(total=sum(sizes), file=self._err, leave=False, bar_format="{bar}", **often)
+        self._bar = tqdm(
+            total=total_bytes, file=self._err, leave=False, bar_format="{bar}", **often
+        )
 
     def progress(self, job: Job, audio_seconds: float, fraction: float) -> None:
         """Note how far a file in work has come; first with 0, when it is begun."""
@@ -238,7 +254,10 @@ class Console:
             self._jobs_done += 1
             self._bytes_done += active[0].size_bytes
         if heard := _heard(outcome):
-            self._audio_seconds += heard.seconds
+            if active is None and heard.heard is not None:  # the journal knew it
+                self._jobs_done += 1
+                self._bytes_done += heard.heard.identity.size_bytes
+            self._audio_seconds += 0.0 if heard.known else heard.seconds
         if self._json_lines:
             self._print(self._out, json.dumps(to_json(outcome)))
         elif not self._quiet or isinstance(outcome, Failed):
@@ -297,7 +316,7 @@ class Console:
             min(longer, key=lambda values: heard.sureness.get(values[-1], 0.0)).pop()
 
     def _summary_parts(self, summary: Summary) -> list[str]:
-        counts = {word: getattr(summary, word.replace(" ", "_")) for word in _STATUS_COLOURS}
+        counts = {word: getattr(summary, _COUNTS[word]) for word in _STATUS_COLOURS}
         shown = [f"{count} {word}" for word, count in counts.items() if count]
         files = f"{summary.files} file{'' if summary.files == 1 else 's'}"
         parts = [f"{files}: {', '.join(shown)}" if shown else files]
@@ -357,11 +376,16 @@ def _discard(stream: TextIO) -> None:
 
 
 def _heard(outcome: Outcome) -> Tagged | None:
+    if isinstance(outcome, Restored):
+        return None
     return outcome if isinstance(outcome, Tagged) else outcome.scored
 
 
 def _judgement(outcome: Outcome) -> tuple[str, list[str]]:
     """Return an outcome's status and its (escaped) notes."""
+    if isinstance(outcome, Restored):
+        word = "undone" if outcome.status == "restored" else "can undo"
+        return word, [escape(note) for note in _restored(outcome)]
     if not isinstance(outcome, Tagged):
         return "failed" if isinstance(outcome, Failed) else "skipped", [escape(outcome.message)]
     heard = [name for name, values in outcome.tags.items() if values]
@@ -378,6 +402,19 @@ def _judgement(outcome: Outcome) -> tuple[str, list[str]]:
     if outcome.seconds_skipped:
         notes.append(f"{duration(outcome.seconds_skipped)} damaged")
     return outcome.status.replace("_", " "), notes
+
+
+def _restored(outcome: Restored) -> Iterator[str]:
+    """Yield what each field was put back to, and what was left alone because it is not ours."""
+    for field, values in outcome.restored.items():
+        if field != "leantag":
+            yield f"{field}: {', '.join(values) if values else 'none, as before'}"
+    for field, values in outcome.kept.items():
+        if field != "leantag":
+            now = ", ".join(values) if values else "nothing"
+            yield f"{field} kept: somebody has changed it to {now}"
+    if not outcome.restored and not outcome.kept:
+        yield "as it was already"
 
 
 def _value(value: str, heard: Tagged) -> str:

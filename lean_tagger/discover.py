@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from lean_tagger.outcome import Failed, Job, Skipped
+from lean_tagger.outcome import Failed, Identity, Job, Skipped
 
 __all__ = ["EXTENSIONS", "walk"]
 
@@ -195,7 +195,8 @@ def _judge(path: str, found: os.stat_result) -> Job | Failed:
             return Failed(path=path, kind="not-a-file", message=f"this is {what}, not a file")
     if found.st_size == 0:
         return Failed(path=path, kind="empty", message="the file is empty")
-    return Job(path, found.st_size)
+    identity = Identity(found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev)
+    return Job(path, found.st_size, identity)
 
 
 _NOT_FILES = (

@@ -10,9 +10,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from lean_tagger.outcome import Outcome
+from lean_tagger.outcome import Identity, Outcome, Values
 
-__all__ = ["Broken", "Done", "Inbox", "Limit", "Notice", "Progress", "Ready", "pack", "receive"]
+__all__ = [
+    "Broken",
+    "Done",
+    "Go",
+    "Inbox",
+    "Limit",
+    "Notice",
+    "Progress",
+    "Ready",
+    "Writing",
+    "pack",
+    "receive",
+]
 
 _LENGTH = struct.Struct("!I")
 
@@ -54,6 +66,28 @@ class Progress:
 
     seconds: float
     fraction: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing:
+    """From a worker, before it changes anything: what it is about to write. It waits for `Go`.
+
+    Attributes
+    ----------
+    identity : Identity
+        Of the file as it is now.
+    changes, previous : mapping of str to tuple of str
+        Field to its new values, and what it holds.
+    """
+
+    identity: Identity
+    changes: Values
+    previous: Values
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """To a worker: what it is about to write is on record; write it."""
 
 
 @dataclass(frozen=True, slots=True)

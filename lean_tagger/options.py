@@ -41,6 +41,8 @@ class Options:
         Least share (0 to 1) of the field's top score; ``None`` takes each field's default.
     max_tags : int or None
         Most values per field; ``None`` takes each field's default.
+    listen : bool
+        Load a model; without one, only what was heard before can be decided anew or undone.
     max_mem_bytes : int
         Memory budget of the run, in bytes; for a worker, the most that it may have.
     """
@@ -57,4 +59,5 @@ class Options:
     min_score: float | None = None
     ratio: float | None = None
     max_tags: int | None = None
+    listen: bool = True
     max_mem_bytes: int = 0

@@ -1,4 +1,4 @@
-"""What was asked for one file, and what became of it.
+"""What was asked for one file, what was heard in it, and what became of it.
 
 Plain data: picklable, so that it can cross to a worker process, and JSON-able, so that
 ``--json`` prints it as it is.
@@ -8,9 +8,116 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Failed", "Job", "Outcome", "Skipped", "TagStatus", "Tagged", "to_json"]
+__all__ = [
+    "Failed",
+    "Heard",
+    "Identity",
+    "Job",
+    "Ours",
+    "Outcome",
+    "Pooling",
+    "Restore",
+    "Restored",
+    "Skipped",
+    "TagStatus",
+    "Tagged",
+    "Track",
+    "Values",
+    "to_json",
+]
+
+Values = Mapping[str, tuple[str, ...]]
+"""What fields hold, by field; an absent field holds nothing."""
 
 TagStatus = Literal["tagged", "would_tag", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """By what a file is known to be unchanged; as stat(2) tells it."""
+
+    size_bytes: int
+    mtime_ns: int
+    inode: int
+    device: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pooling:
+    """How windows became one score: on this, too, scores depend.
+
+    Attributes
+    ----------
+    pool : str
+        The way, as ``--pool`` names it.
+    hop : int
+        Patch frames from window to window.
+    """
+
+    pool: str
+    hop: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """Whose music it is, by the file's tags; empty where they do not say."""
+
+    artist: str = ""
+    albumartist: str = ""
+    album: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What is known of a file once it was heard: enough to decide anew without hearing it.
+
+    Attributes
+    ----------
+    identity : Identity
+        The file's, when it was last looked at.
+    digest : str
+        Of its audio; see `decode.Audio.digest`.
+    values : tuple of float
+        Pooled probability of each label, in the model's order.
+    embedding : bytes
+        Mean of the windows' embeddings, little-endian float32; empty without one.
+    windows : int
+        How many were heard.
+    seconds, seconds_skipped : float
+        Length of what was decoded, and of the damage in it.
+    repeated : bool
+        The track is shorter than one window and was repeated to fill it.
+    fields : mapping of str to tuple of str
+        What our fields hold.
+    track : Track or None
+        ``None`` where nobody needed it.
+    """
+
+    identity: Identity
+    digest: str
+    values: tuple[float, ...]
+    embedding: bytes
+    windows: int
+    seconds: float
+    seconds_skipped: float
+    repeated: bool
+    fields: Values
+    track: Track | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """What we wrote into a field, and what it held before."""
+
+    written: tuple[str, ...]
+    before: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restore:
+    """Values to put back, each only where the field still holds what we wrote."""
+
+    fields: Mapping[str, Ours]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +130,28 @@ class Job:
         As the operating system names it; undecodable bytes are surrogates (PEP 383).
     size_bytes : int
         At the time of the walk; for progress only.
+    identity : Identity or None
+        At the time of the walk.
+    heard : Heard or None
+        From an earlier run, the file being unchanged since: it is not decoded again.
+    candidates : tuple of Heard
+        From earlier runs; one of them counts if the audio is the same.
+    scores : tuple of float or None
+        To decide by in place of the file's own, as for a whole album.
+    ours : mapping of str to Ours
+        What we wrote into its fields before, where that is known.
+    restore : Restore or None
+        Put values back, and do nothing else.
     """
 
     path: str
     size_bytes: int
+    identity: Identity | None = None
+    heard: Heard | None = None
+    candidates: tuple[Heard, ...] = ()
+    scores: tuple[float, ...] | None = None
+    ours: Mapping[str, Ours] = field(default_factory=dict)
+    restore: Restore | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +181,10 @@ class Tagged:
         The values that each changed field now holds, or would hold.
     sureness : mapping of str to float
         For each value in ``tags``, the score of the label behind it.
+    known : bool
+        An earlier run heard it; this one decided anew.
+    heard : Heard or None
+        For the journal; not part of the printed result.
     """
 
     path: str
@@ -69,6 +198,8 @@ class Tagged:
     tags: Mapping[str, tuple[str, ...]]
     written: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sureness: Mapping[str, float] = field(default_factory=dict)
+    known: bool = False
+    heard: Heard | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +239,35 @@ class Failed:
     scored: Tagged | None = None
 
 
-Outcome = Tagged | Skipped | Failed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """What we had written was taken back.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    status : {'restored', 'would_restore'}
+        Done; would be done but for ``--dry-run``.
+    restored : mapping of str to tuple of str
+        What each field that was put back holds now; empty where it held nothing before.
+    kept : mapping of str to tuple of str
+        What stands in fields that somebody else has changed since; they were left alone.
+    identity : Identity
+        Of the file now.
+    fields : mapping of str to tuple of str
+        What all our fields hold now.
+    """
+
+    path: str
+    status: Literal["restored", "would_restore"]
+    restored: Values
+    kept: Values
+    identity: Identity
+    fields: Values
+
+
+Outcome = Tagged | Restored | Skipped | Failed
 
 
 def to_json(outcome: Outcome) -> dict[str, Any]:
@@ -117,6 +276,14 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
     Every key is always there; what does not apply is ``None``, empty or zero.
     """
     error = None
+    if isinstance(outcome, Restored):
+        return {
+            "type": "result",
+            "path": outcome.path,
+            "status": outcome.status,
+            "restored": {field: list(values) for field, values in outcome.restored.items()},
+            "kept": {field: list(values) for field, values in outcome.kept.items()},
+        }
     if isinstance(outcome, Tagged):
         heard: Tagged | None = outcome
         status: str = outcome.status
@@ -133,6 +300,7 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
         "windows": heard.windows if heard else 0,
         "seconds_skipped": round(heard.seconds_skipped, 3) if heard else 0.0,
         "repeated": heard.repeated if heard else False,
+        "known": heard.known if heard else False,
         "scores": {k: round(v, 6) for k, v in heard.scores.items()} if heard else {},
         "tags": {k: list(v) for k, v in heard.tags.items()} if heard else {},
         "error": error,

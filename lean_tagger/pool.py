@@ -7,7 +7,9 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["POOLS", "Pool", "PoolName", "Scores", "sigmoid"]
+from lean_tagger.outcome import Heard, Identity, Values
+
+__all__ = ["POOLS", "Average", "Pool", "PoolName", "Scores", "sigmoid"]
 
 PoolName = Literal["logit-mean", "prob-mean", "max"]
 
@@ -34,6 +36,8 @@ class Scores:
         The track is shorter than one window and was repeated to fill it.
     digest : str
         Hash of the audio, independent of the tags; see `decode.Audio.digest`.
+    embedding : (dim,) float32, optional
+        Mean over the windows of what the network has before its last layer.
     """
 
     model: str
@@ -44,11 +48,27 @@ class Scores:
     seconds_skipped: float
     repeated: bool
     digest: str
+    embedding: npt.NDArray[np.float32] | None = None
 
     def as_dict(self) -> dict[str, float]:
         """Return ``{label: score}``, strongest first."""
         order = np.argsort(-self.values, kind="stable")
         return {self.labels[i]: float(self.values[i]) for i in order}
+
+    def heard(self, identity: Identity, fields: Values) -> Heard:
+        """Return this as plain data, for a file that is this one and holds these fields."""
+        embedding = self.embedding
+        return Heard(
+            identity=identity,
+            digest=self.digest,
+            values=tuple(map(float, self.values)),
+            embedding=b"" if embedding is None else embedding.astype("<f4").tobytes(),
+            windows=self.n_windows,
+            seconds=self.seconds,
+            seconds_skipped=self.seconds_skipped,
+            repeated=self.repeated,
+            fields=fields,
+        )
 
     def top(self, count: int) -> list[tuple[str, float]]:
         """Return the `count` strongest labels with their scores."""
@@ -95,6 +115,25 @@ class _Mean:
         if self._sum is None:
             raise ValueError("no window was added")
         return self._after(self._sum / self.n_windows)
+
+
+class Average:
+    """The mean of the windows' rows, in float64; of none where there are none."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+        self._sum: npt.NDArray[np.float64] | None = None
+
+    def add(self, rows: npt.NDArray[np.float32] | None) -> None:
+        """Take (n, dim) float32, or None."""
+        if rows is not None:
+            summed = rows.sum(axis=0, dtype=np.float64)
+            self._sum = summed if self._sum is None else self._sum + summed
+            self._rows += len(rows)
+
+    def value(self) -> npt.NDArray[np.float32] | None:
+        """Return the mean, (dim,) float32."""
+        return None if self._sum is None else (self._sum / self._rows).astype(np.float32)
 
 
 class _Max:

@@ -24,9 +24,9 @@ from lean_tagger.memory import (
     peak_rss_bytes,
     process_rss_bytes,
 )
-from lean_tagger.messages import Broken, Done, Limit, Notice, Progress, Ready
+from lean_tagger.messages import Broken, Done, Go, Limit, Notice, Progress, Ready, Writing
 from lean_tagger.options import Options
-from lean_tagger.outcome import Failed, Job, Outcome, Skipped
+from lean_tagger.outcome import Failed, Job, Outcome
 
 __all__ = ["Runner"]
 
@@ -55,6 +55,11 @@ class Runner:
         Called as ``progress(job, seconds, fraction)`` while a file is heard.
     notice : callable, optional
         Told what a person should know, once.
+    on_start : callable, optional
+        Told what the first worker says of itself, once it is ready.
+    before_write : callable, optional
+        Called as ``before_write(job, writing)`` before a worker changes a file; it waits until
+        this returns, and does not write if this raises.
     pressed : callable, optional
         Tells whether others need the memory: then no file is begun beside another.
     """
@@ -67,6 +72,8 @@ class Runner:
         patience_seconds: float,
         progress: Callable[[Job, float, float], None] | None = None,
         notice: Callable[[str], None] | None = None,
+        on_start: Callable[[Ready], None] | None = None,
+        before_write: Callable[[Job, Writing], None] | None = None,
         pressed: Callable[[], bool] | None = None,
     ) -> None:
         self._options = options
@@ -74,6 +81,8 @@ class Runner:
         self._patience_seconds = patience_seconds
         self._progress = progress or (lambda *_: None)
         self._notice = notice or (lambda _: None)
+        self._on_start = on_start or (lambda _: None)
+        self._before_write = before_write or (lambda *_: None)
         limit_bytes = limits.machine_limit_bytes()  # does not change in a run
         self._is_pressed = pressed or (lambda: limits.memory_is_short(limit_bytes))
         self._selector = selectors.DefaultSelector()
@@ -112,19 +121,20 @@ class Runner:
             files=max(1, files),
             model=first.ready.model,
         )
+        self._on_start(first.ready)
         if self._shape.threads == first.threads:
             first.send(Limit(self._shape.share_bytes))
         else:  # the budget holds fewer workers than there are cores; threads cannot be added
             self._forget(first)
         return first.ready
 
-    def outcomes(self, found: Iterable[Job | Skipped | Failed]) -> Iterator[Outcome]:
+    def outcomes(self, found: Iterable[Job | Outcome]) -> Iterator[Outcome]:
         """Do the jobs, and yield what became of each as soon as it is known.
 
         Parameters
         ----------
         found : iterable
-            As `discover.walk` yields it; what is no job passes through.
+            What is no job passes through. `start` is called when the first job comes.
 
         Raises
         ------
@@ -143,6 +153,10 @@ class Runner:
                     waiting.append(item)
                 else:
                     yield item
+            if not waiting and not self.started:
+                return  # nothing to do: no model is loaded for it
+            if not self.started:
+                self.start(len(waiting))
             self._assign(waiting)
             if not waiting and ended and not any(c.job for c in self._children):
                 break
@@ -253,6 +267,9 @@ class Runner:
                 self._notice(text)
             case Progress(seconds, fraction) if child.job is not None:
                 self._progress(child.job, seconds, fraction)
+            case Writing() if child.job is not None:
+                self._before_write(child.job, message)
+                child.send(Go())
             case Done(outcome, peak_bytes, rss_bytes):
                 child.peak_bytes = max(child.peak_bytes, peak_bytes)
                 job, child.job = child.job, None

@@ -238,6 +238,20 @@ class ModelSpec:
         """Samples by which each end of the track is continued (centred STFT)."""
         return self.frontend.n_fft // 2
 
+    def hop_frames_for(self, hop_seconds: float | None) -> int:
+        """Return the stride of the windows in patch frames, the card's own for None.
+
+        Raises
+        ------
+        ConfigError
+            It is not above 0.
+        """
+        if hop_seconds is None:
+            return self.hop_frames
+        if not 0 < hop_seconds < float("inf"):
+            raise ConfigError(f"--hop-seconds must be above 0, not {hop_seconds:g}")
+        return max(1, round(hop_seconds * self.sample_rate_hz / self.frontend.hop_samples))
+
 
 def models_folder() -> Path:
     """Return the folder of the models that came with the package.

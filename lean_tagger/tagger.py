@@ -8,13 +8,13 @@ from typing import get_args
 import numpy as np
 import numpy.typing as npt
 
-import lean_tagger
 from lean_tagger import decode, spec, tags, write
 from lean_tagger.decode import Audio, DecoderName, open_audio
 from lean_tagger.errors import ConfigError, TooShortError
 from lean_tagger.frontend import LogMel
-from lean_tagger.model import DeviceName, Model
-from lean_tagger.pool import POOLS, PoolName, Scores
+from lean_tagger.model import DeviceName, Model, Prediction
+from lean_tagger.outcome import Identity, Pooling
+from lean_tagger.pool import POOLS, Average, PoolName, Scores
 from lean_tagger.resample import resample
 from lean_tagger.window import roll
 
@@ -93,8 +93,9 @@ class Tagger:
     ) -> None:
         _check_choices(device=device, decoder=decoder, pool=pool, threads=threads)
         self.spec = spec.load(model)
-        self._hop_frames = _hop_frames(self.spec, hop_seconds)
+        self._hop_frames = self.spec.hop_frames_for(hop_seconds)
         self._pool: PoolName = pool or self.spec.pooling
+        self.pooling = Pooling(self._pool, self._hop_frames)
         self._decoder: DecoderName = decoder
         self._on_window = on_window
         self._frontend = LogMel(
@@ -114,10 +115,11 @@ class Tagger:
             The file cannot be read, holds no audio, or less than 0.5 s of it.
         """
         path = os.fsdecode(path)
-        pool = POOLS[self._pool]()
+        pool, embedding = POOLS[self._pool](), Average()
         with open_audio(path, decoder=self._decoder) as audio:
-            for logits in self._listen(path, audio):
-                pool.add(logits)
+            for prediction in self._listen(path, audio):
+                pool.add(prediction.logits)
+                embedding.add(prediction.embedding)
             return Scores(
                 model=self.spec.name,
                 labels=tuple(label.name for label in self.spec.labels),
@@ -127,6 +129,7 @@ class Tagger:
                 seconds_skipped=audio.seconds_skipped,
                 repeated=audio.seconds < self._patch_seconds(),
                 digest=audio.digest(),
+                embedding=embedding.value(),
             )
 
     def taggram(self, path: str | os.PathLike[str]) -> Taggram:
@@ -139,7 +142,7 @@ class Tagger:
         """
         path = os.fsdecode(path)
         with open_audio(path, decoder=self._decoder) as audio:
-            rows = [logits.copy() for logits in self._listen(path, audio)]
+            rows = [prediction.logits.copy() for prediction in self._listen(path, audio)]
         hop = self._hop_frames * self.spec.frontend.hop_samples / self.spec.sample_rate_hz
         return Taggram(
             logits=np.concatenate(rows),
@@ -206,18 +209,13 @@ class Tagger:
         policy, rules
             As for `tag`.
         """
-        provenance = {
-            "lean-tag": lean_tagger.__version__,
-            "model": scores.model,
-            "sha256": self.spec.sha256[:16],
-            "scores": {label: round(score, 4) for label, score in scores.as_dict().items()},
-        }
-        return tags.plan(
+        return tags.propose(
             path,
-            tags.choose(list(scores.values), self.spec.labels, rules),
-            previous,
+            self.spec,
+            scores.heard(Identity(0, 0, 0, 0), previous),
             policy=policy,
-            provenance=provenance,
+            rules=rules,
+            pooling=self.pooling,
         )
 
     def apply(self, plan: tags.TagPlan, *, expected: str | None = None) -> None:
@@ -246,8 +244,8 @@ class Tagger:
     def _fingerprint(self, path: str) -> str:
         return decode.fingerprint(path, decoder=self._decoder)
 
-    def _listen(self, path: str, audio: Audio) -> Iterator[npt.NDArray[np.float32]]:
-        """Yield each window's logits, (1, n_labels): decode → … → model."""
+    def _listen(self, path: str, audio: Audio) -> Iterator[Prediction]:
+        """Yield what the network says of each window: decode → … → model."""
         card = self.spec
         chunks = resample(
             audio, card.resampler, rate_hz=card.sample_rate_hz, chunk_samples=card.sample_rate_hz
@@ -259,7 +257,7 @@ class Tagger:
             pad_samples=card.pad_samples,
         )
         for window in windows:
-            yield self._model(self._frontend(window)).logits
+            yield self._model(self._frontend(window))
             if self._on_window is not None:
                 self._on_window(path, audio)
         if audio.seconds < SHORTEST_SECONDS:
@@ -326,11 +324,3 @@ def _check_choices(*, device: str, decoder: str, pool: str | None, threads: int)
             raise ConfigError(f"no {name} {value!r}; there are {', '.join(map(str, allowed))}")
     if threads < 1:
         raise ConfigError(f"threads must be 1 or more, not {threads}")
-
-
-def _hop_frames(card: spec.ModelSpec, hop_seconds: float | None) -> int:
-    if hop_seconds is None:
-        return card.hop_frames
-    if not 0 < hop_seconds < float("inf"):
-        raise ConfigError(f"--hop-seconds must be above 0, not {hop_seconds:g}")
-    return max(1, round(hop_seconds * card.sample_rate_hz / card.frontend.hop_samples))

@@ -8,14 +8,15 @@ field's best, at most `max_tags` of them, strongest first. Nothing is written wh
 is sure enough.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lean_tagger.spec import Label
+from lean_tagger import provenance
+from lean_tagger.outcome import Heard, Ours, Pooling, Tagged, TagStatus
+from lean_tagger.spec import Label, ModelSpec
 
-__all__ = ["RULES", "Policy", "Rule", "TagPlan", "adjust", "choose", "plan"]
+__all__ = ["RULES", "Policy", "Rule", "TagPlan", "adjust", "choose", "outcome", "plan", "propose"]
 
 Policy = Literal["fill", "merge", "overwrite"]
 
@@ -135,7 +136,7 @@ def plan(
     previous: Mapping[str, tuple[str, ...]],
     *,
     policy: Policy,
-    provenance: Mapping[str, object],
+    said: Mapping[str, object],
 ) -> TagPlan:
     """Return what to write, given what is there.
 
@@ -149,24 +150,90 @@ def plan(
         The file's present values by field; a missing key holds nothing.
     policy : {'fill', 'merge', 'overwrite'}
         Only write into an empty field; add behind what is there; put ours in its place.
-    provenance : mapping
-        What the LEANTAG field is to hold; written along with any other change, as JSON.
+    said : mapping
+        What the LEANTAG field is to hold; written along with any other change, as JSON,
+        with what we wrote and over what: so a later decision knows which values are ours.
     """
     changes: dict[str, tuple[str, ...]] = {}
+    ours_before = provenance.ours_in(previous)
+    kept: dict[str, Ours] = {}
     for field, items in chosen.items():
         ours = tuple(name for name, _ in items)
         there = previous.get(field, ())
-        wanted = _combine(there, ours, policy)
-        if ours and wanted != there:
+        mine = ours_before.get(field)
+        # What we wrote ourselves is no choice of the person's: what stood there before is.
+        before = mine.before if mine and mine.written == there else there
+        wanted = _combine(before, ours, policy) if ours else before
+        if wanted != there:
             changes[field] = wanted
+        if wanted != before:
+            kept[field] = Ours(wanted, before)
+    for field, mine in ours_before.items():
+        if field not in chosen and mine.written == previous.get(field, ()):
+            kept[field] = mine
     if changes:
-        changes["leantag"] = (json.dumps(provenance, ensure_ascii=False, separators=(",", ":")),)
+        changes["leantag"] = (provenance.signed(said, kept),) if kept else ()
     return TagPlan(
         path=path,
         tags={field: tuple(name for name, _ in items) for field, items in chosen.items()},
         sureness={name: score for items in chosen.values() for name, score in items},
         changes=changes,
         previous={field: previous[field] for field in changes if field in previous},
+    )
+
+
+def propose(
+    path: str,
+    card: ModelSpec,
+    heard: Heard,
+    *,
+    policy: Policy,
+    rules: Mapping[str, Rule],
+    pooling: Pooling,
+    values: Sequence[float] | None = None,
+) -> TagPlan:
+    """Return what to write, from what was heard in a file and what it holds now.
+
+    Parameters
+    ----------
+    path : str
+        The file; not opened.
+    card : ModelSpec
+        Of the model that heard it.
+    heard : Heard
+        The scores, and the file's present fields.
+    policy, rules
+        As for `plan` and `choose`.
+    pooling : Pooling
+        How the scores came to be; goes into the LEANTAG field, by which the file is known
+        again when the journal is lost.
+    values : sequence of float, optional
+        Scores to decide by in place of the file's own.
+    """
+    chosen = choose(heard.values if values is None else values, card.labels, rules)
+    said = provenance.of(heard, card, pooling=pooling)
+    return plan(path, chosen, heard.fields, policy=policy, said=said)
+
+
+def outcome(
+    plan: TagPlan, heard: Heard, card: ModelSpec, status: TagStatus, *, known: bool
+) -> Tagged:
+    """Return the outcome of a file that was decided on; `known` if not heard in this run."""
+    ranked = sorted(zip(card.labels, heard.values, strict=True), key=lambda item: -item[1])
+    return Tagged(
+        path=plan.path,
+        model=card.name,
+        status=status,
+        seconds=heard.seconds,
+        windows=heard.windows,
+        seconds_skipped=heard.seconds_skipped,
+        repeated=heard.repeated,
+        scores={label.name: score for label, score in ranked},
+        tags=plan.tags,
+        written={field: values for field, values in plan.changes.items() if field in plan.tags},
+        sureness=plan.sureness,
+        known=known,
+        heard=heard,
     )
 
 

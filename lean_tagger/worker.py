@@ -1,29 +1,36 @@
-"""The worker: a model loaded once, one file at a time; and the process around it.
+"""The worker: a model loaded once, one file at a time.
 
 The only place that catches whatever a file can raise and makes it an outcome.
 """
 
-import contextlib
 import os
-import signal
-import sys
 import tempfile
-import time
 import wave
 from collections.abc import Callable
-from typing import IO, Any, BinaryIO
+from dataclasses import dataclass, replace
+from typing import IO
 
-from lean_tagger import tags, write
+from lean_tagger import decode, provenance, spec, tags, write
+from lean_tagger.decision import Decision
 from lean_tagger.decode import Audio
-from lean_tagger.errors import FileError, LeanTagError, OverBudgetError, StateError
-from lean_tagger.memory import Guard, current_rss_bytes, limit_data, peak_rss_bytes
-from lean_tagger.messages import Broken, Done, Limit, Notice, Progress, Ready, pack, receive
+from lean_tagger.errors import FileError, OverBudgetError, StateError, UnreadableError
+from lean_tagger.memory import Guard, limit_data, peak_rss_bytes
+from lean_tagger.messages import Writing
 from lean_tagger.options import Options
-from lean_tagger.outcome import Failed, Job, Outcome, Skipped, Tagged, TagStatus
-from lean_tagger.pool import Scores
+from lean_tagger.outcome import (
+    Failed,
+    Heard,
+    Identity,
+    Job,
+    Outcome,
+    Restore,
+    Restored,
+    Skipped,
+    Values,
+)
 from lean_tagger.tagger import Tagger
 
-__all__ = ["Worker", "main"]
+__all__ = ["Worker"]
 
 HEADROOM_BYTES = 12 << 20
 """Kept free above what the rehearsal was seen to need: other decoders' tables, larger tags.
@@ -32,9 +39,6 @@ Over all formats of the tests the peak lies 1 to 8 MiB above the rehearsal's."""
 REHEARSAL_SECONDS = 4
 
 STEP_BYTES = 4 << 20
-
-LOADING_BYTES = 256 << 20
-"""What loading a model may take in any case."""
 
 
 class Worker:
@@ -49,6 +53,9 @@ class Worker:
         how far into the file that is, 0 to 1.
     notice : callable, optional
         Told what a person should know, once.
+    before_write : callable, optional
+        Told what is about to be written, before anything changes on the disk; what it raises
+        ends the job.
 
     Raises
     ------
@@ -69,29 +76,29 @@ class Worker:
         *,
         progress: Callable[[float, float], None] | None = None,
         notice: Callable[[str], None] | None = None,
+        before_write: Callable[[Writing], None] | None = None,
     ) -> None:
         self._options = options
         self._progress: Callable[[float, float], None] | None = None
+        self._before_write = before_write or (lambda _: None)
         self._guard = Guard(0)
-        self._rules = tags.adjust(
-            {field: tags.RULES[field] for field in options.fields},
-            min_score=options.min_score,
-            ratio=options.ratio,
-            max_tags=options.max_tags,
-        )
-        self._tagger = Tagger(
-            options.model,
-            device=options.device,
-            threads=options.threads,
-            decoder=options.decoder,
-            pool=options.pool,
-            hop_seconds=options.hop_seconds,
-            on_window=self._on_window,
-            notice=notice,
-        )
-        self.model = self._tagger.spec.name
-        self.device = self._tagger.device
-        self._rehearse()
+        self._spec = spec.load(options.model)
+        self._tagger: Tagger | None = None
+        self._decision = Decision(self._spec, options)
+        self.model, self.device = self._spec.name, "no device"
+        if options.listen:
+            self._tagger = Tagger(
+                options.model,
+                device=options.device,
+                threads=options.threads,
+                decoder=options.decoder,
+                pool=options.pool,
+                hop_seconds=options.hop_seconds,
+                on_window=self._on_window,
+                notice=notice,
+            )
+            self.device = self._tagger.device
+            _rehearse(self._tagger)
         self._progress = progress
         measured_bytes = peak_rss_bytes() + HEADROOM_BYTES
         # Rounded up: the same model differs by 3 MiB between two starts.
@@ -112,48 +119,151 @@ class Worker:
             What would go wrong with the next file too: a broken model, a full disk.
         """
         try:
-            return self._do(job.path)
+            return self._tag(job) if job.restore is None else self._restore(job, job.restore)
         except FileError as error:
             return Failed(path=job.path, kind=error.kind, message=error.message)
         except MemoryError as error:
             refusal = OverBudgetError(job.path, str(error) or "one allocation was too large")
             return Failed(path=job.path, kind=refusal.kind, message=refusal.message)
 
-    def _do(self, path: str) -> Outcome:
-        options = self._options
-        scores = self._tagger.score(path)
-        previous, obstacle = _present_tags(path)
+    def _tag(self, job: Job) -> Outcome:
+        path = job.path
+        found = _look(path)
+        heard = self._recognised(job, found)
+        known = heard is not None
+        if heard is None:
+            if self._tagger is None:
+                message = "it is not what was heard any more; run lean-tag on it again"
+                return Skipped(path=path, kind="changed", message=message)
+            heard = self._tagger.score(path).heard(found.identity, found.fields)
         self._guard.check(path)
-        plan = self._tagger.plan(path, scores, previous, policy=options.policy, rules=self._rules)
-        heard = _heard(scores, plan, "unchanged")
-        if not plan.changes:
-            return heard
-        if isinstance(obstacle, FileError):
-            message = obstacle.message
-            return Failed(path=path, kind=obstacle.kind, message=message, scored=heard)
-        if obstacle is not None:
-            return Skipped(path=path, kind="no-tag-support", message=obstacle, scored=heard)
-        if options.dry_run:
-            return _heard(scores, plan, "would_tag")
-        try:
-            self._tagger.apply(plan, expected=scores.digest)
-        except FileError as error:
-            return Failed(path=path, kind=error.kind, message=error.message, scored=heard)
-        return _heard(scores, plan, "tagged")
+        plan = self._decision.plan(path, heard, scores=job.scores)
+        if self._options.dry_run and plan.changes and found.obstacle is None:
+            return tags.outcome(plan, heard, self._spec, "would_tag", known=known)
+        return self._carry_out(plan, heard, found, known=known)
 
-    def _rehearse(self) -> None:
-        """Score a few seconds of silence, so that the floor is measured and not guessed."""
-        with _unnamed_file() as file:
-            with wave.open(file, "wb") as sound:
-                sound.setparams((2, 2, 44100, 0, "NONE", ""))
-                sound.writeframes(bytes(4 * 44100 * REHEARSAL_SECONDS))
-            file.flush()
-            self._tagger.score(file.name if isinstance(file.name, str) else _name_of(file))
+    def _carry_out(
+        self, plan: tags.TagPlan, heard: Heard, found: "_Found", *, known: bool
+    ) -> Outcome:
+        """Write what is planned, unless something stands in the way."""
+        path, obstacle = plan.path, found.obstacle
+        unchanged = tags.outcome(plan, heard, self._spec, "unchanged", known=known)
+        if not plan.changes:
+            return unchanged
+        if isinstance(obstacle, str):
+            return Skipped(path=path, kind="no-tag-support", message=obstacle, scored=unchanged)
+        try:
+            if obstacle is not None:
+                raise obstacle
+            after = self._write(path, found, plan.changes, expected=heard.digest)
+        except FileError as error:
+            kind, message = error.kind, error.message
+            return Failed(path=path, kind=kind, message=message, scored=unchanged)
+        heard = replace(heard, identity=after.identity, fields=after.fields)
+        return tags.outcome(plan, heard, self._spec, "tagged", known=known)
+
+    def _recognised(self, job: Job, found: "_Found") -> Heard | None:
+        """Return what an earlier run heard in this audio, if it is the same.
+
+        The journal knows, or the file itself: what we write into it names its audio.
+        """
+        known = job.heard
+        if known is None:
+            said = provenance.heard_in(
+                found.fields, self._spec, pooling=self._decision.pooling, identity=found.identity
+            )
+            candidates = [*job.candidates, said] if said else job.candidates
+            packets = decode.packet_hash(job.path) if candidates else None
+            same = (it for it in candidates if it.digest.split("-")[0] == packets)
+            known = next(same, None)
+        return replace(known, identity=found.identity, fields=found.fields) if known else None
+
+    def _write(
+        self, path: str, found: "_Found", changes: Values, *, expected: str | None
+    ) -> "_Found":
+        """Write, and return what the file then holds."""
+        previous = {field: found.fields[field] for field in changes if field in found.fields}
+        self._before_write(Writing(identity=found.identity, changes=changes, previous=previous))
+        write.write(
+            path,
+            changes,
+            fingerprint=lambda copy: decode.fingerprint(copy, decoder=self._options.decoder),
+            expected=expected,
+            previous=previous,
+        )
+        fields = {field: values for field, values in {**found.fields, **changes}.items() if values}
+        return replace(found, identity=_identity(path), fields=fields)
+
+    def _restore(self, job: Job, restore: Restore) -> Outcome:
+        """Put back what the fields held before us, where they still hold what we wrote."""
+        found = _look(job.path)
+        if isinstance(found.obstacle, FileError):
+            raise found.obstacle
+        changes: dict[str, tuple[str, ...]] = {}
+        kept: dict[str, tuple[str, ...]] = {}
+        for field, ours in restore.fields.items():
+            present = found.fields.get(field, ())
+            if present == ours.written:
+                changes[field] = ours.before
+            elif present != ours.before:
+                kept[field] = present
+        changes = {f: v for f, v in changes.items() if v != found.fields.get(f, ())}
+        if changes and not self._options.dry_run:
+            found = self._write(job.path, found, changes, expected=None)
+        return Restored(
+            path=job.path,
+            status="would_restore" if self._options.dry_run else "restored",
+            restored=changes,
+            kept=kept,
+            identity=found.identity,
+            fields=found.fields,
+        )
 
     def _on_window(self, path: str, audio: Audio) -> None:
         self._guard.check(path)
         if self._progress is not None:
             self._progress(audio.seconds, audio.progress())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What a file is and holds now, and what stands in the way of writing it."""
+
+    identity: Identity
+    fields: Values
+    obstacle: FileError | str | None
+
+
+def _look(path: str) -> _Found:
+    identity = _identity(path)  # first: what changes behind our back is noticed next time
+    fields: Values = {}
+    obstacle: FileError | str | None = None
+    try:
+        if write.supported(path):
+            fields = write.read(path)
+        else:
+            obstacle = "this kind of file has no place for tags that lean-tag can write"
+    except FileError as error:
+        obstacle = error
+    return _Found(identity=identity, fields=fields, obstacle=obstacle)
+
+
+def _identity(path: str) -> Identity:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - names may hold undecodable bytes
+    except OSError as error:
+        raise UnreadableError(path, f"it went away: {error.strerror}") from error
+    return Identity(found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev)
+
+
+def _rehearse(tagger: Tagger) -> None:
+    """Score a few seconds of silence, so that the floor is measured and not guessed."""
+    with _unnamed_file() as file:
+        with wave.open(file, "wb") as sound:
+            sound.setparams((2, 2, 44100, 0, "NONE", ""))
+            sound.writeframes(bytes(4 * 44100 * REHEARSAL_SECONDS))
+        file.flush()
+        tagger.score(file.name if isinstance(file.name, str) else f"/proc/self/fd/{file.fileno()}")
 
 
 def _unnamed_file() -> IO[bytes]:
@@ -164,126 +274,3 @@ def _unnamed_file() -> IO[bytes]:
         return tempfile.NamedTemporaryFile(suffix=".wav")
     except OSError as error:
         raise StateError(f"there is no folder for temporary files: {error}") from error
-
-
-def _name_of(file: IO[bytes]) -> str:
-    return f"/proc/self/fd/{file.fileno()}"
-
-
-def _present_tags(path: str) -> tuple[dict[str, tuple[str, ...]], FileError | str | None]:
-    """Return what the file's fields hold, and what stands in the way of writing them."""
-    try:
-        if not write.supported(path):
-            return {}, "this kind of file has no place for tags that lean-tag can write"
-        return write.read(path), None
-    except FileError as error:
-        return {}, error
-
-
-def _heard(scores: Scores, plan: tags.TagPlan, status: TagStatus) -> Tagged:
-    return Tagged(
-        path=plan.path,
-        model=scores.model,
-        status=status,
-        seconds=scores.seconds,
-        windows=scores.n_windows,
-        seconds_skipped=scores.seconds_skipped,
-        repeated=scores.repeated,
-        scores=scores.as_dict(),
-        tags=plan.tags,
-        written={field: values for field, values in plan.changes.items() if field in plan.tags},
-        sureness=plan.sureness,
-    )
-
-
-class _Post:
-    """Sends messages to the supervisor."""
-
-    PROGRESS_SECONDS = 0.1
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-        self._sent = 0.0
-
-    def send(self, message: object) -> None:
-        data = memoryview(pack(message))
-        while data:
-            data = data[os.write(self._fd, data) :]
-
-    def progress(self, seconds: float, fraction: float) -> None:
-        now = time.monotonic()
-        if now - self._sent >= self.PROGRESS_SECONDS:
-            self._sent = now
-            self.send(Progress(seconds, fraction))
-
-
-def _serve(inbox: BinaryIO, post: _Post) -> None:
-    """Load what the first message asks for, then do jobs until the stream ends."""
-    options = receive(inbox)
-    try:
-        # A model may ask for gigabytes when it is loaded. Room enough stays to measure one
-        # that needs more than the budget, and to say how much.
-        limit_data(max(options.max_mem_bytes, LOADING_BYTES))
-        worker = Worker(
-            options, progress=post.progress, notice=lambda text: post.send(Notice(text))
-        )
-        post.send(Ready(worker.model, worker.device, worker.needed_bytes))
-        while (message := receive(inbox)) is not None:
-            if isinstance(message, Limit):
-                worker.limit(message.bytes)
-            else:
-                outcome = _do(worker, message)
-                post.send(Done(outcome, peak_rss_bytes(), current_rss_bytes()))
-    except LeanTagError as error:
-        post.send(Broken(error))
-
-
-def _do(worker: Worker, job: Job) -> Outcome:
-    """Do a job; what nobody foresaw costs this file only, and names itself."""
-    try:
-        return worker.do(job)
-    except StateError as error:
-        raise StateError(f"{error} (at {job.path})") from error
-    except LeanTagError:
-        raise
-    except Exception as error:  # noqa: BLE001 - the boundary: a surprise costs one file
-        message = f"unexpected {type(error).__name__}: {error}; please report this"
-        return Failed(path=job.path, kind="unexpected", message=message)
-
-
-def _end_with(parent_pid: int) -> None:
-    """End this process when its supervisor ends, even by SIGKILL; Linux only.
-
-    Elsewhere the end of the job stream does it, between two files.
-    """
-    if sys.platform == "linux":
-        import ctypes
-
-        set_parent_death_signal = 1  # PR_SET_PDEATHSIG, prctl(2)
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
-    if os.getppid() != parent_pid:  # it ended before we asked
-        os._exit(1)
-
-
-def main(arguments: list[str]) -> None:
-    """Be a worker process: jobs arrive on standard input, messages leave on a pipe.
-
-    Parameters
-    ----------
-    arguments : list of str
-        The pipe's descriptor, and the supervisor's process id.
-    """
-    fd, parent_pid = map(int, arguments)
-    _end_with(parent_pid)
-
-    def stop(*_: Any) -> None:
-        raise SystemExit(0)  # unlike the default, leaves a write in progress through `finally`
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us through the supervisor
-    with contextlib.suppress(BrokenPipeError):
-        _serve(sys.stdin.buffer, _Post(fd))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -29,3 +29,9 @@ def shared(name: str) -> Path:
 @pytest.fixture(scope="session")
 def card() -> spec.ModelSpec:
     return spec.load("msd-musicnn")
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the journal of every test apart, and away from the person's own."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 import lean_tagger
 from lean_tagger import cli, limits
+from lean_tagger.commands import tag
+from lean_tagger.commands.stop import Stop
 
 
 def refused(capsys, *arguments: str) -> str:
     with pytest.raises(SystemExit) as ended:
-        cli.parse(list(arguments))
+        tag.parse(list(arguments))
     assert ended.value.code == 2
     said = capsys.readouterr()
     assert said.out == ""
@@ -25,9 +27,9 @@ def refused(capsys, *arguments: str) -> str:
 
 
 def test_defaults_write_what_is_missing_with_the_cards_own_settings():
-    given_options = cli.parse(["song.mp3"])
+    given_options = tag.parse(["song.mp3"])
     assert given_options.paths == ["song.mp3"]
-    options = cli._options(given_options, max_mem_bytes=5)
+    options = tag.build(given_options, max_mem_bytes=5)
     assert (options.model, options.device, options.decoder) == ("msd-musicnn", "auto", "auto")
     assert (options.policy, options.fields) == ("fill", ("genre", "mood"))
     assert (options.pool, options.hop_seconds) == (None, None)
@@ -37,18 +39,18 @@ def test_defaults_write_what_is_missing_with_the_cards_own_settings():
 
 
 def test_the_jobs_are_the_cores_that_this_process_may_use():
-    assert cli.parse(["a"]).jobs == limits.usable_cores() <= len(os.sched_getaffinity(0))
+    assert tag.parse(["a"]).jobs == limits.usable_cores() <= len(os.sched_getaffinity(0))
 
 
 def test_jobs_and_patience_are_the_person_s():
-    given_options = cli.parse(["--jobs", "3", "--timeout", "2.5", "a"])
+    given_options = tag.parse(["--jobs", "3", "--timeout", "2.5", "a"])
     assert (given_options.jobs, given_options.timeout) == (3, 2.5)
-    assert cli.parse(["a"]).timeout == 60.0
+    assert tag.parse(["a"]).timeout == 60.0
 
 
 def test_every_option_reaches_the_run():
-    options = cli._options(
-        cli.parse(
+    options = tag.build(
+        tag.parse(
             [
                 *("--model", "mtt-vgg", "--device", "cpu", "--decoder", "ffmpeg"),
                 *("--pool", "max", "--hop-seconds", "1.5", "--fields", "mood", "--merge", "-n"),
@@ -64,20 +66,20 @@ def test_every_option_reaches_the_run():
 
 
 def test_options_may_stand_anywhere_and_paths_may_begin_with_a_dash():
-    assert cli.parse(["a", "-n", "b"]).paths == ["a", "b"]
-    assert cli.parse(["--", "-x", "--", "-n"]).paths == ["-x", "--", "-n"]
-    assert cli.parse(["a", "-q", "--", "--json"]).paths == ["a", "--json"]
+    assert tag.parse(["a", "-n", "b"]).paths == ["a", "b"]
+    assert tag.parse(["--", "-x", "--", "-n"]).paths == ["-x", "--", "-n"]
+    assert tag.parse(["a", "-q", "--", "--json"]).paths == ["a", "--json"]
 
 
 def test_fields_come_in_their_own_order():
-    assert cli.parse(["--fields", "mood, Genre", "a"]).fields == ("genre", "mood")
+    assert tag.parse(["--fields", "mood, Genre", "a"]).fields == ("genre", "mood")
 
 
 @pytest.mark.parametrize(
     ("text", "size_bytes"), [("1500M", 1500 * 1024**2), ("1.5G", 1536 * 1024**2)]
 )
 def test_the_memory_budget_is_read_in_binary_units(text, size_bytes):
-    assert cli.parse(["--max-mem", text, "a"]).max_mem == size_bytes
+    assert tag.parse(["--max-mem", text, "a"]).max_mem == size_bytes
 
 
 @pytest.mark.parametrize(
@@ -118,7 +120,7 @@ def test_a_complaint_cannot_control_the_terminal(capsys):
 
 @given(st.lists(st.text(min_size=1)))
 def test_whatever_follows_two_dashes_is_a_path(names):
-    assert cli.parse(["first", "--", *names]).paths == ["first", *names]
+    assert tag.parse(["first", "--", *names]).paths == ["first", *names]
 
 
 def test_the_help_fits_80_columns(capsys, monkeypatch):
@@ -150,7 +152,7 @@ def test_the_module_can_be_run():
 
 def test_signals_get_their_handlers_back():
     before = signal.getsignal(signal.SIGTERM)
-    with cli._Stop():
+    with Stop():
         assert signal.getsignal(signal.SIGTERM) is not before
     assert signal.getsignal(signal.SIGTERM) is before
 
@@ -160,7 +162,7 @@ def test_the_first_signal_interrupts_and_is_not_forgotten(name, code):
     number = getattr(signal, name)
     before = signal.signal(number, signal.SIG_DFL)  # the suite may run under nohup
     try:
-        with cli._Stop() as stop:
+        with Stop() as stop:
             with pytest.raises(KeyboardInterrupt):
                 signal.raise_signal(number)
             assert stop.exit_code == code
@@ -171,7 +173,7 @@ def test_the_first_signal_interrupts_and_is_not_forgotten(name, code):
 def test_an_ignored_signal_stays_ignored():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with cli._Stop():
+        with Stop():
             signal.raise_signal(signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)
@@ -180,8 +182,8 @@ def test_an_ignored_signal_stays_ignored():
 def test_the_second_signal_ends_the_process_at_once():
     script = """
 import signal
-from lean_tagger.cli import _Stop
-with _Stop():
+from lean_tagger.commands.stop import Stop
+with Stop():
     try:
         signal.raise_signal(signal.SIGINT)
     except KeyboardInterrupt:

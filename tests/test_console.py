@@ -351,7 +351,17 @@ def test_json_is_one_object_per_line_and_nothing_else():
     assert second["scores"]["electronic"] == 0.712346
     assert last["type"] == "summary"
     assert set(last) == {
-        *("type", "files", "tagged", "would_tag", "unchanged", "skipped", "failed"),
+        *(
+            "type",
+            "files",
+            "tagged",
+            "would_tag",
+            "unchanged",
+            "restored",
+            "would_restore",
+            "skipped",
+            "failed",
+        ),
         *("audio_seconds", "wall_seconds", "peak_rss_bytes", "max_mem_bytes"),
     }
 

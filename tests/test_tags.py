@@ -71,7 +71,7 @@ CHOSEN = {"genre": [("Jazz", 0.7), ("House", 0.4)], "mood": [("Chill", 0.3)]}
 
 
 def changes(previous: dict[str, tuple[str, ...]], policy: Policy) -> dict[str, tuple[str, ...]]:
-    made = plan("x", CHOSEN, previous, policy=policy, provenance={"model": "m"})
+    made = plan("x", CHOSEN, previous, policy=policy, said={"model": "m"})
     return {field: values for field, values in made.changes.items() if field != "leantag"}
 
 
@@ -93,19 +93,64 @@ def test_overwrite_puts_ours_in_its_place() -> None:
 
 @pytest.mark.parametrize("policy", ["fill", "merge", "overwrite"])
 def test_a_second_plan_over_the_written_tags_changes_nothing(policy: Policy) -> None:
-    first = plan("x", CHOSEN, {"genre": ("Polka",)}, policy=policy, provenance={})
+    first = plan("x", CHOSEN, {"genre": ("Polka",)}, policy=policy, said={})
     after = {"genre": ("Polka",), **first.changes}
-    assert plan("x", CHOSEN, after, policy=policy, provenance={}).changes == {}
+    assert plan("x", CHOSEN, after, policy=policy, said={}).changes == {}
 
 
 def test_nothing_sure_leaves_even_an_overwritten_field_alone() -> None:
-    made = plan(
-        "x", {"genre": []}, {"genre": ("Polka",)}, policy="overwrite", provenance={"model": "m"}
-    )
+    made = plan("x", {"genre": []}, {"genre": ("Polka",)}, policy="overwrite", said={"model": "m"})
     assert made.changes == {}
 
 
 def test_every_change_says_where_it_came_from_and_what_was_there() -> None:
-    made = plan("x", CHOSEN, {"genre": ("Polka",)}, policy="overwrite", provenance={"model": "m"})
-    assert json.loads(made.changes["leantag"][0]) == {"model": "m"}
+    made = plan("x", CHOSEN, {"genre": ("Polka",)}, policy="overwrite", said={"model": "m"})
+    assert json.loads(made.changes["leantag"][0]) == {
+        "model": "m",
+        "wrote": {"genre": ["Jazz", "House"], "mood": ["Chill"]},
+        "over": {"genre": ["Polka"], "mood": []},
+    }
     assert made.previous == {"genre": ("Polka",)}
+
+
+SKA = {"genre": [("Ska", 0.9)]}
+
+
+@pytest.mark.parametrize("policy", ["fill", "merge", "overwrite"])
+def test_what_we_wrote_before_gives_way_to_what_we_would_write_now(policy: Policy) -> None:
+    first = plan("x", CHOSEN, {"genre": ("Polka",)}, policy=policy, said={})
+    after = {"genre": ("Polka",), **first.changes}
+    other = {"genre": [("Ska", 0.9)], "mood": []}
+    second = plan("x", other, after, policy=policy, said={})
+    fresh = plan("x", other, {"genre": ("Polka",)}, policy=policy, said={})
+    assert {**after, **second.changes}["genre"] == {"genre": ("Polka",), **fresh.changes}["genre"]
+    assert second.changes["mood"] == ()
+
+
+def test_when_nothing_of_ours_is_left_the_person_has_their_tags_and_no_trace_of_us() -> None:
+    first = plan("x", CHOSEN, {"genre": ("Polka",)}, policy="overwrite", said={})
+    second = plan("x", {"genre": [], "mood": []}, first.changes, policy="overwrite", said={})
+    assert second.changes == {"genre": ("Polka",), "mood": (), "leantag": ()}
+
+
+def test_what_somebody_changed_since_is_theirs() -> None:
+    first = plan("x", CHOSEN, {}, policy="fill", said={})
+    theirs = {**first.changes, "genre": ("Tango",)}
+    assert (
+        "genre" not in plan("x", {"genre": [("Ska", 0.9)]}, theirs, policy="fill", said={}).changes
+    )
+
+
+def test_a_field_that_is_not_asked_for_stays_known_as_ours() -> None:
+    first = plan("x", CHOSEN, {}, policy="fill", said={})
+    second = plan("x", {"genre": [("Ska", 0.9)]}, first.changes, policy="fill", said={})
+    third = plan(
+        "x", CHOSEN | {"mood": []}, {**first.changes, **second.changes}, policy="fill", said={}
+    )
+    assert third.changes["mood"] == ()
+
+
+@given(st.text() | st.just('{"wrote":[],"over":7}') | st.just("[]"))
+def test_any_text_in_the_field_is_no_reason_to_fail(text: str) -> None:
+    made = plan("x", CHOSEN, {"genre": ("Polka",), "leantag": (text,)}, policy="fill", said={})
+    assert made.changes["mood"] == ("Chill",)

@@ -12,10 +12,10 @@ What lies before timestamp 0 (encoder delay) is not part of a track and is dropp
 packets are passed over and counted. Nothing here holds more than one block and one packet.
 """
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Literal, Protocol
 
 import numpy as np
@@ -30,6 +30,7 @@ __all__ = [
     "fingerprint",
     "is_rate",
     "open_audio",
+    "packet_hash",
     "silence_nonsense",
 ]
 
@@ -79,7 +80,7 @@ class Audio(Protocol):
         ...
 
 
-@contextmanager
+@contextlib.contextmanager
 def open_audio(path: str, *, decoder: DecoderName = "auto") -> Iterator[Audio]:
     """Open the audio of a file.
 
@@ -127,6 +128,29 @@ def fingerprint(path: str, *, decoder: DecoderName = "auto") -> str:
         for _ in audio:
             pass
         return audio.digest()
+
+
+def packet_hash(path: str) -> str | None:
+    """Return the part of a file's digest that can be had without decoding it.
+
+    Returns
+    -------
+    str or None
+        What stands before the hyphen in `Audio.digest`; ``None`` where only decoding tells.
+
+    Raises
+    ------
+    FileError
+        As `open_audio`.
+    """
+    from lean_tagger.decode.ffmpeg import FfmpegAudio
+
+    fd = _open_regular(path)
+    try:
+        with contextlib.closing(FfmpegAudio(fd, path)) as audio:
+            return audio.packet_hash()
+    finally:
+        os.close(fd)
 
 
 _DSD_RATES_HZ = {base * factor for base in (44_100, 48_000) for factor in (16, 32, 64)}

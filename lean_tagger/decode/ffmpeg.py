@@ -182,6 +182,16 @@ class FfmpegAudio:
         """
         return f"{self._hash.hexdigest()}-{self._samples}"
 
+    def packet_hash(self) -> str | None:
+        """Read all packets and decode none; return the first part of what `digest` would be."""
+        if self._hash_samples:
+            return None
+        with _ffmpeg_errors(self.path):
+            for packet in self._packets():
+                if packet.size:
+                    self._hash.update(packet)
+        return self._hash.hexdigest()
+
     def __iter__(self) -> Iterator[tuple[int, memoryview]]:
         """Yield ``(rate_hz, samples)`` blocks of averaged channels."""
         with _ffmpeg_errors(self.path):

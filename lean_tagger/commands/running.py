@@ -1,0 +1,96 @@
+"""What all commands share that change files: the journal, the workers, the report."""
+
+import argparse
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from lean_tagger import batch, limits, memory
+from lean_tagger.commands.stop import Stop
+from lean_tagger.console import Console
+from lean_tagger.errors import LeanTagError
+from lean_tagger.journal import Journal, place
+from lean_tagger.options import Options
+from lean_tagger.outcome import Job, Outcome
+from lean_tagger.resume import Resume
+from lean_tagger.runner import Runner
+
+__all__ = ["budget_bytes", "console", "do", "journal"]
+
+_FAILED_EXIT = 1
+
+
+def budget_bytes(given_bytes: int | None) -> int:
+    """Return the memory budget of a run: what was given, as far as the machine allows."""
+    return min(given_bytes or limits.default_budget_bytes(), limits.machine_limit_bytes())
+
+
+def console(given: argparse.Namespace, *, max_mem_bytes: int) -> Console:
+    """Return the console that the options ask for."""
+    folders = [path for path in given.paths if os.path.isdir(path)]  # noqa: PTH112 - stay str
+    made = Console(
+        json_lines=given.json,
+        quiet=given.quiet,
+        colour=given.color,
+        base=folders[0] if len(given.paths) == 1 and folders else None,
+        max_mem_bytes=max_mem_bytes,
+    )
+    if given.max_mem and given.max_mem > max_mem_bytes:
+        allowed = memory.format_size(max_mem_bytes)
+        made.notice(f"--max-mem is more than this machine allows; lowered to {allowed}")
+    return made
+
+
+def journal(given: argparse.Namespace, console: Console) -> Journal:
+    """Open and hold the journal that the options name."""
+    path = Path(given.state).absolute() if given.state else place.default_path()
+    return Journal(path, notice=console.notice, on_network=given.state_on_network)
+
+
+def do(
+    found: Iterable[Job | Outcome],
+    resume: Resume,
+    given: argparse.Namespace,
+    options: Options,
+    *,
+    console: Console,
+    stop: Stop,
+) -> int:
+    """Do what was found, with a summary whatever ends it, and return the exit code."""
+    runner = Runner(
+        options,
+        jobs=given.jobs,
+        patience_seconds=given.timeout,
+        progress=console.progress,
+        notice=console.notice,
+        on_start=console.ready,
+        before_write=resume.before_write,
+    )
+    console.rss_bytes = runner.rss_bytes
+    summary = batch.Summary(max_mem_bytes=options.max_mem_bytes)
+
+    def report(outcome: Outcome) -> None:
+        resume.record(outcome)
+        console.result(outcome)
+
+    code, ending = 0, "done"
+    with contextlib.closing(runner):
+        try:
+            batch.run(
+                runner.outcomes(found),
+                report=report,
+                peak_rss_bytes=runner.peak_bytes,
+                summary=summary,
+            )
+        except LeanTagError as error:
+            console.error(str(error))
+            code, ending = error.exit_code, error.kind
+        except KeyboardInterrupt:
+            console.error("stopped; the files that were not reached are as they were")
+            code, ending = stop.exit_code, "stopped"
+            runner.close()  # before the summary, lest a worker still writes while it is read
+        resume.end(summary.counts(), ending)
+        if not code or runner.started or summary.files:
+            console.summary(summary)
+    return code or (_FAILED_EXIT if summary.failed else 0)

@@ -1,0 +1,69 @@
+"""The tables, and how an older journal becomes today's."""
+
+import sqlite3
+
+from lean_tagger.errors import StateError
+
+__all__ = ["MIGRATIONS", "migrate"]
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        # A journal explains itself: what the numbers in `scores` mean does not depend on
+        # a card that may be gone.
+        "CREATE TABLE models (sha256 TEXT PRIMARY KEY, name TEXT NOT NULL, labels TEXT NOT NULL)",
+        """CREATE TABLE runs (
+            id INTEGER PRIMARY KEY, command TEXT NOT NULL, started REAL NOT NULL, ended REAL,
+            version TEXT NOT NULL, model TEXT NOT NULL, options TEXT NOT NULL,
+            counts TEXT NOT NULL DEFAULT '{}', ending TEXT)""",
+        """CREATE TABLE files (
+            path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+            inode INTEGER NOT NULL, device INTEGER NOT NULL, status TEXT NOT NULL,
+            kind TEXT NOT NULL, message TEXT NOT NULL, attempts INTEGER NOT NULL,
+            run INTEGER NOT NULL, seen REAL NOT NULL, digest TEXT, fields TEXT,
+            artist TEXT, albumartist TEXT, album TEXT) WITHOUT ROWID""",
+        "CREATE INDEX files_by_inode ON files (inode, size)",
+        "CREATE INDEX files_by_digest ON files (digest)",
+        # Of the audio and not of the file: a copy and a moved file have them, too.
+        """CREATE TABLE scores (
+            digest TEXT NOT NULL, model TEXT NOT NULL, pool TEXT NOT NULL, hop INTEGER NOT NULL,
+            effort TEXT NOT NULL, "values" BLOB NOT NULL, embedding BLOB NOT NULL,
+            windows INTEGER NOT NULL, seconds REAL NOT NULL, seconds_skipped REAL NOT NULL,
+            repeated INTEGER NOT NULL, PRIMARY KEY (digest, model, pool, hop)) WITHOUT ROWID""",
+        """CREATE TABLE writes (
+            id INTEGER PRIMARY KEY, run INTEGER NOT NULL, path BLOB NOT NULL,
+            state TEXT NOT NULL, at REAL NOT NULL, size INTEGER NOT NULL,
+            mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, device INTEGER NOT NULL,
+            previous TEXT NOT NULL, written TEXT NOT NULL)""",
+        "CREATE INDEX writes_by_path ON writes (path, id)",
+        "CREATE INDEX writes_by_run ON writes (run, id)",
+    ),
+)
+"""The statements that lead from each version to the next; the version is how many were done."""
+
+
+def migrate(
+    connection: sqlite3.Connection, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS
+) -> None:
+    """Bring a journal to the newest version, each step in one transaction.
+
+    Raises
+    ------
+    StateError
+        It is of a newer lean-tag.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(migrations):
+        raise StateError(
+            "the journal was written by a newer lean-tag; install that one, or give "
+            "another place with --state"
+        )
+    for number, statements in enumerate(migrations[version:], version + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in statements:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number:d}")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")

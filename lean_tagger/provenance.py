@@ -1,0 +1,87 @@
+"""The LEANTAG field: what lean-tag leaves in a file of what it heard and did.
+
+JSON, so that any program can read it: the model, the audio's digest, every score, and for
+each field what was written and what stood there before. By the first a file is known again
+without hearing it, also when the journal is lost; by the last our own values are told from
+the person's.
+"""
+
+import json
+from collections.abc import Mapping
+
+import lean_tagger
+from lean_tagger.outcome import Heard, Identity, Ours, Pooling, Values
+from lean_tagger.spec import ModelSpec
+
+__all__ = ["heard_in", "of", "ours_in", "signed"]
+
+_SHA_DIGITS = 16  # enough to tell models apart, and short in a tag
+_DAMAGE = (KeyError, IndexError, ValueError, TypeError, AttributeError, OverflowError)
+"""What reading may raise where the field is missing, of an older lean-tag, or not ours."""
+
+
+def of(heard: Heard, card: ModelSpec, *, pooling: Pooling) -> dict[str, object]:
+    """Return what is to be said of a file that was heard."""
+    ranked = sorted(zip(card.labels, heard.values, strict=True), key=lambda item: -item[1])
+    return {
+        "lean-tag": lean_tagger.__version__,
+        "model": card.name,
+        "sha256": card.sha256[:_SHA_DIGITS],
+        "pool": pooling.pool,
+        "hop": pooling.hop,
+        "audio": heard.digest,
+        "windows": heard.windows,
+        "seconds": round(heard.seconds, 3),
+        "skipped": round(heard.seconds_skipped, 3),
+        "repeated": heard.repeated,
+        "scores": {label.name: round(score, 6) for label, score in ranked},
+    }
+
+
+def signed(said: Mapping[str, object], kept: Mapping[str, Ours]) -> str:
+    """Return the text of the field, with what we wrote and over what."""
+    whole = {
+        **said,
+        "wrote": {field: ours.written for field, ours in kept.items()},
+        "over": {field: ours.before for field, ours in kept.items()},
+    }
+    return json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
+
+
+def heard_in(
+    fields: Values, card: ModelSpec, *, pooling: Pooling, identity: Identity
+) -> Heard | None:
+    """Return what a file's LEANTAG field says that this model heard in it, if it did."""
+    try:
+        said = json.loads(fields["leantag"][0])
+        heard = Heard(
+            identity=identity,
+            digest=str(said["audio"]),
+            values=tuple(float(said["scores"][label.name]) for label in card.labels),
+            embedding=b"",
+            windows=int(said["windows"]),
+            seconds=float(said["seconds"]),
+            seconds_skipped=float(said["skipped"]),
+            repeated=bool(said["repeated"]),
+            fields=fields,
+        )
+        same = (said["sha256"], said["pool"], said["hop"]) == (
+            card.sha256[:_SHA_DIGITS],
+            pooling.pool,
+            pooling.hop,
+        )
+    except _DAMAGE:
+        return None
+    return heard if same and all(0 <= value <= 1 for value in heard.values) else None
+
+
+def ours_in(fields: Values) -> dict[str, Ours]:
+    """Return what a file's LEANTAG field says that we wrote, and over what."""
+    try:
+        said = json.loads(fields["leantag"][0])
+        return {
+            field: Ours(tuple(map(str, said["wrote"][field])), tuple(map(str, before)))
+            for field, before in said["over"].items()
+        }
+    except _DAMAGE:
+        return {}

@@ -1,0 +1,165 @@
+"""What earlier runs know, put to use: between what was found and what is done.
+
+A file that is as it was, and whose tags are as they should be, is not opened. One whose tags
+should be others goes to a worker with its scores; one that changed goes with what was heard
+under its name before, in case only its tags did. What comes back is put on record.
+"""
+
+import dataclasses
+import os
+from collections.abc import Iterable, Iterator, Mapping
+
+import lean_tagger
+from lean_tagger import spec, tags
+from lean_tagger.decision import Decision
+from lean_tagger.journal import Journal, Key, Known
+from lean_tagger.messages import Writing
+from lean_tagger.options import Options
+from lean_tagger.outcome import Failed, Heard, Job, Outcome, Restored, Skipped, Tagged
+
+__all__ = ["Resume"]
+
+TRIES = 3
+"""So often a failure that may pass (no memory, a share that is away) is tried by itself."""
+
+PASSING = frozenset(
+    {"crashed", "hung", "killed", "over-budget", "stale", "unexpected", "unreadable"}
+)
+
+
+class Resume:
+    """One run's use of the journal.
+
+    Parameters
+    ----------
+    journal : Journal
+        Open and held.
+    command : str
+        What was asked for; begins a run in the journal.
+    options : Options
+        The run's.
+
+    Attributes
+    ----------
+    key : Key
+        On what its scores depend.
+    """
+
+    def __init__(self, journal: Journal, command: str, options: Options) -> None:
+        self._card = card = spec.load(options.model)
+        self._journal = journal
+        self._run = journal.begin_run(
+            command,
+            version=lean_tagger.__version__,
+            model=card.name,
+            options=dataclasses.asdict(options),
+        )
+        journal.note_model(
+            card.sha256, name=card.name, labels=[label.name for label in card.labels]
+        )
+        self._dry_run = options.dry_run
+        self._decision = Decision(card, options)
+        self.key = Key(model=card.sha256, pooling=self._decision.pooling)
+        self._writes: dict[str, int] = {}
+        self._given: dict[str, Job] = {}
+
+    def jobs(self, found: Iterable[Job | Skipped | Failed]) -> Iterator[Job | Outcome]:
+        """Yield what is left to do of what was found, and the outcome of the rest."""
+        for item in found:
+            left = self._judge(item) if isinstance(item, Job) else item
+            if isinstance(left, Job):
+                self._given[left.path] = left
+            yield left
+
+    def _judge(self, job: Job) -> Job | Outcome:
+        path = os.path.abspath(job.path)  # noqa: PTH100 - names may hold undecodable bytes
+        known = self._journal.recall(path, self.key)
+        if known is None or known.identity != job.identity:
+            if job.identity is None:
+                return job
+            alike = self._journal.resemble(path, job.identity, self.key)
+            return dataclasses.replace(job, candidates=alike)
+        if known.status == "failed" and not _worth_another_try(known):
+            times = "before" if known.attempts < 2 else f"{known.attempts} times before"
+            message = f"{known.message} (so it was {times}; --retry-failed tries it again)"
+            return Skipped(path=job.path, kind="set-aside", message=message)
+        return self._decide(job, known, known.heard) if known.heard else job
+
+    def _decide(self, job: Job, known: Known, heard: Heard) -> Job | Outcome:
+        """Decide anew about a file that is as it was."""
+        plan = self._decision.plan(job.path, heard)
+        unchanged = tags.outcome(plan, heard, self._card, "unchanged", known=True)
+        if not plan.changes:
+            return unchanged
+        if known.kind == "no-tag-support":
+            kind, message = known.kind, known.message
+            return Skipped(path=job.path, kind=kind, message=message, scored=unchanged)
+        if self._dry_run:
+            return tags.outcome(plan, heard, self._card, "would_tag", known=True)
+        return dataclasses.replace(job, heard=heard)
+
+    def before_write(self, job: Job, writing: Writing) -> None:
+        """Put a write on record before it happens."""
+        self._writes[job.path] = self._journal.intend(
+            os.path.abspath(job.path),  # noqa: PTH100 - as in `_judge`
+            run=self._run,
+            identity=writing.identity,
+            previous=writing.previous,
+            written=writing.changes,
+        )
+
+    def record(self, outcome: Outcome) -> None:
+        """Put what became of a file on record, unless it came from there."""
+        job = self._given.pop(outcome.path, None)
+        if job is None:
+            return
+        self._settle(outcome)
+        path = os.path.abspath(job.path)  # noqa: PTH100 - as in `_judge`
+        if isinstance(outcome, Restored):
+            if outcome.status == "restored":
+                self._journal.changed(
+                    path,
+                    run=self._run,
+                    status=outcome.status,
+                    identity=outcome.identity,
+                    fields=outcome.fields,
+                )
+            return
+        scored = outcome if isinstance(outcome, Tagged) else outcome.scored
+        heard = scored.heard if scored else None
+        identity = heard.identity if heard else job.identity
+        if identity is not None:
+            self._journal.record(
+                path,
+                run=self._run,
+                key=self.key,
+                identity=identity,
+                status=_status(outcome),
+                kind="" if isinstance(outcome, Tagged) else outcome.kind,
+                message="" if isinstance(outcome, Tagged) else outcome.message,
+                heard=heard,
+            )
+
+    def end(self, counts: Mapping[str, int], ending: str) -> None:
+        """Note what the run came to, and how it ended."""
+        self._journal.end_run(self._run, counts=counts, ending=ending)
+
+    def _settle(self, outcome: Outcome) -> None:
+        """Note what became of a write, if there was one."""
+        write = self._writes.pop(outcome.path, None)
+        if write is None:
+            return
+        if isinstance(outcome, Failed) and outcome.kind in {"crashed", "hung", "killed"}:
+            return  # it may have got as far as to rename: only a look at the file tells
+        done = isinstance(outcome, Tagged | Restored)
+        self._journal.settle(write, "done" if done else "failed")
+
+
+def _worth_another_try(known: Known) -> bool:
+    return known.kind in PASSING and known.attempts < TRIES
+
+
+def _status(outcome: Tagged | Skipped | Failed) -> str:
+    if isinstance(outcome, Tagged):
+        return outcome.status
+    return "failed" if isinstance(outcome, Failed) else "skipped"
