@@ -183,8 +183,9 @@ class Console:
         self.notice(f"{model} on {device}, memory budget {budget}")
 
     def ready(self, worker: Ready) -> None:
-        """Say what runs, once it does."""
-        self.start(model=worker.model, device=worker.device)
+        """Say what runs, once it does; a worker that hears nothing is nothing to speak of."""
+        if worker.device:
+            self.start(model=worker.model, device=worker.device)
 
     def notice(self, text: str) -> None:
         """Say something that the person should know and need not act on."""
@@ -389,9 +390,12 @@ def _judgement(outcome: Outcome) -> tuple[str, list[str]]:
     if not isinstance(outcome, Tagged):
         return "failed" if isinstance(outcome, Failed) else "skipped", [escape(outcome.message)]
     heard = [name for name, values in outcome.tags.items() if values]
+    gone = [name for name, values in outcome.written.items() if not values]
     kept = [name for name in heard if name not in outcome.written]
     notes = []
-    if not heard:
+    if gone:
+        notes.append(f"{' and '.join(gone)} of ours removed")
+    elif not heard:
         notes.append("nothing sure enough")
     elif outcome.status == "unchanged":
         notes.append(f"has {' and '.join(heard)}")

@@ -43,6 +43,10 @@ class Decision:
             max_tags=options.max_tags,
         )
 
+    def steps(self, heard: Heard) -> list[tags.Step]:
+        """Return what the rules made of each label that had a chance; see `tags.explain`."""
+        return tags.explain(heard.values, self._card.labels, self._rules)
+
     def plan(
         self, path: str, heard: Heard, *, scores: Sequence[float] | None = None
     ) -> tags.TagPlan:

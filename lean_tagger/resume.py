@@ -15,9 +15,9 @@ from lean_tagger.decision import Decision
 from lean_tagger.journal import Journal, Key, Known
 from lean_tagger.messages import Writing
 from lean_tagger.options import Options
-from lean_tagger.outcome import Failed, Heard, Job, Outcome, Restored, Skipped, Tagged
+from lean_tagger.outcome import Failed, Heard, Identity, Job, Outcome, Restored, Skipped, Tagged
 
-__all__ = ["Resume"]
+__all__ = ["Resume", "identify"]
 
 TRIES = 3
 """So often a failure that may pass (no memory, a share that is away) is tried by itself."""
@@ -67,9 +67,36 @@ class Resume:
         """Yield what is left to do of what was found, and the outcome of the rest."""
         for item in found:
             left = self._judge(item) if isinstance(item, Job) else item
-            if isinstance(left, Job):
-                self._given[left.path] = left
-            yield left
+            yield self.hand(left) if isinstance(left, Job) else left
+
+    def stored(self, under: Iterable[str]) -> Iterator[Job | Outcome]:
+        """Yield the same for every file on record that is one of these, or in these folders.
+
+        None of them is heard again; one that changed is recognised by its audio, or left.
+        """
+        for known in self._journal.files(under, self.key):
+            left = self._judge_stored(known)
+            yield self.hand(left) if isinstance(left, Job) else left
+
+    def _judge_stored(self, known: Known) -> Job | Outcome:
+        path = known.path
+        if known.heard is None:
+            message = "this model has not heard it; run lean-tag on it"
+            return Skipped(path=path, kind="unheard", message=message)
+        try:
+            identity = identify(path)
+        except OSError as error:
+            message = f"it cannot be reached now: {error.strerror}"
+            return Skipped(path=path, kind="missing", message=message)
+        job = Job(path, identity.size_bytes, identity)
+        if identity != known.identity:
+            return dataclasses.replace(job, candidates=(known.heard,))
+        return self._decide(job, known, known.heard)
+
+    def hand(self, job: Job) -> Job:
+        """Note that a job is done whose outcome is to be put on record."""
+        self._given[job.path] = job
+        return job
 
     def _judge(self, job: Job) -> Job | Outcome:
         path = os.path.abspath(job.path)  # noqa: PTH100 - names may hold undecodable bytes
@@ -153,6 +180,18 @@ class Resume:
             return  # it may have got as far as to rename: only a look at the file tells
         done = isinstance(outcome, Tagged | Restored)
         self._journal.settle(write, "done" if done else "failed")
+
+
+def identify(path: str) -> Identity:
+    """Return what a file is now.
+
+    Raises
+    ------
+    OSError
+        There is none.
+    """
+    found = os.stat(path)  # noqa: PTH116 - names may hold undecodable bytes
+    return Identity(found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev)
 
 
 def _worth_another_try(known: Known) -> bool:

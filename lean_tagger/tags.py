@@ -10,13 +10,25 @@ is sure enough.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from lean_tagger import provenance
 from lean_tagger.outcome import Heard, Ours, Pooling, Tagged, TagStatus
 from lean_tagger.spec import Label, ModelSpec
 
-__all__ = ["RULES", "Policy", "Rule", "TagPlan", "adjust", "choose", "outcome", "plan", "propose"]
+__all__ = [
+    "RULES",
+    "Policy",
+    "Rule",
+    "Step",
+    "TagPlan",
+    "adjust",
+    "choose",
+    "explain",
+    "outcome",
+    "plan",
+    "propose",
+]
 
 Policy = Literal["fill", "merge", "overwrite"]
 
@@ -128,6 +140,64 @@ def choose(
         floor = max(rule.min_score, rule.ratio * ranked[0][1]) if ranked else 1.0
         chosen[field] = [item for item in ranked if item[1] >= floor][: rule.max_tags]
     return chosen
+
+
+class Step(NamedTuple):
+    """What became of one label.
+
+    Attributes
+    ----------
+    label : str
+        Its name in the model.
+    score : float
+        0 to 1.
+    result : str
+        In words.
+    """
+
+    label: str
+    score: float
+    result: str
+
+
+LEAST_TOLD = 0.02
+"""A label below this had no chance, and is not told of."""
+
+
+def explain(
+    scores: Sequence[float], labels: Sequence[Label], rules: Mapping[str, Rule]
+) -> list[Step]:
+    """Return what the rules make of each label that had a chance, strongest first.
+
+    Parameters
+    ----------
+    scores, labels, rules
+        As for `choose`, of whose decision this is the reason.
+    """
+    chosen = choose(scores, labels, rules)
+    taken = {field: {name for name, _ in items} for field, items in chosen.items()}
+    fields = {kind: field for field, kind in KINDS.items() if field in rules}
+    steps = []
+    for label, score in sorted(zip(labels, scores, strict=True), key=lambda item: -item[1]):
+        if score < LEAST_TOLD:
+            break
+        field = fields.get(label.kind)
+        if field is None:
+            result = f"{label.kind}: goes into no field that is written"
+        elif label.display in taken[field]:
+            result = f"{field}: {label.display}"
+        else:
+            result = f"{field}: {_why_not(score, rules[field], chosen[field])}"
+        steps.append(Step(label.name, float(score), result))
+    return steps
+
+
+def _why_not(score: float, rule: Rule, chosen: Sequence[tuple[str, float]]) -> str:
+    if score < rule.min_score:
+        return f"not sure enough, below {rule.min_score:.0%}"
+    if chosen and score < rule.ratio * chosen[0][1]:
+        return f"below {rule.ratio:.0%} of the best, {chosen[0][0]}"
+    return f"there are {rule.max_tags} stronger ones"
 
 
 def plan(

@@ -65,7 +65,7 @@ class Worker:
     Attributes
     ----------
     model, device : str
-        What runs, and where.
+        What runs, and where; no device where nothing is to be heard.
     needed_bytes : int
         Least resident size with which it can work, as measured.
     """
@@ -85,7 +85,7 @@ class Worker:
         self._spec = spec.load(options.model)
         self._tagger: Tagger | None = None
         self._decision = Decision(self._spec, options)
-        self.model, self.device = self._spec.name, "no device"
+        self.model, self.device = self._spec.name, ""
         if options.listen:
             self._tagger = Tagger(
                 options.model,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import lean_tagger
 from lean_tagger import cli, limits
-from lean_tagger.commands import tag
+from lean_tagger.commands import running, tag
 from lean_tagger.commands.stop import Stop
 
 
@@ -29,7 +29,7 @@ def refused(capsys, *arguments: str) -> str:
 def test_defaults_write_what_is_missing_with_the_cards_own_settings():
     given_options = tag.parse(["song.mp3"])
     assert given_options.paths == ["song.mp3"]
-    options = tag.build(given_options, max_mem_bytes=5)
+    options = running.build(given_options, max_mem_bytes=5)
     assert (options.model, options.device, options.decoder) == ("msd-musicnn", "auto", "auto")
     assert (options.policy, options.fields) == ("fill", ("genre", "mood"))
     assert (options.pool, options.hop_seconds) == (None, None)
@@ -49,7 +49,7 @@ def test_jobs_and_patience_are_the_person_s():
 
 
 def test_every_option_reaches_the_run():
-    options = tag.build(
+    options = running.build(
         tag.parse(
             [
                 *("--model", "mtt-vgg", "--device", "cpu", "--decoder", "ffmpeg"),

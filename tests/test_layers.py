@@ -30,7 +30,7 @@ LAYERS = [
         "mounts",
     },
     {"process", "tagger", "worker"},
-    {"batch", "budget", "child", "discover", "journal", "resume", "runner"},
+    {"batch", "budget", "child", "discover", "journal", "resume", "runner", "undo"},
     {"cli", "commands", "console", "doctor", "__main__"},
 ]
 # Within one layer only these, which name an order; layer 0 is plain data and may refer freely.
@@ -38,6 +38,8 @@ WITHIN = {
     ("worker", "tagger"),
     ("process", "worker"),
     ("resume", "journal"),
+    ("undo", "journal"),
+    ("undo", "resume"),
     ("tags", "provenance"),
     ("decision", "tags"),
     ("batch", "discover"),

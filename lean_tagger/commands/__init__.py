@@ -8,5 +8,11 @@ __all__ = ["NAMES"]
 
 NAMES = {
     "doctor": "doctor",
+    "explain": "explain",
+    "redo": "redo",
+    "retag": "retag",
+    "runs": "runs",
+    "status": "status",
+    "undo": "undo",
 }
 """The module of each command by the word that asks for it."""

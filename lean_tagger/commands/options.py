@@ -4,11 +4,26 @@ import argparse
 import contextlib
 from typing import NoReturn
 
-from lean_tagger import memory
+from lean_tagger import __version__, limits, memory
 from lean_tagger.console import escape
 from lean_tagger.errors import ConfigError
+from lean_tagger.options import Options
 
-__all__ = ["FIELDS", "Parser", "add_state", "count", "fields", "seconds", "share", "size"]
+__all__ = [
+    "FIELDS",
+    "Parser",
+    "add_choice",
+    "add_model",
+    "add_output",
+    "add_resources",
+    "add_state",
+    "count",
+    "fields",
+    "run_number",
+    "seconds",
+    "share",
+    "size",
+]
 
 FIELDS = ("genre", "mood")
 _MOST = 1024  # threads or values: more is a slip of the finger
@@ -29,12 +44,117 @@ class Parser(argparse.ArgumentParser):
         return given
 
 
-def add_state(group: argparse._ArgumentGroup) -> None:
+def add_choice(group: argparse._ArgumentGroup) -> None:
+    """Add what decides what is written."""
+    add = group.add_argument
+    add("-n", "--dry-run", action="store_true", help="show what would be written, write nothing")
+    policy = group.add_mutually_exclusive_group()
+    policy.add_argument(
+        "--overwrite",
+        dest="policy",
+        action="store_const",
+        const="overwrite",
+        default="fill",
+        help="replace the genres and moods that are there",
+    )
+    policy.add_argument(
+        "--merge",
+        dest="policy",
+        action="store_const",
+        const="merge",
+        help="keep what is there and add to it",
+    )
+    add(
+        "--fields",
+        type=fields,
+        default=FIELDS,
+        metavar="LIST",
+        help="which to write: genre,mood (default), genre or mood",
+    )
+    add("--min-score", type=share, metavar="X", help="least score of a tag, 0 to 1")
+    add("--ratio", type=share, metavar="R", help="least share of the top score, 0 to 1")
+    add("--max-tags", type=count, metavar="N", help="most values per field")
+
+
+def add_model(group: argparse._ArgumentGroup) -> None:
+    """Add what decides how a file is heard."""
+    add = group.add_argument
+    add("--model", default=Options().model, metavar="NAME|PATH", help="default: %(default)s")
+    add(
+        "--device",
+        choices=("auto", "cpu", "cuda", "rocm"),
+        default="auto",
+        help="where the network runs: auto (default), cpu, cuda, rocm",
+        metavar="NAME",
+    )
+    add(
+        "--decoder",
+        choices=("auto", "ffmpeg", "soundfile"),
+        default="auto",
+        help="auto (default), ffmpeg, soundfile",
+        metavar="NAME",
+    )
+    add(
+        "--pool",
+        choices=("logit-mean", "prob-mean", "max"),
+        help="over windows: logit-mean, prob-mean, max (default: the model's)",
+        metavar="HOW",
+    )
+    add(
+        "--hop-seconds",
+        type=seconds,
+        metavar="S",
+        help="from window to window (default: the model's)",
+    )
+
+
+def add_resources(group: argparse._ArgumentGroup) -> None:
+    """Add what a run may use, and how it reports."""
+    add = group.add_argument
+    add(
+        "--max-mem",
+        type=size,
+        metavar="SIZE",
+        help="memory budget: 1500M, 1.5G, 512MiB (default: 2G, or half of the machine)",
+    )
+    add(
+        "--jobs",
+        type=count,
+        default=limits.usable_cores(),
+        metavar="N",
+        help="most files at a time, and cores in use (default: all usable, %(default)s here)",
+    )
+    add(
+        "--timeout",
+        type=seconds,
+        default=60.0,
+        metavar="S",
+        help="give a file up after S seconds (default: 60) and 40 for each MB of it",
+    )
+    add_output(group)
+
+
+def add_output(group: argparse._ArgumentGroup) -> None:
+    """Add how a command reports."""
+    add = group.add_argument
+    add("--json", action="store_true", help="one JSON object per line, for programs")
+    add("-q", "--quiet", action="store_true", help="print only what failed")
+    add(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        metavar="WHEN",
+        help="auto (default), always, never",
+    )
+    add("--version", action="version", version=f"lean-tag {__version__}", help="print it and end")
+    add("-h", "--help", action="help", help="print this and end")
+
+
+def add_state(group: argparse._ActionsContainer) -> None:
     """Add the options that say where the journal is."""
     add = group.add_argument
     add("--state", metavar="PATH", help="journal of what was heard and written (default: yours)")
     add("--state-on-network", action="store_true", help="allow it on a network file system")
-    add("--retry-failed", action="store_true", help="try again what failed before")
 
 
 def size(text: str) -> int:
@@ -58,6 +178,13 @@ def count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text[:10]) <= _MOST):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {_MOST}")
     return int(text)
+
+
+def run_number(text: str) -> int:
+    """Return the number of a run."""
+    if not (text.isascii() and text.isdigit() and int(text[:18]) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the number of a run; see lean-tag runs")
+    return int(text[:18])
 
 
 def share(text: str) -> float:

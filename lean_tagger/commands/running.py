@@ -16,7 +16,7 @@ from lean_tagger.outcome import Job, Outcome
 from lean_tagger.resume import Resume
 from lean_tagger.runner import Runner
 
-__all__ = ["budget_bytes", "console", "do", "journal"]
+__all__ = ["budget_bytes", "build", "console", "do", "journal", "state_path"]
 
 _FAILED_EXIT = 1
 
@@ -42,10 +42,14 @@ def console(given: argparse.Namespace, *, max_mem_bytes: int) -> Console:
     return made
 
 
+def state_path(given: argparse.Namespace) -> Path:
+    """Return where the journal is that the options name."""
+    return Path(given.state).absolute() if given.state else place.default_path()
+
+
 def journal(given: argparse.Namespace, console: Console) -> Journal:
     """Open and hold the journal that the options name."""
-    path = Path(given.state).absolute() if given.state else place.default_path()
-    return Journal(path, notice=console.notice, on_network=given.state_on_network)
+    return Journal(state_path(given), notice=console.notice, on_network=given.state_on_network)
 
 
 def do(
@@ -94,3 +98,22 @@ def do(
         if not code or runner.started or summary.files:
             console.summary(summary)
     return code or (_FAILED_EXIT if summary.failed else 0)
+
+
+def build(given: argparse.Namespace, *, max_mem_bytes: int, listen: bool = True) -> Options:
+    """Return the options of a run, from the command line's."""
+    return Options(
+        model=given.model,
+        device=given.device,
+        decoder=given.decoder,
+        pool=given.pool,
+        hop_seconds=given.hop_seconds,
+        fields=given.fields,
+        policy=given.policy,
+        dry_run=given.dry_run,
+        min_score=given.min_score,
+        ratio=given.ratio,
+        max_tags=given.max_tags,
+        listen=listen,
+        max_mem_bytes=max_mem_bytes,
+    )

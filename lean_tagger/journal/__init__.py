@@ -37,6 +37,9 @@ __all__ = ["Journal", "Key", "Known", "Run", "Write", "place"]
 CACHE_KIB = 2048
 """Of SQLite; it would take more than it is worth."""
 
+PAGE = 500
+"""Rows that are read at a time where all are gone through."""
+
 BUSY_SECONDS = 10.0
 """How long a reader waits for a commit of the run beside it, and the other way round."""
 
@@ -246,17 +249,13 @@ class Journal:
 
     def files(self, under: Iterable[str], key: Key) -> Iterator[Known]:
         """Yield what is known of files and folders of these names, or of all; in path order."""
-        prefixes = [os.fsencode(path) for path in under]
-        if not prefixes:
-            yield from self._known("", [], key)
-            return
-        for prefix in prefixes:
-            # "/" + 1 is "0": all that begins with the folder's name and a slash.
-            folder = prefix.rstrip(b"/")
-            span = [prefix, folder + b"/", folder + b"0"]
-            yield from self._known(
-                "WHERE path = ? OR (path > ? AND path < ?)", span, key
-            )
+        for first, last in _spans(under):
+            where, values = "path >= ? AND path < ?", [first, last]
+            while page := list(
+                self._known(f"WHERE {where} ORDER BY path LIMIT {PAGE}", values, key)
+            ):
+                yield from page  # nothing is being read meanwhile: the rows may be changed
+                where, values = "path > ? AND path < ?", [os.fsencode(page[-1].path), last]
 
     def _known(self, where: str, values: Sequence[object], key: Key) -> Iterator[Known]:
         statement = f"""
@@ -378,7 +377,20 @@ class Journal:
         )
         return dict(statuses), dict(kinds)
 
+    def failures(self) -> Iterator[tuple[str, str, str, int]]:
+        """Yield path, kind, message and number of attempts of each file that is set aside."""
+        rows = self._all(
+            "SELECT path, kind, message, attempts FROM files WHERE status = 'failed' ORDER BY path"
+        )
+        for path, kind, message, attempts in rows:
+            yield os.fsdecode(path), kind, message, attempts
+
     # Writes
+
+    def count_writes(self) -> int:
+        """Return how many writes stand."""
+        ((count,),) = self._all("SELECT count(*) FROM writes WHERE state IN ('intent', 'done')")
+        return int(count)
 
     def intend(
         self, path: str, *, run: int, identity: Identity, previous: Values, written: Values
@@ -413,13 +425,9 @@ class Journal:
         if run is not None:
             where += " AND run = ?"
             values.append(run)
-        prefixes = [os.fsencode(path) for path in under]
-        if prefixes:
-            each = "path = ? OR (path > ? AND path < ?)"
-            where += f" AND ({' OR '.join([each] * len(prefixes))})"
-            for prefix in prefixes:
-                folder = prefix.rstrip(b"/")
-                values += [prefix, folder + b"/", folder + b"0"]
+        spans = _spans(under)
+        where += f" AND ({' OR '.join(['path >= ? AND path < ?'] * len(spans))})"
+        values += [end for span in spans for end in span]
         rows = self._all(
             # Only placeholders are put together.
             "SELECT id, run, path, state, at, size, mtime_ns, inode, device, previous, written "  # noqa: S608
@@ -437,6 +445,16 @@ class Journal:
                 previous=to_values(row[9]),
                 written=to_values(row[10]),
             )
+
+
+def _spans(under: Iterable[str]) -> list[tuple[bytes, bytes]]:
+    """Return the ranges of names that are these files, or are in these folders; of all for none."""
+    spans = []
+    for name in map(os.fsencode, under):
+        folder = name.rstrip(b"/")
+        # All that begins with the folder's name and a slash comes before its name and a "0".
+        spans += [(name, name + b"\0"), (folder + b"/", folder + b"0")]
+    return spans or [(b"", b"\xff" * 8)]
 
 
 def _failure(path: Path, error: sqlite3.Error) -> LeanTagError:

@@ -1,0 +1,111 @@
+"""``lean-tag explain FILE``: why a file has the tags that it has."""
+
+import argparse
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from lean_tagger import spec
+from lean_tagger.commands import options, running
+from lean_tagger.commands.stop import Stop
+from lean_tagger.console import Console
+from lean_tagger.decision import Decision
+from lean_tagger.errors import ConfigError, LeanTagError
+from lean_tagger.journal import Journal, Key
+from lean_tagger.resume import identify
+
+__all__ = ["run"]
+
+
+def run(arguments: list[str], _: Stop) -> int:
+    """Print the scores, each rule and what it did, what was and what would be written."""
+    given = _parse(arguments)
+    console = Console(json_lines=given.json)
+    try:
+        with Journal(
+            running.state_path(given), locked=False, on_network=given.state_on_network
+        ) as journal:
+            for path in given.paths:
+                report = _report(journal, os.path.abspath(path), given)  # noqa: PTH100 - stay str
+                for line in [json.dumps(report)] if given.json else _lines(report):
+                    console.line(line)
+    except LeanTagError as error:
+        console.error(str(error))
+        return error.exit_code
+    return 0
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = options.Parser(
+        prog="lean-tag explain",
+        description="Tell why a file has the tags that it has, from what is on record.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("paths", nargs="*", metavar="FILE", help="a file that was heard")
+    options.add_choice(parser.add_argument_group("what would be written"))
+    options.add_model(parser.add_argument_group("whose scores"))
+    options.add_state(parser.add_argument_group("journal"))
+    parser.add_argument("--json", action="store_true", help="one JSON object per file")
+    given = parser.parse_anywhere(arguments)
+    if not given.paths:
+        parser.error("give a file")
+    return given
+
+
+def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str, Any]:
+    card = spec.load(given.model)
+    decision = Decision(card, running.build(given, max_mem_bytes=0, listen=False))
+    known = journal.recall(path, Key(model=card.sha256, pooling=decision.pooling))
+    if known is None or known.heard is None:
+        raise ConfigError(f"{card.name} has not heard {path} yet; run lean-tag -n on it first")
+    heard = known.heard
+    plan = decision.plan(path, heard)
+    try:
+        changed = identify(path) != known.identity
+    except OSError:
+        changed = True
+    return {
+        "type": "explanation",
+        "path": path,
+        "model": card.name,
+        "windows": heard.windows,
+        "seconds": round(heard.seconds, 3),
+        "changed_since": changed,
+        "fields": {field: list(values) for field, values in heard.fields.items()},
+        "steps": [step._asdict() for step in decision.steps(heard)],
+        "would_write": {field: list(values) for field, values in plan.changes.items()},
+        "writes": [
+            {
+                "run": write.run,
+                "at": write.at,
+                "state": write.state,
+                "previous": {field: list(values) for field, values in write.previous.items()},
+                "written": {field: list(values) for field, values in write.written.items()},
+            }
+            for write in journal.writes(under=[path], states=("intent", "done", "undone"))
+        ],
+    }
+
+
+def _lines(report: dict[str, Any]) -> Iterator[str]:
+    yield report["path"]
+    yield f"  heard by {report['model']}: {report['windows']} windows, {report['seconds']:.0f} s"
+    if report["changed_since"]:
+        yield "  the file has changed since; its tags below may not be those it has now"
+    for step in report["steps"]:
+        yield f"  {step['score']:6.1%}  {step['label']:<22} {step['result']}"
+    for field, values in report["fields"].items():
+        if field != "leantag":
+            yield f"  {field} in the file: {', '.join(values)}"
+    for write in report["writes"]:
+        for field, values in write["written"].items():
+            if field != "leantag":
+                before = ", ".join(write["previous"].get(field, [])) or "nothing"
+                now = ", ".join(values) or "nothing"
+                yield f"  run {write['run']} wrote {field}: {now} over {before} ({write['state']})"
+    would = {f: v for f, v in report["would_write"].items() if f != "leantag"}
+    for field, values in would.items():
+        yield f"  would be written as {field}: {', '.join(values) or 'nothing'}"
+    if not would:
+        yield "  nothing would be written"

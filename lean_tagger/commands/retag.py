@@ -1,0 +1,46 @@
+"""``lean-tag retag``: decide anew from what was heard before, and hear nothing."""
+
+import argparse
+import contextlib
+import os
+
+from lean_tagger.commands import options, running
+from lean_tagger.commands.stop import Stop
+from lean_tagger.errors import LeanTagError
+from lean_tagger.resume import Resume
+
+__all__ = ["run"]
+
+
+def run(arguments: list[str], stop: Stop) -> int:
+    """Decide anew, and write what comes out differently."""
+    given = _parse(arguments)
+    max_mem_bytes = running.budget_bytes(given.max_mem)
+    console = running.console(given, max_mem_bytes=max_mem_bytes)
+    chosen = running.build(given, max_mem_bytes=max_mem_bytes, listen=False)
+    under = [os.path.abspath(path) for path in given.paths]  # noqa: PTH100 - stay str
+    with contextlib.closing(console):
+        try:
+            with running.journal(given, console) as journal:
+                resume = Resume(journal, "retag", chosen)
+                found = resume.stored(under)
+                return running.do(found, resume, given, chosen, console=console, stop=stop)
+        except LeanTagError as error:
+            console.error(str(error))
+            return error.exit_code
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = options.Parser(
+        prog="lean-tag retag",
+        description="Choose tags anew from stored scores, with other thresholds or fields; what "
+        "lean-tag wrote before gives way, what you wrote is treated as in a first run.",
+        allow_abbrev=False,
+        add_help=False,
+    )
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="files and folders; all without")
+    options.add_choice(parser.add_argument_group("what is written"))
+    options.add_model(parser.add_argument_group("whose scores"))
+    options.add_state(parser.add_argument_group("journal"))
+    options.add_resources(parser.add_argument_group("resources and output"))
+    return parser.parse_anywhere(arguments)
