@@ -1,7 +1,6 @@
 """One worker process, as its supervisor holds it."""
 
 import contextlib
-import glob
 import os
 import subprocess
 import sys
@@ -9,6 +8,7 @@ import time
 from pathlib import Path
 
 import lean_tagger
+from lean_tagger import leftovers
 from lean_tagger.messages import Inbox, Ready, pack
 from lean_tagger.options import Options
 from lean_tagger.outcome import Failed, Job
@@ -114,7 +114,8 @@ class Child:
             self.process.kill()
             status = self.process.wait()
         if self.job is not None:
-            _sweep(self.job.path, self.pid)
+            folder = os.path.dirname(os.path.realpath(self.job.path))  # noqa: PTH120 - stays str
+            leftovers.sweep(folder, pid=self.pid)
         return status
 
 
@@ -129,11 +130,3 @@ def _environment() -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "MALLOC_ARENA_MAX": "1",
     }
-
-
-def _sweep(path: str, pid: int) -> None:
-    """Remove what a killed worker left beside the file that it was writing."""
-    folder = os.path.dirname(os.path.realpath(path))  # noqa: PTH120 - names may be undecodable
-    for leftover in glob.glob(f".lean-tag-{pid}-*", root_dir=folder):  # noqa: PTH207
-        with contextlib.suppress(OSError):
-            os.unlink(os.path.join(folder, leftover))  # noqa: PTH108, PTH118

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import IO
 
-from lean_tagger import decode, provenance, spec, tags, write
+from lean_tagger import decode, leftovers, provenance, spec, tags, write
 from lean_tagger.decision import Decision
 from lean_tagger.decode import Audio
 from lean_tagger.errors import FileError, OverBudgetError, StateError, UnreadableError
@@ -85,6 +85,7 @@ class Worker:
         self._spec = spec.load(options.model)
         self._tagger: Tagger | None = None
         self._decision = Decision(self._spec, options)
+        self._folder = ""
         self.model, self.device = self._spec.name, ""
         if options.listen:
             self._tagger = Tagger(
@@ -119,12 +120,20 @@ class Worker:
             What would go wrong with the next file too: a broken model, a full disk.
         """
         try:
+            self._sweep(job.path)
             return self._tag(job) if job.restore is None else self._restore(job, job.restore)
         except FileError as error:
             return Failed(path=job.path, kind=error.kind, message=error.message)
         except MemoryError as error:
             refusal = OverBudgetError(job.path, str(error) or "one allocation was too large")
             return Failed(path=job.path, kind=refusal.kind, message=refusal.message)
+
+    def _sweep(self, path: str) -> None:
+        """Remove what a killed process left, once in each folder that we come to."""
+        folder = os.path.dirname(os.path.realpath(path))  # noqa: PTH120 - names stay str
+        if folder != self._folder and not self._options.dry_run:
+            self._folder = folder
+            leftovers.sweep(folder)
 
     def _tag(self, job: Job) -> Outcome:
         path = job.path

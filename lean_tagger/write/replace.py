@@ -6,11 +6,11 @@ the original's name in one step. At every moment the name leads to a whole file.
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from lean_tagger import leftovers
 from lean_tagger.errors import FileError, LeanTagError, StateError, WriteError
 from lean_tagger.write.source import Source
 
@@ -84,13 +84,10 @@ def _refuse_unsafe(source: Source, real: str) -> None:
 
 
 def _create(folder: str, real: str) -> tuple[str, int]:
-    # The suffix stays, because decoders look at it; the dot keeps players and our own walk away.
     suffix = os.path.splitext(real)[1]  # noqa: PTH122
     if len(os.fsencode(suffix)) > _LONGEST_SUFFIX_BYTES:
         suffix = ""
-    # The process's number lets its supervisor find what it left if it was killed.
-    name = f".lean-tag-{os.getpid()}-{secrets.token_hex(8)}.tmp{suffix}"
-    temporary = os.path.join(folder, name)  # noqa: PTH118
+    temporary = os.path.join(folder, leftovers.name_for(suffix))  # noqa: PTH118
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     return temporary, os.open(temporary, flags, 0o600)
 

@@ -1,0 +1,69 @@
+"""Our own temporary files, and what is left of them when a process was killed.
+
+Loads nothing heavy: the supervisor sweeps behind a worker that it ended, and a worker sweeps
+every folder that it comes to, for whoever was there before.
+"""
+
+import contextlib
+import hashlib
+import os
+import platform
+import re
+import secrets
+import stat
+
+__all__ = ["name_for", "sweep"]
+
+_NAME = re.compile(r"\.lean-tag-([0-9a-f]{8})-(\d+)-[0-9a-f]{16}\.tmp(?:\..{1,16})?", re.ASCII)
+
+
+def name_for(suffix: str) -> str:
+    """Return a name for a temporary file of this process.
+
+    The dot keeps players and our own walk away, the suffix stays because decoders look at
+    it, and whose it is stands between them: a folder on the network has several machines.
+    """
+    return f".lean-tag-{_machine()}-{os.getpid()}-{secrets.token_hex(8)}.tmp{suffix}"
+
+
+def sweep(folder: str, *, pid: int | None = None) -> list[str]:
+    """Remove what processes of this machine that are gone left in a folder.
+
+    Parameters
+    ----------
+    folder : str
+        Its files, not those below.
+    pid : int, optional
+        Of one process that is known to be gone; by default, of all that are.
+
+    Returns
+    -------
+    list of str
+        The names that were removed.
+    """
+    removed = []
+    with contextlib.suppress(OSError), os.scandir(folder or ".") as entries:
+        for entry in entries:
+            found = _NAME.fullmatch(entry.name)
+            if found is None or found[1] != _machine():
+                continue
+            gone = int(found[2]) == pid if pid is not None else not _is_alive(int(found[2]))
+            with contextlib.suppress(OSError):
+                if gone and stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
+                    os.unlink(entry.path)  # noqa: PTH108 - names may hold undecodable bytes
+                    removed.append(entry.name)
+    return removed
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        pass  # somebody else's
+    return True
+
+
+def _machine() -> str:
+    return hashlib.blake2b(platform.node().encode(), digest_size=4).hexdigest()

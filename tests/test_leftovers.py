@@ -1,0 +1,50 @@
+"""Temporary files of processes that are gone are removed, and nothing else ever."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from lean_tagger import leftovers
+
+
+def dead_pid() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_what_a_dead_process_left_goes_and_what_a_living_one_needs_stays(tmp_path: Path) -> None:
+    mine = leftovers.name_for(".mp3")
+    dead = mine.replace(f"-{os.getpid()}-", f"-{dead_pid()}-")
+    for name in (mine, dead):
+        (tmp_path / name).write_bytes(b"half a song")
+    assert leftovers.sweep(str(tmp_path)) == [dead]
+    assert [path.name for path in tmp_path.iterdir()] == [mine]
+    assert leftovers.sweep(str(tmp_path), pid=os.getpid()) == [mine]
+
+
+def test_nothing_is_removed_that_may_be_somebody_elses(tmp_path: Path) -> None:
+    pid = dead_pid()
+    ours = leftovers.name_for(".mp3").replace(f"-{os.getpid()}-", f"-{pid}-")
+    others = [
+        ours.replace(".lean-tag-", ".lean-tag-00000000-", 1).replace("-", "", 1),
+        f".lean-tag-00000000-{pid}-0123456789abcdef.tmp.mp3",  # of another machine
+        ours.removeprefix("."),
+        ours + "/x".replace("/", "-" * 20),
+        ours.replace(".tmp", ".part"),
+        ".lean-tag-notes.txt",
+    ]
+    for name in others:
+        (tmp_path / name).write_bytes(b"mine")
+    folder = tmp_path / ours
+    folder.mkdir()
+    (tmp_path / "target").write_bytes(b"mine")
+    link = tmp_path / ours.replace(".mp3", ".ogg")
+    link.symlink_to(tmp_path / "target")
+    assert leftovers.sweep(str(tmp_path)) == []
+    assert {path.name for path in tmp_path.iterdir()} == {*others, ours, "target", link.name}
+
+
+def test_a_folder_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
+    assert leftovers.sweep(str(tmp_path / "nowhere")) == []
