@@ -38,13 +38,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         After ``--help`` and ``--version``, and with 2 for a bad option.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    name = commands.NAMES.get(arguments[0]) if arguments else None
-    if name is not None:
-        del arguments[0]
-    command = importlib.import_module(f"lean_tagger.commands.{name or 'tag'}")
+    module, function = "tag", "run"
+    if arguments and arguments[0] in commands.NAMES:
+        module, function = commands.NAMES[arguments.pop(0)]
+    command = getattr(importlib.import_module(f"lean_tagger.commands.{module}"), function)
     with Stop() as stop:
         try:
-            code: int = command.run(arguments, stop)
+            code: int = command(arguments, stop)
         except KeyboardInterrupt:
             return stop.exit_code
         except OutputClosed:

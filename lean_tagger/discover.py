@@ -5,6 +5,7 @@ order, and of what is in it only names with the extension of an audio format cou
 is opened here: what a file really is, the decoder finds out.
 """
 
+import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 from lean_tagger.outcome import Failed, Identity, Job, Skipped
 
-__all__ = ["EXTENSIONS", "walk"]
+__all__ = ["EXTENSIONS", "part", "walk"]
 
 EXTENSIONS = frozenset(
     {
@@ -69,6 +70,32 @@ def walk(
     stay in memory, so a large library costs next to nothing here.
     """
     return _Walker(follow_symlinks=follow_symlinks).walk(paths)
+
+
+def part(
+    found: Iterable[Job | Skipped | Failed], paths: Iterable[str], shard: tuple[int, int]
+) -> Iterator[Job | Skipped | Failed]:
+    """Yield one part of what was found, the same on every machine.
+
+    Parameters
+    ----------
+    found : iterable
+        From `walk`.
+    paths : iterable of str
+        That it was given. Only what stands behind them counts, since a share may be mounted
+        in different places; and only folders, so that an album stays together.
+    shard : tuple of int
+        ``(k, n)``: the k-th of n parts, from 1 on.
+    """
+    k, n = shard
+    given = sorted((os.path.normpath(path) for path in paths), key=len, reverse=True)
+    for item in found:
+        path = os.path.normpath(item.path)
+        top = next((it for it in given if path.startswith(os.path.join(it, ""))), "")  # noqa: PTH118
+        folder = os.path.dirname(path[len(top) :].lstrip("/"))  # noqa: PTH120 - paths stay str
+        digest = hashlib.blake2b(os.fsencode(folder), digest_size=8).digest()
+        if int.from_bytes(digest, "big") % n == k - 1:
+            yield item
 
 
 class _Walker:

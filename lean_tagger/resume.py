@@ -41,6 +41,8 @@ class Resume:
 
     Attributes
     ----------
+    run : int
+        Its number.
     key : Key
         On what its scores depend.
     """
@@ -48,7 +50,7 @@ class Resume:
     def __init__(self, journal: Journal, command: str, options: Options) -> None:
         self._card = card = spec.load(options.model)
         self._journal = journal
-        self._run = journal.begin_run(
+        self.run = journal.begin_run(
             command,
             version=lean_tagger.__version__,
             model=card.name,
@@ -129,7 +131,7 @@ class Resume:
         """Put a write on record before it happens."""
         self._writes[job.path] = self._journal.intend(
             os.path.abspath(job.path),  # noqa: PTH100 - as in `_judge`
-            run=self._run,
+            run=self.run,
             identity=writing.identity,
             previous=writing.previous,
             written=writing.changes,
@@ -146,7 +148,7 @@ class Resume:
             if outcome.status == "restored":
                 self._journal.changed(
                     path,
-                    run=self._run,
+                    run=self.run,
                     status=outcome.status,
                     identity=outcome.identity,
                     fields=outcome.fields,
@@ -158,7 +160,7 @@ class Resume:
         if identity is not None:
             self._journal.record(
                 path,
-                run=self._run,
+                run=self.run,
                 key=self.key,
                 identity=identity,
                 status=_status(outcome),
@@ -169,7 +171,7 @@ class Resume:
 
     def end(self, counts: Mapping[str, int], ending: str) -> None:
         """Note what the run came to, and how it ended."""
-        self._journal.end_run(self._run, counts=counts, ending=ending)
+        self._journal.end_run(self.run, counts=counts, ending=ending)
 
     def _settle(self, outcome: Outcome) -> None:
         """Note what became of a write, if there was one."""

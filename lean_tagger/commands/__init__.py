@@ -1,18 +1,21 @@
-"""What ``lean-tag`` can be told to do: one module for each command.
+"""What ``lean-tag`` can be told to do.
 
-``lean-tag PATH...`` tags, which is `tag`. A module's ``run(arguments, stop)`` returns the
-exit code; it is imported only when it is asked for.
+``lean-tag PATH...`` tags, which is `tag`. A command is a function ``(arguments, stop)`` that
+returns the exit code; its module is imported only when it is asked for.
 """
 
 __all__ = ["NAMES"]
 
 NAMES = {
-    "doctor": "doctor",
-    "explain": "explain",
-    "redo": "redo",
-    "retag": "retag",
-    "runs": "runs",
-    "status": "status",
-    "undo": "undo",
+    "doctor": ("doctor", "run"),
+    "explain": ("explain", "run"),
+    "export": ("exchange", "export"),
+    "import": ("exchange", "import_"),
+    "merge": ("exchange", "merge"),
+    "redo": ("undo", "redo"),
+    "retag": ("retag", "run"),
+    "runs": ("runs", "run"),
+    "status": ("status", "run"),
+    "undo": ("undo", "run"),
 }
-"""The module of each command by the word that asks for it."""
+"""Module and function of each command, by the word that asks for it."""

@@ -21,6 +21,7 @@ __all__ = [
     "fields",
     "run_number",
     "seconds",
+    "shard",
     "share",
     "size",
 ]
@@ -178,6 +179,16 @@ def count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text[:10]) <= _MOST):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {_MOST}")
     return int(text)
+
+
+def shard(text: str) -> tuple[int, int]:
+    """Return which part of how many: ``2/3``."""
+    first, _, last = text.partition("/")
+    if first.isdigit() and last.isdigit() and text.isascii() and len(text) < 12:
+        part, parts = int(first), int(last)
+        if 1 <= part <= parts:
+            return part, parts
+    raise argparse.ArgumentTypeError(f"{text!r} is no part of a library; write it as 2/3")
 
 
 def run_number(text: str) -> int:

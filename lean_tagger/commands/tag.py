@@ -49,7 +49,8 @@ def run(arguments: list[str], stop: Stop) -> int:
 
 
 def _walk(given: argparse.Namespace) -> Iterator[Job | Skipped | Failed]:
-    return discover.walk(given.paths, follow_symlinks=given.follow_symlinks)
+    found = discover.walk(given.paths, follow_symlinks=given.follow_symlinks)
+    return discover.part(found, given.paths, given.shard) if given.shard else found
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -73,6 +74,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     written = parser.add_argument_group("what is written")
     options.add_choice(written)
     written.add_argument("--follow-symlinks", action="store_true", help="walk linked folders too")
+    written.add_argument(
+        "--shard",
+        type=options.shard,
+        metavar="K/N",
+        help="only the K-th of N parts, of which each machine takes one; see lean-tag merge",
+    )
     options.add_model(parser.add_argument_group("how it listens"))
     before = parser.add_argument_group("what was done before")
     options.add_state(before)

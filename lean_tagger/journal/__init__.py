@@ -4,7 +4,8 @@ One SQLite file, which only the supervising process opens. Every change is one t
 on the disk when its call returns: whatever ends the process or the power, the journal knows
 of every write before it happens. A reader needs no lock; a run holds one.
 
-`schema` has the tables, `records` what is in them, `place` where the file is and who has it.
+`schema` has the tables, `records` what is in them, `place` where the file is and who has it,
+`exchange` takes it to other machines.
 """
 
 import contextlib
@@ -42,6 +43,24 @@ PAGE = 500
 
 BUSY_SECONDS = 10.0
 """How long a reader waits for a commit of the run beside it, and the other way round."""
+
+
+MERGE = (
+    "INSERT OR IGNORE INTO models SELECT * FROM other.models",
+    "INSERT OR IGNORE INTO scores SELECT * FROM other.scores",
+    """INSERT INTO runs SELECT id + :shift, command, started, ended, version, model, options,
+        counts, ending FROM other.runs""",
+    """INSERT INTO writes (run, path, state, at, size, mtime_ns, inode, device, previous, written)
+        SELECT run + :shift, path, state, at, size, mtime_ns, inode, device, previous, written
+        FROM other.writes ORDER BY id""",
+    """INSERT OR REPLACE INTO files SELECT theirs.path, theirs.size, theirs.mtime_ns,
+        theirs.inode, theirs.device, theirs.status, theirs.kind, theirs.message, theirs.attempts,
+        theirs.run + :shift, theirs.seen, theirs.digest, theirs.fields, theirs.artist,
+        theirs.albumartist, theirs.album
+        FROM other.files AS theirs LEFT JOIN main.files AS ours ON ours.path = theirs.path
+        WHERE ours.seen IS NULL OR ours.seen < theirs.seen""",
+)
+"""By which one journal takes in another; the last counts the files."""
 
 
 class Journal:
@@ -223,6 +242,18 @@ class Journal:
         """Return name and labels of each model that was used, by its sha256."""
         rows = self._all("SELECT sha256, name, labels FROM models")
         return {sha256: (name, json.loads(labels)) for sha256, name, labels in rows}
+
+    def attach(self, other: Path) -> int:
+        """Take another journal in; see `exchange.merge`."""
+        self._connection.execute("ATTACH ? AS other", (str(other),))
+        try:
+            with self._change() as connection:
+                (shift,) = connection.execute("SELECT coalesce(max(id), 0) FROM runs").fetchone()
+                for statement in MERGE:
+                    changed = connection.execute(statement, {"shift": shift}).rowcount
+        finally:
+            self._connection.execute("DETACH other")
+        return changed
 
     # Files
 

@@ -1,0 +1,222 @@
+"""Take a journal elsewhere: as text, as a table, or into another journal."""
+
+import base64
+import csv
+import itertools
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from lean_tagger.errors import ConfigError, StateError
+from lean_tagger.journal import Journal, Key
+from lean_tagger.outcome import Heard, Identity, Pooling
+from lean_tagger.spec import ModelSpec
+
+__all__ = ["FORMATS", "export", "import_", "merge"]
+
+_COLUMNS = (
+    *("path", "status", "kind", "message", "genre", "mood", "model", "sha256", "pool", "hop"),
+    *("seconds", "seconds_skipped", "windows", "repeated"),
+    *("size", "mtime_ns", "digest", "fields", "embedding"),
+)
+_SCORE = "score: "
+_ROWS = 1000  # of a Parquet file's group
+
+
+def _records(journal: Journal, key: Key, card: ModelSpec) -> Iterator[dict[str, Any]]:
+    """Yield what is known of each file as plain text and numbers."""
+    for known in journal.files([], key):
+        heard = known.heard
+        record: dict[str, Any] = dict.fromkeys(_COLUMNS)
+        record |= {
+            "path": known.path,
+            "status": known.status,
+            "kind": known.kind,
+            "message": known.message,
+            "size": known.identity.size_bytes,
+            "mtime_ns": known.identity.mtime_ns,
+        }
+        if heard is not None:
+            record |= {
+                "genre": "; ".join(heard.fields.get("genre", ())),
+                "mood": "; ".join(heard.fields.get("mood", ())),
+                "model": card.name,
+                "sha256": card.sha256,
+                "pool": key.pooling.pool,
+                "hop": key.pooling.hop,
+                "seconds": heard.seconds,
+                "seconds_skipped": heard.seconds_skipped,
+                "windows": heard.windows,
+                "repeated": int(heard.repeated),
+                "digest": heard.digest,
+                "fields": json.dumps(heard.fields),
+                "embedding": base64.b64encode(heard.embedding).decode(),
+            }
+        values = heard.values if heard else itertools.repeat(None)
+        for label, value in zip(card.labels, values, strict=False):
+            record[_SCORE + label.name] = value
+        yield record
+
+
+def export(journal: Journal, key: Key, card: ModelSpec, target: IO[Any], *, form: str) -> None:
+    """Write what is known of every file.
+
+    Parameters
+    ----------
+    journal : Journal
+        Open.
+    key : Key
+        Whose scores.
+    card : ModelSpec
+        The model's, for the names of the labels.
+    target : file
+        Open for text, with ``surrogateescape`` and without translation of line ends; for
+        Parquet, for bytes.
+    form : str
+        One of `FORMATS`.
+    """
+    columns = [*_COLUMNS, *(_SCORE + label.name for label in card.labels)]
+    _WRITERS[form](_records(journal, key, card), columns, target)
+
+
+def _write_jsonl(records: Iterable[dict[str, Any]], _: list[str], target: IO[str]) -> None:
+    for record in records:
+        target.write(json.dumps(record) + "\n")
+
+
+def _write_csv(records: Iterable[dict[str, Any]], columns: list[str], target: IO[str]) -> None:
+    writer = csv.DictWriter(target, columns)
+    writer.writeheader()
+    writer.writerows(records)
+
+
+def _write_parquet(
+    records: Iterator[dict[str, Any]], columns: list[str], target: IO[bytes]
+) -> None:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise ConfigError(
+            "Parquet needs pyarrow: pip install 'lean-tagger[parquet]', or take csv or jsonl"
+        ) from error
+    kinds = {
+        **dict.fromkeys(columns, pa.string()),
+        **dict.fromkeys(("hop", "windows", "repeated", "size", "mtime_ns"), pa.int64()),
+        **dict.fromkeys(("seconds", "seconds_skipped"), pa.float64()),
+        **{name: pa.float64() for name in columns if name.startswith(_SCORE)},
+        "path": pa.binary(),  # a name need not be text
+    }
+    schema = pa.schema([(name, kinds[name]) for name in columns])
+    with pq.ParquetWriter(target, schema) as writer:
+        while rows := list(itertools.islice(records, _ROWS)):
+            for row in rows:
+                row["path"] = os.fsencode(row["path"])
+            writer.write_table(pa.Table.from_pylist(rows, schema))
+
+
+_WRITERS: dict[str, Callable[..., None]] = {
+    "jsonl": _write_jsonl,
+    "csv": _write_csv,
+    "parquet": _write_parquet,
+}
+FORMATS = tuple(_WRITERS)
+"""What `export` writes; `import_` reads the first two."""
+
+
+def import_(
+    journal: Journal, cards: dict[str, ModelSpec], source: Iterable[str], *, form: str, run: int
+) -> int:
+    """Put exported files on record, and return how many there were.
+
+    The files need not be there; where one is, it is known again by its audio.
+
+    Parameters
+    ----------
+    journal : Journal
+        Open and held.
+    cards : dict
+        By the sha256 of the weights, the models whose scores can be taken in.
+    source : iterable of str
+        Lines, as `export` wrote them.
+    form : {'jsonl', 'csv'}
+        How.
+    run : int
+        The run that does this.
+
+    Raises
+    ------
+    ConfigError
+        A line is not what `export` writes; those before it are on record.
+    """
+    records = csv.DictReader(source) if form == "csv" else map(json.loads, source)
+    count = 0
+    for number in itertools.count(2 if form == "csv" else 1):
+        try:
+            record = next(iter(records), None)
+            if record is None:
+                return count
+            count += _take_in(journal, cards, record, run=run)
+        except (KeyError, TypeError, ValueError, AttributeError, csv.Error) as error:
+            raise ConfigError(
+                f"record {number} is not what lean-tag export writes: {error}"
+            ) from error
+    raise AssertionError
+
+
+def _take_in(
+    journal: Journal, cards: dict[str, ModelSpec], record: dict[str, Any], *, run: int
+) -> bool:
+    path = str(record["path"])
+    identity = Identity(int(record["size"]), int(record["mtime_ns"]), 0, 0)
+    heard, pooling = None, Pooling("", 0)
+    card = cards.get(record["sha256"] or "")
+    if record["sha256"] and card is None:
+        return False  # of a model that is not here: nothing could be decided by it
+    if card is not None:
+        pooling = Pooling(str(record["pool"]), int(record["hop"]))
+        fields = {k: tuple(map(str, v)) for k, v in json.loads(record["fields"]).items()}
+        heard = Heard(
+            identity=identity,
+            digest=str(record["digest"]),
+            values=tuple(float(record[_SCORE + label.name]) for label in card.labels),
+            embedding=base64.b64decode(record["embedding"] or ""),
+            windows=int(record["windows"]),
+            seconds=float(record["seconds"]),
+            seconds_skipped=float(record["seconds_skipped"]),
+            repeated=bool(int(record["repeated"])),
+            fields=fields,
+        )
+    journal.record(
+        path,
+        run=run,
+        key=Key(model=card.sha256 if card else "", pooling=pooling),
+        identity=identity,
+        status=str(record["status"]),
+        kind=str(record["kind"]),
+        message=str(record["message"]),
+        heard=heard,
+    )
+    return True
+
+
+def merge(journal: Journal, other: Path) -> int:
+    """Take another journal in, and return how many of its files are now on record here.
+
+    Of a file that both have, the later look counts. Runs and writes keep their order and get
+    new numbers, so that they can be taken back from here.
+
+    Raises
+    ------
+    StateError
+        The other one cannot be read, or is of another version of lean-tag.
+    """
+    try:
+        with Journal(other, locked=False, on_network=True):
+            pass  # it is one, and of this version
+        return journal.attach(other)
+    except sqlite3.Error as error:
+        raise StateError(f"cannot read the journal {other}: {error}") from error
