@@ -14,7 +14,6 @@ import dataclasses
 import io
 import json
 import os
-import shutil
 import sys
 import textwrap
 import time
@@ -230,7 +229,7 @@ class Console:
 
     def _draw(self, job: Job) -> None:
         self._drawn = time.monotonic()
-        columns = shutil.get_terminal_size().columns
+        columns = _columns()
         self._bar.ncols = max(columns - 3, 10)  # room for an echoed "^C", lest it wraps
         room = max(12, columns * 3 // 10)
         name = _pad(shorten(self._name(job.path), room, mark=self._mark), room)
@@ -272,14 +271,14 @@ class Console:
             rounded = {k: round(v, 3) if isinstance(v, float) else v for k, v in record.items()}
             self._print(self._out, json.dumps(rounded))
         elif not self._quiet:
-            columns = shutil.get_terminal_size().columns if self._columnar else 0
+            columns = _columns() if self._columnar else 0
             self._print(self._out, self._joined(self._summary_parts(summary), columns))
 
     def _line(self, outcome: Outcome) -> str:
         status, notes = _judgement(outcome)
         name, indent, room = self._name(outcome.path), 0, 0
         if self._columnar:
-            columns = shutil.get_terminal_size().columns
+            columns = _columns()
             name_columns = min(max(columns * 34 // 100, 12), 44, self._longest_name or 44)
             indent = _STATUS_COLUMNS + 2 + name_columns + 2
             room = max(columns - indent, _LEAST_COLUMNS)
@@ -365,6 +364,13 @@ class Console:
                 raise StateError(f"cannot write the results: {error.strerror}") from error
         if self._bar is not None:
             self._bar.refresh()
+
+
+def _columns() -> int:
+    """Return the terminal's width."""
+    import shutil  # late: it loads three libraries for archives, 1 MiB of the supervisor's 25
+
+    return shutil.get_terminal_size().columns
 
 
 def _discard(stream: TextIO) -> None:

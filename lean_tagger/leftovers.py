@@ -5,12 +5,10 @@ every folder that it comes to, for whoever was there before.
 """
 
 import contextlib
-import hashlib
 import os
-import platform
 import re
-import secrets
 import stat
+import zlib
 
 __all__ = ["name_for", "sweep"]
 
@@ -23,7 +21,7 @@ def name_for(suffix: str) -> str:
     The dot keeps players and our own walk away, the suffix stays because decoders look at
     it, and whose it is stands between them: a folder on the network has several machines.
     """
-    return f".lean-tag-{_machine()}-{os.getpid()}-{secrets.token_hex(8)}.tmp{suffix}"
+    return f".lean-tag-{_machine()}-{os.getpid()}-{os.urandom(8).hex()}.tmp{suffix}"
 
 
 def sweep(folder: str, *, pid: int | None = None) -> list[str]:
@@ -66,4 +64,5 @@ def _is_alive(pid: int) -> bool:
 
 
 def _machine() -> str:
-    return hashlib.blake2b(platform.node().encode(), digest_size=4).hexdigest()
+    # No hashlib here: it loads OpenSSL, 4 MiB of the supervisor's 25.
+    return f"{zlib.crc32(os.uname().nodename.encode()):08x}"

@@ -13,7 +13,6 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 
 from lean_tagger.errors import ConfigError, OverBudgetError
@@ -65,7 +64,9 @@ def parse_size(text: str) -> int:
     number, unit = match.groups()
     if "." in number and not unit:
         raise ConfigError(f"{shown!r} lacks a unit; write it as 1500M, 1.5G or 512MiB")
-    size_bytes = int(Fraction(number) * _UNITS[unit.lower()])
+    whole, _, fraction = number.partition(".")
+    scale: int = 10 ** len(fraction)
+    size_bytes = int(whole + fraction) * _UNITS[unit.lower()] // scale
     if not 0 < size_bytes <= _LARGEST_BYTES:
         extreme = "no memory at all" if size_bytes == 0 else "more memory than any machine has"
         raise ConfigError(f"{shown!r} is {extreme}; write it as 1500M, 1.5G or 512MiB")

@@ -11,7 +11,6 @@ import json
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -381,5 +380,7 @@ def _convert(hint: Any, value: object, where: str) -> object:
 
 
 def _did_you_mean(word: str, known: Any) -> str:
+    from difflib import get_close_matches  # late: only a mistake needs it
+
     close = get_close_matches(word, [str(k) for k in known], n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""

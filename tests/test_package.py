@@ -28,7 +28,9 @@ def commands(song: Path) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("how", ["module", "library", "stage"])
-def test_nothing_is_written_at_home_however_it_is_started(tmp_path: Path, how: str) -> None:
+def test_nothing_but_the_journal_is_written_at_home_however_it_is_started(
+    tmp_path: Path, how: str
+) -> None:
     home = tmp_path / "home"
     home.mkdir()
     song = Path(shutil.copy(DATA / "west.flac", tmp_path))
@@ -38,7 +40,10 @@ def test_nothing_is_written_at_home_however_it_is_started(tmp_path: Path, how: s
         commands(song)[how], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout
-    assert list(home.rglob("*")) == []
+    state = home / ".local" / "state" / "lean-tag"
+    ours = {state, *state.parents} if how == "module" else set()  # the journal, and nothing else
+    assert [p for p in home.rglob("*") if p not in ours and p.parent != state] == []
+    assert (state / "journal.sqlite3").exists() == (how == "module")
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")

@@ -247,8 +247,8 @@ def test_while_memory_is_short_one_file_is_heard_at_a_time_and_that_is_said_once
     assert len(done) == 60
     # The one that ran beside the 20th file may still run beside the 21st.
     assert {together[n] for n in range(21, 30)} == {1}
-    assert max(together[n] for n in range(20)) == 2
-    assert max(together[n] for n in range(30, 40)) == 2
+    assert max(together.get(n, 0) for n in range(20)) == 2
+    assert max(together.get(n, 0) for n in range(30, 60)) == 2
     assert [text.split(";")[0] for text in said] == [
         "memory is short on this machine",
         "memory is no longer short",
@@ -514,7 +514,7 @@ def test_three_bad_files_among_a_hundred_are_three_failures(tmp_path: Path) -> N
         (tmp_path / f"{i:03}.wav").write_bytes(clip)
     for name in ("crash.opus", "hang.opus"):
         encode(tmp_path / name, music(10, 48000, 1), 48000, "libopus")
-    table_in_m4a(tmp_path / "hungry.m4a", 150)
+    table_in_m4a(tmp_path / "hungry.m4a", 150, fragmented=True)
     arguments = ["-n", "--json", "--max-mem", "300M", "--timeout", "3", str(tmp_path)]
     process = subprocess.Popen(
         [sys.executable, "-m", "lean_tagger", *arguments],
@@ -570,7 +570,10 @@ def test_a_module_in_the_persons_folder_is_not_run(tmp_path: Path) -> None:
 
 @pytest.mark.memory
 def test_an_hour_takes_no_more_memory_than_twenty_seconds(tmp_path: Path) -> None:
-    """At most 115 MiB with one worker, supervisor included, and the two within 4 MiB."""
+    """At most 118 MiB with one worker, supervisor and journal included; the two within 4 MiB.
+
+    The contract is 135. SQLite takes 3 MiB of it: without a journal the bound was 115.
+    """
     clip = (DATA / "skyvibe.mp3").read_bytes()
     hour = tmp_path / "hour.mp3"
     hour.write_bytes(clip * 180)
@@ -580,7 +583,7 @@ def test_an_hour_takes_no_more_memory_than_twenty_seconds(tmp_path: Path) -> Non
         peaks.append(summary["peak_rss_bytes"])
         assert results[path.name]["status"] == "would_tag"
     assert summary["audio_seconds"] > 3500
-    assert max(peaks) <= 115 * MIB
+    assert max(peaks) <= 118 * MIB
     assert abs(peaks[1] - peaks[0]) <= 4 * MIB
 
 
@@ -647,6 +650,7 @@ def test_damaged_files_open_no_socket_and_nothing_but_libraries_and_themselves(
         "/etc/os-release",
         str(Path(sys.executable).resolve().parents[1]),
     )
+    system += (os.environ["XDG_STATE_HOME"],)  # the journal's place
     elsewhere = {p for p in opened if not p.startswith((str(folder), *system))}
     assert elsewhere == set()
 

@@ -35,10 +35,10 @@ from lean_tagger.outcome import Heard, Identity, Values
 
 __all__ = ["Journal", "Key", "Known", "Run", "Write", "place"]
 
-CACHE_KIB = 2048
+CACHE_KIB = 512
 """Of SQLite; it would take more than it is worth."""
 
-PAGE = 500
+PAGE = 100
 """Rows that are read at a time where all are gone through."""
 
 BUSY_SECONDS = 10.0

@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -90,7 +89,7 @@ def held(path: Path) -> Iterator[bool]:
         except OSError as error:
             raise LockedError(_who(os.pread(fd, 4096, 0), path)) from error
         tidy = not os.pread(fd, 1, 0)
-        holder = {"pid": os.getpid(), "host": platform.node(), "since": time.time()}
+        holder = {"pid": os.getpid(), "host": os.uname().nodename, "since": time.time()}
         os.ftruncate(fd, 0)
         os.pwrite(fd, json.dumps(holder).encode(), 0)
         yield tidy
