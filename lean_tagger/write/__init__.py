@@ -16,7 +16,7 @@ A file where any of this is in doubt is refused with one sentence and left alone
 `source` reads, `fields` knows the formats; one module per format edits: `id3` with
 `id3frames`, `id3file`, `containers` and `mpeg` around it, `flac` and `ogg` around
 `vorbis`, `mp4` with `mp4atoms`, `asf`, `ape`; `oldtags` reads what older tags say;
-`second` is mutagen.
+`second` is mutagen, and so is `whose`, which reads what else is asked for.
 """
 
 import os
@@ -27,8 +27,9 @@ from lean_tagger.write.fields import FIELDS, Document, format_of, parse
 from lean_tagger.write.replace import replace
 from lean_tagger.write.source import Source, opened, translated
 from lean_tagger.write.splice import copy, splice
+from lean_tagger.write.whose import track
 
-__all__ = ["FIELDS", "read", "supported", "write"]
+__all__ = ["FIELDS", "read", "supported", "track", "write"]
 
 
 def supported(path: str) -> bool:
