@@ -197,7 +197,8 @@ class Console:
 
     def error(self, text: str) -> None:
         """Say why the run ended early; quiet or not."""
-        self._print(self._err, f"lean-tag: {escape(text)}")
+        for line in text.split("\n"):  # a rules file may have several mistakes
+            self._print(self._err, f"lean-tag: {escape(line)}")
 
     def expect(self, found: Iterable[Job | Skipped | Failed]) -> None:
         """Open the bar over what was found, and fit the columns to its names."""

@@ -6,7 +6,7 @@ does from what it heard.
 
 from collections.abc import Sequence
 
-from lean_tagger import tags
+from lean_tagger import rules, tags
 from lean_tagger.options import Options
 from lean_tagger.outcome import Heard, Pooling
 from lean_tagger.spec import ModelSpec
@@ -26,37 +26,42 @@ class Decision:
 
     Attributes
     ----------
+    rules : Rules
+        The person's, with the options of the command line in them.
     pooling : Pooling
         How windows become one score.
+    needs_track : bool
+        Whether it matters whose music a file is.
     """
 
     def __init__(self, card: ModelSpec, options: Options) -> None:
         self._card = card
-        self._policy = options.policy
         self.pooling = Pooling(
             options.pool or card.pooling, card.hop_frames_for(options.hop_seconds)
         )
-        self._rules = tags.adjust(
-            {field: tags.RULES[field] for field in options.fields},
+        self.rules = rules.adjusted(
+            options.rules,
+            fields=options.fields,
+            policy=options.policy,
             min_score=options.min_score,
             ratio=options.ratio,
             max_tags=options.max_tags,
+            player=options.player,
+        )
+        self.needs_track = options.by_album or bool(
+            self.rules.ignore_artists or self.rules.ignore_albums
         )
 
-    def steps(self, heard: Heard) -> list[tags.Step]:
-        """Return what the rules made of each label that had a chance; see `tags.explain`."""
-        return tags.explain(heard.values, self._card.labels, self._rules)
+    def steps(self, path: str, heard: Heard) -> tuple[rules.Step, ...]:
+        """Return what each rule did to each label that had a chance."""
+        track = heard.track
+        decided = tags.decision_on(path, self._card, heard.values, rules=self.rules, track=track)
+        return decided.steps
 
     def plan(
         self, path: str, heard: Heard, *, scores: Sequence[float] | None = None
     ) -> tags.TagPlan:
         """Return what to write; see `tags.propose`."""
         return tags.propose(
-            path,
-            self._card,
-            heard,
-            policy=self._policy,
-            rules=self._rules,
-            pooling=self.pooling,
-            values=scores,
+            path, self._card, heard, rules=self.rules, pooling=self.pooling, values=scores
         )

@@ -7,6 +7,8 @@ so it can cross to another process.
 from dataclasses import dataclass
 from typing import Literal
 
+from lean_tagger.rules import DEFAULT, Rules
+
 __all__ = ["Options"]
 
 
@@ -28,19 +30,25 @@ class Options:
         How windows become one score per label; ``None`` takes the card's.
     hop_seconds : float or None
         Stride of the windows, in seconds; ``None`` takes the card's.
-    fields : tuple of {'genre', 'mood'}
+    rules : Rules
+        The person's, from a file; what follows takes their place where it is not None.
+    fields : tuple of {'genre', 'mood'} or None
         The tag fields that may be written.
-    policy : {'fill', 'merge', 'overwrite'}
+    policy : {'fill', 'merge', 'overwrite'} or None
         What becomes of values that a field already has: kept and nothing added; kept, ours
         added; replaced.
+    player : str or None
+        For which player values are laid out.
+    by_album : bool
+        One decision for all tracks of an album.
     dry_run : bool
         Score and decide, write nothing.
     min_score : float or None
-        Least score (0 to 1) of a tag; ``None`` takes each field's default.
+        Least score (0 to 1) of a tag.
     ratio : float or None
-        Least share (0 to 1) of the field's top score; ``None`` takes each field's default.
+        Least share (0 to 1) of the field's top score.
     max_tags : int or None
-        Most values per field; ``None`` takes each field's default.
+        Most values per field.
     listen : bool
         Load a model; without one, only what was heard before can be decided anew or undone.
     max_mem_bytes : int
@@ -53,8 +61,11 @@ class Options:
     decoder: Literal["auto", "ffmpeg", "soundfile"] = "auto"
     pool: Literal["logit-mean", "prob-mean", "max"] | None = None
     hop_seconds: float | None = None
-    fields: tuple[str, ...] = ("genre", "mood")
-    policy: Literal["fill", "merge", "overwrite"] = "fill"
+    rules: Rules = DEFAULT
+    fields: tuple[str, ...] | None = None
+    policy: Literal["fill", "merge", "overwrite"] | None = None
+    player: str | None = None
+    by_album: bool = False
     dry_run: bool = False
     min_score: float | None = None
     ratio: float | None = None

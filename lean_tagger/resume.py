@@ -116,6 +116,8 @@ class Resume:
 
     def _decide(self, job: Job, known: Known, heard: Heard) -> Job | Outcome:
         """Decide anew about a file that is as it was."""
+        if self._decision.needs_track and heard.track is None:
+            return dataclasses.replace(job, heard=heard)  # a look at its tags is missing
         plan = self._decision.plan(job.path, heard)
         unchanged = tags.outcome(plan, heard, self._card, "unchanged", known=True)
         if not plan.changes:

@@ -16,13 +16,14 @@ from lean_tagger.model import DeviceName, Model, Prediction
 from lean_tagger.outcome import Identity, Pooling
 from lean_tagger.pool import POOLS, Average, PoolName, Scores
 from lean_tagger.resample import resample
+from lean_tagger.rules import DEFAULT, Policy, Rules, adjusted
 from lean_tagger.window import roll
 
 __all__ = ["Tagger", "Taggram", "stream"]
 
 DEFAULT_MODEL = "msd-musicnn"
 
-POLICIES = get_args(tags.Policy)
+POLICIES = get_args(Policy)
 
 SHORTEST_SECONDS = 0.5
 """Less than this is no music to judge."""
@@ -154,8 +155,8 @@ class Tagger:
         self,
         path: str | os.PathLike[str],
         *,
-        policy: tags.Policy = "fill",
-        rules: Mapping[str, tags.Rule] = tags.RULES,
+        policy: Policy | None = None,
+        rules: Rules = DEFAULT,
         dry_run: bool = False,
     ) -> tags.TagPlan:
         """Listen to a file and write what its genre and mood fields lack.
@@ -164,10 +165,10 @@ class Tagger:
         ----------
         path : str
             The file.
-        policy : {'fill', 'merge', 'overwrite'}
-            What becomes of values that are there already.
-        rules : mapping of str to Rule
-            The fields to fill, and when a label is sure enough.
+        policy : {'fill', 'merge', 'overwrite'}, optional
+            What becomes of values that are there already; as the rules say by default.
+        rules : Rules
+            The fields to fill, when a label is sure enough, and what it is called.
         dry_run : bool
             Plan only.
 
@@ -178,7 +179,7 @@ class Tagger:
             it was.
         """
         path = os.fsdecode(path)
-        if policy not in POLICIES:
+        if policy is not None and policy not in POLICIES:
             raise ConfigError(f"no policy {policy!r}; there are {', '.join(POLICIES)}")
         scores = self.score(path)
         previous = write.read(path) if write.supported(path) else {}
@@ -193,8 +194,8 @@ class Tagger:
         scores: Scores,
         previous: Mapping[str, tuple[str, ...]],
         *,
-        policy: tags.Policy = "fill",
-        rules: Mapping[str, tags.Rule] = tags.RULES,
+        policy: Policy | None = None,
+        rules: Rules = DEFAULT,
     ) -> tags.TagPlan:
         """Decide what to write, from scores and what the file holds now; see `tag`.
 
@@ -213,8 +214,7 @@ class Tagger:
             path,
             self.spec,
             scores.heard(Identity(0, 0, 0, 0), previous),
-            policy=policy,
-            rules=rules,
+            rules=adjusted(rules, policy=policy),
             pooling=self.pooling,
         )
 

@@ -26,6 +26,7 @@ from lean_tagger.outcome import (
     Restore,
     Restored,
     Skipped,
+    Track,
     Values,
 )
 from lean_tagger.tagger import Tagger
@@ -137,7 +138,7 @@ class Worker:
 
     def _tag(self, job: Job) -> Outcome:
         path = job.path
-        found = _look(path)
+        found = _look(path, with_track=self._decision.needs_track)
         heard = self._recognised(job, found)
         known = heard is not None
         if heard is None:
@@ -145,6 +146,7 @@ class Worker:
                 message = "it is not what was heard any more; run lean-tag on it again"
                 return Skipped(path=path, kind="changed", message=message)
             heard = self._tagger.score(path).heard(found.identity, found.fields)
+            heard = replace(heard, track=found.track)
         self._guard.check(path)
         plan = self._decision.plan(path, heard, scores=job.scores)
         if self._options.dry_run and plan.changes and found.obstacle is None:
@@ -185,7 +187,10 @@ class Worker:
             packets = decode.packet_hash(job.path) if candidates else None
             same = (it for it in candidates if it.digest.split("-")[0] == packets)
             known = next(same, None)
-        return replace(known, identity=found.identity, fields=found.fields) if known else None
+        if known is None:
+            return None
+        track = found.track or known.track
+        return replace(known, identity=found.identity, fields=found.fields, track=track)
 
     def _write(
         self, path: str, found: "_Found", changes: Values, *, expected: str | None
@@ -205,7 +210,7 @@ class Worker:
 
     def _restore(self, job: Job, restore: Restore) -> Outcome:
         """Put back what the fields held before us, where they still hold what we wrote."""
-        found = _look(job.path)
+        found = _look(job.path, with_track=False)
         if isinstance(found.obstacle, FileError):
             raise found.obstacle
         changes: dict[str, tuple[str, ...]] = {}
@@ -241,9 +246,10 @@ class _Found:
     identity: Identity
     fields: Values
     obstacle: FileError | str | None
+    track: Track | None
 
 
-def _look(path: str) -> _Found:
+def _look(path: str, *, with_track: bool) -> _Found:
     identity = _identity(path)  # first: what changes behind our back is noticed next time
     fields: Values = {}
     obstacle: FileError | str | None = None
@@ -254,7 +260,8 @@ def _look(path: str) -> _Found:
             obstacle = "this kind of file has no place for tags that lean-tag can write"
     except FileError as error:
         obstacle = error
-    return _Found(identity=identity, fields=fields, obstacle=obstacle)
+    track = write.track(path) if with_track else None
+    return _Found(identity=identity, fields=fields, obstacle=obstacle, track=track)
 
 
 def _identity(path: str) -> Identity:

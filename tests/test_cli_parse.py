@@ -31,7 +31,7 @@ def test_defaults_write_what_is_missing_with_the_cards_own_settings():
     assert given_options.paths == ["song.mp3"]
     options = running.build(given_options, max_mem_bytes=5)
     assert (options.model, options.device, options.decoder) == ("msd-musicnn", "auto", "auto")
-    assert (options.policy, options.fields) == ("fill", ("genre", "mood"))
+    assert (options.policy, options.fields) == (None, None)
     assert (options.pool, options.hop_seconds) == (None, None)
     assert (options.min_score, options.ratio, options.max_tags) == (None, None, None)
     assert options.max_mem_bytes == 5

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from lean_tagger import leftovers
@@ -22,6 +23,21 @@ def test_what_a_dead_process_left_goes_and_what_a_living_one_needs_stays(tmp_pat
     assert leftovers.sweep(str(tmp_path)) == [dead]
     assert [path.name for path in tmp_path.iterdir()] == [mine]
     assert leftovers.sweep(str(tmp_path), pid=os.getpid()) == [mine]
+
+
+def test_a_process_that_nobody_has_buried_yet_is_gone(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.read() == b""  # it has ended, or is about to
+    name = leftovers.name_for(".mp3").replace(f"-{os.getpid()}-", f"-{process.pid}-")
+    (tmp_path / name).touch()
+    for _ in range(100):
+        if leftovers.sweep(str(tmp_path)):
+            break
+        time.sleep(0.01)
+    assert list(tmp_path.iterdir()) == []
+    process.wait()
+    process.stdout.close()
 
 
 def test_nothing_is_removed_that_may_be_somebody_elses(tmp_path: Path) -> None:

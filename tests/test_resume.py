@@ -323,12 +323,12 @@ def test_explain_gives_the_reason_of_each_label_and_what_was_written(library: Pa
     path = library / "skyvibe.mp3"
     told = json.loads(lean_tag("explain", "--json", path).stdout)
     assert told["would_write"] == {}
-    assert {step["label"]: step["result"] for step in told["steps"]}["electronic"] == (
-        "genre: Electronic"
-    )
+    ends = {step["label"]: (step["rule"], step["value"]) for step in told["steps"]}
+    assert ends["electronic"] == ("chosen", "Electronic")
+    assert "threshold" in {rule for rule, _ in ends.values()}
     assert told["writes"][0]["written"]["genre"] == ["Electronic"]
     text = lean_tag("explain", path).stdout
-    assert "genre: not sure enough, below 20%" in text
+    assert "is below 0.200" in text
     assert "nothing would be written" in text
 
 

@@ -1,13 +1,16 @@
 """What is decided from scores and existing tags."""
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lean_tagger import tags
+from lean_tagger.rules import DEFAULT, PLAYERS, Decision, Policy, adjusted, decide
 from lean_tagger.spec import Label
-from lean_tagger.tags import Policy, Rule, adjust, choose, plan
 
 LABELS = (
     Label("rock", "genre", "Rock"),
@@ -19,14 +22,28 @@ LABELS = (
     Label("no vocal", "vocals", "Instrumental"),
     Label("hard rock", "genre", "Rock"),
 )
-RULES = {
-    "genre": Rule(min_score=0.2, ratio=0.5, max_tags=2),
-    "mood": Rule(min_score=0.2, ratio=0.5, max_tags=2),
-}
+RULES = adjusted(DEFAULT, min_score=0.2, ratio=0.5, max_tags=2)
 
 
 def names(scores: list[float]) -> dict[str, list[str]]:
-    return {f: [n for n, _ in items] for f, items in choose(scores, LABELS, RULES).items()}
+    chosen = decide(scores, LABELS, RULES).chosen
+    return {field: [name for name, _ in items] for field, items in chosen.items()}
+
+
+def plan(
+    path: str,
+    chosen: Mapping[str, Sequence[tuple[str, float]]],
+    previous: Mapping[str, tuple[str, ...]],
+    *,
+    policy: Policy,
+    said: Mapping[str, object],
+    player: str | None = None,
+) -> tags.TagPlan:
+    decision = Decision(
+        chosen={field: tuple(items) for field, items in chosen.items()}, when_unsure={}, steps=()
+    )
+    rules = adjusted(RULES, policy=policy, player=player)
+    return tags.plan(path, decision, previous, rules=rules, said=said)
 
 
 def test_genres_go_to_genre_and_moods_to_mood_only() -> None:
@@ -49,22 +66,17 @@ def test_nothing_is_said_where_nothing_is_sure_enough() -> None:
 
 
 def test_two_labels_of_one_display_name_are_one_tag_with_the_higher_score() -> None:
-    chosen = choose([0.3, 0, 0, 0, 0, 0, 0, 0.6], LABELS, RULES)
-    assert chosen["genre"] == [("Rock", 0.6)]
+    chosen = decide([0.3, 0, 0, 0, 0, 0, 0, 0.6], LABELS, RULES).chosen
+    assert chosen["genre"] == (("Rock", 0.6),)
 
 
 @given(st.lists(st.floats(0, 1), min_size=8, max_size=8))
 def test_every_choice_keeps_its_rule(scores: list[float]) -> None:
-    for field, items in choose(scores, LABELS, RULES).items():
+    for items in decide(scores, LABELS, RULES).chosen.values():
         values = [score for _, score in items]
         assert values == sorted(values, reverse=True)
-        assert len(items) <= RULES[field].max_tags
-        assert all(v >= RULES[field].min_score and v >= 0.5 * values[0] for v in values)
-
-
-def test_options_replace_only_what_is_given() -> None:
-    rules = adjust(RULES, max_tags=1)
-    assert rules["genre"] == Rule(min_score=0.2, ratio=0.5, max_tags=1)
+        assert len(items) <= 2
+        assert all(v >= 0.2 and v >= 0.5 * values[0] for v in values)
 
 
 CHOSEN = {"genre": [("Jazz", 0.7), ("House", 0.4)], "mood": [("Chill", 0.3)]}
@@ -154,3 +166,23 @@ def test_a_field_that_is_not_asked_for_stays_known_as_ours() -> None:
 def test_any_text_in_the_field_is_no_reason_to_fail(text: str) -> None:
     made = plan("x", CHOSEN, {"genre": ("Polka",), "leantag": (text,)}, policy="fill", said={})
     assert made.changes["mood"] == ("Chill",)
+
+
+@pytest.mark.parametrize("player", [None, *PLAYERS])
+@pytest.mark.parametrize("policy", ["fill", "merge", "overwrite"])
+def test_for_every_player_a_second_plan_changes_nothing(policy: Policy, player: str) -> None:
+    chosen = {"genre": [("Hip-Hop/Rap; Trap", 0.7), ("R, B", 0.4)], "mood": [("Chill", 0.3)]}
+    there = {"genre": ("Polka; Tango", "Ska")}
+    first = plan("x", chosen, there, policy=policy, said={}, player=player)
+    after = {**there, **first.changes}
+    assert plan("x", chosen, after, policy=policy, said={}, player=player).changes == {}
+
+
+def test_a_word_for_the_unsure_stands_only_in_an_empty_field_and_gives_way() -> None:
+    unsure = Decision(chosen={"genre": ()}, when_unsure={"genre": "Unknown"}, steps=())
+    rules = replace(RULES, fields=RULES.fields[:1])
+    made = tags.plan("x", unsure, {}, rules=rules, said={})
+    assert made.changes["genre"] == ("Unknown",)
+    assert tags.plan("x", unsure, {"genre": ("Ska",)}, rules=rules, said={}).changes == {}
+    later = plan("x", SKA, made.changes, policy="fill", said={})
+    assert later.changes["genre"] == ("Ska",)

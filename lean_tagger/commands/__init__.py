@@ -14,6 +14,7 @@ NAMES = {
     "merge": ("exchange", "merge"),
     "redo": ("undo", "redo"),
     "retag": ("retag", "run"),
+    "rules": ("rules", "run"),
     "runs": ("runs", "run"),
     "status": ("status", "run"),
     "undo": ("undo", "run"),

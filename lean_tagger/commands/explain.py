@@ -1,9 +1,11 @@
 """``lean-tag explain FILE``: why a file has the tags that it has."""
 
 import argparse
+import dataclasses
 import json
 import os
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Any
 
 from lean_tagger import spec
@@ -73,7 +75,7 @@ def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str,
         "seconds": round(heard.seconds, 3),
         "changed_since": changed,
         "fields": {field: list(values) for field, values in heard.fields.items()},
-        "steps": [step._asdict() for step in decision.steps(heard)],
+        "steps": [dataclasses.asdict(step) for step in decision.steps(path, heard)],
         "would_write": {field: list(values) for field, values in plan.changes.items()},
         "writes": [
             {
@@ -93,8 +95,11 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
     yield f"  heard by {report['model']}: {report['windows']} windows, {report['seconds']:.0f} s"
     if report["changed_since"]:
         yield "  the file has changed since; its tags below may not be those it has now"
-    for step in report["steps"]:
-        yield f"  {step['score']:6.1%}  {step['label']:<22} {step['result']}"
+    for (label, score), group in groupby(report["steps"], lambda it: (it["label"], it["score"])):
+        steps = list(group)
+        did = "; ".join(step["did"] for step in steps)
+        end = steps[-1]["value"] if steps[-1]["rule"] == "chosen" else "no"
+        yield f"  {score:6.1%}  {label:<20} {steps[0]['field']}: {end} ({did})"
     for field, values in report["fields"].items():
         if field != "leantag":
             yield f"  {field} in the file: {', '.join(values)}"

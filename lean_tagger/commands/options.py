@@ -8,9 +8,9 @@ from lean_tagger import __version__, limits, memory
 from lean_tagger.console import escape
 from lean_tagger.errors import ConfigError
 from lean_tagger.options import Options
+from lean_tagger.rules import FIELDS, PLAYERS
 
 __all__ = [
-    "FIELDS",
     "Parser",
     "add_choice",
     "add_model",
@@ -26,7 +26,6 @@ __all__ = [
     "size",
 ]
 
-FIELDS = ("genre", "mood")
 _MOST = 1024  # threads or values: more is a slip of the finger
 
 
@@ -55,7 +54,6 @@ def add_choice(group: argparse._ArgumentGroup) -> None:
         dest="policy",
         action="store_const",
         const="overwrite",
-        default="fill",
         help="replace the genres and moods that are there",
     )
     policy.add_argument(
@@ -65,10 +63,12 @@ def add_choice(group: argparse._ArgumentGroup) -> None:
         const="merge",
         help="keep what is there and add to it",
     )
+    add("--rules", metavar="FILE", help="your own vocabulary; see lean-tag rules --init")
+    add("--player", choices=sorted(PLAYERS), metavar="NAME", help=f"for: {', '.join(PLAYERS)}")
+    add("--album-genre", action="store_true", help="one decision for all tracks of an album")
     add(
         "--fields",
         type=fields,
-        default=FIELDS,
         metavar="LIST",
         help="which to write: genre,mood (default), genre or mood",
     )

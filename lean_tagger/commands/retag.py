@@ -17,10 +17,10 @@ def run(arguments: list[str], stop: Stop) -> int:
     given = _parse(arguments)
     max_mem_bytes = running.budget_bytes(given.max_mem)
     console = running.console(given, max_mem_bytes=max_mem_bytes)
-    chosen = running.build(given, max_mem_bytes=max_mem_bytes, listen=False)
     under = [os.path.abspath(path) for path in given.paths]  # noqa: PTH100 - stay str
     with contextlib.closing(console):
         try:
+            chosen = running.build(given, max_mem_bytes=max_mem_bytes, listen=False)
             with running.journal(given, console) as journal:
                 resume = Resume(journal, "retag", chosen)
                 found = resume.stored(under)

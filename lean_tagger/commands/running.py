@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from lean_tagger import batch, limits, memory
+from lean_tagger import batch, limits, memory, rules
 from lean_tagger.commands.stop import Stop
 from lean_tagger.console import Console
 from lean_tagger.errors import LeanTagError
@@ -16,7 +16,16 @@ from lean_tagger.outcome import Job, Outcome
 from lean_tagger.resume import Resume
 from lean_tagger.runner import Runner
 
-__all__ = ["budget_bytes", "build", "console", "do", "journal", "state_path"]
+__all__ = [
+    "budget_bytes",
+    "build",
+    "console",
+    "do",
+    "journal",
+    "load_rules",
+    "rules_path",
+    "state_path",
+]
 
 _FAILED_EXIT = 1
 
@@ -100,6 +109,19 @@ def do(
     return code or (_FAILED_EXIT if summary.failed else 0)
 
 
+def rules_path() -> Path:
+    """Return where a person's rules are looked for unless they say otherwise."""
+    import platformdirs
+
+    return Path(platformdirs.user_config_path("lean-tag")) / "rules.toml"
+
+
+def load_rules(name: str | None) -> rules.Rules:
+    """Return the rules of a file; of the person's own if none is named, else the defaults."""
+    path = Path(name) if name else rules_path()
+    return rules.load(str(path)) if name or path.exists() else rules.DEFAULT
+
+
 def build(given: argparse.Namespace, *, max_mem_bytes: int, listen: bool = True) -> Options:
     """Return the options of a run, from the command line's."""
     return Options(
@@ -108,8 +130,11 @@ def build(given: argparse.Namespace, *, max_mem_bytes: int, listen: bool = True)
         decoder=given.decoder,
         pool=given.pool,
         hop_seconds=given.hop_seconds,
+        rules=load_rules(given.rules),
         fields=given.fields,
         policy=given.policy,
+        player=given.player,
+        by_album=given.album_genre,
         dry_run=given.dry_run,
         min_score=given.min_score,
         ratio=given.ratio,

@@ -32,9 +32,9 @@ def run(arguments: list[str], stop: Stop) -> int:
     given = parse(arguments)
     max_mem_bytes = running.budget_bytes(given.max_mem)
     console = running.console(given, max_mem_bytes=max_mem_bytes)
-    chosen = running.build(given, max_mem_bytes=max_mem_bytes)
     with contextlib.closing(console):
         try:
+            chosen = running.build(given, max_mem_bytes=max_mem_bytes)
             with running.journal(given, console) as journal:
                 resume = Resume(journal, "tag", chosen)
                 if given.retry_failed:

@@ -1,0 +1,373 @@
+"""Apply the rules: from scores to values, one step after the other.
+
+The order is fixed; each step sees what the one before it left:
+
+1. *threshold*: a label below its minimum is out, and counts for nothing that follows;
+2. *rename*: the first expression that matches the whole name gives the value;
+3. *ignore*: everywhere, for the artist, for the album. A value ignored here does not come
+   back as somebody's parent;
+4. *parents*: "specific" drops a value that has a sure one below it in the tree (one that is
+   allowed, and reaches the ratio to the best), "parent" puts the topmost value above in
+   its place, "both" adds every value above;
+5. *allow*: what is not on the list is out, the rest is spelt as the list has it;
+6. *casing*;
+7. *same*: labels that have become one value count once, with the best score;
+8. *ratio* to the best value that is left, and *max_tags*.
+
+Values are compared without regard to case. Ties stand in the order of the labels.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from lean_tagger.rules.names import fault
+from lean_tagger.rules.patterns import LONGEST_NAME
+from lean_tagger.rules.vocabulary import (
+    Casing,
+    Decision,
+    FieldRules,
+    Rename,
+    RuleName,
+    Rules,
+    Step,
+    Track,
+)
+from lean_tagger.spec import Label
+
+__all__ = ["album_name", "decide", "strangers"]
+
+EVERYTHING = "*"
+
+_WORD_START = re.compile(r"(?<![\w'\u2019])[^\W\d_]")
+"""A letter that no letter, digit or apostrophe stands before."""
+
+_NOBODY = Track()
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A label on its way; `value` is what it stands for so far."""
+
+    order: int
+    label: Label
+    score: float
+    value: str
+
+
+class _Journey:
+    """The labels of one field on their way, and what happened to each."""
+
+    def __init__(self, field: FieldRules) -> None:
+        self.field = field
+        self.steps: list[tuple[_Candidate, Step]] = []
+
+    def note(self, candidate: _Candidate, rule: RuleName, did: str, value: str | None) -> None:
+        step = Step(
+            field=self.field.name,
+            label=candidate.label.name,
+            score=candidate.score,
+            rule=rule,
+            value=value,
+            did=did,
+        )
+        self.steps.append((candidate, step))
+
+    def drop(self, candidate: _Candidate, rule: RuleName, did: str) -> None:
+        self.note(candidate, rule, did, None)
+
+    def turn(self, candidate: _Candidate, rule: RuleName, value: str, did: str) -> _Candidate:
+        self.note(candidate, rule, did, value)
+        return replace(candidate, value=value)
+
+    def sorted_steps(self) -> list[Step]:
+        """Return the steps by label, strongest first, each label's in their order."""
+        ranked = sorted(self.steps, key=lambda item: (-item[0].score, item[0].order))
+        return [step for _, step in ranked]
+
+
+def decide(
+    scores: Sequence[float],
+    labels: Sequence[Label],
+    rules: Rules,
+    *,
+    track: Track = _NOBODY,
+) -> Decision:
+    """Decide which values a track gets.
+
+    Parameters
+    ----------
+    scores : sequence of float
+        Probabilities in the order of `labels`, 0 to 1.
+    labels : sequence of Label
+        The model's vocabulary.
+    rules : Rules
+        See the module's text for what is done with them, and in which order.
+    track : Track
+        For what is ignored for one artist or album only.
+
+    Returns
+    -------
+    Decision
+        With an entry for every field that the rules write, possibly empty.
+    """
+    ignored = _ignored(rules, track)
+    chosen: dict[str, tuple[tuple[str, float], ...]] = {}
+    words: dict[str, str] = {}
+    steps: list[Step] = []
+    for field in rules.written:
+        journey = _Journey(field)
+        there = [
+            _Candidate(order, label, float(score), label.display)
+            for order, (label, score) in enumerate(zip(labels, scores, strict=True))
+            if label.kind == field.name
+        ]
+        there = _sure_enough(there, journey)
+        there = _renamed(there, rules.renames, journey)
+        there = _not_ignored(there, ignored, journey)
+        there = _with_parents(there, rules, ignored, journey)
+        there = _allowed(there, journey)
+        there = _cased(there, journey)
+        chosen[field.name] = _best(there, journey)
+        if field.when_unsure and EVERYTHING not in ignored:
+            words[field.name] = field.when_unsure
+        steps += journey.sorted_steps()
+    return Decision(chosen=chosen, when_unsure=words, steps=tuple(steps))
+
+
+def album_name(track: Track) -> str:
+    """Return the name of a track's album: its tag, else the last part of its folder."""
+    return track.album.strip() or re.split(r"[/\\]", track.folder.rstrip("/\\"))[-1]
+
+
+def strangers(rules: Rules, labels: Sequence[Label]) -> list[str]:
+    """Return what the rules name and a model does not know, in words, one for each.
+
+    None of these is wrong: rules may be meant for several models. They may be misspelt.
+    """
+    names = {name.casefold() for label in labels for name in (label.name, label.display)}
+    shown = [label.display for label in labels]
+    found = [
+        f"{field.name}: the threshold for {name!r} is for no label of this model"
+        for field in rules.fields
+        for name, _ in field.thresholds
+        if name.casefold() not in names
+    ]
+    found += [
+        f"rename: {rename.match!r} matches no label of this model"
+        for rename in rules.renames
+        if not any(_matched(name, (rename,)) for name in shown)
+    ]
+    possible = {name.casefold() for name in shown} | {r.to.casefold() for r in rules.renames}
+    found += [
+        f"ignore: {name!r} is no value that this model and the renames give"
+        for name in rules.ignore
+        if name.casefold() not in possible and not any("\\" in r.to for r in rules.renames)
+    ]
+    return found
+
+
+def _ignored(rules: Rules, track: Track) -> Mapping[str, str]:
+    """Return what is not to be written for a track, by value, and why."""
+    ignored = {value.casefold(): "everywhere" for value in rules.ignore}
+    artists = {_plain(track.artist), _plain(track.albumartist)}
+    for name, values in rules.ignore_artists:
+        if _plain(name) in artists:
+            ignored |= {value.casefold(): f"for the artist {name!r}" for value in values}
+    album = _plain(album_name(track))
+    for name, values in rules.ignore_albums:
+        if _plain(name) == album:
+            ignored |= {value.casefold(): f"for the album {name!r}" for value in values}
+    return ignored
+
+
+def _plain(name: str) -> str:
+    return name.strip().casefold()
+
+
+def _sure_enough(there: Sequence[_Candidate], journey: _Journey) -> list[_Candidate]:
+    field = journey.field
+    minimums = {name.casefold(): score for name, score in field.thresholds}
+    lowest = min(field.min_score, *minimums.values()) if minimums else field.min_score
+    kept = []
+    for candidate in there:
+        names = (candidate.label.name.casefold(), candidate.label.display.casefold())
+        own = [minimums[name] for name in names if name in minimums]
+        least = own[0] if own else field.min_score
+        if candidate.score >= least:
+            kept.append(candidate)
+        elif candidate.score >= lowest / 4:  # below that, nobody wonders why it is missing
+            journey.drop(candidate, "threshold", f"{candidate.score:.3f} is below {least:.3f}")
+    return kept
+
+
+def _renamed(
+    there: Sequence[_Candidate], renames: tuple[Rename, ...], journey: _Journey
+) -> list[_Candidate]:
+    kept = []
+    for candidate in there:
+        found = _matched(candidate.value, renames)
+        if found is None:
+            kept.append(candidate)
+            continue
+        rename, value = found
+        did = f"{rename.match!r} makes it {value!r}"
+        wrong = fault(value, written=True)  # groups can make anything of a name
+        if wrong is None:
+            kept.append(journey.turn(candidate, "rename", value, did))
+        else:
+            journey.drop(candidate, "rename", f"{did}, but {wrong}")
+    return kept
+
+
+def _matched(name: str, renames: tuple[Rename, ...]) -> tuple[Rename, str] | None:
+    """Return the first rename that matches a name, with the value that it gives."""
+    if len(name) > LONGEST_NAME:  # what an expression may cost grows with the name
+        return None
+    for rename in renames:
+        match = _compiled(rename.match).fullmatch(name)
+        if match is not None:
+            return rename, match.expand(rename.to).strip()
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+def _not_ignored(
+    there: Sequence[_Candidate], ignored: Mapping[str, str], journey: _Journey
+) -> list[_Candidate]:
+    kept = []
+    for candidate in there:
+        why = ignored.get(candidate.value.casefold(), ignored.get(EVERYTHING))
+        if why is None:
+            kept.append(candidate)
+        else:
+            journey.drop(candidate, "ignore", f"ignored {why}")
+    return kept
+
+
+@lru_cache(maxsize=64)
+def _above(tree: tuple[tuple[str, tuple[str, ...]], ...]) -> Mapping[str, tuple[str, ...]]:
+    """Return, for each value that is below another, those above it, nearest first."""
+    parent = {child.casefold(): name for name, children in tree for child in children}
+    above: dict[str, tuple[str, ...]] = {}
+    for child in parent:
+        line: list[str] = []
+        name = child
+        while name in parent and len(line) < len(parent):  # a circle is refused when loaded
+            line.append(parent[name])
+            name = parent[name].casefold()
+        above[child] = tuple(line)
+    return above
+
+
+def _with_parents(
+    there: Sequence[_Candidate], rules: Rules, ignored: Mapping[str, str], journey: _Journey
+) -> list[_Candidate]:
+    above = _above(rules.tree)
+    if not above:
+        return list(there)
+    if journey.field.parents == "specific":
+        return _without_parents(there, above, journey)
+    kept = []
+    for candidate in there:
+        line = above.get(candidate.value.casefold(), ())
+        line = tuple(name for name in line if name.casefold() not in ignored)
+        if line and journey.field.parents == "parent":
+            did = f"{candidate.value!r} is below {line[-1]!r}"
+            kept.append(journey.turn(candidate, "parents", line[-1], did))
+            continue
+        kept.append(candidate)
+        for name in line:
+            did = f"{candidate.value!r} brings {name!r}"
+            kept.append(journey.turn(candidate, "parents", name, did))
+    return kept
+
+
+def _without_parents(
+    there: Sequence[_Candidate], above: Mapping[str, tuple[str, ...]], journey: _Journey
+) -> list[_Candidate]:
+    """Drop what stands above another value that is going to be written."""
+    allowed = {name.casefold() for name in journey.field.allow}
+    usable = [c for c in there if not allowed or c.value.casefold() in allowed]
+    floor = journey.field.ratio * max((c.score for c in usable), default=0.0)
+    below: dict[str, str] = {}
+    for candidate in usable:
+        if candidate.score >= floor:
+            for name in above.get(candidate.value.casefold(), ()):
+                below.setdefault(name.casefold(), candidate.value)
+    kept = []
+    for candidate in there:
+        specific = below.get(candidate.value.casefold())
+        if specific is None:
+            kept.append(candidate)
+        else:
+            journey.drop(candidate, "parents", f"{specific!r} is more specific")
+    return kept
+
+
+def _allowed(there: Sequence[_Candidate], journey: _Journey) -> list[_Candidate]:
+    allowed = {name.casefold(): name for name in journey.field.allow}
+    if not allowed:
+        return list(there)
+    kept = []
+    for candidate in there:
+        name = allowed.get(candidate.value.casefold())
+        if name is None:
+            journey.drop(candidate, "allow", f"{candidate.value!r} is not on the list")
+        elif name == candidate.value:
+            kept.append(candidate)
+        else:
+            kept.append(journey.turn(candidate, "allow", name, f"the list spells it {name!r}"))
+    return kept
+
+
+def _cased(there: Sequence[_Candidate], journey: _Journey) -> list[_Candidate]:
+    kept = []
+    for candidate in there:
+        value = _in_case(candidate.value, journey.field.casing)
+        if value == candidate.value:
+            kept.append(candidate)
+        else:
+            kept.append(journey.turn(candidate, "casing", value, f"spelt {value!r}"))
+    return kept
+
+
+def _in_case(value: str, casing: Casing) -> str:
+    if casing == "lower":
+        return value.lower()
+    if casing == "upper":
+        return value.upper()
+    if casing == "title":  # "R&B" and "DJ" stay, "80s" too, which str.title would not leave
+        return _WORD_START.sub(lambda found: found[0].upper(), value)
+    return value
+
+
+def _best(there: Sequence[_Candidate], journey: _Journey) -> tuple[tuple[str, float], ...]:
+    """Return each value once, of those that come near the best, strongest first."""
+    best: dict[str, _Candidate] = {}
+    for candidate in sorted(there, key=lambda c: (-c.score, c.order)):
+        key = candidate.value.casefold()
+        if key not in best:
+            best[key] = candidate
+        elif best[key].order != candidate.order:
+            did = f"{best[key].label.name!r} is {best[key].value!r} too, and stronger"
+            journey.drop(candidate, "same", did)
+    ranked = list(best.values())
+    floor = journey.field.ratio * ranked[0].score if ranked else 0.0
+    most = journey.field.max_tags
+    chosen: list[tuple[str, float]] = []
+    for candidate in ranked:
+        if candidate.score < floor:
+            did = f"{candidate.score:.3f} is below {floor:.3f}, a share of the best"
+            journey.drop(candidate, "ratio", did)
+        elif len(chosen) == most:
+            journey.drop(candidate, "max_tags", f"there are {most} stronger ones")
+        else:
+            chosen.append((candidate.value, candidate.score))
+            journey.note(candidate, "chosen", f"number {len(chosen)}", candidate.value)
+    return tuple(chosen)

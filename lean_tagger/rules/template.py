@@ -1,0 +1,13 @@
+"""The commented rules file that a person starts from."""
+
+from importlib.resources import files
+
+__all__ = ["template"]
+
+
+def template() -> str:
+    """Return a rules file that says what counts anyway, with every other rule as an example.
+
+    Examples stand behind a ``#`` without a space; taking it away makes them count.
+    """
+    return files("lean_tagger.rules").joinpath("template.toml").read_text(encoding="utf-8")
