@@ -119,5 +119,5 @@ def run(
             summary.add(outcome)
             report(outcome)
     finally:
-        summary.wall_seconds = time.monotonic() - started
-        summary.peak_rss_bytes = peak_rss_bytes()
+        summary.wall_seconds += time.monotonic() - started
+        summary.peak_rss_bytes = max(summary.peak_rss_bytes, peak_rss_bytes())

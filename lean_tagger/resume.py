@@ -45,11 +45,13 @@ class Resume:
         Its number.
     key : Key
         On what its scores depend.
+    journal, card
+        As given; the model's card.
     """
 
     def __init__(self, journal: Journal, command: str, options: Options) -> None:
-        self._card = card = spec.load(options.model)
-        self._journal = journal
+        self.card = card = spec.load(options.model)
+        self.journal = journal
         self.run = journal.begin_run(
             command,
             version=lean_tagger.__version__,
@@ -76,11 +78,22 @@ class Resume:
 
         None of them is heard again; one that changed is recognised by its audio, or left.
         """
-        for known in self._journal.files(under, self.key):
-            left = self._judge_stored(known)
+        for known in self.journal.files(under, self.key):
+            left = self.judge_stored(known)
             yield self.hand(left) if isinstance(left, Job) else left
 
-    def _judge_stored(self, known: Known) -> Job | Outcome:
+    def judge_stored(
+        self, known: Known, *, scores: tuple[float, ...] | None = None
+    ) -> Job | Outcome:
+        """Return what is to be done with a file on record, or its outcome.
+
+        Parameters
+        ----------
+        known : Known
+            The file.
+        scores : tuple of float, optional
+            To decide by in place of its own.
+        """
         path = known.path
         if known.heard is None:
             message = "this model has not heard it; run lean-tag on it"
@@ -92,8 +105,8 @@ class Resume:
             return Skipped(path=path, kind="missing", message=message)
         job = Job(path, identity.size_bytes, identity)
         if identity != known.identity:
-            return dataclasses.replace(job, candidates=(known.heard,))
-        return self._decide(job, known, known.heard)
+            return dataclasses.replace(job, candidates=(known.heard,), scores=scores)
+        return self._decide(dataclasses.replace(job, scores=scores), known, known.heard)
 
     def hand(self, job: Job) -> Job:
         """Note that a job is done whose outcome is to be put on record."""
@@ -102,11 +115,11 @@ class Resume:
 
     def _judge(self, job: Job) -> Job | Outcome:
         path = os.path.abspath(job.path)  # noqa: PTH100 - names may hold undecodable bytes
-        known = self._journal.recall(path, self.key)
+        known = self.journal.recall(path, self.key)
         if known is None or known.identity != job.identity:
             if job.identity is None:
                 return job
-            alike = self._journal.resemble(path, job.identity, self.key)
+            alike = self.journal.resemble(path, job.identity, self.key)
             return dataclasses.replace(job, candidates=alike)
         if known.status == "failed" and not _worth_another_try(known):
             times = "before" if known.attempts < 2 else f"{known.attempts} times before"
@@ -118,20 +131,20 @@ class Resume:
         """Decide anew about a file that is as it was."""
         if self._decision.needs_track and heard.track is None:
             return dataclasses.replace(job, heard=heard)  # a look at its tags is missing
-        plan = self._decision.plan(job.path, heard)
-        unchanged = tags.outcome(plan, heard, self._card, "unchanged", known=True)
+        plan = self._decision.plan(job.path, heard, scores=job.scores)
+        unchanged = tags.outcome(plan, heard, self.card, "unchanged", known=True)
         if not plan.changes:
             return unchanged
         if known.kind == "no-tag-support":
             kind, message = known.kind, known.message
             return Skipped(path=job.path, kind=kind, message=message, scored=unchanged)
         if self._dry_run:
-            return tags.outcome(plan, heard, self._card, "would_tag", known=True)
+            return tags.outcome(plan, heard, self.card, "would_tag", known=True)
         return dataclasses.replace(job, heard=heard)
 
     def before_write(self, job: Job, writing: Writing) -> None:
         """Put a write on record before it happens."""
-        self._writes[job.path] = self._journal.intend(
+        self._writes[job.path] = self.journal.intend(
             os.path.abspath(job.path),  # noqa: PTH100 - as in `_judge`
             run=self.run,
             identity=writing.identity,
@@ -148,7 +161,7 @@ class Resume:
         path = os.path.abspath(job.path)  # noqa: PTH100 - as in `_judge`
         if isinstance(outcome, Restored):
             if outcome.status == "restored":
-                self._journal.changed(
+                self.journal.changed(
                     path,
                     run=self.run,
                     status=outcome.status,
@@ -160,7 +173,7 @@ class Resume:
         heard = scored.heard if scored else None
         identity = heard.identity if heard else job.identity
         if identity is not None:
-            self._journal.record(
+            self.journal.record(
                 path,
                 run=self.run,
                 key=self.key,
@@ -173,7 +186,7 @@ class Resume:
 
     def end(self, counts: Mapping[str, int], ending: str) -> None:
         """Note what the run came to, and how it ended."""
-        self._journal.end_run(self.run, counts=counts, ending=ending)
+        self.journal.end_run(self.run, counts=counts, ending=ending)
 
     def _settle(self, outcome: Outcome) -> None:
         """Note what became of a write, if there was one."""
@@ -183,7 +196,7 @@ class Resume:
         if isinstance(outcome, Failed) and outcome.kind in {"crashed", "hung", "killed"}:
             return  # it may have got as far as to rename: only a look at the file tells
         done = isinstance(outcome, Tagged | Restored)
-        self._journal.settle(write, "done" if done else "failed")
+        self.journal.settle(write, "done" if done else "failed")
 
 
 def identify(path: str) -> Identity:

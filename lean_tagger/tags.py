@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from lean_tagger import provenance
 from lean_tagger.outcome import Heard, Ours, Pooling, Tagged, TagStatus, Track, Values
-from lean_tagger.rules import Decision, Policy, Rules, decide
+from lean_tagger.rules import Decision, Layout, Policy, Rules, decide
 from lean_tagger.rules import Track as Whose
 from lean_tagger.spec import ModelSpec
 
@@ -137,9 +137,9 @@ def plan(
         there = previous.get(field, ())
         mine = ours_before.get(field)
         before = mine.before if mine and mine.written == there else there
+        ours = tuple(name for name, _ in items)
         word = decision.when_unsure.get(field)
-        ours = tuple(name for name, _ in items) or ((word,) if word and not before else ())
-        wanted = _combine(before, ours, rules.policies[field], rules) if ours else before
+        wanted = _combine(before, ours, rules.policies[field], layout=rules.layout, word=word)
         if wanted != there:
             changes[field] = wanted
         if wanted != before:
@@ -166,11 +166,21 @@ def plan(
 
 
 def _combine(
-    there: tuple[str, ...], ours: tuple[str, ...], policy: Policy, rules: Rules
+    there: tuple[str, ...],
+    ours: tuple[str, ...],
+    policy: Policy,
+    *,
+    layout: Layout,
+    word: str | None,
 ) -> tuple[str, ...]:
-    if policy == "overwrite" or not there:
-        return rules.layout.render(ours)
-    return there if policy == "fill" else rules.layout.extend(there, ours)
+    """Return what a field is to hold; one that holds only `word` counts as empty."""
+    unsure = layout.render(() if word is None else (word,))
+    held = tuple(value for value in there if value.casefold() not in map(str.casefold, unsure))
+    if not ours:
+        return there if held else unsure or there
+    if policy == "overwrite" or not held:
+        return layout.render(ours)
+    return there if policy == "fill" else layout.extend(held, ours)
 
 
 def outcome(

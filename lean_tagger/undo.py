@@ -83,4 +83,4 @@ class Undo(Resume):
         writes = self._taken_back.pop(outcome.path, [])
         if isinstance(outcome, Restored) and outcome.status == "restored":
             for write in writes:
-                self._journal.settle(write, "undone")
+                self.journal.settle(write, "undone")

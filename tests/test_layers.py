@@ -31,7 +31,7 @@ LAYERS = [
         "leftovers",
     },
     {"process", "tagger", "worker"},
-    {"batch", "budget", "child", "discover", "journal", "resume", "runner", "undo"},
+    {"albums", "batch", "budget", "child", "discover", "journal", "resume", "runner", "undo"},
     {"cli", "commands", "console", "doctor", "__main__"},
 ]
 # Within one layer only these, which name an order; layer 0 is plain data and may refer freely.
@@ -41,6 +41,8 @@ WITHIN = {
     ("resume", "journal"),
     ("undo", "journal"),
     ("undo", "resume"),
+    ("albums", "journal"),
+    ("albums", "resume"),
     ("tags", "provenance"),
     ("write", "leftovers"),
     ("decision", "tags"),

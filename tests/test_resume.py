@@ -341,3 +341,64 @@ def test_what_cannot_be_told_is_one_sentence(library: Path) -> None:
     done = lean_tag("explain", library / "west.flac")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert lean_tag("undo", "--run", "x").returncode == 2
+
+
+# One decision for an album, and a person's own words
+
+
+def test_an_album_gets_one_genre_and_its_odd_ones_are_named(tmp_path: Path) -> None:
+    for folder, clips in (("A", ("skyvibe.mp3", "lava.opus", "farm.wav")), ("B", ("west.flac",))):
+        (tmp_path / folder).mkdir()
+        for clip in clips:
+            shutil.copy(DATA / clip, tmp_path / folder)
+    alone = run("-n", tmp_path)
+    assert alone["farm.wav"]["tags"]["genre"] == ["Rock"]
+    done = lean_tag("--album-genre", tmp_path)
+    assert "farm.wav sounds like rock (20%), its album like electronic" in done.stderr
+    genres = {name: fields.get("genre") for name, fields in our_fields(tmp_path / "A").items()}
+    assert genres == dict.fromkeys(("farm.wav", "lava.opus", "skyvibe.mp3"), ("Electronic",))
+    assert our_fields(tmp_path / "B")["west.flac"]["genre"] == ("Folk",)
+    again = run("--album-genre", tmp_path)
+    assert statuses(again) == {"unchanged"}
+    assert {it["known"] for it in again.values()} == {True}
+
+
+def test_tags_tell_albums_better_than_folders(tmp_path: Path) -> None:
+    for clip, album in (("skyvibe.mp3", "One"), ("west.flac", "Two"), ("lava.opus", "One")):
+        file = mutagen.File(shutil.copy(DATA / clip, tmp_path), easy=True)
+        if file.tags is None:
+            file.add_tags()
+        file["album"], file["artist"] = [album], ["Somebody"]
+        file.save()
+    run("--album-genre", "--min-score", "0.15", "--max-tags", "1", tmp_path)
+    genres = {name: fields["genre"] for name, fields in our_fields(tmp_path).items()}
+    assert genres["skyvibe.mp3"] == genres["lava.opus"] == ("Electronic",)
+    assert genres["west.flac"] == ("Folk",)
+
+
+def test_rules_for_an_artist_count_also_for_what_was_heard_without_them(library: Path) -> None:
+    file = mutagen.File(library / "west.flac")
+    file["artist"] = ["Miles"]
+    file.save()
+    run("-n", library)
+    rules = library.parent / "rules.toml"
+    rules.write_text('[ignore.artists]\n"miles" = ["Folk"]\n')
+    assert run("retag", "--rules", rules)["west.flac"]["tags"]["genre"] == []
+    rules.write_text('[[rename]]\nmatch = "folk"\nto = "Volksmusik"\n')
+    assert run("retag", "--rules", rules)["west.flac"]["tags"]["genre"] == ["Volksmusik"]
+
+
+def test_a_rules_file_is_begun_checked_and_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert lean_tag("rules", "--init").returncode == 0
+    assert lean_tag("rules", "--check").stdout.endswith("nothing wrong\n")
+    assert lean_tag("rules", "--init").returncode == 2  # and it is left as it is
+    path = tmp_path / "lean-tag" / "rules.toml"
+    path.write_text('[genre]\nallow = ["Ska"]\nmin_scor = 1\n')
+    done = lean_tag("rules", "--check")
+    assert (done.returncode, f"{path}:3:" in done.stderr) == (2, True)
+    assert lean_tag("-n", DATA).returncode == 2
+    path.write_text('[genre]\nallow = ["Ska"]\n')
+    assert all(it["tags"]["genre"] == [] for it in run("-n", DATA).values())

@@ -4,10 +4,11 @@ import argparse
 import contextlib
 import os
 
+from lean_tagger import batch
+from lean_tagger.albums import Albums
 from lean_tagger.commands import options, running
 from lean_tagger.commands.stop import Stop
 from lean_tagger.errors import LeanTagError
-from lean_tagger.resume import Resume
 
 __all__ = ["run"]
 
@@ -21,10 +22,17 @@ def run(arguments: list[str], stop: Stop) -> int:
     with contextlib.closing(console):
         try:
             chosen = running.build(given, max_mem_bytes=max_mem_bytes, listen=False)
+            summary = batch.Summary(max_mem_bytes=max_mem_bytes)
             with running.journal(given, console) as journal:
-                resume = Resume(journal, "retag", chosen)
-                found = resume.stored(under)
-                return running.do(found, resume, given, chosen, console=console, stop=stop)
+                albums = Albums(journal, "retag", chosen)
+                found = (
+                    albums.by_album(under, notice=console.notice)
+                    if chosen.by_album
+                    else albums.stored(under)
+                )
+                return running.do(
+                    found, albums, given, chosen, console=console, stop=stop, summary=summary
+                )
         except LeanTagError as error:
             console.error(str(error))
             return error.exit_code

@@ -3,7 +3,7 @@
 import argparse
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lean_tagger import batch, limits, memory, rules
@@ -12,7 +12,7 @@ from lean_tagger.console import Console
 from lean_tagger.errors import LeanTagError
 from lean_tagger.journal import Journal, place
 from lean_tagger.options import Options
-from lean_tagger.outcome import Job, Outcome
+from lean_tagger.outcome import Job, Outcome, Tagged
 from lean_tagger.resume import Resume
 from lean_tagger.runner import Runner
 
@@ -69,8 +69,14 @@ def do(
     *,
     console: Console,
     stop: Stop,
+    summary: batch.Summary,
+    only_hear: bool = False,
 ) -> int:
-    """Do what was found, with a summary whatever ends it, and return the exit code."""
+    """Do what was found, with a summary whatever ends it, and return the exit code.
+
+    With `only_hear`, what was heard goes into the journal and no further, for another run to
+    decide on, which adds to the same summary and prints it.
+    """
     runner = Runner(
         options,
         jobs=given.jobs,
@@ -81,18 +87,21 @@ def do(
         before_write=resume.before_write,
     )
     console.rss_bytes = runner.rss_bytes
-    summary = batch.Summary(max_mem_bytes=options.max_mem_bytes)
 
-    def report(outcome: Outcome) -> None:
-        resume.record(outcome)
-        console.result(outcome)
+    def outcomes() -> Iterator[Outcome]:
+        for outcome in runner.outcomes(found):
+            resume.record(outcome)
+            if not (only_hear and isinstance(outcome, Tagged)):
+                yield outcome
+            elif not outcome.known:
+                summary.audio_seconds += outcome.seconds
 
     code, ending = 0, "done"
     with contextlib.closing(runner):
         try:
             batch.run(
-                runner.outcomes(found),
-                report=report,
+                outcomes(),
+                report=console.result,
                 peak_rss_bytes=runner.peak_bytes,
                 summary=summary,
             )
@@ -104,7 +113,7 @@ def do(
             code, ending = stop.exit_code, "stopped"
             runner.close()  # before the summary, lest a worker still writes while it is read
         resume.end(summary.counts(), ending)
-        if not code or runner.started or summary.files:
+        if (not only_hear or code) and (not code or runner.started or summary.files):
             console.summary(summary)
     return code or (_FAILED_EXIT if summary.failed else 0)
 

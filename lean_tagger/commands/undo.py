@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import os
 
+from lean_tagger import batch
 from lean_tagger.commands import options, running
 from lean_tagger.commands.stop import Stop
 from lean_tagger.errors import LeanTagError
@@ -36,6 +37,7 @@ def _run(arguments: list[str], stop: Stop, *, command: str) -> int:
     under = [os.path.abspath(path) for path in given.paths]  # noqa: PTH100 - stay str
     with contextlib.closing(console):
         try:
+            summary = batch.Summary(max_mem_bytes=max_mem_bytes)
             with running.journal(given, console) as journal:
                 number = given.run
                 if number is None and not given.all:
@@ -49,7 +51,9 @@ def _run(arguments: list[str], stop: Stop, *, command: str) -> int:
                     writes = (write for write in writes if write.run in forward)
                 undo = Undo(journal, command, chosen)
                 found = undo.restoring(writes)
-                return running.do(found, undo, given, chosen, console=console, stop=stop)
+                return running.do(
+                    found, undo, given, chosen, console=console, stop=stop, summary=summary
+                )
         except LeanTagError as error:
             console.error(str(error))
             return error.exit_code

@@ -17,6 +17,7 @@ from lean_tagger.rules.players import PLAIN, PLAYERS, Layout
 from lean_tagger.rules.vocabulary import (
     DEFAULT,
     FIELDS,
+    POLICIES,
     Decision,
     FieldRules,
     Policy,
@@ -33,6 +34,7 @@ __all__ = [
     "NOISE",
     "PLAIN",
     "PLAYERS",
+    "POLICIES",
     "AlbumDecision",
     "Decision",
     "FieldRules",

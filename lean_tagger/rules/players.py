@@ -85,7 +85,7 @@ class Layout:
             spaced = any(character.isspace() for character in found[0])
             return f" {self.replacement} " if spaced else self.replacement
 
-        return re.sub(rf"\s*(?:{ends}\s*)+", replace, value).strip()
+        return re.sub(rf"\s*(?:{ends}\s*)+", replace, value.strip()).strip()
 
     def values(self, values: Iterable[str]) -> tuple[str, ...]:
         """Return cleaned values, each once, compared without regard to case."""

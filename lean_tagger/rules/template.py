@@ -1,7 +1,5 @@
 """The commented rules file that a person starts from."""
 
-from importlib.resources import files
-
 __all__ = ["template"]
 
 
@@ -10,4 +8,6 @@ def template() -> str:
 
     Examples stand behind a ``#`` without a space; taking it away makes them count.
     """
+    from importlib.resources import files
+
     return files("lean_tagger.rules").joinpath("template.toml").read_text(encoding="utf-8")

@@ -20,6 +20,7 @@ from lean_tagger.rules.reader import Reader
 from lean_tagger.rules.vocabulary import (
     DEFAULT,
     FIELDS,
+    POLICIES,
     Casing,
     FieldRules,
     Parents,
@@ -33,8 +34,8 @@ LARGEST_BYTES = 1 << 18
 """A tree of all two thousand genres that MusicBrainz knows takes a quarter of that."""
 
 MOST_RENAMES = 500
+DEEPEST_TREE = 20
 
-POLICIES = {"keep": "fill", "fill": "fill", "merge": "merge", "overwrite": "overwrite"}
 ID3_VERSIONS = {"2.3": 3, "2.4": 4}
 
 _TABLES = (*FIELDS, "rename", "ignore", "tree", "output")
@@ -116,9 +117,8 @@ def _text(path: str) -> str:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError(f"cannot read the rules {path}: {reason}") from error
     if len(data) > LARGEST_BYTES:
-        raise ConfigError(
-            f"{path}:1: the file has more than {LARGEST_BYTES >> 10} KiB, which are no rules"
-        )
+        most = LARGEST_BYTES >> 10
+        raise ConfigError(f"{path}:1: the file is larger than {most} KiB, too large to be rules")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -172,7 +172,7 @@ def _field(reader: Reader, data: object, default: FieldRules) -> FieldRules:
         thresholds=_thresholds(reader, table.get("thresholds", {}), (name, "thresholds")),
         ratio=reader.number(table, (name, "ratio"), default.ratio),
         max_tags=reader.count(table, (name, "max_tags"), default.max_tags),
-        policy=POLICIES[policy],  # type: ignore[arg-type]  # its values are the policies
+        policy=POLICIES[policy],
         parents=parents,  # type: ignore[arg-type]  # one of the choices
         allow=reader.names(table.get("allow", []), (name, "allow"), written=True, once=True),
         casing=casing,  # type: ignore[arg-type]  # one of the choices
@@ -247,20 +247,26 @@ def _tree(reader: Reader, data: object) -> tuple[tuple[str, tuple[str, ...]], ..
                 reader.complain(("tree", name, index), sentence)
         tree.append((name, children))
     for name in names.values():
-        if _in_circle(name.casefold(), above):
-            reader.complain(("tree", name), f"{short(name)} stands above itself")
+        fault = _fault_above(name, above)
+        if fault is not None:
+            reader.complain(("tree", name), fault)
     return tuple(tree)
 
 
-def _in_circle(name: str, above: Mapping[str, str]) -> bool:
-    seen = {name}
+def _fault_above(name: str, above: Mapping[str, str]) -> str | None:
+    """Return what is wrong with the values above a value, in words; None if nothing is."""
+    seen = {name.casefold()}
     here = name
-    while here in above:
-        here = above[here].casefold()
-        if here in seen:
-            return here == name
-        seen.add(here)
-    return False
+    while here.casefold() in above:
+        here = above[here.casefold()]
+        if here.casefold() == name.casefold():
+            return f"{short(name)} stands above itself"
+        if here.casefold() in seen:
+            return None  # a circle of others, for which they are blamed
+        seen.add(here.casefold())
+        if len(seen) > DEEPEST_TREE:
+            return f"{short(name)} has more than {DEEPEST_TREE} values above it"
+    return None
 
 
 def _layout(reader: Reader, data: object) -> Layout:

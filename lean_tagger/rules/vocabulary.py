@@ -12,6 +12,7 @@ from lean_tagger.rules.players import PLAIN, PLAYERS, Layout
 __all__ = [
     "DEFAULT",
     "FIELDS",
+    "POLICIES",
     "Casing",
     "Decision",
     "FieldRules",
@@ -40,6 +41,15 @@ RuleName = Literal[
     "max_tags",
     "chosen",
 ]
+
+POLICIES: Mapping[str, Policy] = {
+    "keep": "fill",
+    "fill": "fill",
+    "merge": "merge",
+    "overwrite": "overwrite",
+}
+"""The policies by the words that people may use. "keep" says what becomes of values that are
+there, as the other two do; "fill" says what becomes of an empty field, and came first."""
 
 FIELDS = ("genre", "mood")
 """The fields, each of which takes the labels of the kind that has its name."""

@@ -1,0 +1,73 @@
+"""One decision for all tracks of an album.
+
+An album is what has one album name and album artist in its tags, else one folder. Every
+track has one vote. What is decided so is written as for a single file, track by track.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+
+from lean_tagger.journal import Known
+from lean_tagger.outcome import Job, Outcome, Track
+from lean_tagger.resume import Resume
+from lean_tagger.rules import AlbumDecision, album_key, pool
+from lean_tagger.rules import Track as Whose
+
+__all__ = ["Albums"]
+
+
+class Albums(Resume):
+    """A run that decides album by album from what is on record; see `Resume`."""
+
+    def by_album(
+        self, under: Iterable[str], *, notice: Callable[[str], None]
+    ) -> Iterator[Job | Outcome]:
+        """Yield what is left to do for each file on record, album by album.
+
+        Parameters
+        ----------
+        under : iterable of str
+            Files and folders; all without any.
+        notice : callable
+            Told of ties, and of tracks that sound like something else than their album.
+        """
+        albums: dict[tuple[str, ...], list[str]] = {}
+        for known in self.journal.files(under, self.key):
+            if known.heard is not None:
+                albums.setdefault(_key(known), []).append(known.path)
+        for paths in albums.values():
+            known_files = (self.journal.recall(path, self.key) for path in paths)
+            tracks = [it for it in known_files if it is not None and it.heard is not None]
+            values = {it.path: it.heard.values for it in tracks if it.heard is not None}
+            decided = pool(values, labels=self.card.labels)
+            for text in _told(decided, os.path.dirname(paths[0])):  # noqa: PTH120 - stays str
+                notice(text)
+            for known in tracks:
+                left = self.judge_stored(known, scores=decided.scores)
+                yield self.hand(left) if isinstance(left, Job) else left
+
+
+def _key(known: Known) -> tuple[str, ...]:
+    track = (known.heard.track if known.heard else None) or Track()
+    return album_key(
+        Whose(
+            artist=track.artist,
+            albumartist=track.albumartist,
+            album=track.album,
+            folder=os.path.dirname(known.path),  # noqa: PTH120 - stays str
+        )
+    )
+
+
+def _told(decided: AlbumDecision, where: str) -> Iterator[str]:
+    for tie in decided.ties:
+        yield (
+            f"{where}: a tie between {tie.label} ({tie.score:.0%}) and {tie.other} "
+            f"({tie.other_score:.0%})"
+        )
+    for outlier in decided.outliers:
+        name = os.path.basename(outlier.path)  # noqa: PTH119 - stays str
+        yield (
+            f"{where}: {name} sounds like {outlier.label} ({outlier.score:.0%}), "
+            f"its album like {decided.label}"
+        )
