@@ -291,6 +291,21 @@ def test_a_damaged_journal_is_set_aside_and_a_new_one_begun(path, damage):
     assert len(said) == 1
 
 
+def test_what_is_no_journal_is_left_alone(tmp_path):
+    song, other = tmp_path / "song.mp3", tmp_path / "photos.sqlite3"
+    song.write_bytes(b"\xff\xfb" * 5000)
+    connection = sqlite3.connect(other)
+    connection.execute("CREATE TABLE photos (name)")
+    connection.commit()
+    connection.close()
+    for path in (song, other):
+        before = path.read_bytes()
+        with pytest.raises(ConfigError, match="no journal of lean-tag"):
+            Journal(path)
+        assert path.read_bytes() == before
+    assert sorted(tmp_path.iterdir()) == [other, song]
+
+
 def test_an_empty_file_is_an_empty_journal(path):
     path.parent.mkdir()
     path.touch()

@@ -30,7 +30,7 @@ from lean_tagger.journal.records import (
     to_identity,
     to_values,
 )
-from lean_tagger.journal.schema import migrate
+from lean_tagger.journal.schema import APPLICATION_ID, migrate
 from lean_tagger.outcome import Heard, Identity, Values
 
 __all__ = ["Journal", "Key", "Known", "Run", "Write", "place"]
@@ -80,7 +80,7 @@ class Journal:
     Raises
     ------
     ConfigError
-        The place is on a network, or there is nothing to read.
+        The place is on a network, or what is there is no journal.
     LockedError
         Another process holds it.
     StateError
@@ -107,6 +107,7 @@ class Journal:
         self._closing = contextlib.ExitStack()
         if not on_network:
             place.refuse_network(path)
+        place.refuse_foreign(path, APPLICATION_ID)
         with contextlib.ExitStack() as undo:
             if locked:
                 place.make_folder(path)
@@ -156,8 +157,8 @@ class Journal:
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=BUSY_SECONDS)
         try:
             connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-            # A write-ahead log needs memory shared between processes: not over a network.
-            mode = "DELETE" if place.is_on_network(self.path) else "WAL"
+            # A reader beside a run waits for nobody; elsewhere, for a commit.
+            mode = "WAL" if place.shares_memory(self.path) else "DELETE"
             connection.execute(f"PRAGMA journal_mode = {mode}")
             connection.execute("PRAGMA synchronous = FULL")
             if check:  # whoever had it last was killed

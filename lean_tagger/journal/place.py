@@ -11,7 +11,16 @@ from pathlib import Path
 from lean_tagger import mounts
 from lean_tagger.errors import ConfigError, LockedError, StateError
 
-__all__ = ["default_path", "held", "is_on_network", "make_folder", "refuse_network", "set_aside"]
+__all__ = [
+    "default_path",
+    "held",
+    "is_on_network",
+    "make_folder",
+    "refuse_foreign",
+    "refuse_network",
+    "set_aside",
+    "shares_memory",
+]
 
 
 def default_path() -> Path:
@@ -42,6 +51,20 @@ def is_on_network(path: Path, table: list[mounts.Mount] | None = None) -> bool:
     """Tell whether another machine keeps the folder of this path, by the table of mounts."""
     mount = mounts.find(str(path.parent.resolve()), mounts.table() if table is None else table)
     return mount is not None and mount.network
+
+
+def shares_memory(path: Path) -> bool:
+    """Tell whether processes can share memory through a file here, as a write-ahead log needs.
+
+    Not over a network, nor through every file system in user space: only where it is known.
+    """
+    mount = mounts.find(str(path.parent.resolve()), mounts.table())
+    return mount is not None and mount.kind in _LOCAL
+
+
+_LOCAL = frozenset(
+    {"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "overlay", "tmpfs", "xfs", "zfs"}
+)
 
 
 def refuse_network(path: Path, table: list[mounts.Mount] | None = None) -> None:
@@ -75,7 +98,7 @@ def held(path: Path) -> Iterator[bool]:
     StateError
         The lock cannot be made.
     """
-    lock = path.with_name(path.name + ".lock")
+    lock = _lock_of(path)
     try:
         fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -106,6 +129,31 @@ def _who(content: bytes, path: Path) -> str:
     except (ValueError, KeyError, TypeError):
         who = "another process"
     return f"another run is using {path}: {who}; wait for it, or give another --state"
+
+
+def refuse_foreign(path: Path, application_id: int) -> None:
+    """Refuse a file that is no journal: a song, or another program's database.
+
+    A journal that is damaged even in its first page is known by the lock beside it.
+
+    Raises
+    ------
+    ConfigError
+        It is not ours, and is left alone.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(100)
+    except OSError:
+        return  # whatever it is, opening it will say so
+    # The SQLite file format, section 1.3: a magic text, and at 68 who made it.
+    ours = head[:16] == b"SQLite format 3\0" and head[68:72] == application_id.to_bytes(4, "big")
+    if head and not ours and not _lock_of(path).exists():
+        raise ConfigError(f"{path} is no journal of lean-tag, and was left alone; see --state")
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")
 
 
 def set_aside(path: Path) -> Path:

@@ -4,10 +4,14 @@ import sqlite3
 
 from lean_tagger.errors import StateError
 
-__all__ = ["MIGRATIONS", "migrate"]
+__all__ = ["APPLICATION_ID", "MIGRATIONS", "migrate"]
+
+APPLICATION_ID = 0x6C656E74
+"""By which the file is known as ours ("lent"), whatever it is called."""
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
+        f"PRAGMA application_id = {APPLICATION_ID}",
         # A journal explains itself: what the numbers in `scores` mean does not depend on
         # a card that may be gone.
         "CREATE TABLE models (sha256 TEXT PRIMARY KEY, name TEXT NOT NULL, labels TEXT NOT NULL)",
