@@ -14,6 +14,7 @@
        ├─ TooShortError   less audio than a judgement needs
        ├─ EncryptedError  protected against reading
        ├─ WriteError      the tags cannot be written safely
+       │  └─ HardlinkedError   and several names would be parted
        ├─ UnreadableError the file cannot be opened
        └─ OverBudgetError scoring it would break the memory budget
 
@@ -29,6 +30,7 @@ __all__ = [
     "DecodeError",
     "EncryptedError",
     "FileError",
+    "HardlinkedError",
     "LeanTagError",
     "LockedError",
     "ModelError",
@@ -141,6 +143,12 @@ class WriteError(FileError):
     """The tags cannot be written without risk; the file is as it was."""
 
     kind = "write"
+
+
+class HardlinkedError(WriteError):
+    """The file has several names, which writing would part."""
+
+    kind = "hard-linked"
 
 
 class UnreadableError(FileError):

@@ -10,22 +10,28 @@ import re
 import stat
 import zlib
 
+from lean_tagger import inplace
+
 __all__ = ["name_for", "sweep"]
 
-_NAME = re.compile(r"\.lean-tag-([0-9a-f]{8})-(\d+)-[0-9a-f]{16}\.tmp(?:\..{1,16})?", re.ASCII)
+_NAME = re.compile(
+    r"\.lean-tag-([0-9a-f]{8})-(\d+)-[0-9a-f]{16}\.(?:undo|tmp(?:\..{1,16})?)", re.ASCII
+)
 
 
 def name_for(suffix: str) -> str:
-    """Return a name for a temporary file of this process.
+    """Return a name for a temporary file of this process, as ``.tmp.mp3`` or ``.undo``.
 
     The dot keeps players and our own walk away, the suffix stays because decoders look at
     it, and whose it is stands between them: a folder on the network has several machines.
     """
-    return f".lean-tag-{_machine()}-{os.getpid()}-{os.urandom(8).hex()}.tmp{suffix}"
+    return f".lean-tag-{_machine()}-{os.getpid()}-{os.urandom(8).hex()}{suffix}"
 
 
 def sweep(folder: str, *, pid: int | None = None) -> list[str]:
     """Remove what processes of this machine that are gone left in a folder.
+
+    What one of them was changing where it stands is put back; see `inplace`.
 
     Parameters
     ----------
@@ -48,7 +54,10 @@ def sweep(folder: str, *, pid: int | None = None) -> list[str]:
             gone = int(found[2]) == pid if pid is not None else not _is_alive(int(found[2]))
             with contextlib.suppress(OSError):
                 if gone and stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
-                    os.unlink(entry.path)  # noqa: PTH108 - names may hold undecodable bytes
+                    if entry.name.endswith(".undo"):
+                        inplace.recover(entry.path)
+                    else:
+                        os.unlink(entry.path)  # noqa: PTH108 - names may hold undecodable bytes
                     removed.append(entry.name)
     return removed
 

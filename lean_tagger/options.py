@@ -9,7 +9,27 @@ from typing import Literal
 
 from lean_tagger.rules import DEFAULT, Rules
 
-__all__ = ["Options"]
+__all__ = ["Options", "Ways"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """How a file is written.
+
+    Attributes
+    ----------
+    hardlinks : {'skip', 'break', 'in-place'}
+        What becomes of a file with several names: left alone; replaced, the others keeping
+        what it held; changed where it stands, if the new tag fits into the room of the old.
+    preserve_mtime : bool
+        Keep the modification time. Music servers notice changes by it.
+    id3_version : {3, 4}
+        Of a new ID3v2 tag; one that is there keeps its own.
+    """
+
+    hardlinks: Literal["skip", "break", "in-place"] = "skip"
+    preserve_mtime: bool = False
+    id3_version: Literal[3, 4] = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +69,8 @@ class Options:
         Least share (0 to 1) of the field's top score.
     max_tags : int or None
         Most values per field.
+    ways : Ways
+        How files are written.
     listen : bool
         Load a model; without one, only what was heard before can be decided anew or undone.
     max_mem_bytes : int
@@ -70,5 +92,6 @@ class Options:
     min_score: float | None = None
     ratio: float | None = None
     max_tags: int | None = None
+    ways: Ways = Ways()
     listen: bool = True
     max_mem_bytes: int = 0

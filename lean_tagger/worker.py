@@ -13,7 +13,13 @@ from typing import IO
 from lean_tagger import decode, leftovers, provenance, spec, tags, write
 from lean_tagger.decision import Decision
 from lean_tagger.decode import Audio
-from lean_tagger.errors import FileError, OverBudgetError, StateError, UnreadableError
+from lean_tagger.errors import (
+    FileError,
+    HardlinkedError,
+    OverBudgetError,
+    StateError,
+    UnreadableError,
+)
 from lean_tagger.memory import Guard, limit_data, peak_rss_bytes
 from lean_tagger.messages import Writing
 from lean_tagger.options import Options
@@ -86,6 +92,8 @@ class Worker:
         self._spec = spec.load(options.model)
         self._tagger: Tagger | None = None
         self._decision = Decision(self._spec, options)
+        layout = self._decision.rules.layout
+        self._ways = replace(options.ways, id3_version=layout.id3_version)
         self._folder = ""
         self.model, self.device = self._spec.name, ""
         if options.listen:
@@ -169,7 +177,8 @@ class Worker:
             after = self._write(path, found, plan.changes, expected=heard.digest)
         except FileError as error:
             kind, message = error.kind, error.message
-            return Failed(path=path, kind=kind, message=message, scored=unchanged)
+            left_alone = Skipped if isinstance(error, HardlinkedError) else Failed
+            return left_alone(path=path, kind=kind, message=message, scored=unchanged)
         heard = replace(heard, identity=after.identity, fields=after.fields)
         return tags.outcome(plan, heard, self._spec, "tagged", known=known)
 
@@ -204,6 +213,7 @@ class Worker:
             fingerprint=lambda copy: decode.fingerprint(copy, decoder=self._options.decoder),
             expected=expected,
             previous=previous,
+            ways=self._ways,
         )
         fields = {field: values for field, values in {**found.fields, **changes}.items() if values}
         return replace(found, identity=_identity(path), fields=fields)

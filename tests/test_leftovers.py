@@ -16,7 +16,7 @@ def dead_pid() -> int:
 
 
 def test_what_a_dead_process_left_goes_and_what_a_living_one_needs_stays(tmp_path: Path) -> None:
-    mine = leftovers.name_for(".mp3")
+    mine = leftovers.name_for(".tmp.mp3")
     dead = mine.replace(f"-{os.getpid()}-", f"-{dead_pid()}-")
     for name in (mine, dead):
         (tmp_path / name).write_bytes(b"half a song")
@@ -29,7 +29,7 @@ def test_a_process_that_nobody_has_buried_yet_is_gone(tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.read() == b""  # it has ended, or is about to
-    name = leftovers.name_for(".mp3").replace(f"-{os.getpid()}-", f"-{process.pid}-")
+    name = leftovers.name_for(".tmp.mp3").replace(f"-{os.getpid()}-", f"-{process.pid}-")
     (tmp_path / name).touch()
     for _ in range(100):
         if leftovers.sweep(str(tmp_path)):
@@ -42,7 +42,7 @@ def test_a_process_that_nobody_has_buried_yet_is_gone(tmp_path: Path) -> None:
 
 def test_nothing_is_removed_that_may_be_somebody_elses(tmp_path: Path) -> None:
     pid = dead_pid()
-    ours = leftovers.name_for(".mp3").replace(f"-{os.getpid()}-", f"-{pid}-")
+    ours = leftovers.name_for(".tmp.mp3").replace(f"-{os.getpid()}-", f"-{pid}-")
     others = [
         ours.replace(".lean-tag-", ".lean-tag-00000000-", 1).replace("-", "", 1),
         f".lean-tag-00000000-{pid}-0123456789abcdef.tmp.mp3",  # of another machine

@@ -17,6 +17,7 @@ __all__ = [
     "add_output",
     "add_resources",
     "add_state",
+    "add_ways",
     "count",
     "fields",
     "run_number",
@@ -72,9 +73,23 @@ def add_choice(group: argparse._ArgumentGroup) -> None:
         metavar="LIST",
         help="which to write: genre,mood (default), genre or mood",
     )
+    add_ways(group)
     add("--min-score", type=share, metavar="X", help="least score of a tag, 0 to 1")
     add("--ratio", type=share, metavar="R", help="least share of the top score, 0 to 1")
     add("--max-tags", type=count, metavar="N", help="most values per field")
+
+
+def add_ways(group: argparse._ActionsContainer) -> None:
+    """Add how files are written."""
+    add = group.add_argument
+    add(
+        "--hardlinks",
+        choices=("skip", "break", "in-place"),
+        default="skip",
+        metavar="HOW",
+        help="files with several names: skip (default), break, in-place",
+    )
+    add("--preserve-mtime", action="store_true", help="keep the file's time; servers go by it")
 
 
 def add_model(group: argparse._ArgumentGroup) -> None:

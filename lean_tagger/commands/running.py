@@ -11,7 +11,7 @@ from lean_tagger.commands.stop import Stop
 from lean_tagger.console import Console
 from lean_tagger.errors import LeanTagError
 from lean_tagger.journal import Journal, place
-from lean_tagger.options import Options
+from lean_tagger.options import Options, Ways
 from lean_tagger.outcome import Job, Outcome, Tagged
 from lean_tagger.resume import Resume
 from lean_tagger.runner import Runner
@@ -118,6 +118,11 @@ def do(
     return code or (_FAILED_EXIT if summary.failed else 0)
 
 
+def ways(given: argparse.Namespace) -> Ways:
+    """Return how files are to be written."""
+    return Ways(hardlinks=given.hardlinks, preserve_mtime=given.preserve_mtime)
+
+
 def rules_path() -> Path:
     """Return where a person's rules are looked for unless they say otherwise."""
     import platformdirs
@@ -148,6 +153,7 @@ def build(given: argparse.Namespace, *, max_mem_bytes: int, listen: bool = True)
         min_score=given.min_score,
         ratio=given.ratio,
         max_tags=given.max_tags,
+        ways=ways(given),
         listen=listen,
         max_mem_bytes=max_mem_bytes,
     )

@@ -33,7 +33,12 @@ def _run(arguments: list[str], stop: Stop, *, command: str) -> int:
     given = _parse(arguments, command)
     max_mem_bytes = running.budget_bytes(given.max_mem)
     console = running.console(given, max_mem_bytes=max_mem_bytes)
-    chosen = Options(dry_run=given.dry_run, listen=False, max_mem_bytes=max_mem_bytes)
+    chosen = Options(
+        dry_run=given.dry_run,
+        ways=running.ways(given),
+        listen=False,
+        max_mem_bytes=max_mem_bytes,
+    )
     under = [os.path.abspath(path) for path in given.paths]  # noqa: PTH100 - stay str
     with contextlib.closing(console):
         try:
@@ -70,6 +75,7 @@ def _parse(arguments: list[str], command: str) -> argparse.Namespace:
     add = parser.add_argument
     add("paths", nargs="*", metavar="PATH", help="files and folders; all without any")
     add("-n", "--dry-run", action="store_true", help="show what would be put back, write nothing")
+    options.add_ways(parser)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--run", type=options.run_number, metavar="N", help="what this run wrote")
     if command == "undo":

@@ -23,6 +23,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 
 from lean_tagger.errors import FileError, OverBudgetError, UnreadableError, WriteError
+from lean_tagger.options import Ways
 from lean_tagger.write.fields import FIELDS, Document, format_of, parse
 from lean_tagger.write.replace import replace
 from lean_tagger.write.source import Source, opened, translated
@@ -30,6 +31,9 @@ from lean_tagger.write.splice import copy, splice
 from lean_tagger.write.whose import track
 
 __all__ = ["FIELDS", "read", "supported", "track", "write"]
+
+
+_USUAL = Ways()
 
 
 def supported(path: str) -> bool:
@@ -91,6 +95,7 @@ def write(
     fingerprint: Callable[[str], str],
     expected: str | None = None,
     previous: Mapping[str, Sequence[str]] | None = None,
+    ways: Ways = _USUAL,
 ) -> None:
     """Set fields of a file, replacing it by an edited and verified copy.
 
@@ -112,6 +117,8 @@ def write(
     previous : Mapping[str, Sequence[str]] or None
         What the fields to change held when the change was decided on, an absent field
         nothing; the file is refused if they hold something else by now.
+    ways : Ways
+        What becomes of hard links and of the modification time, and the version of a new tag.
 
     Raises
     ------
@@ -130,7 +137,7 @@ def write(
     wanted = {field: _checked(path, changes[field]) for field in FIELDS if field in changes}
     real = _resolved(path)
     with opened(real) as source:
-        source.path = path
+        source.path, source.id3_version = path, ways.id3_version
         with translated(path):
             document = parse(source)
             present = document.values()
@@ -155,7 +162,7 @@ def write(
                     "nothing was written"
                 )
 
-        replace(source, real, fill=fill, check=check)
+        replace(source, real, fill=fill, check=check, ways=ways)
 
 
 def _digest_of_copy(source: Source, copied: str, fingerprint: Callable[[str], str]) -> str:

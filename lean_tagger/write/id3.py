@@ -290,18 +290,22 @@ def parse(source: Source, start: int, limit: int) -> Tag | None:
     return None if span is None else Tag(source, span)
 
 
-def new_tag(changes: Mapping[str, Sequence[str]], inherited: Sequence[bytes] = ()) -> bytes:
-    """Return a whole new v2.4 tag with our fields; empty if there is nothing to say.
+def new_tag(
+    changes: Mapping[str, Sequence[str]], inherited: Sequence[bytes] = (), *, version: int = 4
+) -> bytes:
+    """Return a whole new tag with our fields; empty if there is nothing to say.
 
     Parameters
     ----------
     changes : Mapping[str, Sequence[str]]
         Values per field.
     inherited : Sequence[bytes]
-        Rendered v2.4 frames that come first.
+        Rendered frames of the same version that come first.
+    version : int
+        3 or 4: ID3v2.3 or v2.4.
     """
-    ours = [id3frames.encode(f, v, 4) for f, v in changes.items() if v]
+    ours = [id3frames.encode(f, v, version) for f, v in changes.items() if v]
     if not ours:
         return b""
     body = b"".join([*inherited, *ours]) + bytes(PADDING_BYTES)
-    return b"ID3\x04\x00\x00" + id3frames.syncsafe(len(body)) + body
+    return b"ID3" + bytes([version, 0, 0]) + id3frames.syncsafe(len(body)) + body

@@ -73,8 +73,9 @@ class Id3File:
         # The new tag comes before the older ones for players, so it takes over what they
         # say, about our fields too.
         changes = {**self.values(), **changes}
-        inherited = oldtags.as_id3(self._said_elsewhere(), without={"genre"})
-        tag = id3.new_tag(changes, inherited)
+        version = self._source.id3_version
+        inherited = oldtags.as_id3(self._said_elsewhere(), version, without={"genre"})
+        tag = id3.new_tag(changes, inherited, version=version)
         return self._host.place(tag) if tag else []
 
     def _edited(self, tag: id3.Tag, changes: Mapping[str, Sequence[str]]) -> list[Patch]:

@@ -7,7 +7,7 @@ tag with nothing but a genre would hide the title that they showed until then. S
 first newer tag that a file gets from us starts with what its ID3v1 trailer says.
 """
 
-from lean_tagger.write.id3frames import text_frame
+from lean_tagger.write.id3frames import syncsafe, text_frame
 from lean_tagger.write.second import GENRES
 from lean_tagger.write.source import Source, Span
 
@@ -83,16 +83,20 @@ def _text(data: bytes) -> str:
     return data.split(b"\0")[0].decode("latin-1").strip()
 
 
-def as_id3(said: dict[str, str], without: set[str]) -> list[bytes]:
-    """Return the same as ID3v2.4 frames, without the named fields."""
+def as_id3(said: dict[str, str], version: int, without: set[str]) -> list[bytes]:
+    """Return the same as ID3v2.3 or v2.4 frames, without the named fields."""
+    names = _ID3_NAMES if version == 4 else {**_ID3_NAMES, "year": "TYER"}
     frames = [
-        text_frame(_ID3_NAMES[name], [text], 4)
+        text_frame(names[name], [text], version)
         for name, text in said.items()
-        if name in _ID3_NAMES and name not in without
+        if name in names and name not in without
     ]
     if "comment" in said:
-        data = b"\x03XXX\0" + said["comment"].encode("utf-8")
-        frames.append(b"COMM" + bytes([0, 0, 0, len(data), 0, 0]) + data)
+        # As a text frame, with the language and an empty description behind the encoding.
+        whole = text_frame("COMM", ["", said["comment"]], version)
+        data = whole[10:11] + b"XXX" + whole[11:]
+        size = len(data).to_bytes(4, "big") if version == 3 else syncsafe(len(data))
+        frames.append(b"COMM" + size + b"\0\0" + data)
     return frames
 
 

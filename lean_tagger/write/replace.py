@@ -10,8 +10,9 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from lean_tagger import leftovers
-from lean_tagger.errors import FileError, LeanTagError, StateError, WriteError
+from lean_tagger import inplace, leftovers
+from lean_tagger.errors import FileError, HardlinkedError, LeanTagError, StateError, WriteError
+from lean_tagger.options import Ways
 from lean_tagger.write.source import Source
 
 __all__ = ["replace"]
@@ -26,6 +27,7 @@ def replace(
     *,
     fill: Callable[[int], None],
     check: Callable[[str], None],
+    ways: Ways,
 ) -> None:
     """Put an edited copy of a file in its place.
 
@@ -39,6 +41,8 @@ def replace(
         Writes the new content to a descriptor.
     check : Callable[[str], None]
         Looks at the finished copy, by name, and raises if it is not as it must be.
+    ways : Ways
+        What becomes of hard links and of the modification time.
 
     Raises
     ------
@@ -47,7 +51,7 @@ def replace(
     StateError
         If the disk is full.
     """
-    _refuse_unsafe(source, real)
+    _refuse_unsafe(source, real, ways)
     folder = os.path.dirname(real) or "."  # noqa: PTH120 - names may hold undecodable bytes
     with _our_io(source.path):
         temporary, fd = _create(folder, real)
@@ -57,9 +61,15 @@ def replace(
         check(temporary)
         with _our_io(source.path):
             _copy_attributes(source, fd)
+            if ways.preserve_mtime:
+                os.utime(fd, ns=(source.stat.st_atime_ns, source.stat.st_mtime_ns))
             os.fsync(fd)
             _refuse_if_changed(source, real)
-            os.replace(temporary, real)  # noqa: PTH105
+            if source.stat.st_nlink > 1 and ways.hardlinks == "in-place":
+                _change_in_place(source, real, fd, ways)
+                os.unlink(temporary)  # noqa: PTH108
+            else:
+                os.replace(temporary, real)  # noqa: PTH105
     except BaseException:  # also Ctrl-C: nothing of ours is left behind
         with suppress(OSError):
             os.unlink(temporary)  # noqa: PTH108
@@ -69,10 +79,31 @@ def replace(
     _sync_folder(folder)
 
 
-def _refuse_unsafe(source: Source, real: str) -> None:
-    if source.stat.st_nlink > 1:
-        raise source.refuse(
-            "it has more than one hard link, and replacing it would part them; nothing was written"
+def _change_in_place(source: Source, real: str, new_fd: int, ways: Ways) -> None:
+    """Take the bytes that differ over into the file itself, which keeps all its names."""
+    if os.fstat(new_fd).st_size != source.size:
+        raise HardlinkedError(
+            source.path,
+            "it has more than one hard link, and the new tag does not fit into the room of the "
+            "old one; nothing was written (--hardlinks break writes, and parts them)",
+        )
+    folder, name = os.path.split(real)
+    undo = os.path.join(folder, leftovers.name_for(".undo"))  # noqa: PTH118
+    fd = os.open(real, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        inplace.change(fd, new_fd, name=name, undo=undo)
+        if ways.preserve_mtime:
+            os.utime(fd, ns=(source.stat.st_atime_ns, source.stat.st_mtime_ns))
+    finally:
+        os.close(fd)
+
+
+def _refuse_unsafe(source: Source, real: str, ways: Ways) -> None:
+    if source.stat.st_nlink > 1 and ways.hardlinks == "skip":
+        raise HardlinkedError(
+            source.path,
+            "it has more than one hard link, and replacing it would part them; nothing was "
+            "written (see --hardlinks)",
         )
     # Without this, a file that its owner protected would be replaced all the same:
     # renaming asks for the folder's permission only, and root is never asked.
@@ -87,7 +118,7 @@ def _create(folder: str, real: str) -> tuple[str, int]:
     suffix = os.path.splitext(real)[1]  # noqa: PTH122
     if len(os.fsencode(suffix)) > _LONGEST_SUFFIX_BYTES:
         suffix = ""
-    temporary = os.path.join(folder, leftovers.name_for(suffix))  # noqa: PTH118
+    temporary = os.path.join(folder, leftovers.name_for(f".tmp{suffix}"))  # noqa: PTH118
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     return temporary, os.open(temporary, flags, 0o600)
 

@@ -50,6 +50,7 @@ class Source:
         self.fd = fd
         self.stat = os.fstat(fd)
         self.size = self.stat.st_size
+        self.id3_version = 4  # of a new tag
 
     def at(self, start: int, length: int) -> bytes:
         """Return exactly `length` bytes from `start`.

@@ -1,0 +1,122 @@
+"""Change some bytes of a file where it stands, so that a crash can be made good.
+
+For files with several hard links, which no renaming can keep together. The bytes that are
+about to be lost go into a small file beside it first; whoever comes next finds that file,
+if nobody came to remove it, and puts them back. Standard library only: the supervisor does
+that for a worker that it lost.
+"""
+
+import contextlib
+import json
+import os
+import zlib
+
+__all__ = ["change", "recover"]
+
+_BLOCK_BYTES = 1 << 20
+
+
+def change(fd: int, new_fd: int, *, name: str, undo: str) -> None:
+    """Make a file hold what another of the same size holds, where they differ.
+
+    Parameters
+    ----------
+    fd : int
+        The file, open for reading and writing.
+    new_fd : int
+        What it is to hold.
+    name : str
+        The file's name in its folder.
+    undo : str
+        Path of the file to be made beside it, gone when this returns.
+
+    Raises
+    ------
+    OSError
+        Writing failed; the file is as it was, or `recover` makes it so.
+    """
+    start, end = _difference(fd, new_fd)
+    if start == end:
+        return
+    before = os.pread(fd, end - start, start)
+    head = {"name": name, "start": start, "bytes": len(before), "crc": zlib.crc32(before)}
+    line = json.dumps(head).encode() + b"\n"
+    undo_fd = os.open(undo, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        _write_all(undo_fd, line + before, 0)
+        os.fsync(undo_fd)
+        _sync_folder(undo)
+        try:
+            _write_all(fd, os.pread(new_fd, end - start, start), start)
+            os.fsync(fd)
+        except OSError:
+            _write_all(fd, before, start)  # the same blocks: a full disk is no obstacle
+            os.fsync(fd)
+            raise
+    finally:
+        os.close(undo_fd)
+        # Only now: should putting the bytes back have failed, too, the next run tries again.
+        if os.pread(fd, end - start, start) in (before, os.pread(new_fd, end - start, start)):
+            os.unlink(undo)  # noqa: PTH108 - names may hold undecodable bytes
+    _sync_folder(undo)
+
+
+def recover(undo: str) -> bool:
+    """Put back what a change that was cut off had begun to replace.
+
+    Parameters
+    ----------
+    undo : str
+        The file that it left; removed when its work is done.
+
+    Returns
+    -------
+    bool
+        Whether bytes were put back. Not, if the change had not begun.
+    """
+    with open(undo, "rb") as file:  # noqa: PTH123 - names may hold undecodable bytes
+        line, _, before = file.read().partition(b"\n")
+    put_back = False
+    with contextlib.suppress(ValueError, KeyError, TypeError):  # not finished: nothing was begun
+        head = json.loads(line)
+        whole = len(before) == head["bytes"] and zlib.crc32(before) == head["crc"]
+        if whole and os.path.basename(head["name"]) == head["name"]:  # noqa: PTH119
+            target = os.path.join(os.path.dirname(undo), head["name"])  # noqa: PTH118, PTH120
+            fd = os.open(target, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                _write_all(fd, before, head["start"])
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            put_back = True
+    os.unlink(undo)  # noqa: PTH108
+    return put_back
+
+
+def _difference(fd: int, new_fd: int) -> tuple[int, int]:
+    """Return the span in which two files of one size differ."""
+    start = end = position = 0
+    while block := os.pread(fd, _BLOCK_BYTES, position):
+        other = os.pread(new_fd, _BLOCK_BYTES, position)
+        if block != other:
+            here = [i for i, (a, b) in enumerate(zip(block, other, strict=False)) if a != b]
+            start = position + here[0] if start == end else start
+            end = position + here[-1] + 1
+        position += len(block)
+    return start, end
+
+
+def _write_all(fd: int, data: bytes, offset: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(fd, view, offset)
+        view, offset = view[written:], offset + written
+
+
+def _sync_folder(path: str) -> None:
+    with contextlib.suppress(OSError):  # some network file systems refuse
+        fd = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)  # noqa: PTH120
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
