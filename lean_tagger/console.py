@@ -195,10 +195,10 @@ class Console:
         """Print one line on standard output."""
         self._print(self._out, escape(text))
 
-    def error(self, text: str) -> None:
-        """Say why the run ended early; quiet or not."""
-        for line in text.split("\n"):  # a rules file may have several mistakes
-            self._print(self._err, f"lean-tag: {escape(line)}")
+    def error(self, *sentences: str) -> None:
+        """Say why the run ended early, a line each; quiet or not."""
+        for sentence in sentences:
+            self._print(self._err, f"lean-tag: {escape(sentence)}")
 
     def expect(self, found: Iterable[Job | Skipped | Failed]) -> None:
         """Open the bar over what was found, and fit the columns to its names."""

@@ -57,12 +57,31 @@ class LeanTagError(Exception):
     exit_code: ClassVar[int] = 1
     kind: ClassVar[str] = "error"
 
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What to tell a person, a line each: most errors say one thing."""
+        return (str(self),)
+
 
 class ConfigError(LeanTagError):
-    """An option or a model card makes no sense."""
+    """An option, a model card or a rules file makes no sense.
+
+    Parameters
+    ----------
+    *sentences : str
+        One, or one for each mistake: a rules file may have several.
+    """
 
     exit_code = 2
     kind = "config"
+
+    def __str__(self) -> str:
+        return "\n".join(self.sentences)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What to tell a person, a line each."""
+        return tuple(str(sentence) for sentence in self.args)
 
 
 class ModelError(LeanTagError):

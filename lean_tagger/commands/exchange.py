@@ -98,7 +98,7 @@ def _guarded(work: Any) -> int:
     try:
         work(console)
     except LeanTagError as error:
-        console.error(str(error))
+        console.error(*error.sentences)
         return error.exit_code
     return 0
 

@@ -33,7 +33,7 @@ def run(arguments: list[str], _: Stop) -> int:
                 for line in [json.dumps(report)] if given.json else _lines(report):
                     console.line(line)
     except LeanTagError as error:
-        console.error(str(error))
+        console.error(*error.sentences)
         return error.exit_code
     return 0
 

@@ -34,7 +34,7 @@ def run(arguments: list[str], stop: Stop) -> int:
                     found, albums, given, chosen, console=console, stop=stop, summary=summary
                 )
         except LeanTagError as error:
-            console.error(str(error))
+            console.error(*error.sentences)
             return error.exit_code
 
 

@@ -48,9 +48,8 @@ def _init(path: Path) -> int:
 def _check(path: Path, model: str) -> int:
     console = Console()
     complaints = rules.check(str(path))
-    for complaint in complaints:
-        console.error(complaint)
     if complaints:
+        console.error(*complaints)
         return 2
     for doubt in rules.strangers(rules.load(str(path)), spec.load(model).labels):
         console.notice(f"{path}: {doubt}")

@@ -106,7 +106,7 @@ def do(
                 summary=summary,
             )
         except LeanTagError as error:
-            console.error(str(error))
+            console.error(*error.sentences)
             code, ending = error.exit_code, error.kind
         except KeyboardInterrupt:
             console.error("stopped; the files that were not reached are as they were")

@@ -31,7 +31,7 @@ def run(arguments: list[str], _: Stop) -> int:
                 line = json.dumps(dataclasses.asdict(it)) if given.json else _line(it)
                 console.line(line)
     except LeanTagError as error:
-        console.error(str(error))
+        console.error(*error.sentences)
         return error.exit_code
     return 0
 

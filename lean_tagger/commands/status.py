@@ -34,7 +34,7 @@ def run(arguments: list[str], _: Stop) -> int:
         ) as journal:
             report = _report(journal)
     except LeanTagError as error:
-        console.error(str(error))
+        console.error(*error.sentences)
         return error.exit_code
     for line in [json.dumps(report)] if given.json else _lines(report):
         console.line(line)

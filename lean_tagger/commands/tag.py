@@ -60,7 +60,7 @@ def run(arguments: list[str], stop: Stop) -> int:
                 under = [os.path.abspath(path) for path in given.paths]  # noqa: PTH100 - stay str
                 return do(albums.by_album(under, notice=console.notice), albums, given, deciding)
         except LeanTagError as error:
-            console.error(str(error))
+            console.error(*error.sentences)
             return error.exit_code
 
 

@@ -60,7 +60,7 @@ def _run(arguments: list[str], stop: Stop, *, command: str) -> int:
                     found, undo, given, chosen, console=console, stop=stop, summary=summary
                 )
         except LeanTagError as error:
-            console.error(str(error))
+            console.error(*error.sentences)
             return error.exit_code
 
 

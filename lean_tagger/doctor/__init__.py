@@ -48,7 +48,7 @@ def run(paths: Sequence[str], *, max_mem_bytes: int | None, as_json: bool) -> in
     try:
         _print(report, console, as_json=as_json)
     except StateError as error:  # a full disk behind the output
-        console.error(str(error))
+        console.error(*error.sentences)
         return error.exit_code
     return 1 if report.problems else 0
 

@@ -37,14 +37,14 @@ class Reader:
             path = path[:-1]
         self.complaints.append((self._lines.get(path, 1), sentence))
 
-    def report(self, name: str) -> str:
-        """Return the complaints by line, one a line, not more than anybody reads."""
+    def report(self, name: str) -> list[str]:
+        """Return the complaints by line, not more than anybody reads."""
         found = [f"{name}:{line}: {sentence}" for line, sentence in sorted(self.complaints)]
         if len(found) > MOST_COMPLAINTS:
             more = len(found) - MOST_COMPLAINTS
             line = sorted(self.complaints)[MOST_COMPLAINTS][0]
             found[MOST_COMPLAINTS:] = [f"{name}:{line}: from here on there are {more} more faults"]
-        return "\n".join(found)
+        return found
 
     def table(self, data: object, path: Path, known: Collection[str] | None) -> dict[str, Any]:
         """Return a table; complain of keys that are not known, None knows all."""

@@ -72,7 +72,7 @@ def check(path: str) -> list[str]:
     try:
         load(path)
     except ConfigError as error:
-        return str(error).splitlines()
+        return list(error.sentences)
     return []
 
 
@@ -102,7 +102,7 @@ def parse(text: str, *, name: str) -> Rules:
     reader = Reader(data, lines)
     rules = _rules(reader)
     if reader.complaints:
-        raise ConfigError(reader.report(name))
+        raise ConfigError(*reader.report(name))
     return rules
 
 
