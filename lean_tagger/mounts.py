@@ -20,6 +20,9 @@ _NETWORK = frozenset(
         *("fuse.gvfsd-fuse", "fuse.smbnetfs", "fuse.juicefs", "fuse.kio-fuse"),
     }
 )
+_RENUMBERING = frozenset({"msdos", "vfat", "exfat", "fuseblk", "fuse.exfat", "fuse.mount.exfat"})
+"""Where a file has no number of its own, and gets another each time that it is looked up."""
+
 _OCTAL = re.compile(r"\\([0-7]{3})")  # how the kernel writes a space, a tab, a newline and "\"
 
 
@@ -45,6 +48,11 @@ class Mount:
     def network(self) -> bool:
         """Whether another machine keeps the files."""
         return self.kind in _NETWORK
+
+    @property
+    def keeps_inodes(self) -> bool:
+        """Whether a file has the same inode number tomorrow."""
+        return self.kind not in _RENUMBERING
 
 
 def table(mountinfo: Path = Path("/proc/self/mountinfo")) -> list[Mount]:

@@ -5,7 +5,7 @@ Plain data: picklable, so that it can cross to a worker process, and JSON-able, 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 __all__ = [
@@ -34,12 +34,24 @@ TagStatus = Literal["tagged", "would_tag", "unchanged"]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """By what a file is known to be unchanged; as stat(2) tells it."""
+    """By what a file is known to be unchanged; as stat(2) tells it.
+
+    The device is none of it: it gets another number when the machine or a share is started
+    anew. An inode of 0 is not known.
+    """
 
     size_bytes: int
     mtime_ns: int
     inode: int
-    device: int
+
+    def matches(self, other: "Identity") -> bool:
+        """Tell whether both are of one file, as far as is known."""
+        inodes = {self.inode, other.inode} - {0}
+        return self.without_inode() == other.without_inode() and len(inodes) < 2
+
+    def without_inode(self) -> "Identity":
+        """Return the same, for a file system whose numbers mean nothing."""
+        return replace(self, inode=0)
 
 
 @dataclass(frozen=True, slots=True)

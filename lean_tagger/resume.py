@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 
 import lean_tagger
-from lean_tagger import spec, tags
+from lean_tagger import mounts, spec, tags
 from lean_tagger.decision import Decision
 from lean_tagger.journal import Journal, Key, Known
 from lean_tagger.messages import Writing
@@ -66,6 +66,7 @@ class Resume:
         self.key = Key(model=card.sha256, pooling=self._decision.pooling)
         self._writes: dict[str, int] = {}
         self._given: dict[str, Job] = {}
+        self._mounts = mounts.table()
 
     def jobs(self, found: Iterable[Job | Skipped | Failed]) -> Iterator[Job | Outcome]:
         """Yield what is left to do of what was found, and the outcome of the rest."""
@@ -104,7 +105,7 @@ class Resume:
             message = f"it cannot be reached now: {error.strerror}"
             return Skipped(path=path, kind="missing", message=message)
         job = Job(path, identity.size_bytes, identity)
-        if identity != known.identity:
+        if not self._same(path, known.identity, identity):
             return dataclasses.replace(job, candidates=(known.heard,), scores=scores)
         return self._decide(dataclasses.replace(job, scores=scores), known, known.heard)
 
@@ -116,9 +117,9 @@ class Resume:
     def _judge(self, job: Job) -> Job | Outcome:
         path = os.path.abspath(job.path)  # noqa: PTH100 - names may hold undecodable bytes
         known = self.journal.recall(path, self.key)
-        if known is None or known.identity != job.identity:
-            if job.identity is None:
-                return job
+        if job.identity is None:
+            return job
+        if known is None or not self._same(path, known.identity, job.identity):
             alike = self.journal.resemble(path, job.identity, self.key)
             return dataclasses.replace(job, candidates=alike)
         if known.status == "failed" and not _worth_another_try(known):
@@ -126,6 +127,13 @@ class Resume:
             message = f"{known.message} (so it was {times}; --retry-failed tries it again)"
             return Skipped(path=job.path, kind="set-aside", message=message)
         return self._decide(job, known, known.heard) if known.heard else job
+
+    def _same(self, path: str, before: Identity, now: Identity) -> bool:
+        """Tell whether a file is as it was."""
+        if before.matches(now) or before.without_inode() != now.without_inode():
+            return before.matches(now)
+        mount = mounts.find(os.path.realpath(path), self._mounts)
+        return mount is not None and not mount.keeps_inodes
 
     def _decide(self, job: Job, known: Known, heard: Heard) -> Job | Outcome:
         """Decide anew about a file that is as it was."""
@@ -144,6 +152,8 @@ class Resume:
 
     def before_write(self, job: Job, writing: Writing) -> None:
         """Put a write on record before it happens."""
+        if job.path in self._writes:  # tried before, in vain: else nothing were left to write
+            self.journal.settle(self._writes.pop(job.path), "failed")
         self._writes[job.path] = self.journal.intend(
             os.path.abspath(job.path),  # noqa: PTH100 - as in `_judge`
             run=self.run,
@@ -208,7 +218,7 @@ def identify(path: str) -> Identity:
         There is none.
     """
     found = os.stat(path)  # noqa: PTH116 - names may hold undecodable bytes
-    return Identity(found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev)
+    return Identity(found.st_size, found.st_mtime_ns, found.st_ino)
 
 
 def _worth_another_try(known: Known) -> bool:

@@ -213,7 +213,7 @@ class Tagger:
         return tags.propose(
             path,
             self.spec,
-            scores.heard(Identity(0, 0, 0, 0), previous),
+            scores.heard(Identity(0, 0, 0), previous),
             rules=adjusted(rules, policy=policy),
             pooling=self.pooling,
         )

@@ -36,7 +36,7 @@ def paths(*given_paths: str, **options: bool) -> list[str]:
 def found_job(path: str) -> Job:
     """Return the job that the walk should make of a file of five bytes."""
     info = Path(path).stat()
-    return Job(path, 5, Identity(5, info.st_mtime_ns, info.st_ino, info.st_dev))
+    return Job(path, 5, Identity(5, info.st_mtime_ns, info.st_ino))
 
 
 def failures(*given_paths: str) -> list[tuple[str, str]]:

@@ -27,7 +27,7 @@ VALUES = st.lists(st.floats(0, 1), min_size=50, max_size=50).map(tuple)
 
 
 def put(journal: Journal, path: str, number: int, **changes: object) -> None:
-    identity = Identity(number, number, number, number)
+    identity = Identity(number, number, number)
     it = heard(**{"values": (0.5,) * 50, "identity": identity, "digest": f"{number}-1", **changes})
     journal.record(path, run=1, key=KEY, identity=identity, status="tagged", heard=it)
 
@@ -132,6 +132,8 @@ def test_another_machine_goes_on_from_an_export(library, tmp_path):  # noqa: F81
     place.default_path().unlink()
     done = lean_tag("import", table)
     assert (done.returncode, done.stdout) == (0, f"{table}: 6 files\n")
+    done = lean_tag("-n", library)  # says what it starts a model for
+    assert (done.returncode, "msd-musicnn" in done.stderr) == (0, False)
     second = run("-n", library)
     assert {it["known"] for it in second.values()} == {True}
     assert {name: it["scores"] for name, it in second.items()} == {

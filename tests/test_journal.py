@@ -19,7 +19,7 @@ from lean_tagger.outcome import Heard, Identity, Pooling
 
 ROOT = Path(__file__).parents[1]
 KEY = Key(model="f" * 64, pooling=Pooling("logit-mean", 187))
-IDENTITY = Identity(1000, 1_700_000_000_123_456_789, 42, 7)
+IDENTITY = Identity(1000, 1_700_000_000_123_456_789, 42)
 
 
 def heard(**changes: object) -> Heard:
@@ -63,14 +63,11 @@ NUMBERS = st.integers(0, 2**63 - 1)
     size=NUMBERS,
     mtime_ns=st.integers(-(2**62), 2**62),
     inode=st.integers(0, 2**64 - 1),
-    device=st.integers(0, 2**64 - 1),
     genre=st.lists(st.text(max_size=20), max_size=3).map(tuple),
 )
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_file_is_remembered_exactly(
-    tmp_path_factory, name, values, size, mtime_ns, inode, device, genre
-):
-    identity = Identity(size, mtime_ns, inode, device)
+def test_a_file_is_remembered_exactly(tmp_path_factory, name, values, size, mtime_ns, inode, genre):
+    identity = Identity(size, mtime_ns, inode)
     it = heard(identity=identity, values=values, fields={"genre": genre}, digest="d-1")
     where = tmp_path_factory.mktemp("j") / "journal"
     file = "/m/" + os.fsdecode(name)
@@ -139,16 +136,16 @@ def test_a_moved_or_copied_file_resembles_what_it_was(path):
     with Journal(path) as journal:
         run = begin(journal)
         put(journal, "/a", run, digest="one-1")
-        put(journal, "/b", run, digest="two-1", identity=Identity(5, 6, 7, 8))
-        put(journal, "/c", run, digest="three-1", identity=Identity(50, 60, 70, 80))
+        put(journal, "/b", run, digest="two-1", identity=Identity(5, 6, 7))
+        put(journal, "/c", run, digest="three-1", identity=Identity(50, 60, 70))
 
         def digests(name: str, identity: Identity) -> set[str]:
             return {it.digest for it in journal.resemble(name, identity, KEY)}
 
-        assert digests("/a", Identity(0, 0, 0, 0)) == {"one-1"}  # its tags were changed
-        assert digests("/new", Identity(5, 0, 7, 0)) == {"two-1"}  # renamed
-        assert digests("/new", Identity(50, 60, 1, 1)) == {"three-1"}  # moved to another disk
-        assert digests("/new", Identity(1, 1, 1, 1)) == set()
+        assert digests("/a", Identity(0, 0, 0)) == {"one-1"}  # its tags were changed
+        assert digests("/new", Identity(5, 0, 7)) == {"two-1"}  # renamed
+        assert digests("/new", Identity(50, 60, 1)) == {"three-1"}  # moved to another disk
+        assert digests("/new", Identity(1, 1, 1)) == set()
 
 
 def test_files_are_found_by_folder_and_not_by_the_beginning_of_a_name(path):

@@ -71,6 +71,13 @@ def test_what_this_machine_keeps_is_not(kind):
     assert not Mount("/", kind, read_only=False).network
 
 
+@pytest.mark.parametrize(
+    ("kind", "keeps"), [("ext4", True), ("nfs4", True), ("exfat", False), ("vfat", False)]
+)
+def test_where_files_have_no_number_of_their_own_is_known(kind, keeps):
+    assert Mount("/music", kind, read_only=False).keeps_inodes is keeps
+
+
 def test_where_nothing_is_known_nothing_is_said(tmp_path):
     assert mounts.table(tmp_path / "missing") == []
     assert mounts.find("/anything", []) is None

@@ -294,7 +294,7 @@ def test_several_writes_go_back_to_what_was_not_ours(writes: list[Any], expected
             path="/a",
             state="done",
             at=0.0,
-            identity=Identity(1, 1, 1, 1),
+            identity=Identity(1, 1, 1),
             previous={"genre": previous} if previous else {},
             written={"genre": written},
         )

@@ -50,11 +50,11 @@ MERGE = (
     "INSERT OR IGNORE INTO scores SELECT * FROM other.scores",
     """INSERT INTO runs SELECT id + :shift, command, started, ended, version, model, options,
         counts, ending FROM other.runs""",
-    """INSERT INTO writes (run, path, state, at, size, mtime_ns, inode, device, previous, written)
-        SELECT run + :shift, path, state, at, size, mtime_ns, inode, device, previous, written
+    """INSERT INTO writes (run, path, state, at, size, mtime_ns, inode, previous, written)
+        SELECT run + :shift, path, state, at, size, mtime_ns, inode, previous, written
         FROM other.writes ORDER BY id""",
     """INSERT OR REPLACE INTO files SELECT theirs.path, theirs.size, theirs.mtime_ns,
-        theirs.inode, theirs.device, theirs.status, theirs.kind, theirs.message, theirs.attempts,
+        theirs.inode, theirs.status, theirs.kind, theirs.message, theirs.attempts,
         theirs.run + :shift, theirs.seen, theirs.digest, theirs.fields, theirs.artist,
         theirs.albumartist, theirs.album
         FROM other.files AS theirs LEFT JOIN main.files AS ours ON ours.path = theirs.path
@@ -291,7 +291,7 @@ class Journal:
 
     def _known(self, where: str, values: Sequence[object], key: Key) -> Iterator[Known]:
         statement = f"""
-            SELECT path, size, mtime_ns, inode, device, status, kind, message, attempts, run,
+            SELECT path, size, mtime_ns, inode, status, kind, message, attempts, run,
                 files.digest, fields, artist, albumartist, album,
                 "values", embedding, windows, seconds, seconds_skipped, repeated
             FROM (SELECT * FROM files {where}) AS files
@@ -300,16 +300,16 @@ class Journal:
             ORDER BY files.path
         """  # noqa: S608 - `where` is one of ours, with placeholders
         for row in self._all(statement, [*values, key.model, key.pooling.pool, key.pooling.hop]):
-            identity = to_identity(row[1:5])
+            identity = to_identity(row[1:4])
             yield Known(
                 path=os.fsdecode(row[0]),
                 identity=identity,
-                status=row[5],
-                kind=row[6],
-                message=row[7],
-                attempts=row[8],
-                run=row[9],
-                heard=None if row[15] is None else to_heard(identity, row[10:]),
+                status=row[4],
+                kind=row[5],
+                message=row[6],
+                attempts=row[7],
+                run=row[8],
+                heard=None if row[14] is None else to_heard(identity, row[9:]),
             )
 
     def record(
@@ -330,10 +330,10 @@ class Journal:
         with self._change() as connection:
             failed = status == "failed"
             connection.execute(
-                """INSERT INTO files VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+                """INSERT INTO files VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
                 ON CONFLICT (path) DO UPDATE SET size = excluded.size,
                     mtime_ns = excluded.mtime_ns, inode = excluded.inode,
-                    device = excluded.device, status = excluded.status, kind = excluded.kind,
+                    status = excluded.status, kind = excluded.kind,
                     message = excluded.message, run = excluded.run, seen = excluded.seen,
                     attempts = CASE WHEN excluded.attempts = 0 THEN 0
                         ELSE files.attempts + 1 END,
@@ -381,7 +381,7 @@ class Journal:
         """Note what a file's fields hold after a write that did not come from listening."""
         with self._change() as connection:
             connection.execute(
-                """UPDATE files SET size = ?, mtime_ns = ?, inode = ?, device = ?, status = ?,
+                """UPDATE files SET size = ?, mtime_ns = ?, inode = ?, status = ?,
                 kind = '', message = '', attempts = 0, run = ?, seen = ?, fields = ?
                 WHERE path = ?""",
                 (
@@ -431,8 +431,8 @@ class Journal:
         values = (json.dumps(previous), json.dumps(written))
         with self._change() as connection:
             cursor = connection.execute(
-                """INSERT INTO writes (run, path, state, at, size, mtime_ns, inode, device,
-                previous, written) VALUES (?,?,'intent',?,?,?,?,?,?,?)""",
+                """INSERT INTO writes (run, path, state, at, size, mtime_ns, inode,
+                previous, written) VALUES (?,?,'intent',?,?,?,?,?,?)""",
                 (run, os.fsencode(path), time.time(), *columns(identity), *values),
             )
         assert cursor.lastrowid is not None  # noqa: S101 - an INSERT has one
@@ -462,7 +462,7 @@ class Journal:
         values += [end for span in spans for end in span]
         rows = self._all(
             # Only placeholders are put together.
-            "SELECT id, run, path, state, at, size, mtime_ns, inode, device, previous, written "  # noqa: S608
+            "SELECT id, run, path, state, at, size, mtime_ns, inode, previous, written "  # noqa: S608
             f"FROM writes WHERE {where} ORDER BY path, id DESC",
             values,
         )
@@ -473,9 +473,9 @@ class Journal:
                 path=os.fsdecode(row[2]),
                 state=row[3],
                 at=row[4],
-                identity=to_identity(row[5:9]),
-                previous=to_values(row[9]),
-                written=to_values(row[10]),
+                identity=to_identity(row[5:8]),
+                previous=to_values(row[8]),
+                written=to_values(row[9]),
             )
 
 

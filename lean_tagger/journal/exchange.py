@@ -171,7 +171,7 @@ def _take_in(
     journal: Journal, cards: dict[str, ModelSpec], record: dict[str, Any], *, run: int
 ) -> bool:
     path = str(record["path"])
-    identity = Identity(int(record["size"]), int(record["mtime_ns"]), 0, 0)
+    identity = Identity(int(record["size"]), int(record["mtime_ns"]), 0)
     heard, pooling = None, Pooling("", 0)
     card = cards.get(record["sha256"] or "")
     if record["sha256"] and card is None:

@@ -116,16 +116,15 @@ class Write:
     written: Values
 
 
-def columns(identity: Identity) -> tuple[int, int, int, int]:
-    """Return an identity as four columns."""
-    return identity.size_bytes, identity.mtime_ns, _signed(identity.inode), _signed(identity.device)
+def columns(identity: Identity) -> tuple[int, int, int]:
+    """Return an identity as three columns."""
+    return identity.size_bytes, identity.mtime_ns, _signed(identity.inode)
 
 
 def to_identity(row: tuple[int, ...]) -> Identity:
-    """Return the identity in four columns."""
-    size_bytes, mtime_ns, *keys = row
-    inode, device = (key % (1 << 64) for key in keys)
-    return Identity(size_bytes, mtime_ns, inode, device)
+    """Return the identity in three columns."""
+    size_bytes, mtime_ns, inode = row
+    return Identity(size_bytes, mtime_ns, inode % (1 << 64))
 
 
 def _signed(number: int) -> int:

@@ -21,7 +21,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             counts TEXT NOT NULL DEFAULT '{}', ending TEXT)""",
         """CREATE TABLE files (
             path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
-            inode INTEGER NOT NULL, device INTEGER NOT NULL, status TEXT NOT NULL,
+            inode INTEGER NOT NULL, status TEXT NOT NULL,
             kind TEXT NOT NULL, message TEXT NOT NULL, attempts INTEGER NOT NULL,
             run INTEGER NOT NULL, seen REAL NOT NULL, digest TEXT, fields TEXT,
             artist TEXT, albumartist TEXT, album TEXT) WITHOUT ROWID""",
@@ -36,7 +36,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE writes (
             id INTEGER PRIMARY KEY, run INTEGER NOT NULL, path BLOB NOT NULL,
             state TEXT NOT NULL, at REAL NOT NULL, size INTEGER NOT NULL,
-            mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, device INTEGER NOT NULL,
+            mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
             previous TEXT NOT NULL, written TEXT NOT NULL)""",
         "CREATE INDEX writes_by_path ON writes (path, id)",
         "CREATE INDEX writes_by_run ON writes (run, id)",
