@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from lean_tagger import budget, limits
+from lean_tagger.away import Away
 from lean_tagger.child import Child
 from lean_tagger.errors import ModelError
 from lean_tagger.memory import (
@@ -38,6 +39,9 @@ SLOWEST_BYTES_PER_SECOND = 25_000
 
 MOST_FAILED_STARTS = 5
 """Workers that may end before they are ready, once the first one was, before we give up."""
+
+_WORTH_ANOTHER_TRY = frozenset({"over-budget", "crashed", "hung", "killed"})
+"""What goes wrong beside others may go well alone."""
 
 
 class Runner:
@@ -88,8 +92,9 @@ class Runner:
         self._selector = selectors.DefaultSelector()
         self._children: list[Child] = []
         self._ended_peak_bytes = 0
-        self._retries: deque[tuple[Job, Failed]] = deque()
+        self._retries: deque[Job] = deque()
         self._alone: Job | None = None
+        self._away = Away(self._notice)
         self._failed_starts = 0
         self._pressed = False
         self._shape: budget.Shape | None = None
@@ -157,8 +162,10 @@ class Runner:
                 return  # nothing to do: no model is loaded for it
             if not self.started:
                 self.start(len(waiting))
-            self._assign(waiting)
-            if not waiting and ended and not any(c.job for c in self._children):
+            waiting.extendleft(self._away.back())
+            if not self._away:
+                self._assign(waiting)
+            if not waiting and ended and not self._busy() and not self._away:
                 break
             yield from self._look()
         yield from self._try_again()
@@ -274,8 +281,8 @@ class Runner:
                 child.peak_bytes = max(child.peak_bytes, peak_bytes)
                 job, child.job = child.job, None
                 self._recycle(child, rss_bytes)
-                if isinstance(outcome, Failed) and outcome.kind == "over-budget" and job:
-                    yield from self._once_more(job, outcome)
+                if isinstance(outcome, Failed) and job:
+                    yield from self._failed(job, outcome)
                 else:
                     yield outcome
             case Broken(error):
@@ -287,7 +294,7 @@ class Runner:
         status = self._forget(child)
         failure = child.killed_for or _post_mortem(job.path if job else "", status)
         if job is not None:
-            yield from self._once_more(job, failure)
+            yield from self._failed(job, failure)
         elif child.ready is None:
             self._failed_starts += 1
             # The first one says whether it can work at all; a later one may only have met
@@ -295,17 +302,22 @@ class Runner:
             if self._shape is None or self._failed_starts >= MOST_FAILED_STARTS:
                 raise ModelError(f"a worker could not start: {failure.message}")
 
-    def _once_more(self, job: Job, failure: Failed) -> Iterator[Outcome]:
-        """Put a file aside for a second try alone; report it if that was the second."""
-        if self._alone is job:
-            yield failure
+    def _failed(self, job: Job, failure: Failed) -> Iterator[Outcome]:
+        """Report a failure, unless the file is to be tried again.
+
+        One that waits for its share is; and one that may have met a crowd: alone, at the end.
+        """
+        if self._away.keeps(job):
+            return
+        if failure.kind in _WORTH_ANOTHER_TRY and self._alone is not job:
+            self._retries.append(job)
         else:
-            self._retries.append((job, failure))
+            yield failure
 
     def _try_again(self) -> Iterator[Outcome]:
         """Do what was put aside: one file at a time, each in a worker of its own."""
         while self._retries:
-            job, _ = self._retries.popleft()
+            job = self._retries.popleft()
             for child in list(self._children):
                 self._forget(child)
             yield from self._do_alone(job)
@@ -318,8 +330,10 @@ class Runner:
                 self._spawn(threads=shape.threads, share_bytes=shape.alone_bytes)
             yield from self._look()
         self._give(self._children[0], job)
-        while self._busy():
+        while self._busy() or self._away:
             yield from self._look()
+            if self._away.back():
+                yield from self._do_alone(job)
 
     def _recycle(self, child: Child, rss_bytes: int) -> None:
         """End an idle worker that keeps more than it needs of its share; `_assign` replaces it."""

@@ -32,7 +32,18 @@ LAYERS = [
         "leftovers",
     },
     {"process", "tagger", "worker"},
-    {"albums", "batch", "budget", "child", "discover", "journal", "resume", "runner", "undo"},
+    {
+        "albums",
+        "away",
+        "batch",
+        "budget",
+        "child",
+        "discover",
+        "journal",
+        "resume",
+        "runner",
+        "undo",
+    },
     {"cli", "commands", "console", "doctor", "__main__"},
 ]
 # Within one layer only these, which name an order; layer 0 is plain data and may refer freely.
@@ -50,6 +61,7 @@ WITHIN = {
     ("leftovers", "inplace"),
     ("decision", "tags"),
     ("batch", "discover"),
+    ("runner", "away"),
     ("runner", "budget"),
     ("runner", "child"),
     ("doctor", "console"),
