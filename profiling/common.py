@@ -36,6 +36,7 @@ ROOT = Path(__file__).parents[1]
 CLIPS = ROOT / "tests" / "data"
 MIB = 1 << 20
 LOOK_SECONDS = 0.02
+_SCRATCH = tempfile.TemporaryDirectory()
 _KIB = 1024
 
 
@@ -194,9 +195,19 @@ def _cpu_seconds(pid: int) -> float:
 
 
 def child_environment() -> dict[str, str]:
-    """Return an environment in which a child finds this checkout and uses one BLAS thread."""
+    """Return an environment in which a child finds this checkout and uses one BLAS thread.
+
+    And no journal and no rules: what an earlier run has heard, the next one would not hear.
+    """
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    return {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}
+    nothing = tempfile.mkdtemp(dir=_SCRATCH.name)
+    return {
+        **os.environ,
+        "PYTHONPATH": path,
+        "OPENBLAS_NUM_THREADS": "1",
+        "XDG_STATE_HOME": nothing,
+        "XDG_CONFIG_HOME": nothing,
+    }
 
 
 def run(
