@@ -32,12 +32,15 @@ def put(journal: Journal, path: str, number: int, **changes: object) -> None:
     journal.record(path, run=1, key=KEY, identity=identity, status="tagged", heard=it)
 
 
-@pytest.mark.parametrize("form", ["jsonl", "csv"])
+@pytest.mark.parametrize("form", exchange.FORMATS)
 @given(name=NAMES, values=VALUES, genre=st.lists(st.text(max_size=9), max_size=3).map(tuple))
 @settings(
     deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_what_is_exported_comes_back_exactly(tmp_path_factory, form, name, values, genre):
+    binary = form == "parquet"
+    if binary:
+        pytest.importorskip("pyarrow")
     folder = tmp_path_factory.mktemp("x")
     path = "/m/" + os.fsdecode(name)
     with Journal(folder / "a") as journal:
@@ -45,11 +48,16 @@ def test_what_is_exported_comes_back_exactly(tmp_path_factory, form, name, value
         journal.record(
             "/bad", run=1, key=KEY, identity=IDENTITY, status="failed", kind="decode", message="no"
         )
-        text = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
-        with (folder / "out").open("w", **text) as target:
+        text = (
+            {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""} if not binary else {}
+        )
+        with (folder / "out").open("wb" if binary else "w", **text) as target:
             exchange.export(journal, KEY, CARD, target, form=form)
         before = journal.recall(path, KEY)
-    with Journal(folder / "b") as journal, (folder / "out").open(**text) as source:
+    with (
+        Journal(folder / "b") as journal,
+        (folder / "out").open("rb" if binary else "r", **text) as source,
+    ):
         count = exchange.import_(
             journal, {CARD.sha256: CARD}, source, form=form, run=begin(journal)
         )
@@ -72,19 +80,29 @@ def test_a_table_has_a_column_for_every_label(tmp_path):
     assert (row["path"], row["genre"], row["score: rock"]) == ("/m/1.mp3", "Rock", "0.5")
 
 
-def test_parquet_is_written_where_pyarrow_is_and_said_where_not(tmp_path):
+def test_a_name_that_is_no_text_is_bytes_in_parquet(tmp_path):
+    pq = pytest.importorskip("pyarrow.parquet")
     with Journal(tmp_path / "a") as journal:
         put(journal, "/m/\udcff.mp3", 1)
         out = io.BytesIO()
-        try:
-            import pyarrow.parquet as pq
-        except ImportError:
-            with pytest.raises(ConfigError, match="pip install"):
-                exchange.export(journal, KEY, CARD, out, form="parquet")
-            return
         exchange.export(journal, KEY, CARD, out, form="parquet")
     (row,) = pq.read_table(io.BytesIO(out.getvalue())).to_pylist()
     assert (row["path"], row["score: rock"]) == (b"/m/\xff.mp3", 0.5)
+
+
+def test_without_pyarrow_parquet_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with Journal(tmp_path / "a") as journal:
+        put(journal, "/m/1.mp3", 1)
+        with pytest.raises(ConfigError, match="pip install"):
+            exchange.export(journal, KEY, CARD, io.BytesIO(), form="parquet")
+
+
+def test_what_is_no_parquet_is_refused(tmp_path):
+    pytest.importorskip("pyarrow")
+    nothing = io.BytesIO(b"PAR1 and no more")
+    with Journal(tmp_path / "a") as journal, pytest.raises(ConfigError, match="is not what"):
+        exchange.import_(journal, {CARD.sha256: CARD}, nothing, form="parquet", run=begin(journal))
 
 
 @pytest.mark.parametrize("line", ["[]", "{", '{"path": "/a"}', "7"])

@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -56,7 +56,7 @@ def import_(arguments: list[str], _: Stop) -> int:
         allow_abbrev=False,
     )
     parser.add_argument("paths", nargs="+", metavar="FILE", help="from lean-tag export")
-    parser.add_argument("--format", choices=("jsonl", "csv"), help="default: by the name")
+    parser.add_argument("--format", choices=exchange.FORMATS, help="default: by the name")
     options.add_state(parser)
     given = parser.parse_args(arguments)
 
@@ -65,8 +65,9 @@ def import_(arguments: list[str], _: Stop) -> int:
         with running.journal(given, console) as journal:
             resume = Resume(journal, "import", Options(listen=False))
             for name in given.paths:
-                form = given.format or ("csv" if name.endswith(".csv") else "jsonl")
-                with _source(name) as source:
+                ending = Path(name).suffix[1:].lower()
+                form = given.format or (ending if ending in exchange.FORMATS else "jsonl")
+                with _source(name, binary=form == "parquet") as source:
                     count = exchange.import_(journal, cards, source, form=form, run=resume.run)
                 console.line(f"{name}: {count} files")
             resume.end({}, "done")
@@ -93,7 +94,7 @@ def merge(arguments: list[str], _: Stop) -> int:
     return _guarded(work)
 
 
-def _guarded(work: Any) -> int:
+def _guarded(work: Callable[[Console], None]) -> int:
     console = Console()
     try:
         work(console)
@@ -112,22 +113,23 @@ def _target(name: str | None, *, binary: bool) -> Iterator[IO[Any]]:
             # Names that are no text go out as the bytes that they are.
             sys.stdout.reconfigure(errors="surrogateescape", newline="")  # type: ignore[union-attr]
             yield sys.stdout
-        elif binary:
-            with Path(name).open("wb") as file:
-                yield file
         else:
-            with Path(name).open(
-                "w", encoding="utf-8", errors="surrogateescape", newline=""
-            ) as text:
-                yield text
+            with _open(name, "w", binary=binary) as file:
+                yield file
     except OSError as error:
         raise StateError(f"cannot write {name or 'the output'}: {error.strerror}") from error
 
 
 @contextlib.contextmanager
-def _source(name: str) -> Iterator[IO[str]]:
+def _source(name: str, *, binary: bool) -> Iterator[IO[Any]]:
     try:
-        with Path(name).open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        with _open(name, "r", binary=binary) as file:
             yield file
     except OSError as error:
         raise ConfigError(f"cannot read {name}: {error.strerror}") from error
+
+
+def _open(name: str, mode: str, *, binary: bool) -> IO[Any]:
+    if binary:
+        return Path(name).open(f"{mode}b")
+    return Path(name).open(mode, encoding="utf-8", errors="surrogateescape", newline="")

@@ -25,8 +25,14 @@ examples:
   lean-tag --json ~/Music > tags.jsonl
   lean-tag doctor ~/Music          will it work here, and if not, what to do
 
+other commands, each with its own --help:
+  retag, undo, redo                from what is on record, without listening
+  explain, status, runs, doctor    what was done and why, what can be done here
+  rules, export, import, merge     your vocabulary; several machines
+
 exit codes: 0 all done, 1 some files failed, 2 bad option, 3 bad model,
-4 memory budget too small, 5 cannot write, 130 stopped by Ctrl-C
+4 memory budget too small, 5 cannot write, 11 another run is at it,
+130 stopped by Ctrl-C
 """
 
 

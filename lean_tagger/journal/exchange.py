@@ -96,13 +96,7 @@ def _write_csv(records: Iterable[dict[str, Any]], columns: list[str], target: IO
 def _write_parquet(
     records: Iterator[dict[str, Any]], columns: list[str], target: IO[bytes]
 ) -> None:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise ConfigError(
-            "Parquet needs pyarrow: pip install 'lean-tagger[parquet]', or take csv or jsonl"
-        ) from error
+    pa, pq = _pyarrow()
     kinds = {
         **dict.fromkeys(columns, pa.string()),
         **dict.fromkeys(("hop", "windows", "repeated", "size", "mtime_ns"), pa.int64()),
@@ -118,17 +112,53 @@ def _write_parquet(
             writer.write_table(pa.Table.from_pylist(rows, schema))
 
 
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise ConfigError(
+            "Parquet needs pyarrow: pip install 'lean-tagger[parquet]', or take csv or jsonl"
+        ) from error
+    return pyarrow, pyarrow.parquet
+
+
 _WRITERS: dict[str, Callable[..., None]] = {
     "jsonl": _write_jsonl,
     "csv": _write_csv,
     "parquet": _write_parquet,
 }
 FORMATS = tuple(_WRITERS)
-"""What `export` writes; `import_` reads the first two."""
+"""What `export` writes and `import_` reads."""
+
+
+def _read_jsonl(source: Iterable[str]) -> Iterator[dict[str, Any]]:
+    return map(json.loads, source)
+
+
+def _read_csv(source: Iterable[str]) -> Iterator[dict[str, Any]]:
+    return csv.DictReader(source)
+
+
+def _read_parquet(source: IO[bytes]) -> Iterator[dict[str, Any]]:
+    pa, pq = _pyarrow()
+    try:
+        for batch in pq.ParquetFile(source).iter_batches(_ROWS):
+            for row in batch.to_pylist():
+                yield {**row, "path": os.fsdecode(row["path"])}
+    except pa.ArrowException as error:
+        raise ValueError(str(error).partition("\n")[0]) from error
+
+
+_READERS: dict[str, Callable[..., Iterator[dict[str, Any]]]] = {
+    "jsonl": _read_jsonl,
+    "csv": _read_csv,
+    "parquet": _read_parquet,
+}
 
 
 def import_(
-    journal: Journal, cards: dict[str, ModelSpec], source: Iterable[str], *, form: str, run: int
+    journal: Journal, cards: dict[str, ModelSpec], source: IO[Any], *, form: str, run: int
 ) -> int:
     """Put exported files on record, and return how many there were.
 
@@ -140,23 +170,23 @@ def import_(
         Open and held.
     cards : dict
         By the sha256 of the weights, the models whose scores can be taken in.
-    source : iterable of str
-        Lines, as `export` wrote them.
-    form : {'jsonl', 'csv'}
-        How.
+    source : file
+        What `export` wrote, open as it was then.
+    form : str
+        One of `FORMATS`.
     run : int
         The run that does this.
 
     Raises
     ------
     ConfigError
-        A line is not what `export` writes; those before it are on record.
+        A record is not what `export` writes; those before it are on record.
     """
-    records = csv.DictReader(source) if form == "csv" else map(json.loads, source)
+    records = _READERS[form](source)
     count = 0
-    for number in itertools.count(2 if form == "csv" else 1):
+    for number in itertools.count(1):
         try:
-            record = next(iter(records), None)
+            record = next(records, None)
             if record is None:
                 return count
             count += _take_in(journal, cards, record, run=run)

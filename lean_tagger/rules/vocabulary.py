@@ -256,7 +256,15 @@ DEFAULT = Rules(
         FieldRules(name="mood", min_score=0.08, ratio=0.5, max_tags=2),
     )
 )
-"""What counts where nobody says otherwise; `tags.RULES` tells how the numbers were found."""
+"""What counts where nobody says otherwise.
+
+Found by looking at what msd-musicnn says of 81 tracks: the music of four games (Debian's
+supertuxkart-data, wesnoth-1.16-music, asc-music, torus-trooper-data) and the two examples of
+musicnn's own documentation. Electronic and rock pieces score 0.3 to 0.5 as such; battle music for
+orchestra, for which the model has no label, scores "jazz" 0.12 to 0.19. From 0.20 on, 50 of the 81
+get a genre, 1.2 on average, and the rest get none rather than a guess. Moods were rare in the
+training data and score low (0.037 at most here), so a mood is written only where it stands far
+out, and on none of these."""
 
 
 def adjusted(
