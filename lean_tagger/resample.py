@@ -10,15 +10,16 @@ table read by linear interpolation, as in resampy 0.2. With ``r = rate_out / rat
   The stride is *truncated* (185, not 185.76, for 44.1 → 16 kHz), which lowers the cutoff
   and adds up to 0.4 % of gain. That is part of the filter the networks were trained with.
 
-For a rational ratio ``r = L / M`` the weights repeat every L outputs, so a group of outputs
-is one row of inputs times one fixed matrix, and a block is one matrix product. Where L is
-too large for a table (44,101 Hz), the weights are computed as they are needed: exact too,
-only slower.
+For a rational ratio ``r = L / M`` the weights repeat every L outputs, so a group of neighbouring
+outputs is a row of inputs times a fixed matrix, and the same group of every period together is
+one matrix product. Where L is too large for a table (44,101 Hz), the weights are computed as they
+are needed: exact too, only slower.
 
 No array grows with the track. What lies beyond its two ends counts as silence.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from math import gcd
 
 import numpy as np
@@ -29,10 +30,14 @@ from lean_tagger.spec import ResamplerSpec
 __all__ = ["resample"]
 
 BANK_BYTES = 11 << 20
-"""Largest matrix kept for one ratio; 44.1 kHz needs 0.5 MiB, 11.025 kHz 1.4 MiB, DSD512 10."""
+"""Largest matrices kept for one ratio; 44.1 kHz needs 0.25 MiB, DSD512 2."""
 
-GROUP_OUTPUTS = 64
-"""Outputs per row of the product, at least: enough columns for a matrix kernel."""
+GROUP_OUTPUTS = 20
+"""Neighbouring outputs that are one row of a product: enough columns for a matrix kernel, few
+enough that most of the matrix, in which each column is shifted against the last, is no zero."""
+
+COMPUTED_OUTPUTS = 64
+"""Outputs whose weights are computed together where there is no table."""
 
 INPUT_SAMPLES = 1 << 15
 """Input taken in one step."""
@@ -167,6 +172,11 @@ class _Filter:
         return weights
 
 
+@lru_cache(maxsize=4)  # a library has few rates, and the table takes 3 ms
+def _filter(spec: ResamplerSpec, ratio: float) -> _Filter:
+    return _Filter(spec, ratio)
+
+
 class _Converter:
     """One stream from one rate to another; holds a few thousand samples at most."""
 
@@ -175,7 +185,7 @@ class _Converter:
             raise ValueError(f"cannot resample {rate_in} Hz to {rate_out} Hz")
         divisor = gcd(rate_in, rate_out)
         self._up, self._down = rate_out // divisor, rate_in // divisor
-        self._filter = _Filter(spec, rate_out / rate_in)
+        self._filter = _filter(spec, rate_out / rate_in)
         half = self._filter.half_taps
         self._inputs = 0  # taken so far
         self._outputs = 0  # given so far
@@ -194,7 +204,7 @@ class _Converter:
     def finish(self) -> Iterator[Floats]:
         """Yield the outputs whose taps reach past the end, which counts as silence."""
         wanted = -(-self._inputs * self._up // self._down)
-        silence = np.zeros(self._span + self._filter.half_taps, np.float32)
+        silence = np.zeros(min(self._span + self._filter.half_taps, INPUT_SAMPLES), np.float32)
         while (missing := wanted - self._outputs) > 0:
             yield self._take(silence)[:missing]
 
@@ -212,35 +222,45 @@ class _Converter:
         """Return the function from history to (inputs consumed, outputs), and set its span."""
         half = self._filter.half_taps
         # At absurd rates an output has thousands of taps: keep a group's weights to 1 MiB.
-        self._group = max(4, min(GROUP_OUTPUTS, (1 << 16) // half))
-        groups = -(-GROUP_OUTPUTS // self._up)
-        columns, advance = self._up * groups, self._down * groups
-        rows = (columns - 1) * self._down // self._up + 2 * half
-        if rows * columns * 4 > BANK_BYTES:
+        self._group = max(4, min(COMPUTED_OUTPUTS, (1 << 16) // half))
+        reach = GROUP_OUTPUTS * self._down // self._up + 2 * half + 1  # of a group, in inputs
+        # A row is some periods: whole groups, and no shorter than a group's reach, since a
+        # product over rows that overlap misses the BLAS and is 40 times slower.
+        unit = GROUP_OUTPUTS // gcd(self._up, GROUP_OUTPUTS)
+        periods = -(-reach // (self._down * unit)) * unit
+        columns, advance = self._up * periods, self._down * periods
+        banks = min(columns, unit * self._up) // GROUP_OUTPUTS
+        if banks * reach * GROUP_OUTPUTS * 4 > BANK_BYTES:
             self._span = self._group * self._down // self._up + 1
             return self._step_computed
         self._span = advance
-        bank = np.zeros((rows, columns), np.float32)
-        starts, fractions = self._positions(0, columns)
-        weights = self._filter.weights(fractions)
-        for column, (start, taps) in enumerate(zip(starts, weights, strict=True)):
-            bank[start : start + 2 * half, column] = taps
-        capacity = (INPUT_SAMPLES + advance + 2 * half) // advance + 1
-        inputs = np.empty((capacity, rows), np.float32)
-        outputs = np.empty((capacity, columns), np.float32)
+        groups = [self._bank(first) for first in range(0, banks * GROUP_OUTPUTS, GROUP_OUTPUTS)]
+        rows = advance + 2 * half
+        outputs = np.empty(((INPUT_SAMPLES + rows) // advance + 1, columns), np.float32)
 
         def step(history: Floats) -> tuple[int, Floats]:
             count = max(0, (len(history) - rows) // advance + 1)
-            if count == 0:
-                return 0, outputs.reshape(-1)[:0]
-            strides = (advance * history.itemsize, history.itemsize)
-            view = np.lib.stride_tricks.as_strided(history, (count, rows), strides)
-            # Copied first: a product over overlapping rows misses the BLAS, 40 times slower.
-            np.copyto(inputs[:count], view)
-            np.matmul(inputs[:count], bank, out=outputs[:count])
+            for number in range(columns // GROUP_OUTPUTS if count else 0):
+                first = number * GROUP_OUTPUTS
+                bank = groups[number % banks]
+                start = first * self._down // self._up * history.itemsize
+                strides = (advance * history.itemsize, history.itemsize)
+                # One row a period, each where the group's first tap is; nothing is copied.
+                inputs = np.ndarray((count, len(bank)), np.float32, history.data, start, strides)
+                np.matmul(inputs, bank, out=outputs[:count, first : first + GROUP_OUTPUTS])
             return count * advance, outputs[:count].reshape(-1)
 
         return step
+
+    def _bank(self, first: int) -> Floats:
+        """Return the weights of a group of outputs, one in each column, (inputs, outputs)."""
+        starts, fractions = self._positions(first, GROUP_OUTPUTS)
+        starts -= starts[0]
+        taps = 2 * self._filter.half_taps
+        bank = np.zeros((starts[-1] + taps, GROUP_OUTPUTS), np.float32)
+        for column, weights in enumerate(self._filter.weights(fractions)):
+            bank[starts[column] : starts[column] + taps, column] = weights
+        return bank
 
     def _step_computed(self, history: Floats) -> tuple[int, Floats]:
         """Do without a bank: compute the weights of each group of outputs anew."""
