@@ -57,7 +57,8 @@ def hear_until(command: list[str], files: int) -> tuple[list[str], float]:
             continue
         heard.append(record["path"])
         if len(heard) % 100 == 1:
-            supervisor_bytes = max(supervisor_bytes, *list(tree.sample().rss_bytes.values())[:1])
+            now_bytes = tree.sample().rss_bytes.get(tree.process.pid, 0)
+            supervisor_bytes = max(supervisor_bytes, now_bytes)
         if len(heard) % 1000 == 0:
             progress(f"{len(heard)} files heard in this run")
         if len(heard) == files:

@@ -5,11 +5,11 @@ from __future__ import annotations  # av.Packet is generic for type checkers onl
 import hashlib
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import av
 import numpy as np
@@ -69,6 +69,9 @@ a sample, enough to move a score by 6e-5; libopus gives what libsndfile gives, t
 READ_BYTES = 1 << 16
 """What FFmpeg asks the file for at a time."""
 
+JOINED_SAMPLES = 1 << 13
+"""Frames are joined up to this: an MP3 has 140,000 in an hour."""
+
 MAX_BAD_READS = 64
 """Reads that may fail in a row, without the file's position moving, before we look further."""
 
@@ -104,6 +107,10 @@ SAMPLE_FORMATS = PACKED_FORMATS | {
     f"{name}p": it._replace(planar=True) for name, it in PACKED_FORMATS.items()
 }
 """FFmpeg's sample formats, packed and planar."""
+
+
+Piece: TypeAlias = tuple[AudioFrame, SampleFormat, int, int]
+"""A decoded frame, its sample format, and which of its samples count: from, and up to."""
 
 
 @contextmanager
@@ -199,7 +206,7 @@ class FfmpegAudio:
 
     def _blocks(self) -> Iterator[tuple[int, memoryview]]:
         buffer, fill, rate_hz, scale = self._buffer, 0, 0, 0.0
-        for av_frame, kind, first, stop in self._av_frames():
+        for av_frame, kind, first, stop in _joined(self._av_frames()):
             channels = av_frame.layout.nb_channels
             frame_scale = kind.scale / channels
             same = av_frame.sample_rate == rate_hz and frame_scale == scale
@@ -268,7 +275,7 @@ class FfmpegAudio:
         context.thread_count = 1
         return stream, context
 
-    def _av_frames(self) -> Iterator[tuple[AudioFrame, SampleFormat, int, int]]:
+    def _av_frames(self) -> Iterator[Piece]:
         """Yield each decoded frame, its sample format, and which of its samples count.
 
         A packet that does not decode is counted and passed over. (Iterating
@@ -412,6 +419,43 @@ class FfmpegAudio:
         said = float(packet.duration * packet.time_base) if packet.duration else 0.0
         sized = self.seconds * packet.size / self._good_bytes if self._good_bytes else 0.0
         return max(said, sized)
+
+
+def _joined(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Join short frames to longer ones, inside FFmpeg: what follows costs the same for each."""
+    queue, queued = av.AudioFifo(), None
+    for piece in pieces:
+        av_frame, kind, first, stop = piece
+        short = first == 0 and stop == av_frame.samples < JOINED_SAMPLES
+        # The queue takes anything, and would join mono to stereo.
+        shape = kind, av_frame.sample_rate, av_frame.layout.nb_channels
+        if short and shape == queued and _enqueued(queue, av_frame):
+            if queue.samples >= JOINED_SAMPLES:
+                yield _dequeued(queue, kind)
+            continue
+        if queued is not None and queue.samples:
+            yield _dequeued(queue, queued[0])
+        queue, queued = av.AudioFifo(), shape
+        if not (short and _enqueued(queue, av_frame)):
+            yield piece
+    if queued is not None and queue.samples:
+        yield _dequeued(queue, queued[0])
+
+
+def _enqueued(queue: av.AudioFifo, av_frame: AudioFrame) -> bool:
+    """Append a frame, unless the queue finds fault with it."""
+    av_frame.pts = None  # else the queue compares it with its own count
+    try:
+        queue.write(av_frame)
+    except ValueError:
+        return False
+    return True
+
+
+def _dequeued(queue: av.AudioFifo, kind: SampleFormat) -> Piece:
+    av_frame = queue.read()
+    assert av_frame is not None  # noqa: S101 - there are samples in it
+    return av_frame, kind, 0, av_frame.samples
 
 
 def _better_decoder(context: AudioCodecContext) -> AudioCodecContext:
