@@ -341,10 +341,11 @@ class FfmpegAudio:
         bad_reads, last_offset = 0, -1
         while True:
             try:
+                in_file = self._view.in_file
                 for packet in self._container.demux(self._stream):
-                    self._packet_offset = max(
-                        self._packet_offset, self._view.in_file(packet.pos or 0)
-                    )
+                    offset = in_file(packet.pos or 0)
+                    if offset > self._packet_offset:
+                        self._packet_offset = offset
                     yield packet
             except av.error.PatchWelcomeError:
                 pass  # a chained stream of another shape: only a new start can read it
