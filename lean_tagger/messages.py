@@ -14,6 +14,7 @@ from lean_tagger.outcome import Identity, Outcome, Values
 
 __all__ = [
     "Broken",
+    "Cores",
     "Done",
     "Go",
     "Inbox",
@@ -34,6 +35,13 @@ class Limit:
     """To a worker: how much memory it may have from now on, in bytes; 0 is no limit."""
 
     bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """To a worker: how many cores its jobs may keep busy from now on."""
+
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

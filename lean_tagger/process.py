@@ -11,6 +11,7 @@ from lean_tagger.errors import LeanTagError, StateError
 from lean_tagger.memory import current_rss_bytes, limit_data, peak_rss_bytes
 from lean_tagger.messages import (
     Broken,
+    Cores,
     Done,
     Go,
     Limit,
@@ -66,11 +67,14 @@ def _serve(inbox: BinaryIO, post: _Post) -> None:
         )
         post.send(Ready(worker.model, worker.device, worker.needed_bytes))
         while (message := receive(inbox)) is not None:
-            if isinstance(message, Limit):
-                worker.limit(message.bytes)
-            else:
-                outcome = _do(worker, message)
-                post.send(Done(outcome, peak_rss_bytes(), current_rss_bytes()))
+            match message:
+                case Limit(size):
+                    worker.limit(size)
+                case Cores(count):
+                    worker.use_cores(count)
+                case job:
+                    outcome = _do(worker, job)
+                    post.send(Done(outcome, peak_rss_bytes(), current_rss_bytes()))
     except LeanTagError as error:
         post.send(Broken(error))
 

@@ -25,7 +25,7 @@ from lean_tagger.memory import (
     peak_rss_bytes,
     process_rss_bytes,
 )
-from lean_tagger.messages import Broken, Done, Go, Limit, Notice, Progress, Ready, Writing
+from lean_tagger.messages import Broken, Cores, Done, Go, Limit, Notice, Progress, Ready, Writing
 from lean_tagger.options import Options
 from lean_tagger.outcome import Failed, Job, Outcome
 
@@ -82,6 +82,7 @@ class Runner:
     ) -> None:
         self._options = options
         self.jobs = jobs
+        self._cores = min(limits.usable_cores(), jobs)
         self._patience_seconds = patience_seconds
         self._progress = progress or (lambda *_: None)
         self._notice = notice or (lambda _: None)
@@ -114,7 +115,7 @@ class Runner:
         LeanTagError
             The model, the options or the budget are no good.
         """
-        cores = min(limits.usable_cores(), self.jobs)
+        cores = self._cores
         first = self._spawn(threads=cores // max(1, min(cores, files)))
         while first.ready is None:
             for _ in self._look():
@@ -203,13 +204,17 @@ class Runner:
             if not waiting:
                 return
             if child.idle and (not self._under_pressure() or not self._busy()):
-                self._give(child, waiting.popleft())
+                job = waiting.popleft()
+                self._give(child, job, last=not waiting)
         starting = any(c.ready is None for c in self._children)
         if waiting and not starting and len(self._children) < self._planned.workers:
             self._spawn(threads=self._planned.threads, share_bytes=self._planned.share_bytes)
 
-    def _give(self, child: Child, job: Job) -> None:
+    def _give(self, child: Child, job: Job, *, last: bool) -> None:
+        """Give a worker a job; with the last one go the cores that nobody else will need."""
         child.job = job
+        busy = sum(it.threads for it in self._children if it.job is not None)
+        child.send(Cores(child.threads + (self._cores - busy if last else 0)))
         seconds = self._patience_seconds + job.size_bytes / SLOWEST_BYTES_PER_SECOND
         child.deadline = time.monotonic() + seconds
         self._progress(job, 0.0, 0.0)
@@ -329,7 +334,7 @@ class Runner:
             if not self._children:  # also when one has ended before it was ready
                 self._spawn(threads=shape.threads, share_bytes=shape.alone_bytes)
             yield from self._look()
-        self._give(self._children[0], job)
+        self._give(self._children[0], job, last=True)
         while self._busy() or self._away:
             yield from self._look()
             if self._away.back():

@@ -1,7 +1,8 @@
 """All stages for one file: this module *is* the flow."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import get_args
 
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lean_tagger import decode, spec, tags, write
+from lean_tagger.ahead import ahead
 from lean_tagger.decode import Audio, DecoderName, open_audio
 from lean_tagger.errors import ConfigError, TooShortError
 from lean_tagger.frontend import LogMel
@@ -58,7 +60,7 @@ class Tagger:
     device : {'auto', 'cpu', 'cuda', 'rocm'}
         Where the network runs; see `model.Model`.
     threads : int
-        For the network on a CPU.
+        Cores to keep busy: from 2 on, decoding has a thread of its own.
     decoder : {'auto', 'ffmpeg', 'soundfile'}
         See `decode.open_audio`.
     pool : {'logit-mean', 'prob-mean', 'max'}, optional
@@ -73,6 +75,11 @@ class Tagger:
     ------
     ConfigError, ModelError
         The card or the weights are not usable, or an option makes no sense.
+
+    Attributes
+    ----------
+    decodes_ahead : bool
+        Whether decoding has a thread of its own; may be changed from file to file.
 
     Notes
     -----
@@ -104,7 +111,9 @@ class Tagger:
             sample_rate_hz=self.spec.sample_rate_hz,
             patch_frames=self.spec.patch_frames,
         )
-        self._model = Model(self.spec, device=device, threads=threads, notice=notice)
+        self.decodes_ahead = threads > 1
+        network_threads = max(1, threads - 1)
+        self._model = Model(self.spec, device=device, threads=network_threads, notice=notice)
         self.device = self._model.device
 
     def score(self, path: str | os.PathLike[str]) -> Scores:
@@ -117,8 +126,8 @@ class Tagger:
         """
         path = os.fsdecode(path)
         pool, embedding = POOLS[self._pool](), Average()
-        with open_audio(path, decoder=self._decoder) as audio:
-            for prediction in self._listen(path, audio):
+        with self._opened(path) as (audio, predictions):
+            for prediction in predictions:
                 pool.add(prediction.logits)
                 embedding.add(prediction.embedding)
             return Scores(
@@ -142,8 +151,8 @@ class Tagger:
             As `score`.
         """
         path = os.fsdecode(path)
-        with open_audio(path, decoder=self._decoder) as audio:
-            rows = [prediction.logits.copy() for prediction in self._listen(path, audio)]
+        with self._opened(path) as (_, predictions):
+            rows = [prediction.logits.copy() for prediction in predictions]
         hop = self._hop_frames * self.spec.frontend.hop_samples / self.spec.sample_rate_hz
         return Taggram(
             logits=np.concatenate(rows),
@@ -244,12 +253,27 @@ class Tagger:
     def _fingerprint(self, path: str) -> str:
         return decode.fingerprint(path, decoder=self._decoder)
 
-    def _listen(self, path: str, audio: Audio) -> Iterator[Prediction]:
-        """Yield what the network says of each window: decode → … → model."""
+    @contextmanager
+    def _opened(self, path: str) -> Iterator[tuple[Audio, Iterator[Prediction]]]:
+        """Open a file, and what the network says of it; no thread is left when it is closed."""
         card = self.spec
-        chunks = resample(
-            audio, card.resampler, rate_hz=card.sample_rate_hz, chunk_samples=card.sample_rate_hz
-        )
+        with open_audio(path, decoder=self._decoder) as audio, ExitStack() as stack:
+            chunks = resample(
+                audio,
+                card.resampler,
+                rate_hz=card.sample_rate_hz,
+                chunk_samples=card.sample_rate_hz,
+            )
+            if self.decodes_ahead:
+                chunks = ahead(chunks, chunk_samples=card.sample_rate_hz)
+                stack.callback(chunks.close)
+            yield audio, self._listen(path, audio, chunks)
+
+    def _listen(
+        self, path: str, audio: Audio, chunks: Iterable[memoryview]
+    ) -> Iterator[Prediction]:
+        """Yield what the network says of each window: … → window → frontend → model."""
+        card = self.spec
         windows = roll(
             chunks,
             window_samples=card.window_samples,

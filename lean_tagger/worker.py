@@ -120,6 +120,11 @@ class Worker:
         self._guard = Guard(share_bytes)
         limit_data(share_bytes)
 
+    def use_cores(self, count: int) -> None:
+        """Keep so many cores busy from now on: at most one more than the network has."""
+        if self._tagger is not None:
+            self._tagger.decodes_ahead = count > 1
+
     def do(self, job: Job) -> Outcome:
         """Do one file; whatever is wrong with *it* comes back as `Failed`.
 

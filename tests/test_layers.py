@@ -15,6 +15,7 @@ PACKAGE = Path(lean_tagger.__file__).parent
 LAYERS = [
     {"errors", "messages", "options", "outcome", "rules", "spec"},
     {
+        "ahead",
         "decode",
         "resample",
         "window",

@@ -222,14 +222,27 @@ def command(*arguments: str | Path) -> tuple[int, dict[str, Any], dict[str, Any]
 
 
 def test_while_memory_is_short_one_file_is_heard_at_a_time_and_that_is_said_once() -> None:
-    """Pressed from the 20th file to the 30th; two workers before and after."""
+    """Pressed for ten files once two were heard together, until two are together again."""
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("needs two cores")
     done: list[Outcome] = []
-    together: dict[int, int] = {}
+    together: dict[int, int] = {}  # by how many were done
     said: list[str] = []
 
     def progress(*_: object) -> None:
         busy = sum(child.job is not None for child in runner._children)
         together[len(done)] = max(busy, together.get(len(done), 0))
+
+    def pressed_from() -> int:
+        return min((n for n, busy in together.items() if busy == 2), default=10_000) + 1
+
+    def found() -> Iterator[Job]:
+        while (
+            len(done) < 10_000
+            and max([busy for n, busy in together.items() if n > pressed_from() + 10], default=0)
+            < 2
+        ):
+            yield job(DATA / "farm.wav")
 
     runner = Runner(
         OPTIONS,
@@ -237,18 +250,14 @@ def test_while_memory_is_short_one_file_is_heard_at_a_time_and_that_is_said_once
         patience_seconds=60,
         progress=progress,
         notice=said.append,
-        pressed=lambda: 20 <= len(done) < 30,
+        pressed=lambda: pressed_from() <= len(done) < pressed_from() + 10,
     )
-    if len(os.sched_getaffinity(0)) < 2:
-        pytest.skip("needs two cores")
     with contextlib.closing(runner):
-        runner.start(2)
-        done.extend(runner.outcomes([job(DATA / "farm.wav")] * 60))
-    assert len(done) == 60
-    # The one that ran beside the 20th file may still run beside the 21st.
-    assert {together[n] for n in range(21, 30)} == {1}
-    assert max(together.get(n, 0) for n in range(20)) == 2
-    assert max(together.get(n, 0) for n in range(30, 60)) == 2
+        done.extend(runner.outcomes(found()))
+    first = pressed_from()
+    # The one that ran beside the first of them may still run beside the next.
+    assert {together[n] for n in range(first + 1, first + 10)} == {1}
+    assert max(together[n] for n in range(first + 10, len(done))) == 2
     assert [text.split(";")[0] for text in said] == [
         "memory is short on this machine",
         "memory is no longer short",

@@ -344,8 +344,7 @@ class FfmpegAudio:
                 in_file = self._view.in_file
                 for packet in self._container.demux(self._stream):
                     offset = in_file(packet.pos or 0)
-                    if offset > self._packet_offset:
-                        self._packet_offset = offset
+                    self._packet_offset = max(self._packet_offset, offset)
                     yield packet
             except av.error.PatchWelcomeError:
                 pass  # a chained stream of another shape: only a new start can read it

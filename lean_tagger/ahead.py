@@ -1,0 +1,85 @@
+"""Decode ahead of the network: the producer's thread and its bounded queue.
+
+Decoding and the network cost about the same, and both let other threads run while they work
+(FFmpeg, the matrix products and ONNX Runtime hold no interpreter lock), so that one file keeps
+two cores busy. What the consumer sees, and in which order, is the same as without.
+"""
+
+import threading
+from collections.abc import Callable, Generator, Iterable
+from queue import SimpleQueue
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["ahead"]
+
+DEPTH = 8
+"""Chunks that may wait: enough to bridge the consumer's longest step, three seconds of music."""
+
+STACK_BYTES = 1 << 20
+"""Of the thread; the usual 8 MiB would count against the limit on data."""
+
+
+def ahead(chunks: Iterable[memoryview], *, chunk_samples: int) -> Generator[memoryview]:
+    """Iterate in a thread of its own, a few chunks ahead.
+
+    Parameters
+    ----------
+    chunks : iterable of memoryview
+        float32, of at most `chunk_samples` each. Only the thread asks for them, and no more once
+        this generator has ended or was closed.
+    chunk_samples : int
+        Length of the buffers, which are allocated once.
+
+    Yields
+    ------
+    memoryview
+        The same; valid until the next is asked for.
+
+    Raises
+    ------
+    BaseException
+        Whatever iterating raises, at the same place.
+    """
+    free: SimpleQueue[npt.NDArray[np.float32]] = SimpleQueue()
+    full: SimpleQueue[tuple[npt.NDArray[np.float32], int] | BaseException | None] = SimpleQueue()
+    for _ in range(DEPTH):
+        free.put(np.empty(chunk_samples, np.float32))
+    ended = threading.Event()
+
+    def produce() -> None:
+        try:
+            for chunk in chunks:
+                buffer = free.get()
+                if ended.is_set():
+                    return
+                buffer[: len(chunk)] = chunk
+                full.put((buffer, len(chunk)))
+            full.put(None)
+        except BaseException as error:  # noqa: BLE001 - raised again where somebody waits
+            full.put(error)
+
+    thread = _started(produce)
+    try:
+        while (item := full.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            buffer, count = item
+            yield buffer[:count].data
+            free.put(buffer)
+    finally:
+        ended.set()
+        free.put(np.empty(0, np.float32))  # it may be waiting for a buffer
+        thread.join()
+
+
+def _started(function: Callable[[], None]) -> threading.Thread:
+    usual = threading.stack_size(STACK_BYTES)
+    try:
+        # A daemon: the process may end while a dead share keeps the thread in a read.
+        thread = threading.Thread(target=function, name="decoder", daemon=True)
+        thread.start()
+    finally:
+        threading.stack_size(usual)
+    return thread

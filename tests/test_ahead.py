@@ -1,0 +1,92 @@
+"""Decoding ahead: the same chunks, errors and results, and no thread left behind."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import CLIPS, DATA
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lean_tagger import Tagger
+from lean_tagger.ahead import DEPTH, ahead
+from lean_tagger.errors import DecodeError
+
+
+def decoders() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "decoder"]
+
+
+def counting(most: int, seen: list[int] | None = None) -> Iterator[memoryview]:
+    for number in range(most):
+        if seen is not None:
+            seen.append(number)
+        yield np.full(4, number, np.float32).data
+
+
+@given(lengths=st.lists(st.integers(0, 16), max_size=40))
+def test_chunks_come_in_order_and_whole(lengths: list[int]) -> None:
+    chunks = [
+        np.random.default_rng(i).standard_normal(n, np.float32) for i, n in enumerate(lengths)
+    ]
+    got = [bytes(it) for it in ahead((c.data for c in chunks), chunk_samples=16)]
+    assert got == [c.tobytes() for c in chunks]
+    assert decoders() == []
+
+
+def test_an_error_comes_behind_what_was_good_before_it() -> None:
+    def broken() -> Iterator[memoryview]:
+        yield from counting(3)
+        raise DecodeError("a.mp3", "no more")
+
+    chunks = ahead(broken(), chunk_samples=4)
+    assert [float(next(chunks)[0]) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(DecodeError, match="no more"):
+        next(chunks)
+    assert decoders() == []
+
+
+def test_it_stays_a_few_chunks_ahead_and_ends_when_nobody_listens() -> None:
+    seen: list[int] = []
+    chunks = ahead(counting(1000, seen), chunk_samples=4)
+    first = next(chunks)
+    deadline = time.monotonic() + 10
+    while len(seen) < DEPTH + 1 and time.monotonic() < deadline:
+        time.sleep(0.001)
+    time.sleep(0.05)
+    assert len(seen) == DEPTH + 1  # one of them waits for a buffer
+    assert list(first) == [0, 0, 0, 0]  # nobody writes into what we hold
+    chunks.close()
+    assert decoders() == []
+
+
+@pytest.mark.parametrize("clip", CLIPS)
+def test_scores_are_the_same_to_the_last_bit(clip: str) -> None:
+    one, two = Tagger(), Tagger(threads=2)
+    assert (one.decodes_ahead, two.decodes_ahead) == (False, True)
+    before, after = one.score(DATA / clip), two.score(DATA / clip)
+    assert after.values.tobytes() == before.values.tobytes()
+    assert (after.digest, after.seconds) == (before.digest, before.seconds)
+    assert decoders() == []
+
+
+def test_a_file_that_is_given_up_leaves_no_thread_and_the_next_one_is_heard(
+    tmp_path: Path,
+) -> None:
+    def give_up(path: str, _: object) -> None:
+        if path.endswith("skyvibe.mp3"):
+            raise MemoryError("enough")
+
+    tagger = Tagger(threads=2, on_window=give_up)
+    with pytest.raises(MemoryError, match="enough"):
+        tagger.score(DATA / "skyvibe.mp3")
+    assert decoders() == []
+    damaged = tmp_path / "damaged.mp3"
+    damaged.write_bytes(b"no music" * 100)
+    with pytest.raises(DecodeError):
+        tagger.score(damaged)
+    assert decoders() == []
+    assert tagger.score(DATA / "lava.opus").n_windows == 6
