@@ -1,8 +1,10 @@
-"""Measure what the flow costs beside its bare parts, on one core.
+"""Measure what the flow costs beside its bare parts, and what more cores are worth.
 
 In one process, interleaved, each figure a median: bare decoding (packets to samples, nothing
 else), decoding to the model's rate, the front-end, the network over patches that are ready,
-and the whole (`Tagger.score`). The process pins itself to one core where the system allows.
+and the whole (`Tagger.score`), all on one core, to which the process pins itself. Then wall
+times of the whole on one core and on all of them; and, with --library, of the command with
+--jobs 1 and with as many as there are cores, start included.
 """
 
 import argparse
@@ -13,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from common import ROOT, write_table
+from common import ROOT, lean_tag, progress, run, write_table
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the command does, before numpy is loaded
 sys.path.insert(0, str(ROOT))
@@ -67,24 +69,67 @@ def stages(path: str, model: str) -> tuple[dict[str, Callable[[], object]], floa
     )
 
 
+def interleaved(
+    parts: dict[str, Callable[[], object]], runs: int, clock: Callable[[], float]
+) -> dict[str, float]:
+    """Return the median time of each part, all done in turn."""
+    times: dict[str, list[float]] = {name: [] for name in parts}
+    for number in range(runs):
+        progress(f"{number + 1} of {runs}: {', '.join(parts)}")
+        for name, part in parts.items():
+            started = clock()
+            part()
+            times[name].append(clock() - started)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def on_cores(path: str, model: str, cores: list[int], runs: int) -> dict[str, float]:
+    """Return the wall time of a file on one core and on all of them."""
+    one, all_of_them = Tagger(model), Tagger(model, threads=len(cores))
+
+    def score(tagger: Tagger, used: list[int]) -> None:
+        os.sched_setaffinity(0, used)
+        tagger.score(path)
+
+    parts: dict[str, Callable[[], object]] = {
+        "one file, 1 core": lambda: score(one, cores[:1]),
+        f"one file, {len(cores)} cores": lambda: score(all_of_them, cores),
+    }
+    return interleaved(parts, runs, time.monotonic)
+
+
+def on_library(folder: Path, cores: int, runs: int) -> dict[str, float]:
+    """Return the wall time of the command over a folder, with one worker and with many."""
+
+    def tag(jobs: int) -> Callable[[], object]:
+        return lambda: run(lean_tag("-n", "--quiet", "--jobs", str(jobs), str(folder)), check=False)
+
+    parts = {"library, --jobs 1": tag(1), f"library, --jobs {cores}": tag(cores)}
+    return interleaved(parts, runs, time.monotonic)
+
+
+def walls(seconds: dict[str, float]) -> list[dict[str, object]]:
+    """Return rows of wall times, each beside the first."""
+    first = next(iter(seconds.values()))
+    return [
+        {"what": key, "wall seconds": f"{value:.2f}", "times the first": f"{value / first:.2f}"}
+        for key, value in seconds.items()
+    ]
+
+
 def main() -> None:
     """Print, and write where asked, seconds, milliseconds a window, and ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", type=Path, help="music, a few minutes at least")
     parser.add_argument("--model", default="msd-musicnn")
     parser.add_argument("--runs", type=int, default=5, help="of each part (default: 5)")
-    parser.add_argument("--out", type=Path, help="folder for efficiency.md and .json")
+    parser.add_argument("--library", type=Path, help="a folder of some 40 tracks")
+    parser.add_argument("--out", type=Path, help="folder for bench.md, cores.md and .json")
     given = parser.parse_args()
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[:1])
     parts, seconds, windows = stages(str(given.file), given.model)
-    times: dict[str, list[float]] = {name: [] for name in parts}
-    for _ in range(given.runs):
-        for name, part in parts.items():
-            started = time.process_time()
-            part()
-            times[name].append(time.process_time() - started)
-    cost = {name: statistics.median(values) for name, values in times.items()}
+    cost = interleaved(parts, given.runs, time.process_time)
     a, b, c, d, e = cost.values()
     rows = [
         {
@@ -99,7 +144,13 @@ def main() -> None:
     for name, value in (("(a+d) / e", (a + d) / e), ("(b+c+d) / e", (b + c + d) / e)):
         empty = dict.fromkeys(list(rows[0])[1:-1], "")
         rows.append({"part": name, **empty, "share of the whole": f"{value:.0%}"})
-    write_table(rows, "efficiency", given.out)
+    write_table(rows, "bench", given.out)
+    rows = walls(on_cores(str(given.file), given.model, cores, given.runs))
+    if given.library:
+        os.sched_setaffinity(0, cores)
+        rows += walls(on_library(given.library, len(cores), given.runs))
+    print()
+    write_table(rows, "cores", given.out)
 
 
 if __name__ == "__main__":
