@@ -75,7 +75,7 @@ def snapshots(command: list[str | Path], image: Path) -> list[Path]:
     limit = threading.Timer(LONGEST_SECONDS, os.killpg, [process.pid, signal.SIGKILL])
     limit.start()
     try:
-        with open(read, errors="replace") as log:
+        with os.fdopen(read, errors="replace") as log:
             for line in log:
                 if "stopped by SIGSTOP" in line:
                     stops += 1
