@@ -3,17 +3,17 @@
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import unicodedata
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import disks
 import pytest
 import tinymodel
 from audiofiles import fingerprint, make
+from command import Run
 
 from lean_tagger import write
 from lean_tagger.journal import Journal
@@ -21,7 +21,6 @@ from lean_tagger.options import Options
 from lean_tagger.outcome import Failed, Identity, Job, Outcome, Tagged
 from lean_tagger.worker import Worker
 
-ROOT = Path(__file__).parents[1]
 SOMEBODY = 4321  # a user, and a group
 
 
@@ -31,41 +30,10 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def lean_tag(model: Path, tmp_path: Path) -> Callable[..., "Run"]:
+def lean_tag(model: Path, tmp_path: Path) -> Callable[..., Run]:
     """Run the whole command; its journal stands beside what the test does."""
-
-    def run(*paths: str | Path) -> Run:
-        options = ("--json", "--jobs", "1", "--min-score", "0", "--model", model)
-        state = ("--state", tmp_path / "state" / "journal.sqlite3")
-        done = subprocess.run(
-            [sys.executable, "-m", "lean_tagger", *options, *state, *paths],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            cwd=ROOT,
-        )
-        return Run(done)
-
-    return run
-
-
-class Run:
-    """What a run said and came to."""
-
-    def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
-        records = [json.loads(line) for line in done.stdout.splitlines()]
-        self.code = done.returncode
-        self.said = done.stderr
-        self.results: dict[str, dict[str, Any]] = {
-            Path(it["path"]).name: it for it in records if it["type"] == "result"
-        }
-
-    def statuses(self) -> dict[str, str]:
-        return {name: it["status"] for name, it in self.results.items()}
-
-    def error(self, name: str) -> tuple[str, str]:
-        return self.results[name]["error"]["kind"], self.results[name]["error"]["message"]
+    options = ("--jobs", "1", "--min-score", "0", "--model", model)
+    return partial(Run, *options, "--state", tmp_path / "state" / "journal.sqlite3")
 
 
 def names(folder: Path) -> set[str]:
