@@ -159,6 +159,36 @@ def test_a_folder_that_may_not_be_written_leaves_its_files_alone(model: Path) ->
         assert names(top / "closed") == {"a.mp3"}
 
 
+@pytest.mark.parametrize("free_kib", [8, 40, 120])
+def test_a_full_disk_under_the_journal_ends_the_run_and_nothing_is_lost(
+    model: Path, tmp_path: Path, free_kib: int
+) -> None:
+    """There is room for no journal, for an empty one, or until the file is written."""
+    disks.have()
+    music = tmp_path / "music"
+    music.mkdir()
+    path = make(music / "a.mp3", "mp3", 0.6)
+    before, sound = path.read_bytes(), fingerprint(str(path))
+    how = ("-t", "tmpfs", "-o", "size=2m", "tmpfs")
+    with disks.mounted(*how, at=tmp_path / "disk", may_skip=True) as folder:
+        state = folder / "journal.sqlite3"
+        (folder / "filler").write_bytes(bytes((2 << 20) - (free_kib << 10) - 4096))
+        run = partial(Run, "--min-score", "0", "--model", model, "--state", state, music)
+        stopped = run()
+        assert stopped.code == 5
+        (said,) = (line for line in stopped.said.splitlines() if line.startswith("lean-tag: "))
+        assert f"journal {state}: " in said
+        assert "--state" in said
+        written = path.read_bytes() != before
+        assert written == (free_kib == 120)
+        (folder / "filler").unlink()
+        assert run().statuses() == {"a.mp3": "unchanged" if written else "tagged"}
+        assert Run("undo", "--all", "--state", state).statuses() == {"a.mp3": "restored"}
+        assert write.read(str(path)) == {}
+        assert fingerprint(str(path)) == sound
+        assert names(music) == {"a.mp3"}
+
+
 # Names
 
 
