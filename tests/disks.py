@@ -43,7 +43,7 @@ def mounted(*what: str | Path, at: Path, may_skip: bool = False) -> Iterator[Pat
     at.mkdir(exist_ok=True)
     done = subprocess.run(["mount", *what, at], capture_output=True, text=True, check=False)
     if done.returncode and may_skip:
-        pytest.skip(f"this cannot be mounted here: {done.stderr.strip()}")
+        pytest.skip(f"this cannot be mounted here: {done.stderr.partition(chr(10))[0]}")
     assert done.returncode == 0, done.stderr
     try:
         yield at
