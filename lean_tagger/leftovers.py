@@ -15,7 +15,8 @@ from lean_tagger import inplace
 __all__ = ["name_for", "sweep"]
 
 _NAME = re.compile(
-    r"\.lean-tag-([0-9a-f]{8})-(\d+)-[0-9a-f]{16}\.(?:undo|tmp(?:\..{1,16})?)", re.ASCII
+    r"\.lean-tag-([0-9a-f]{8})-(\d+)-([0-9a-f]{8})[0-9a-f]{8}\.(?:undo|tmp(?:\..{1,16})?)",
+    re.ASCII,
 )
 
 
@@ -23,9 +24,12 @@ def name_for(suffix: str) -> str:
     """Return a name for a temporary file of this process, as ``.tmp.mp3`` or ``.undo``.
 
     The dot keeps players and our own walk away, the suffix stays because decoders look at
-    it, and whose it is stands between them: a folder on the network has several machines.
+    it, and whose it is stands between them: a folder on the network has several machines,
+    and after a power cut the same number may soon be another process.
     """
-    return f".lean-tag-{_machine()}-{os.getpid()}-{os.urandom(8).hex()}{suffix}"
+    pid = os.getpid()
+    birth = _birth(pid) or "0" * 8
+    return f".lean-tag-{_machine()}-{pid}-{birth}{os.urandom(4).hex()}{suffix}"
 
 
 def sweep(folder: str, *, pid: int | None = None) -> list[str]:
@@ -51,7 +55,8 @@ def sweep(folder: str, *, pid: int | None = None) -> list[str]:
             found = _NAME.fullmatch(entry.name)
             if found is None or found[1] != _machine():
                 continue
-            gone = int(found[2]) == pid if pid is not None else not _is_alive(int(found[2]))
+            owner = int(found[2])
+            gone = owner == pid if pid is not None else not _is_alive(owner, found[3])
             with contextlib.suppress(OSError):
                 if gone and stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
                     if entry.name.endswith(".undo"):
@@ -62,7 +67,8 @@ def sweep(folder: str, *, pid: int | None = None) -> list[str]:
     return removed
 
 
-def _is_alive(pid: int) -> bool:
+def _is_alive(pid: int, birth: str) -> bool:
+    """Tell whether a process is there, and is the one that was born then."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -70,11 +76,28 @@ def _is_alive(pid: int) -> bool:
     except (OSError, OverflowError):
         pass  # somebody else's
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - no pathlib for one line
-            # proc(5): the state stands behind the name in brackets; Z waits to be buried.
-            return file.read().rpartition(b")")[2].split()[0] != b"Z"
+        if _status(pid)[0] == b"Z":  # it waits to be buried
+            return False
     except (OSError, IndexError):
         return True
+    now = _birth(pid)
+    return not now or birth in ("0" * 8, now)
+
+
+def _birth(pid: int) -> str:
+    """Return a mark of when a process began, of this start of the machine; Linux only."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", "rb") as file:  # noqa: PTH123 - no pathlib for one line
+            began = file.read() + _status(pid)[19]  # in ticks since then
+    except (OSError, IndexError):
+        return ""
+    return f"{zlib.crc32(began):08x}"
+
+
+def _status(pid: int) -> list[bytes]:
+    """Return the fields of proc(5)'s stat that stand behind the name in brackets."""
+    with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - no pathlib for one line
+        return file.read().rpartition(b")")[2].split()
 
 
 def _machine() -> str:

@@ -34,7 +34,9 @@ def of(heard: Heard, card: ModelSpec, *, pooling: Pooling) -> dict[str, object]:
         "seconds": round(heard.seconds, 3),
         "skipped": round(heard.seconds_skipped, 3),
         "repeated": heard.repeated,
-        "scores": {label.name: round(score, 6) for label, score in ranked},
+        # Every digit: a rounded score may meet a threshold or a rival that it did not meet
+        # before, and what is recognised by this field would be written once more.
+        "scores": {label.name: float(score) for label, score in ranked},
     }
 
 

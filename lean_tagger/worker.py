@@ -19,6 +19,7 @@ from lean_tagger.errors import (
     OverBudgetError,
     StateError,
     UnreadableError,
+    WriteError,
 )
 from lean_tagger.memory import Guard, limit_data, peak_rss_bytes
 from lean_tagger.messages import Writing
@@ -212,14 +213,21 @@ class Worker:
         """Write, and return what the file then holds."""
         previous = {field: found.fields[field] for field in changes if field in found.fields}
         self._before_write(Writing(identity=found.identity, changes=changes, previous=previous))
-        write.write(
-            path,
-            changes,
-            fingerprint=lambda copy: decode.fingerprint(copy, decoder=self._options.decoder),
-            expected=expected,
-            previous=previous,
-            ways=self._ways,
-        )
+        try:
+            write.write(
+                path,
+                changes,
+                fingerprint=lambda copy: decode.fingerprint(copy, decoder=self._options.decoder),
+                expected=expected,
+                previous=previous,
+                ways=self._ways,
+            )
+        except (UnreadableError, WriteError) as error:
+            now = _identity(path)  # says so if it is gone
+            if (now.inode, now.device) != (found.identity.inode, found.identity.device):
+                message = "it was replaced by another file meanwhile; the next run hears that one"
+                raise WriteError(path, message) from error
+            raise
         fields = {field: values for field, values in {**found.fields, **changes}.items() if values}
         return replace(found, identity=_identity(path), fields=fields)
 

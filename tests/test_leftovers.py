@@ -6,6 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from lean_tagger import leftovers
 
 
@@ -38,6 +40,16 @@ def test_a_process_that_nobody_has_buried_yet_is_gone(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     process.wait()
     process.stdout.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux")
+def test_a_number_that_another_process_has_by_now_keeps_nothing(tmp_path: Path) -> None:
+    """After a power cut, a worker's number soon belongs to something that never ends."""
+    living = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    name = leftovers.name_for(".tmp.mp3").replace(f"-{os.getpid()}-", f"-{living.pid}-")
+    (tmp_path / name).touch()
+    assert leftovers.sweep(str(tmp_path)) == [name]
+    living.communicate(b"\n")
 
 
 def test_nothing_is_removed_that_may_be_somebody_elses(tmp_path: Path) -> None:

@@ -139,7 +139,9 @@ class Journal:
             return self._connect(check=not tidy)
         except sqlite3.OperationalError as error:
             # The disk, the rights, a lock: nothing is wrong with what is in it.
-            raise StateError(f"cannot open the journal {self.path}: {error}") from error
+            raise StateError(
+                f"cannot open the journal {self.path}: {error}; give another with --state"
+            ) from error
         except sqlite3.DatabaseError as error:
             if not locked:
                 raise StateError(

@@ -111,6 +111,10 @@ def _refuse_unsafe(source: Source, real: str, ways: Ways) -> None:
         raise source.refuse("it is marked read-only; nothing was written")
     read_only_system = os.fstatvfs(source.fd).f_flag & os.ST_RDONLY  # said as itself, later
     if not read_only_system and not os.access(real, os.W_OK):
+        if os.geteuid() in (0, source.stat.st_uid):
+            raise source.refuse(
+                "it is protected against changes (lsattr may show how); nothing was written"
+            )
         raise source.refuse("it belongs to somebody else; nothing was written")
 
 
