@@ -224,7 +224,7 @@ class Worker:
             )
         except (UnreadableError, WriteError) as error:
             now = _identity(path)  # says so if it is gone
-            if (now.inode, now.device) != (found.identity.inode, found.identity.device):
+            if now.inode != found.identity.inode:
                 message = "it was replaced by another file meanwhile; the next run hears that one"
                 raise WriteError(path, message) from error
             raise

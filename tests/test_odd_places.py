@@ -234,7 +234,7 @@ def test_a_name_that_is_no_text_is_a_name(lean_tag, tmp_path: Path) -> None:
 
 def do(worker: Worker, path: Path) -> Outcome:
     found = path.stat()
-    identity = Identity(found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev)
+    identity = Identity(found.st_size, found.st_mtime_ns, found.st_ino)
     return worker.do(Job(str(path), identity.size_bytes, identity))
 
 

@@ -39,7 +39,7 @@ def undo(worker: Worker, path: Path, before: dict[str, tuple[str, ...]]) -> None
         write.write(str(path), changes, fingerprint=sound)
         return
     found = path.stat()
-    identity = Identity(found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev)
+    identity = Identity(found.st_size, found.st_mtime_ns, found.st_ino)
     fields = {field: Ours(VALUES[field], before.get(field, ())) for field in VALUES}
     job = Job(str(path), identity.size_bytes, identity, restore=Restore(fields=fields))
     outcome = worker.do(job)
