@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from lean_tagger import commands
 from lean_tagger.commands.stop import Stop
-from lean_tagger.console import OutputClosed
+from lean_tagger.terminal import OutputClosed
 
 __all__ = ["main"]
 

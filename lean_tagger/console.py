@@ -6,7 +6,7 @@ appears only where standard error is a terminal, columns and colours only where 
 output is one; a pipe gets plain lines with whole paths.
 
 A file's name, or a message that quotes one, may hold anything but NUL and a slash, so all
-text passes `escape` before it can reach a terminal.
+text passes `terminal.escape` before it can reach a terminal.
 """
 
 import contextlib
@@ -17,7 +17,6 @@ import os
 import sys
 import textwrap
 import time
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TextIO
 
@@ -26,8 +25,18 @@ from lean_tagger.batch import Summary
 from lean_tagger.errors import StateError
 from lean_tagger.messages import Ready
 from lean_tagger.outcome import Failed, Job, Outcome, Restored, Skipped, Tagged, to_json
+from lean_tagger.terminal import (
+    OutputClosed,
+    beginning,
+    cells,
+    columns,
+    duration,
+    escape,
+    pad,
+    shorten,
+)
 
-__all__ = ["Console", "OutputClosed", "cells", "escape", "shorten"]
+__all__ = ["Console"]
 
 _RED, _GREEN, _YELLOW, _CYAN, _DIM = "31", "32", "33", "36", "2"
 _STATUS_COLOURS = {
@@ -47,78 +56,7 @@ _STATUS_COLUMNS = max(map(len, _STATUS_COLOURS))
 _LEAST_COLUMNS = 16  # for what is said of a file, on the narrowest terminal
 # Faster than anyone reads, and a hundredth of the cost of drawing at every window.
 _REDRAW_SECONDS = 0.1
-# Invisible, but scripts and emoji are spelt with them, and they move nothing.
-_JOINERS = "\u200c\u200d"
 _FANCY = ("·", "×", "…")  # noqa: RUF001 - a multiplication sign is meant
-
-
-class OutputClosed(Exception):  # noqa: N818 - an event, not an error
-    """Nobody reads standard output any more, as after ``| head``."""
-
-
-def escape(text: str) -> str:
-    r"""Return text that cannot control a terminal, on one line.
-
-    Control and format characters (ESC, newline, bidirectional overrides) come out as in a
-    Python string, and undecodable bytes of a file name (PEP 383) as ``\xNN``.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(map(_escape_one, text))
-
-
-def _escape_one(character: str) -> str:
-    if "\udc80" <= character <= "\udcff":
-        return f"\\x{ord(character) - 0xDC00:02x}"
-    category = unicodedata.category(character)
-    if category in {"Cc", "Cf", "Cs", "Zl", "Zp"} and character not in _JOINERS:
-        return character.encode("unicode_escape").decode("ascii")
-    return character
-
-
-def cells(text: str) -> int:
-    """Return how many columns of a terminal the (escaped) text takes."""
-    return len(text) if text.isascii() else sum(map(_cells_of_one, text))
-
-
-def _cells_of_one(character: str) -> int:
-    if character in _JOINERS or unicodedata.category(character) in {"Mn", "Me"}:
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
-def shorten(text: str, columns: int, *, mark: str = "…") -> str:
-    """Cut out of the middle what does not fit; the end, which tells more, keeps two thirds."""
-    if cells(text) <= columns:
-        return text
-    room = max(0, columns - cells(mark))
-    head = _fitting(text, room - room * 2 // 3)
-    tail = _fitting(text[::-1], room - cells(head))[::-1]
-    return head + mark + tail
-
-
-def _fitting(text: str, columns: int) -> str:
-    """Return the longest beginning of the text that takes no more columns."""
-    used = 0
-    for index, character in enumerate(text):
-        used += _cells_of_one(character)
-        if used > columns:
-            return text[:index]
-    return text
-
-
-def _pad(text: str, columns: int) -> str:
-    return text + " " * (columns - cells(text))
-
-
-def duration(seconds: float) -> str:
-    """Return a time span as a person would say it."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    if seconds < 99.5:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 class Console:
@@ -230,10 +168,10 @@ class Console:
 
     def _draw(self, job: Job) -> None:
         self._drawn = time.monotonic()
-        columns = _columns()
-        self._bar.ncols = max(columns - 3, 10)  # room for an echoed "^C", lest it wraps
-        room = max(12, columns * 3 // 10)
-        name = _pad(shorten(self._name(job.path), room, mark=self._mark), room)
+        width = columns()
+        self._bar.ncols = max(width - 3, 10)  # room for an echoed "^C", lest it wraps
+        room = max(12, width * 3 // 10)
+        name = pad(shorten(self._name(job.path), room, mark=self._mark), room)
         left = f"{self._jobs_done + 1:>{len(str(self._jobs))}}/{self._jobs}  {name}"
         elapsed = max(self._drawn - self._started, 1e-3)
         heard_seconds = self._audio_seconds + sum(s for _, s, _ in self._active.values())
@@ -272,18 +210,18 @@ class Console:
             rounded = {k: round(v, 3) if isinstance(v, float) else v for k, v in record.items()}
             self._print(self._out, json.dumps(rounded))
         elif not self._quiet:
-            columns = _columns() if self._columnar else 0
-            self._print(self._out, self._joined(self._summary_parts(summary), columns))
+            width = columns() if self._columnar else 0
+            self._print(self._out, self._joined(self._summary_parts(summary), width))
 
     def _line(self, outcome: Outcome) -> str:
         status, notes = _judgement(outcome)
         name, indent, room = self._name(outcome.path), 0, 0
         if self._columnar:
-            columns = _columns()
-            name_columns = min(max(columns * 34 // 100, 12), 44, self._longest_name or 44)
+            width = columns()
+            name_columns = min(max(width * 34 // 100, 12), 44, self._longest_name or 44)
             indent = _STATUS_COLUMNS + 2 + name_columns + 2
-            room = max(columns - indent, _LEAST_COLUMNS)
-            name = _pad(shorten(name, name_columns, mark=self._mark), name_columns)
+            room = max(width - indent, _LEAST_COLUMNS)
+            name = pad(shorten(name, name_columns, mark=self._mark), name_columns)
         heard = _heard(outcome)
         note = f"({', '.join(notes)})" if heard and notes else ", ".join(notes)
         # Tags that were not written make way for the reason, so that a second run over a
@@ -297,7 +235,7 @@ class Console:
         tags = self._paint(tags, _DIM if status == "unchanged" else "")
         if heard:
             note = self._paint(note, _YELLOW if heard.seconds_skipped else _DIM)
-        head = self._paint(_pad(status, _STATUS_COLUMNS), _STATUS_COLOURS[status])
+        head = self._paint(pad(status, _STATUS_COLUMNS), _STATUS_COLOURS[status])
         return f"{head}  {name}{'  ' if room else ': '}{tags}{gap if tags and note else ''}{note}"
 
     def _tags(self, heard: Tagged, room: int) -> str:
@@ -313,7 +251,7 @@ class Console:
             if not room or cells(text) <= room:
                 return text
             if not longer:
-                return _fitting(text, room - cells(self._mark)) + self._mark
+                return beginning(text, room - cells(self._mark)) + self._mark
             min(longer, key=lambda values: heard.sureness.get(values[-1], 0.0)).pop()
 
     def _summary_parts(self, summary: Summary) -> list[str]:
@@ -365,13 +303,6 @@ class Console:
                 raise StateError(f"cannot write the results: {error.strerror}") from error
         if self._bar is not None:
             self._bar.refresh()
-
-
-def _columns() -> int:
-    """Return the terminal's width."""
-    import shutil  # late: it loads three libraries for archives, 1 MiB of the supervisor's 25
-
-    return shutil.get_terminal_size().columns
 
 
 def _discard(stream: TextIO) -> None:

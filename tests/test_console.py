@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lean_tagger import console
 from lean_tagger.batch import Summary
-from lean_tagger.console import Console, OutputClosed, cells, escape, shorten
+from lean_tagger.console import Console
 from lean_tagger.errors import StateError
 from lean_tagger.outcome import Failed, Job, Skipped, Tagged
+from lean_tagger.terminal import OutputClosed, cells, duration, escape, shorten
 
 MIB = 1024**2
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -434,7 +434,7 @@ def test_on_a_narrow_terminal_the_summary_breaks_between_its_parts():
     ],
 )
 def test_time_spans_read_like_speech(seconds, text):
-    assert console.duration(seconds) == text
+    assert duration(seconds) == text
 
 
 def test_the_start_line_names_model_device_and_budget_on_standard_error():

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from lean_tagger import budget, doctor
-from lean_tagger.console import escape
 from lean_tagger.doctor import facts
 from lean_tagger.doctor.facts import Fit, Library, Place, Problem, Report
 from lean_tagger.doctor.page import lay_out
 from lean_tagger.mounts import Mount
+from lean_tagger.terminal import escape
 
 MIB = 1 << 20
 

@@ -45,7 +45,7 @@ LAYERS = [
         "runner",
         "undo",
     },
-    {"cli", "commands", "console", "doctor", "__main__"},
+    {"cli", "commands", "console", "doctor", "terminal", "__main__"},
 ]
 # Within one layer only these, which name an order; layer 0 is plain data and may refer freely.
 WITHIN = {
@@ -66,7 +66,10 @@ WITHIN = {
     ("runner", "budget"),
     ("runner", "child"),
     ("doctor", "console"),
-    ("cli", "console"),
+    ("cli", "terminal"),
+    ("console", "terminal"),
+    ("commands", "terminal"),
+    ("doctor", "terminal"),
     ("cli", "commands"),
     ("commands", "console"),
     ("commands", "doctor"),

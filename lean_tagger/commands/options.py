@@ -5,10 +5,10 @@ import contextlib
 from typing import NoReturn
 
 from lean_tagger import __version__, limits, memory
-from lean_tagger.console import escape
 from lean_tagger.errors import ConfigError
 from lean_tagger.options import Options
 from lean_tagger.rules import FIELDS, PLAYERS
+from lean_tagger.terminal import escape
 
 __all__ = [
     "Parser",

@@ -6,9 +6,10 @@ import time
 
 from lean_tagger.commands import options, running
 from lean_tagger.commands.stop import Stop
-from lean_tagger.console import Console, duration
+from lean_tagger.console import Console
 from lean_tagger.errors import LeanTagError
 from lean_tagger.journal import Journal, Run
+from lean_tagger.terminal import duration
 
 __all__ = ["run"]
 

@@ -3,9 +3,9 @@
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from lean_tagger.console import escape
 from lean_tagger.doctor.facts import Fit, Library, Place, Report
 from lean_tagger.memory import format_size
+from lean_tagger.terminal import escape
 
 __all__ = ["lay_out"]
 
