@@ -273,10 +273,14 @@ def _card(network: _Network, model: bytes) -> str:
 
 
 _VARIANTS = {
-    "plain": musicnn_graphs.Rewrites(constants=False, past_pool=False, blocks=False, crop=False),
+    "plain": musicnn_graphs.Rewrites(
+        constants=False, past_pool=False, blocks=False, phases=False, halves=False, crop=False
+    ),
     "all but constants": musicnn_graphs.Rewrites(constants=False),
     "all but past_pool": musicnn_graphs.Rewrites(past_pool=False),
     "all but blocks": musicnn_graphs.Rewrites(blocks=False),
+    "all but phases": musicnn_graphs.Rewrites(phases=False),
+    "all but halves": musicnn_graphs.Rewrites(halves=False),
     "all but crop": musicnn_graphs.Rewrites(crop=False),
     "all": musicnn_graphs.Rewrites(),
 }
