@@ -37,7 +37,7 @@ import numpy.typing as npt
 import onnx
 from tf_checkpoint import CheckpointError, read_checkpoint
 
-__all__ = ["ExportError", "export", "main", "open_wheel"]
+__all__ = ["ExportError", "export", "main", "open_wheel", "variables"]
 
 PACKAGE = "musicnn==0.1.0"
 WHEEL_SHA256 = "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa"
@@ -221,6 +221,17 @@ def export(wheel: zipfile.ZipFile, folder: Path) -> list[Path]:
     return [folder / name for name in contents]
 
 
+def variables(wheel: zipfile.ZipFile, name: str) -> Mapping[str, npt.NDArray[np.float32]]:
+    """Return the weights of the network of this name, as its checkpoint calls them.
+
+    Raises
+    ------
+    ExportError
+        The checkpoint is not what it should be.
+    """
+    return _variables(wheel, next(network for network in _NETWORKS if network.name == name))
+
+
 def _variables(wheel: zipfile.ZipFile, network: _Network) -> Mapping[str, npt.NDArray[np.float32]]:
     try:
         return read_checkpoint(
@@ -303,8 +314,8 @@ def compare(wheel: zipfile.ZipFile, runs: int) -> None:
     print("| model | rewritings | ms/patch | MB | difference |")
     print("|---|---|---|---|---|")
     for network in _NETWORKS:
-        variables = _variables(wheel, network)
-        models = {name: _model(network, variables, r) for name, r in _VARIANTS.items()}
+        weights = _variables(wheel, network)
+        models = {name: _model(network, weights, r) for name, r in _VARIANTS.items()}
         sessions = {
             name: onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
             for name, model in models.items()

@@ -137,10 +137,11 @@ class Graph:
         self._constants: list[onnx.TensorProto] = []
 
     def constant(self, name: str, values: npt.ArrayLike) -> str:
-        """Add a constant: float32, or int64 where the values are integers."""
+        """Add a constant: bytes as they are, other integers as int64, all else as float32."""
         array = np.asarray(values)
-        array = array.astype(np.int64 if array.dtype.kind == "i" else np.float32)
-        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        if array.dtype.itemsize > 1:
+            array = array.astype(np.int64 if array.dtype.kind == "i" else np.float32)
+        self._constants.append(numpy_helper.from_array(array.copy(order="C"), name))
         return name
 
     def add(self, operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:

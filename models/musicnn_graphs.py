@@ -36,7 +36,7 @@ crop
 Phases and halves are for the musicnn networks, crop is for the vgg ones.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,7 +45,7 @@ import numpy.typing as npt
 import onnx
 from graph_parts import N_MELS, PATCH_FRAMES, Array, Graph, Layer, Term, Weights, substitute
 
-__all__ = ["Rewrites", "musicnn", "vgg"]
+__all__ = ["Bank", "Maxima", "Rewrites", "musicnn", "vgg"]
 
 BLOCK = 16  # float32 values in a 512-bit register; ONNX Runtime's blocks are 8 or 16
 # Bounds of log10(1 + 10000 * mel power): a full-scale square wave gives 6.93, music up to 6.5.
@@ -68,18 +68,33 @@ class Rewrites:
     crop: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """Filters of one shape, and the number of the feature that each of them gives."""
+
+    features: tuple[int, ...]
+    layer: Layer
+
+
+Maxima = Callable[[Graph, str, Sequence[Bank], Rewrites], tuple[str, list[int]]]
+"""Adds each bank's convolution over the spectrogram and its maximum over all mel bands; returns
+the result's name, (n, column, time), and each column's feature."""
+
+
 def musicnn(
     variables: Mapping[str, npt.NDArray[np.float32]],
     *,
     name: str,
     description: str,
     rewrites: Rewrites,
+    maxima: Maxima | None = None,
 ) -> onnx.ModelProto:
     """Return a musicnn network; its embedding is the penultimate layer, (n, 200).
 
     Front-end: filters over 7 frames x 38 or 67 mel bands, and over 128, 64 or 32 frames x 1
     band, each followed by the maximum over all bands. Middle: three convolutions over 7 frames
     with residuals. Back-end: maximum and mean over time of all of these, two dense layers.
+    Another way to do the front-end's convolutions can be given as `maxima`.
     """
     weights = Weights(variables)
     graph = Graph(name)
@@ -87,18 +102,19 @@ def musicnn(
 
     n_front = 0
     fixed: list[tuple[int, float]] = []  # features that are constants, by number
-    banks: list[_Bank] = []
+    banks: list[Bank] = []
     for i in range(5):
         layer = weights.layer(f"conv2d_{i}" if i else "conv2d", i + 1)
         bottom, top = layer.bounds(low, high)
         channels = range(len(layer.bias))
         live = [c for c in channels if not rewrites.constants or top[c] - bottom[c] >= SWING]
         fixed += [(n_front + c, float(layer.constant[c])) for c in channels if c not in live]
-        banks.append(_Bank(tuple(n_front + c for c in live), layer.take(live)))
+        banks.append(Bank(tuple(n_front + c for c in live), layer.take(live)))
         n_front += len(layer.bias)
     if fixed:
-        banks[-1] = _Bank((*banks[-1].features, _ONES), banks[-1].layer.with_ones())
-    front, slots = _front_end(graph, mel, [bank for bank in banks if bank.features], rewrites)
+        banks[-1] = Bank((*banks[-1].features, _ONES), banks[-1].layer.with_ones())
+    banks = [bank for bank in banks if bank.features]
+    front, slots = _front_end(graph, mel, banks, rewrites, maxima or _maxima)
     terms = [(feature, slot, 1.0) for slot, feature in enumerate(slots) if feature >= 0]
     terms += [(feature, slots.index(_ONES), value) for feature, value in fixed]
 
@@ -141,26 +157,42 @@ def musicnn(
 _ONES, _EMPTY = -1, -2  # in place of a feature's number: the channel of ones; whatever
 
 
-@dataclass(frozen=True, slots=True)
-class _Bank:
-    """Filters of one shape, and the number of the feature that each of them gives."""
-
-    features: tuple[int, ...]
-    layer: Layer
-
-
 def _front_end(
-    graph: Graph, mel: str, banks: Sequence[_Bank], rewrites: Rewrites
+    graph: Graph, mel: str, banks: Sequence[Bank], rewrites: Rewrites, maxima: Maxima
 ) -> tuple[str, list[int]]:
-    """Add the convolutions over the spectrogram, and their maxima over all mel bands.
+    """Add the convolutions over the spectrogram, and what is behind their maxima.
 
     Returns the result's name, (n, channel, 1, time), and each channel's feature.
     """
+    x, columns = maxima(graph, mel, banks, rewrites)
+    slots = [feature for bank in banks for feature in bank.features]
+    kept = [columns.index(feature) for feature in slots]
+    missing = -len(kept) % BLOCK if rewrites.blocks else 0
+    kept, slots = kept + kept[:1] * missing, slots + [_EMPTY] * missing
+    x = graph.add("Gather", [x, graph.constant("front_kept", kept)], "front_pooled", axis=1)
+    if rewrites.past_pool:
+        # The relu in terms of what is behind the batch norm: not below the shift where the
+        # scale is positive, not above it where it is negative.
+        scale = np.concatenate([bank.layer.scale for bank in banks])
+        shift = np.concatenate([bank.layer.shift for bank in banks])
+        repeated = np.asarray([*range(len(scale)), *[0] * missing])
+        scale, shift = scale[repeated, np.newaxis], shift[repeated, np.newaxis]
+        furthest = float(np.finfo(np.float32).max)
+        floor = graph.constant("front_floor", np.where(scale >= 0, shift, -furthest))
+        ceiling = graph.constant("front_ceiling", np.where(scale >= 0, furthest, shift))
+        x = graph.add("Max", [x, floor], "front_floored")
+        x = graph.add("Min", [x, ceiling], "front_limited")
+    return graph.add("Unsqueeze", [x, graph.constant("front_axis", [2])], "front"), slots
+
+
+def _maxima(
+    graph: Graph, mel: str, banks: Sequence[Bank], rewrites: Rewrites
+) -> tuple[str, list[int]]:
+    """Add the convolutions and their maxima over all mel bands, as `Maxima` says."""
     block = BLOCK if rewrites.blocks else 1
     images = [mel, *(_halves(graph, mel) if rewrites.halves else [])]
     parts: list[str] = []
-    columns: list[int] = []  # what the parts hold, side by side
-    scales, shifts = [], []
+    columns: list[int] = []
     for i, bank in enumerate(banks):
         phases = _phases(bank.layer, block) if rewrites.phases else 1
         layer = bank.layer.padded(max(1, block // phases))
@@ -175,26 +207,8 @@ def _front_end(
             ]
             parts[-1] = graph.add("Slice", [parts[-1], *ends], f"front{i}")
         columns += [*bank.features, *[_EMPTY] * (len(layer.bias) - len(bank.features))]
-        scales.append(layer.scale)
-        shifts.append(layer.shift)
-    x = graph.add("Concat", parts, "front_pooled", axis=2)
-    x = graph.add("Transpose", [x], "front_channels", perm=[0, 2, 1])
-    kept = [column for column, feature in enumerate(columns) if feature != _EMPTY]
-    slots = [columns[column] for column in kept]
-    missing = -len(kept) % block
-    kept, slots = kept + kept[:1] * missing, slots + [_EMPTY] * missing
-    x = graph.add("Gather", [x, graph.constant("front_kept", kept)], "front_kept_only", axis=1)
-    if rewrites.past_pool:
-        # The relu in terms of what is behind the batch norm: not below the shift where the
-        # scale is positive, not above it where it is negative.
-        scale = np.concatenate(scales)[kept][:, np.newaxis]
-        shift = np.concatenate(shifts)[kept][:, np.newaxis]
-        furthest = float(np.finfo(np.float32).max)
-        floor = graph.constant("front_floor", np.where(scale >= 0, shift, -furthest))
-        ceiling = graph.constant("front_ceiling", np.where(scale >= 0, furthest, shift))
-        x = graph.add("Max", [x, floor], "front_floored")
-        x = graph.add("Min", [x, ceiling], "front_limited")
-    return graph.add("Unsqueeze", [x, graph.constant("front_axis", [2])], "front"), slots
+    x = graph.add("Concat", parts, "front_frames", axis=2)
+    return graph.add("Transpose", [x], "front_channels", perm=[0, 2, 1]), columns
 
 
 def _phases(layer: Layer, block: int) -> int:
