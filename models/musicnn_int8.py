@@ -11,12 +11,14 @@ so the places are cut into a few groups that share one matrix.
 
 from collections.abc import Mapping, Sequence
 
+import musicnn_graphs
 import numpy as np
 import numpy.typing as npt
+import onnx
 from graph_parts import N_MELS, PATCH_FRAMES, Array, Graph, Layer, Weights
 from musicnn_graphs import MEL_HIGH, Bank, Maxima, Rewrites
 
-__all__ = ["maxima"]
+__all__ = ["musicnn"]
 
 # Seven bits for the input, up to the loudest that there can be: two products with a weight then
 # fit into 16 bits, and processors that add up in these (AVX2 without VNNI) give the same sums.
@@ -24,8 +26,25 @@ _STEP = MEL_HIGH / 127
 _PLACES = 20  # of a filter over bands that share a matrix: measured, the best of 8 to 60
 
 
-def maxima(variables: Mapping[str, npt.NDArray[np.float32]]) -> Maxima:
-    """Return a front-end for `musicnn_graphs.musicnn` that computes in 8-bit integers."""
+def musicnn(
+    variables: Mapping[str, npt.NDArray[np.float32]],
+    *,
+    name: str,
+    description: str,
+    rewrites: Rewrites,
+) -> onnx.ModelProto:
+    """Return `musicnn_graphs.musicnn` with its front-end in 8-bit integers."""
+    return musicnn_graphs.musicnn(
+        variables,
+        name=name,
+        description=description,
+        rewrites=rewrites,
+        maxima=_maxima(variables),
+    )
+
+
+def _maxima(variables: Mapping[str, npt.NDArray[np.float32]]) -> Maxima:
+    """Return what adds the front-end's convolutions."""
     scale, shift = (float(value[0]) for value in Weights(variables).norm(0))
 
     def add(

@@ -128,8 +128,8 @@ def forms(wheel: Path | None, tracks: list[Track]) -> dict[str, bytes]:
         **dict.fromkeys(("constants", "past_pool", "blocks", "phases", "halves"), False)
     )
 
-    def build(rewrites: Rewrites, **more: Any) -> bytes:
-        made = musicnn(variables, name=MODEL, description="", rewrites=rewrites, **more)
+    def build(rewrites: Rewrites, kind: Callable[..., onnx.ModelProto] = musicnn) -> bytes:
+        made = kind(variables, name=MODEL, description="", rewrites=rewrites)
         return bytes(made.SerializeToString())
 
     whole_blocks = replace(full, halves=False)
@@ -138,7 +138,7 @@ def forms(wheel: Path | None, tracks: list[Track]) -> dict[str, bytes]:
         "plain": build(none),
         "without phases and halves": build(replace(full, phases=False, halves=False)),
         "without halves": build(whole_blocks),
-        "8 bits, integer matrices": build(full, maxima=musicnn_int8.maxima(variables)),
+        "8 bits, integer matrices": build(full, musicnn_int8.musicnn),
         "16-bit floats": _halved(build(full)),
     }
     if tracks:
@@ -207,7 +207,13 @@ def listen(folder: Path, most_windows: int) -> Iterator[Track]:
         patches = []
         try:
             chunks = stream(str(path), card.sample_rate_hz, resampler=card.resampler)
-            for window in roll(chunks, card.window_samples, card.hop_samples):
+            windows = roll(
+                chunks,
+                window_samples=card.window_samples,
+                hop_samples=card.hop_frames * card.frontend.hop_samples,
+                pad_samples=card.pad_samples,
+            )
+            for window in windows:
                 patches.append(frontend(window)[0].copy())
                 if len(patches) == most_windows:
                     break
