@@ -89,13 +89,34 @@ def _quantised(
     """
     kernel = (layer.kernel * layer.scale)[:, :, 0] * scale
     step = np.maximum(np.abs(kernel).max(axis=(0, 1)), 1e-30) / 127
-    whole = np.rint(kernel / step).astype(np.int8)
+    whole = _diffused(kernel / step)
     rows = whole.sum(axis=1, dtype=np.int64) * step * (shift / scale)
     constant = np.tile(layer.bias * layer.scale + layer.shift, (PATCH_FRAMES, 1))
     for frame in range(PATCH_FRAMES):
         first, end = _inside(frame, len(rows))
         constant[frame] += rows[first:end].sum(axis=0)
     return whole, step, constant.T
+
+
+def _diffused(kernel: Array) -> npt.NDArray[np.int8]:
+    """Round a (time, mel, out) kernel to whole numbers, passing on what that takes away.
+
+    Half goes to the next frame, half to the next band, as in R. W. Floyd and L. Steinberg, "An
+    adaptive algorithm for spatial greyscale", 1976: spectrograms are smooth, so that what one
+    tap has too much and its neighbour too little hardly shows.
+    """
+    height, width, n_out = kernel.shape
+    rest = np.zeros((height + 1, width + 1, n_out))
+    rest[:height, :width] = kernel
+    whole = np.zeros(kernel.shape)
+    for time, band in np.ndindex(height, width):
+        whole[time, band] = np.clip(np.rint(rest[time, band]), -127, 127)
+        missing = rest[time, band] - whole[time, band]
+        later, higher = time + 1 < height, band + 1 < width
+        share = 1.0 / max(1, later + higher)
+        rest[time + 1, band] += share * later * missing
+        rest[time, band + 1] += share * higher * missing
+    return whole.astype(np.int8)
 
 
 def _inside(frame: int, height: int) -> tuple[int, int]:
