@@ -8,7 +8,6 @@ turns on one core in one process; each figure is a median, and only ratios mean 
 """
 
 import argparse
-import ctypes
 import os
 import statistics
 import subprocess
@@ -21,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import amx  # before onnxruntime, which looks at the processor as it is loaded
 from common import MIB, ROOT, progress, write_table
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy is loaded
@@ -53,25 +53,6 @@ class Track:
 
     name: str
     patches: Patches
-
-
-def without_amx() -> None:
-    """Make the kernel refuse the tile registers to this process.
-
-    It does when a signal stack is too small to save them (arch/x86/kernel/fpu/xstate.c); then
-    ONNX Runtime takes the instructions that processors without AMX have.
-    """
-
-    class Stack(ctypes.Structure):
-        _fields_ = (("sp", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
-
-    _keep.append(ctypes.create_string_buffer(4096))
-    stack = Stack(ctypes.addressof(_keep[-1]), 0, 4096)
-    if ctypes.CDLL(None).sigaltstack(ctypes.byref(stack), None):
-        sys.exit("--no-amx did not work here")
-
-
-_keep: list[Any] = []  # the signal stack, which must stay where it is
 
 
 def options(**settings: Any) -> Any:
@@ -342,8 +323,7 @@ def compare_options(given: argparse.Namespace, patch: Patches) -> None:
     bound = net.io_binding()
     bound.bind_cpu_input("mel", patch)
     for name, size in (("logits", 50), ("embedding", 200)):
-        value = ort.OrtValue.ortvalue_from_numpy(np.zeros((1, size), np.float32))
-        _keep.append(value)
+        value = ort.OrtValue.ortvalue_from_shape_and_type([1, size], np.float32)
         bound.bind_ortvalue_output(name, value)
     parts["inputs and outputs bound"] = partial(net.run_with_iobinding, bound)
     parts["logits only"] = partial(net.run, ["logits"], {"mel": patch})
@@ -359,11 +339,9 @@ def main() -> None:
     parser.add_argument("--music", type=Path, help="folder of tracks, to calibrate and to agree on")
     parser.add_argument("--windows", type=int, default=40, help="of a track, at most (default: 40)")
     parser.add_argument("--rounds", type=int, default=40, help="of each part (default: 40)")
-    parser.add_argument("--no-amx", action="store_true", help="as on a processor without AMX")
+    parser.add_argument(amx.SWITCH, action="store_true", help="as on a processor without AMX")
     parser.add_argument("--out", type=Path, help="folder for the tables as .md and .json")
     given = parser.parse_args()
-    if given.no_amx:
-        without_amx()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     patch = np.random.default_rng(0).uniform(0, 6, (1, 187, 96)).astype(np.float32)
