@@ -72,7 +72,7 @@ def session(model: bytes | str, chosen: Any = None) -> Any:
 
 
 def medians(parts: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Return each part's median in microseconds.
+    """Return each part's median CPU time in microseconds: others may hold the core meanwhile.
 
     They take turns; each runs a few times in a row, as it would alone: else the others would
     have pushed its weights out of the caches.
@@ -81,10 +81,10 @@ def medians(parts: Mapping[str, Callable[[], object]], rounds: int) -> dict[str,
     for _ in range(rounds):
         for name, part in parts.items():
             for warm in (False, False, True, True, True, True, True):
-                started = time.perf_counter()
+                started = time.process_time()
                 part()
                 if warm:
-                    times[name].append(time.perf_counter() - started)
+                    times[name].append(time.process_time() - started)
     return {name: 1e6 * statistics.median(values) for name, values in times.items()}
 
 
