@@ -68,9 +68,9 @@ class LogMel:
         # float32 in, complex64 out since NumPy 2; its type hints still say complex128.
         spectrum = np.fft.rfft(self._framed[:count], out=self._spectrum[:count])  # type: ignore[arg-type]
         # |z|² by hand: abs() would take a root only to have it squared again.
-        power = np.square(spectrum.real, out=self._power[:count])
-        np.square(spectrum.imag, out=self._spectrum.real[:count])
-        power += self._spectrum.real[:count]
+        parts = spectrum.view(np.float32)
+        np.square(parts, out=parts)
+        power = np.add(parts[:, 0::2], parts[:, 1::2], out=self._power[:count])
         np.matmul(power, self._mel, out=patch[:count])
         mel = patch[:count]
         if self._half is not None:

@@ -17,6 +17,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from lean_tagger.errors import ConfigError
 
 __all__ = [
+    "Agreement",
     "FrontendSpec",
     "Label",
     "LabelKind",
@@ -165,6 +166,31 @@ class Accuracy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """How close a variant's scores come to those of the network that it stands in for.
+
+    Attributes
+    ----------
+    model : str
+        That network's name.
+    tracks : int
+        Whole tracks that both have scored.
+    same_top_genre, top_five_shared : float
+        Share of the tracks with the same best genre, and of the five best labels that both
+        name, 0 to 1.
+    max_difference, mean_difference : float
+        Of a track's probabilities.
+    """
+
+    model: str
+    tracks: int
+    same_top_genre: float
+    top_five_shared: float
+    max_difference: float
+    mean_difference: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
     """One model card.
 
@@ -198,6 +224,8 @@ class ModelSpec:
         In output order.
     licence, source, accuracy
         Provenance.
+    agreement : Agreement or None
+        For a variant, a faster network whose scores are not exactly the published one's.
     folder : str
         Where the card was read from; not a key of the card.
     """
@@ -220,6 +248,7 @@ class ModelSpec:
     licence: Licence
     source: Source
     accuracy: Accuracy
+    agreement: Agreement | None = None
     folder: str = field(default="", metadata={"card": False})
 
     @property

@@ -16,6 +16,8 @@ SHARED = Path(__file__).parents[2] / "shared"
 
 CLIPS = ("skyvibe.mp3", "hacienda.ogg", "lava.opus", "celtic.m4a", "west.flac", "farm.wav")
 MODELS = ("msd-musicnn", "mtt-musicnn", "msd-vgg", "mtt-vgg")
+VARIANTS = ("msd-musicnn-int8",)
+"""Faster ones, whose scores are not exactly the original's."""
 
 
 def shared(name: str) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import DATA, MODELS
+from conftest import DATA, MODELS, VARIANTS
 
 import lean_tagger
 from lean_tagger import budget, limits, memory, spec
@@ -69,7 +69,7 @@ def test_a_good_machine_gets_one_json_object_and_exit_code_0(tmp_path):
     assert report["cpu"]["usable"] == limits.usable_cores()
     assert report["memory"]["machine_limit_bytes"] == limits.machine_limit_bytes()
     assert report["memory"]["budget_bytes"] == limits.default_budget_bytes()
-    assert sorted(fit["model"] for fit in report["models"]) == sorted(MODELS)
+    assert sorted(fit["model"] for fit in report["models"]) == sorted(MODELS + VARIANTS)
     for fit in report["models"]:
         assert 60 * MIB < fit["least_bytes"] < 400 * MIB
         assert fit["plan"]["workers"] >= 1

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MODELS
+from conftest import MODELS, VARIANTS
 
 from lean_tagger import spec
 from lean_tagger.errors import ConfigError
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", MODELS + VARIANTS)
 def test_shipped_cards_are_complete(name: str) -> None:
     card = spec.load(name)
     assert card.name == name
@@ -25,7 +25,7 @@ def test_shipped_cards_are_complete(name: str) -> None:
 
 
 def test_the_shipped_models_are_listed() -> None:
-    assert spec.installed() == sorted(MODELS)
+    assert spec.installed() == sorted(MODELS + VARIANTS)
 
 
 def test_an_unknown_model_is_met_with_the_nearest_name() -> None:
