@@ -17,7 +17,7 @@ from lean_tagger.messages import Writing
 from lean_tagger.options import Options
 from lean_tagger.outcome import Failed, Heard, Identity, Job, Outcome, Restored, Skipped, Tagged
 
-__all__ = ["Resume", "identify"]
+__all__ = ["Resume", "identify", "why_set_aside"]
 
 TRIES = 3
 """So often a failure that may pass (no memory, a share that is away) is tried by itself."""
@@ -97,6 +97,8 @@ class Resume:
         """
         path = known.path
         if known.heard is None:
+            if known.status == "failed":
+                return Skipped(path=path, kind="set-aside", message=why_set_aside(known))
             message = "this model has not heard it; run lean-tag on it"
             return Skipped(path=path, kind="unheard", message=message)
         try:
@@ -123,9 +125,7 @@ class Resume:
             alike = self.journal.resemble(path, job.identity, self.key)
             return dataclasses.replace(job, candidates=alike)
         if known.status == "failed" and not _worth_another_try(known):
-            times = "before" if known.attempts < 2 else f"{known.attempts} times before"
-            message = f"{known.message} (so it was {times}; --retry-failed tries it again)"
-            return Skipped(path=job.path, kind="set-aside", message=message)
+            return Skipped(path=job.path, kind="set-aside", message=why_set_aside(known))
         return self._decide(job, known, known.heard) if known.heard else job
 
     def _same(self, path: str, before: Identity, now: Identity) -> bool:
@@ -219,6 +219,12 @@ def identify(path: str) -> Identity:
     """
     found = os.stat(path)  # noqa: PTH116 - names may hold undecodable bytes
     return Identity(found.st_size, found.st_mtime_ns, found.st_ino)
+
+
+def why_set_aside(known: Known) -> str:
+    """Say what was wrong with a file, and how it is tried again."""
+    times = "before" if known.attempts < 2 else f"{known.attempts} times before"
+    return f"{known.message} (so it was {times}; --retry-failed tries it again)"
 
 
 def _worth_another_try(known: Known) -> bool:

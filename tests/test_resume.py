@@ -148,6 +148,10 @@ def test_a_failure_is_set_aside_until_it_is_asked_for(library: Path) -> None:
     assert run(library)["bad.mp3"]["status"] == "failed"
     again = run(library)["bad.mp3"]
     assert (again["status"], again["error"]["kind"]) == ("skipped", "set-aside")
+    assert run("retag", library)["bad.mp3"]["error"] == again["error"]
+    explained = lean_tag("explain", library / "bad.mp3")
+    assert explained.returncode == 2
+    assert again["error"]["message"] in explained.stderr
     assert run("--retry-failed", library)["bad.mp3"]["status"] == "failed"
     shutil.copy(DATA / "skyvibe.mp3", library / "bad.mp3")
     assert run(library)["bad.mp3"]["status"] == "tagged"

@@ -15,7 +15,7 @@ from lean_tagger.console import Console
 from lean_tagger.decision import Decision
 from lean_tagger.errors import ConfigError, LeanTagError
 from lean_tagger.journal import Journal, Key
-from lean_tagger.resume import identify
+from lean_tagger.resume import identify, why_set_aside
 
 __all__ = ["run"]
 
@@ -60,11 +60,13 @@ def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str,
     decision = Decision(card, running.build(given, max_mem_bytes=0, listen=False))
     known = journal.recall(path, Key(model=card.sha256, pooling=decision.pooling))
     if known is None or known.heard is None:
+        if known is not None and known.status == "failed":
+            raise ConfigError(f"{path}: {why_set_aside(known)}")
         raise ConfigError(f"{card.name} has not heard {path} yet; run lean-tag -n on it first")
     heard = known.heard
     plan = decision.plan(path, heard)
     try:
-        changed = identify(path) != known.identity
+        changed = not identify(path).matches(known.identity)
     except OSError:
         changed = True
     return {
