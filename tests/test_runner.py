@@ -205,6 +205,25 @@ def test_a_worker_uses_no_more_threads_than_there_are_cores(long_song: Path) -> 
     assert 0 < most <= len(os.sched_getaffinity(0))
 
 
+@pytest.mark.parametrize(("jobs", "more"), [(1, 0), (2, 1)])
+def test_a_file_alone_gets_a_thread_for_decoding_where_a_core_is_idle(
+    long_song: Path, jobs: int, more: int
+) -> None:
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("needs two cores")
+    seen: set[int] = set()
+
+    def progress(_: Job, seconds: float, __: float) -> None:
+        for pid in children(os.getpid()) if seconds else []:
+            seen.add(len(list(Path(f"/proc/{pid}/task").iterdir())))
+
+    runner = Runner(OPTIONS, jobs=jobs, patience_seconds=60, progress=progress)
+    with contextlib.closing(runner):
+        (outcome,) = runner.outcomes([job(long_song)])
+    assert isinstance(outcome, Tagged)
+    assert max(seen) == 1 + more
+
+
 # The budget: by the command, since a test's own process is larger than all of it
 
 
