@@ -8,6 +8,7 @@ two cores busy. What the consumer sees, and in which order, is the same as witho
 import threading
 from collections.abc import Callable, Generator, Iterable
 from queue import SimpleQueue
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,26 +16,28 @@ import numpy.typing as npt
 __all__ = ["ahead"]
 
 DEPTH = 8
-"""Chunks that may wait: enough to bridge the consumer's longest step, three seconds of music."""
+"""Blocks that may wait: enough to bridge the consumer's longest step, three seconds of music."""
+
+Block: TypeAlias = tuple[int, memoryview]
 
 STACK_BYTES = 1 << 20
 """Of the thread; the usual 8 MiB would count against the limit on data."""
 
 
-def ahead(chunks: Iterable[memoryview], *, chunk_samples: int) -> Generator[memoryview]:
-    """Iterate in a thread of its own, a few chunks ahead.
+def ahead(blocks: Iterable[Block], *, block_samples: int) -> Generator[Block]:
+    """Iterate in a thread of its own, a few blocks ahead.
 
     Parameters
     ----------
-    chunks : iterable of memoryview
-        float32, of at most `chunk_samples` each. Only the thread asks for them, and no more once
-        this generator has ended or was closed.
-    chunk_samples : int
+    blocks : iterable of (int, memoryview)
+        Rate in Hz, and float32 samples, at most `block_samples` of them. Only the thread asks
+        for them, and no more once this generator has ended or was closed.
+    block_samples : int
         Length of the buffers, which are allocated once.
 
     Yields
     ------
-    memoryview
+    (int, memoryview)
         The same; valid until the next is asked for.
 
     Raises
@@ -43,19 +46,20 @@ def ahead(chunks: Iterable[memoryview], *, chunk_samples: int) -> Generator[memo
         Whatever iterating raises, at the same place.
     """
     free: SimpleQueue[npt.NDArray[np.float32]] = SimpleQueue()
-    full: SimpleQueue[tuple[npt.NDArray[np.float32], int] | BaseException | None] = SimpleQueue()
+    full: SimpleQueue[tuple[npt.NDArray[np.float32], int, int] | BaseException | None]
+    full = SimpleQueue()
     for _ in range(DEPTH):
-        free.put(np.empty(chunk_samples, np.float32))
+        free.put(np.empty(block_samples, np.float32))
     ended = threading.Event()
 
     def produce() -> None:
         try:
-            for chunk in chunks:
+            for rate_hz, block in blocks:
                 buffer = free.get()
                 if ended.is_set():
                     return
-                buffer[: len(chunk)] = chunk
-                full.put((buffer, len(chunk)))
+                buffer[: len(block)] = block
+                full.put((buffer, len(block), rate_hz))
             full.put(None)
         except BaseException as error:  # noqa: BLE001 - raised again where somebody waits
             full.put(error)
@@ -65,8 +69,8 @@ def ahead(chunks: Iterable[memoryview], *, chunk_samples: int) -> Generator[memo
         while (item := full.get()) is not None:
             if isinstance(item, BaseException):
                 raise item
-            buffer, count = item
-            yield buffer[:count].data
+            buffer, count, rate_hz = item
+            yield rate_hz, buffer[:count].data
             free.put(buffer)
     finally:
         ended.set()

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import get_args
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from lean_tagger import decode, spec, tags, write
 from lean_tagger.ahead import ahead
-from lean_tagger.decode import Audio, DecoderName, open_audio
+from lean_tagger.decode import BLOCK_SAMPLES, Audio, DecoderName, open_audio
 from lean_tagger.errors import ConfigError, TooShortError
 from lean_tagger.frontend import LogMel
 from lean_tagger.model import DeviceName, Model, Prediction
@@ -258,15 +258,15 @@ class Tagger:
         """Open a file, and what the network says of it; no thread is left when it is closed."""
         card = self.spec
         with open_audio(path, decoder=self._decoder) as audio, ExitStack() as stack:
+            blocks: Iterable[tuple[int, memoryview]] = audio
+            if self.decodes_ahead:
+                blocks = stack.enter_context(closing(ahead(audio, block_samples=BLOCK_SAMPLES)))
             chunks = resample(
-                audio,
+                blocks,
                 card.resampler,
                 rate_hz=card.sample_rate_hz,
                 chunk_samples=card.sample_rate_hz,
             )
-            if self.decodes_ahead:
-                chunks = ahead(chunks, chunk_samples=card.sample_rate_hz)
-                stack.callback(chunks.close)
             yield audio, self._listen(path, audio, chunks)
 
     def _listen(

@@ -1,4 +1,4 @@
-"""Decoding ahead: the same chunks, errors and results, and no thread left behind."""
+"""Decoding ahead: the same blocks, errors and results, and no thread left behind."""
 
 import threading
 import time
@@ -20,11 +20,11 @@ def decoders() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "decoder"]
 
 
-def counting(most: int, seen: list[int] | None = None) -> Iterator[memoryview]:
+def counting(most: int, seen: list[int] | None = None) -> Iterator[tuple[int, memoryview]]:
     for number in range(most):
         if seen is not None:
             seen.append(number)
-        yield np.full(4, number, np.float32).data
+        yield 8000 + number, np.full(4, number, np.float32).data
 
 
 @given(lengths=st.lists(st.integers(0, 16), max_size=40))
@@ -38,28 +38,28 @@ def test_chunks_come_in_order_and_whole(lengths: list[int]) -> None:
 
 
 def test_an_error_comes_behind_what_was_good_before_it() -> None:
-    def broken() -> Iterator[memoryview]:
+    def broken() -> Iterator[tuple[int, memoryview]]:
         yield from counting(3)
         raise DecodeError("a.mp3", "no more")
 
-    chunks = ahead(broken(), chunk_samples=4)
-    assert [float(next(chunks)[0]) for _ in range(3)] == [0, 1, 2]
+    blocks = ahead(broken(), block_samples=4)
+    assert [next(blocks)[0] for _ in range(3)] == [8000, 8001, 8002]
     with pytest.raises(DecodeError, match="no more"):
-        next(chunks)
+        next(blocks)
     assert decoders() == []
 
 
-def test_it_stays_a_few_chunks_ahead_and_ends_when_nobody_listens() -> None:
+def test_it_stays_a_few_blocks_ahead_and_ends_when_nobody_listens() -> None:
     seen: list[int] = []
-    chunks = ahead(counting(1000, seen), chunk_samples=4)
-    first = next(chunks)
+    blocks = ahead(counting(1000, seen), block_samples=4)
+    _, first = next(blocks)
     deadline = time.monotonic() + 10
     while len(seen) < DEPTH + 1 and time.monotonic() < deadline:
         time.sleep(0.001)
     time.sleep(0.05)
     assert len(seen) == DEPTH + 1  # one of them waits for a buffer
     assert list(first) == [0, 0, 0, 0]  # nobody writes into what we hold
-    chunks.close()
+    blocks.close()
     assert decoders() == []
 
 
