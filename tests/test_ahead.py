@@ -28,12 +28,14 @@ def counting(most: int, seen: list[int] | None = None) -> Iterator[tuple[int, me
 
 
 @given(lengths=st.lists(st.integers(0, 16), max_size=40))
-def test_chunks_come_in_order_and_whole(lengths: list[int]) -> None:
-    chunks = [
-        np.random.default_rng(i).standard_normal(n, np.float32) for i, n in enumerate(lengths)
+def test_blocks_come_in_order_and_whole(lengths: list[int]) -> None:
+    sent = [
+        (rate, np.random.default_rng(rate).standard_normal(length, np.float32))
+        for rate, length in enumerate(lengths)
     ]
-    got = [bytes(it) for it in ahead((c.data for c in chunks), chunk_samples=16)]
-    assert got == [c.tobytes() for c in chunks]
+    blocks = ahead(((rate, samples.data) for rate, samples in sent), block_samples=16)
+    got = [(rate, bytes(block)) for rate, block in blocks]
+    assert got == [(rate, samples.tobytes()) for rate, samples in sent]
     assert decoders() == []
 
 
