@@ -12,7 +12,7 @@ from typing import IO
 
 from lean_tagger import decode, leftovers, provenance, spec, tags, write
 from lean_tagger.decision import Decision
-from lean_tagger.decode import Audio
+from lean_tagger.decode import Reader
 from lean_tagger.errors import (
     FileError,
     HardlinkedError,
@@ -243,7 +243,7 @@ class Worker:
             fields=found.fields,
         )
 
-    def _on_window(self, path: str, audio: Audio) -> None:
+    def _on_window(self, path: str, audio: Reader) -> None:
         self._guard.check(path)
         if self._progress is not None:
             self._progress(audio.seconds, audio.progress())

@@ -27,6 +27,7 @@ __all__ = [
     "BLOCK_SAMPLES",
     "Audio",
     "DecoderName",
+    "Reader",
     "fingerprint",
     "is_rate",
     "open_audio",
@@ -42,6 +43,22 @@ LOUDEST = 2.0**20
 left for floats that somebody stored at the scale of 16-bit integers."""
 
 DecoderName = Literal["auto", "ffmpeg", "soundfile"]
+
+
+class Reader(Protocol):
+    """Whoever hears a file, and can say how far it is.
+
+    Attributes
+    ----------
+    seconds : float
+        Length of what was decoded so far.
+    """
+
+    seconds: float
+
+    def progress(self) -> float:
+        """Return how much of the file is done, 0 to 1."""
+        ...
 
 
 class Audio(Protocol):
