@@ -94,7 +94,7 @@ class Heard:
     effort : str
         With which it was heard; see `effort`.
     of_windows : int
-        Windows of the whole track; 0 stands for as many as were heard.
+        Windows of the whole track; 0 where all were heard.
     confidence : float
         Estimated probability that all windows would lead to the same tags, 0 to 1.
     """

@@ -78,7 +78,7 @@ class Scores:
             repeated=self.repeated,
             fields=fields,
             effort=self.effort,
-            of_windows=self.of_windows or self.n_windows,
+            of_windows=self.of_windows,
             confidence=self.confidence,
         )
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 
 import lean_tagger
-from lean_tagger import spec, tags
+from lean_tagger import effort, spec, tags
 from lean_tagger.decision import Decision
 from lean_tagger.journal import Journal, Key, Known
 from lean_tagger.messages import Writing
@@ -62,6 +62,7 @@ class Resume:
             card.sha256, name=card.name, labels=[label.name for label in card.labels]
         )
         self._dry_run = options.dry_run
+        self._effort = options.effort if options.listen else None
         self._decision = Decision(card, options)
         self.key = Key(model=card.sha256, pooling=self._decision.pooling)
         self._writes: dict[str, int] = {}
@@ -120,12 +121,20 @@ class Resume:
             if job.identity is None:
                 return job
             alike = self.journal.resemble(path, job.identity, self.key)
-            return dataclasses.replace(job, candidates=alike)
+            return dataclasses.replace(job, candidates=tuple(filter(self._enough, alike)))
         if known.status == "failed" and not _worth_another_try(known):
             times = "before" if known.attempts < 2 else f"{known.attempts} times before"
             message = f"{known.message} (so it was {times}; --retry-failed tries it again)"
             return Skipped(path=job.path, kind="set-aside", message=message)
-        return self._decide(job, known, known.heard) if known.heard else job
+        if known.heard is None or not self._enough(known.heard):
+            return job
+        return self._decide(job, known, known.heard)
+
+    def _enough(self, heard: Heard) -> bool:
+        """Tell whether as much of a file was heard as this run would hear."""
+        return self._effort is None or effort.suffices(
+            self._effort, name=heard.effort, windows=heard.windows, of_windows=heard.of_windows
+        )
 
     def _decide(self, job: Job, known: Known, heard: Heard) -> Job | Outcome:
         """Decide anew about a file that is as it was."""

@@ -9,10 +9,14 @@ from typing import get_args
 import numpy as np
 import numpy.typing as npt
 
-from lean_tagger import decode, effort as efforts, spec, tags, write
+from lean_tagger import effort as efforts
+from lean_tagger import spec, tags, write
 from lean_tagger.confidence import Choice, Confidence
 from lean_tagger.decode import Audio, DecoderName, Reader, open_audio
+from lean_tagger.decode.proof import proof
+from lean_tagger.decode.segments import Unsteady, open_segments
 from lean_tagger.errors import ConfigError, TooShortError
+from lean_tagger.excerpts import Excerpts
 from lean_tagger.frontend import LogMel
 from lean_tagger.model import DeviceName, Model, Prediction
 from lean_tagger.outcome import Identity, Pooling
@@ -150,10 +154,6 @@ class Tagger:
 
     def _score_part(self, path: str) -> Scores | None:
         """Hear windows until they are enough; None where a track is to be heard whole."""
-        # Late: a full pass does not need them.
-        from lean_tagger.decode.segments import Unsteady, open_segments
-        from lean_tagger.excerpts import Excerpts
-
         pool, embedding = POOLS[self._pool](), Average()
         try:
             with open_segments(path, decoder=self._decoder) as segments:
@@ -290,16 +290,14 @@ class Tagger:
         WriteError
             The change cannot be made without risk; the file is as it was.
         """
+        fingerprint, answer = proof(plan.path, expected, decoder=self._decoder)
         write.write(
             plan.path,
             plan.changes,
-            fingerprint=self._fingerprint,
-            expected=expected,
+            fingerprint=fingerprint,
+            expected=answer,
             previous=plan.previous,
         )
-
-    def _fingerprint(self, path: str) -> str:
-        return decode.fingerprint(path, decoder=self._decoder)
 
     def _listen(self, path: str, audio: Audio) -> Iterator[Prediction]:
         """Yield what the network says of each window: decode → … → model."""

@@ -21,7 +21,9 @@ LAYERS = [
         "frontend",
         "model",
         "pool",
+        "confidence",
         "decision",
+        "effort",
         "provenance",
         "tags",
         "write",
@@ -31,13 +33,14 @@ LAYERS = [
         "inplace",
         "leftovers",
     },
-    {"process", "tagger", "worker"},
+    {"excerpts", "process", "tagger", "worker"},
     {"albums", "batch", "budget", "child", "discover", "journal", "resume", "runner", "undo"},
     {"cli", "commands", "console", "doctor", "__main__"},
 ]
 # Within one layer only these, which name an order; layer 0 is plain data and may refer freely.
 WITHIN = {
     ("worker", "tagger"),
+    ("tagger", "excerpts"),
     ("process", "worker"),
     ("resume", "journal"),
     ("undo", "journal"),

@@ -192,6 +192,32 @@ class FfmpegAudio:
                     self._hash.update(packet)
         return self._hash.hexdigest()
 
+    def inputs(self, *, decoded: int) -> str:
+        """Return a hash of all that the decoder is given; the first few packets are decoded.
+
+        Parameters
+        ----------
+        decoded : int
+            How many.
+        """
+        stream, coder = self._stream, self._decoder
+        update = self._hash.update
+        setting = (coder.name, coder.extradata, coder.sample_rate, coder.layout.name)
+        clock = (stream.time_base, stream.start_time, stream.codec_context.delay)
+        update(repr((*setting, *clock)).encode())
+        with _ffmpeg_errors(self.path):
+            for number, packet in enumerate(self._packets()):
+                update(b"%d %a %a " % (packet.size, packet.pts, packet.duration))
+                for item in packet.iter_sidedata():
+                    update(repr(item.data_type).encode())
+                    update(item)
+                if packet.size:
+                    update(packet)
+                if number < decoded:
+                    self._samples += sum(av_frame.samples for av_frame in coder.decode(packet))
+        update(repr(self._end_seconds).encode())
+        return f"{self._hash.hexdigest()}-{self._samples}"
+
     def __iter__(self) -> Iterator[tuple[int, memoryview]]:
         """Yield ``(rate_hz, samples)`` blocks of averaged channels."""
         with _ffmpeg_errors(self.path):

@@ -31,6 +31,7 @@ from lean_tagger.decode import (
     DecoderName,
     _open_regular,
     is_rate,
+    mp4,
     silence_nonsense,
 )
 from lean_tagger.decode.ffmpeg import SAMPLE_FORMATS, FfmpegAudio, _sum_channels
@@ -190,8 +191,8 @@ class _Beginning:
         Samples from the beginning of the packets' clock to sample 0 of the track.
     offset : int
         Of the first packet, in the file.
-    shift_ticks : int
-        What FFmpeg adds to the times of an MP4's table.
+    first_pts : int
+        The first packet's time, in ticks.
     """
 
     rate_hz: int
@@ -379,20 +380,18 @@ class _Frames:
 class _Table:
     """By the table of an MP4."""
 
-    def __init__(self, of: FfmpegSegments, track: Any, fd: int) -> None:
+    def __init__(self, of: FfmpegSegments, track: mp4.Track, fd: int) -> None:
         self._track, self._fd = track, fd
-        self._scale = of.rate_hz / track.timescale
+        self._scale: float = of.rate_hz / track.timescale
         first = next(iter(track.samples()), None)
         if first is None:
             raise Unsteady("its table is empty")
         self._shift_ticks = of._begin.first_pts - first.start_ticks
         self._origin = of._begin.origin
-        self._samples: Iterator[Any] = iter(())
-        self._next: Any = None
+        self._samples: Iterator[mp4.Sample] = iter(())
+        self._next: mp4.Sample | None = None
         table_ticks = sum(count * ticks for count, ticks in track.tables[b"stts"])
-        end_ticks = min(
-            first.start_ticks + table_ticks, track.edit_seconds() * track.timescale
-        )
+        end_ticks = min(first.start_ticks + table_ticks, track.edit_seconds() * track.timescale)
         self.samples = self._place(int(end_ticks))
 
     def _place(self, ticks: int) -> int:
@@ -425,10 +424,8 @@ class _Container:
 
     def _check_end(self) -> None:
         """See that there is music where the header says that it ends."""
-        last = None
-        for last in self.packets(max(0, self.samples - self._of.rate_hz // 2)):
-            pass
-        if last is None or self.samples - last.start > self._of.rate_hz // 4:
+        starts = (it.start for it in self.packets(max(0, self.samples - self._of.rate_hz // 2)))
+        if self.samples - max(starts, default=0) > self._of.rate_hz // 4:
             raise Unsteady("it is shorter than its header says")
 
     def packets(self, start: int) -> Iterator[Packet]:

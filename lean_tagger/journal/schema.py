@@ -41,6 +41,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX writes_by_path ON writes (path, id)",
         "CREATE INDEX writes_by_run ON writes (run, id)",
     ),
+    (
+        # What was heard with less than full effort: of how many windows, and how sure it is.
+        "ALTER TABLE scores ADD COLUMN of_windows INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE scores ADD COLUMN confidence REAL NOT NULL DEFAULT 1",
+    ),
 )
 """The statements that lead from each version to the next; the version is how many were done."""
 
