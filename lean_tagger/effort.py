@@ -40,7 +40,7 @@ FULL = Effort(name="full")
 EFFORTS = {
     "full": FULL,
     "balanced": Effort(name="balanced", first=4, sure=0.80),
-    "fast": Effort(name="fast", first=3, most=8, sure=0.70),
+    "fast": Effort(name="fast", first=3, most=12, sure=0.60),
 }
 """By name. `profiling/effort.py` measures what each is worth."""
 

@@ -140,10 +140,13 @@ class FfmpegAudio:
         An open regular file; stays the caller's, and must outlive this object.
     path : str
         For messages, and for the extension.
+    probe_bytes : int
+        How much FFmpeg may read to find out what it is; 0 leaves that to it (5 MB).
     """
 
-    def __init__(self, fd: int, path: str) -> None:
+    def __init__(self, fd: int, path: str, *, probe_bytes: int = 0) -> None:
         self.path = path
+        self._probe = {"probesize": str(probe_bytes)} if probe_bytes else {}
         self.seconds = 0.0
         self.seconds_skipped = 0.0
         self._fd = fd
@@ -209,8 +212,9 @@ class FfmpegAudio:
             for number, packet in enumerate(self._packets()):
                 update(b"%d %a %a " % (packet.size, packet.pts, packet.duration))
                 for item in packet.iter_sidedata():
-                    update(repr(item.data_type).encode())
-                    update(item)
+                    if item.data_type != "strings_metadata":  # tags, which may change
+                        update(repr(item.data_type).encode())
+                        update(item)
                 if packet.size:
                     update(packet)
                 if number < decoded:
@@ -258,7 +262,7 @@ class FfmpegAudio:
 
     def _open(self, view: View, *, format_name: str | None = None) -> InputContainer:
         """Open a view of our file, and nothing else: no name, no protocol."""
-        options = {"protocol_whitelist": "none", "format_whitelist": FORMATS}
+        options = {"protocol_whitelist": "none", "format_whitelist": FORMATS, **self._probe}
         view.seek(0)
         self._view = view
         try:

@@ -57,6 +57,9 @@ AAC overlaps one frame; its band replication looks back another one or two."""
 SEEKABLE = frozenset({"aiff", "matroska,webm", "ogg", "w64", "wav"})
 """Containers in which FFmpeg finds packets by time, and their times are exact."""
 
+PROBE_BYTES = 1 << 17
+"""FFmpeg reads 5 MB of a WAV file to see whether it holds something else than PCM: 20 ms."""
+
 DIGEST_POINTS = 4
 DIGEST_PACKETS = 16
 
@@ -148,7 +151,7 @@ def _open_with(decoder: DecoderName, fd: int, path: str) -> Segments:
 
         return SndfileSegments(fd, path)
     try:
-        audio = FfmpegAudio(fd, path)
+        audio = FfmpegAudio(fd, path, probe_bytes=PROBE_BYTES)
     except FileError as error:
         raise Unsteady(str(error)) from error
     try:
