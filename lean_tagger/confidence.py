@@ -22,7 +22,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Choice", "Confidence"]
+from lean_tagger.rules import Rules
+from lean_tagger.spec import Label
+
+__all__ = ["Choice", "Confidence", "choices"]
 
 DRAWS = 200
 
@@ -58,6 +61,26 @@ class Choice:
     least: tuple[float, ...]
     ratio: float
     most: int
+
+
+def choices(labels: Sequence[Label], rules: Rules) -> list[Choice]:
+    """Return how rules choose among a model's labels, as far as `Confidence` asks."""
+    found = []
+    for field in rules.written:
+        mine = [(i, label) for i, label in enumerate(labels) if label.kind == field.name]
+        own = {name.casefold(): least for name, least in field.thresholds}
+        found.append(
+            Choice(
+                labels=tuple(i for i, _ in mine),
+                least=tuple(
+                    own.get(it.name.casefold(), own.get(it.display.casefold(), field.min_score))
+                    for _, it in mine
+                ),
+                ratio=field.ratio,
+                most=field.max_tags,
+            )
+        )
+    return found
 
 
 class Confidence:

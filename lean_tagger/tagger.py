@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from lean_tagger import effort as efforts
 from lean_tagger import spec, tags, write
-from lean_tagger.confidence import Choice, Confidence
+from lean_tagger.confidence import Confidence, choices
 from lean_tagger.decode import Audio, DecoderName, Reader, open_audio
 from lean_tagger.decode.proof import proof
 from lean_tagger.decode.segments import Unsteady, open_segments
@@ -112,7 +112,7 @@ class Tagger:
         self.pooling = Pooling(self._pool, self._hop_frames)
         self._decoder: DecoderName = decoder
         self._effort = _effort(effort)
-        self._choices = _choices(self.spec, rules)
+        self._choices = choices(self.spec.labels, rules)
         self._on_window = on_window
         self._frontend = LogMel(
             self.spec.frontend,
@@ -372,26 +372,6 @@ def _effort(name: str) -> efforts.Effort:
         return efforts.effort(str(name))
     except ValueError as error:
         raise ConfigError(str(error)) from error
-
-
-def _choices(card: spec.ModelSpec, rules: Rules) -> list[Choice]:
-    """Return how the rules choose, as far as `Confidence` asks."""
-    choices = []
-    for field in rules.written:
-        labels = [(i, it) for i, it in enumerate(card.labels) if it.kind == field.name]
-        own = {name.casefold(): least for name, least in field.thresholds}
-        choices.append(
-            Choice(
-                labels=tuple(i for i, _ in labels),
-                least=tuple(
-                    own.get(it.name.casefold(), own.get(it.display.casefold(), field.min_score))
-                    for _, it in labels
-                ),
-                ratio=field.ratio,
-                most=field.max_tags,
-            )
-        )
-    return choices
 
 
 def _check_choices(*, device: str, decoder: str, pool: str | None, threads: int) -> None:
