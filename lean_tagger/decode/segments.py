@@ -32,6 +32,7 @@ from lean_tagger.decode import (
     _open_regular,
     is_rate,
     mp4,
+    ogg,
     silence_nonsense,
 )
 from lean_tagger.decode.ffmpeg import SAMPLE_FORMATS, FfmpegAudio, _sum_channels
@@ -62,6 +63,7 @@ PROBE_BYTES = 1 << 17
 
 DIGEST_POINTS = 4
 DIGEST_PACKETS = 16
+DIGEST_PAGES = 2
 
 STRAY_SECONDS = 0.03
 """Packets whose times jump by more have something missing between them. FFmpeg's times in Ogg
@@ -236,9 +238,8 @@ class FfmpegSegments:
         with _unsteady():
             for point in range(DIGEST_POINTS):
                 start = self.samples * (2 * point + 1) // (2 * DIGEST_POINTS)
-                behind = (it for it in self._way.packets(start) if it.start >= start)
-                for it in islice(behind, DIGEST_PACKETS):
-                    update(it.packet)
+                for data in self._way.content(start):
+                    update(data)
         return f"part{hasher.hexdigest()}"
 
     def read(self, first: int, count: int) -> Iterator[tuple[int, memoryview]]:
@@ -355,6 +356,10 @@ class _Way(Protocol):
         """Yield packets from the one that holds the track's sample `start`, or before."""
         ...
 
+    def content(self, start: int) -> Iterator[Any]:
+        """Yield the bytes of some packets near a sample, the same ones every time."""
+        ...
+
 
 class _Frames:
     """By the frames of a raw stream, all of which have as many samples."""
@@ -378,6 +383,10 @@ class _Frames:
         number = max(0, (start + self._origin) // self._size)
         for frame in self._frames.read(number):
             yield Packet(av.Packet(frame.data), frame.number * self._size - self._origin)
+
+    def content(self, start: int) -> Iterator[Any]:
+        """See `_Way`."""
+        return (it.packet for it in islice(self.packets(start), DIGEST_PACKETS))
 
 
 class _Table:
@@ -416,6 +425,10 @@ class _Table:
                 raise Unsteady("it was cut short")
             yield Packet(av.Packet(data), self._place(sample.start_ticks))
 
+    def content(self, start: int) -> Iterator[Any]:
+        """See `_Way`."""
+        return (it.packet for it in islice(self.packets(start), DIGEST_PACKETS))
+
 
 class _Container:
     """By FFmpeg's own seeking."""
@@ -450,3 +463,10 @@ class _Container:
             if packet.duration and place + packet.duration * ticks_of_sample <= start:
                 continue
             yield Packet(packet, place)
+
+    def content(self, start: int) -> Iterator[Any]:
+        """See `_Way`."""
+        if self._container.format.name == "ogg":
+            return ogg.bodies(self._of._fd, start, count=DIGEST_PAGES)
+        behind = (it.packet for it in self.packets(start) if it.start >= start)
+        return islice(behind, DIGEST_PACKETS)
