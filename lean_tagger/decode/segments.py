@@ -19,9 +19,8 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import av
 import numpy as np
@@ -31,12 +30,10 @@ from lean_tagger.decode import (
     DecoderName,
     _open_regular,
     is_rate,
-    mp4,
-    ogg,
     silence_nonsense,
 )
 from lean_tagger.decode.ffmpeg import SAMPLE_FORMATS, FfmpegAudio, _sum_channels
-from lean_tagger.decode.frames import AdtsWalk, FlacFrames, Mp3Walk, WalkedFrames
+from lean_tagger.decode.places import Beginning, Unsteady, choose
 from lean_tagger.errors import FileError
 
 __all__ = ["PREROLL", "Segments", "Unsteady", "open_segments", "sampled_digest"]
@@ -55,23 +52,14 @@ here is heard whole. Opus converges within 80 ms (RFC 7845, section 4.6). The re
 reaches back 511 bytes, which is 9 frames at its lowest rates, and the transform one frame more.
 AAC overlaps one frame; its band replication looks back another one or two."""
 
-SEEKABLE = frozenset({"aiff", "matroska,webm", "ogg", "w64", "wav"})
-"""Containers in which FFmpeg finds packets by time, and their times are exact."""
-
 PROBE_BYTES = 1 << 17
 """FFmpeg reads 5 MB of a WAV file to see whether it holds something else than PCM: 20 ms."""
 
 DIGEST_POINTS = 4
-DIGEST_PACKETS = 16
-DIGEST_PAGES = 2
 
 STRAY_SECONDS = 0.03
 """Packets whose times jump by more have something missing between them. FFmpeg's times in Ogg
 are off by half a block in some pages: 10 ms, twice that from one such page to another."""
-
-
-class Unsteady(Exception):  # noqa: N818 - no error: the file is heard in another way
-    """A place in the file could not be found for certain."""
 
 
 class Segments(Protocol):
@@ -175,39 +163,6 @@ def _unsteady() -> Iterator[None]:
         raise Unsteady(str(error)) from error
 
 
-class Packet(NamedTuple):
-    """A packet to be decoded, and the track's sample with which it begins."""
-
-    packet: Any
-    start: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Beginning:
-    """What the first packets of a track show.
-
-    Attributes
-    ----------
-    rate_hz, samples : int
-        Of the decoded frames; `samples` in one of them, with nothing cut off.
-    missing : int
-        Samples that were cut off the first one that gave any.
-    origin : int
-        Samples from the beginning of the packets' clock to sample 0 of the track.
-    offset : int
-        Of the first packet, in the file.
-    first_pts : int
-        The first packet's time, in ticks.
-    """
-
-    rate_hz: int
-    samples: int
-    missing: int
-    origin: int
-    offset: int
-    first_pts: int
-
-
 class FfmpegSegments:
     """`Segments` over FFmpeg; takes the audio over, and closes it."""
 
@@ -222,7 +177,7 @@ class FfmpegSegments:
         self._begin = begin = self._look_at_beginning()
         self.rate_hz = begin.rate_hz
         self._preroll = round(PREROLL.get(name, 0.0) * self.rate_hz)
-        self._way = self._choose_way(name)
+        self._way = choose(audio, fd, begin)
         self.samples = self._way.samples
         if self.samples <= 0:
             raise Unsteady("its length is not known")
@@ -296,7 +251,7 @@ class FfmpegSegments:
                         yield av_frame, place
                         first = expected
 
-    def _look_at_beginning(self) -> _Beginning:
+    def _look_at_beginning(self) -> Beginning:
         """Decode the first packets as the full pass does, and see where that begins."""
         done = shown = 0
         offset = first_pts = None
@@ -312,161 +267,12 @@ class FfmpegSegments:
                     raise Unsteady("it has no clock")
                 at = round(pts * self._tick_seconds * rate_hz)
                 if shown:
-                    missing = av_frame.samples - done if done < av_frame.samples else 0
-                    return _Beginning(
+                    return Beginning(
                         rate_hz, av_frame.samples, missing, at - done, offset or 0, first_pts
                     )
                 cut = max(0, -at) if self._decoder is self._stream.codec_context else 0
                 if av_frame.samples > cut:
                     shown, done = shown + 1, av_frame.samples - cut
+                    whole = round((packet.duration or 0) * self._tick_seconds * rate_hz)
+                    missing = max(0, whole - av_frame.samples)
         raise Unsteady("it is too short")
-
-    def _choose_way(self, name: str) -> "_Way":
-        form, begin, fd = self._audio._container.format.name, self._begin, self._fd
-        if self._audio._track is not None:
-            return _Table(self, self._audio._track, fd)
-        if form in ("mp3", "aac"):
-            head = os.pread(fd, 7, begin.offset)
-            walk = Mp3Walk(head[:4]) if form == "mp3" else AdtsWalk(head)
-            return _Frames(self, WalkedFrames(fd, begin.offset, walk))
-        duration = self._stream.duration
-        seconds = (
-            duration * self._tick_seconds
-            if duration is not None
-            else (self._audio._container.duration or 0) / av.time_base
-        )
-        samples = round(seconds * self.rate_hz)
-        if form == "flac":
-            return _Frames(
-                self,
-                FlacFrames(fd, begin.offset, block_samples=begin.samples, samples=samples),
-                samples=samples,
-            )
-        if form not in SEEKABLE:
-            raise Unsteady(f"no place can be found in {form}")
-        return _Container(self, samples - (begin.missing if name == "opus" else 0))
-
-
-class _Way(Protocol):
-    """How packets are found."""
-
-    samples: int
-
-    def packets(self, start: int) -> Iterator[Packet]:
-        """Yield packets from the one that holds the track's sample `start`, or before."""
-        ...
-
-    def content(self, start: int) -> Iterator[Any]:
-        """Yield the bytes of some packets near a sample, the same ones every time."""
-        ...
-
-
-class _Frames:
-    """By the frames of a raw stream, all of which have as many samples."""
-
-    def __init__(
-        self, of: FfmpegSegments, frames: WalkedFrames | FlacFrames, *, samples: int = 0
-    ) -> None:
-        begin = of._begin
-        self._frames, self._size = frames, begin.samples
-        # The first packet gave what is left of it, and the second one began behind that.
-        self._origin = begin.missing
-        self.samples = samples or frames.count * self._size - self._origin
-        duration = of._stream.duration
-        if not samples and duration is not None and of._audio._container.format.name == "mp3":
-            clocked = round(duration * of._tick_seconds * of.rate_hz)
-            if 0 <= self.samples - clocked <= 2 * self._size:
-                self.samples = clocked  # its first frame says how much of the last is padding
-
-    def packets(self, start: int) -> Iterator[Packet]:
-        """See `_Way`."""
-        number = max(0, (start + self._origin) // self._size)
-        for frame in self._frames.read(number):
-            yield Packet(av.Packet(frame.data), frame.number * self._size - self._origin)
-
-    def content(self, start: int) -> Iterator[Any]:
-        """See `_Way`."""
-        return (it.packet for it in islice(self.packets(start), DIGEST_PACKETS))
-
-
-class _Table:
-    """By the table of an MP4."""
-
-    def __init__(self, of: FfmpegSegments, track: mp4.Track, fd: int) -> None:
-        self._track, self._fd = track, fd
-        self._scale: float = of.rate_hz / track.timescale
-        first = next(iter(track.samples()), None)
-        if first is None:
-            raise Unsteady("its table is empty")
-        self._shift_ticks = of._begin.first_pts - first.start_ticks
-        self._origin = of._begin.origin
-        self._samples: Iterator[mp4.Sample] = iter(())
-        self._next: mp4.Sample | None = None
-        table_ticks = sum(count * ticks for count, ticks in track.tables[b"stts"])
-        end_ticks = min(first.start_ticks + table_ticks, track.edit_seconds() * track.timescale)
-        self.samples = self._place(int(end_ticks))
-
-    def _place(self, ticks: int) -> int:
-        return round((ticks + self._shift_ticks) * self._scale) - self._origin
-
-    def packets(self, start: int) -> Iterator[Packet]:
-        """See `_Way`; going forwards goes on where it was."""
-        start_ticks = (start + self._origin) / self._scale - self._shift_ticks
-        if self._next is None or self._next.start_ticks > start_ticks:
-            self._samples = iter(self._track.samples())
-            self._next = next(self._samples, None)
-        while self._next is not None:
-            sample = self._next
-            self._next = next(self._samples, None)
-            if sample.start_ticks + sample.duration_ticks <= start_ticks or not sample.size:
-                continue
-            data = os.pread(self._fd, sample.size, sample.offset)
-            if len(data) < sample.size:
-                raise Unsteady("it was cut short")
-            yield Packet(av.Packet(data), self._place(sample.start_ticks))
-
-    def content(self, start: int) -> Iterator[Any]:
-        """See `_Way`."""
-        return (it.packet for it in islice(self.packets(start), DIGEST_PACKETS))
-
-
-class _Container:
-    """By FFmpeg's own seeking."""
-
-    def __init__(self, of: FfmpegSegments, samples: int) -> None:
-        self._of, self.samples = of, samples
-        self._container = of._audio._container
-        self._check_end()
-
-    def _check_end(self) -> None:
-        """See that there is music where the header says that it ends."""
-        starts = (it.start for it in self.packets(max(0, self.samples - self._of.rate_hz // 2)))
-        if self.samples - max(starts, default=0) > self._of.rate_hz // 4:
-            raise Unsteady("it is shorter than its header says")
-
-    def packets(self, start: int) -> Iterator[Packet]:
-        """See `_Way`."""
-        of = self._of
-        ticks_of_sample = of._tick_seconds * of.rate_hz
-        at = int((start + of._begin.origin) / ticks_of_sample)
-        self._container.seek(at, stream=of._stream)
-        late = True
-        for packet in self._container.demux(of._stream):
-            if not packet.size:
-                return
-            if packet.pts is None:
-                raise Unsteady("its packets have no times")
-            place = round(packet.pts * ticks_of_sample) - of._begin.origin
-            if late and place > max(start, 0) + of._begin.samples:
-                raise Unsteady("its index is wrong")
-            late = False
-            if packet.duration and place + packet.duration * ticks_of_sample <= start:
-                continue
-            yield Packet(packet, place)
-
-    def content(self, start: int) -> Iterator[Any]:
-        """See `_Way`."""
-        if self._container.format.name == "ogg":
-            return ogg.bodies(self._of._fd, start, count=DIGEST_PAGES)
-        behind = (it.packet for it in self.packets(start) if it.start >= start)
-        return islice(behind, DIGEST_PACKETS)
