@@ -36,7 +36,7 @@ class Packet(NamedTuple):
     start: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Beginning:
     """What the first packets of a track show.
 
@@ -52,6 +52,8 @@ class Beginning:
         Of the first packet, in the file.
     first_pts : int
         The first packet's time, in ticks.
+    dropped : int
+        Samples from the beginning of the first packet to sample 0 of the track.
     """
 
     rate_hz: int
@@ -60,6 +62,7 @@ class Beginning:
     origin: int
     offset: int
     first_pts: int
+    dropped: int
 
 
 class Way(Protocol):
@@ -95,15 +98,16 @@ def choose(audio: FfmpegAudio, fd: int, begin: Beginning) -> Way:
         head = os.pread(fd, 7, begin.offset)
         walk = Mp3Walk(head[:4]) if form == "mp3" else AdtsWalk(head)
         frames = WalkedFrames(fd, begin.offset, walk)
-        whole = frames.count * begin.samples - begin.missing
+        whole = frames.count * begin.samples - begin.dropped
         # An MP3's first frame may say how much of its last one is padding.
         known = form == "mp3" and 0 <= whole - samples <= 2 * begin.samples
         return _Frames(frames, begin, samples=samples if known else whole)
     if form == "flac":
         flac = FlacFrames(fd, begin.offset, block_samples=begin.samples, samples=samples)
         return _Frames(flac, begin, samples=samples)
-    if form not in SEEKABLE:
-        raise Unsteady(f"no place can be found in {form}")
+    name = stream.codec_context.name
+    if form not in SEEKABLE or (form, name) == ("ogg", "flac"):
+        raise Unsteady(f"no place can be found for {name} in {form}")
     return _Container(audio, fd, begin, samples=samples - begin.missing)
 
 
@@ -114,8 +118,7 @@ class _Frames:
         self, frames: WalkedFrames | FlacFrames, begin: Beginning, *, samples: int
     ) -> None:
         self._frames, self._size = frames, begin.samples
-        # The first packet gave what is left of it, and the second one began behind that.
-        self._origin = begin.missing
+        self._origin = begin.dropped
         self.samples = samples
 
     def packets(self, start: int) -> Iterator[Packet]:

@@ -267,8 +267,16 @@ class FfmpegSegments:
                     raise Unsteady("it has no clock")
                 at = round(pts * self._tick_seconds * rate_hz)
                 if shown:
+                    origin = at - done
+                    dropped = origin - round(first_pts * self._tick_seconds * rate_hz)
                     return Beginning(
-                        rate_hz, av_frame.samples, missing, at - done, offset or 0, first_pts
+                        rate_hz=rate_hz,
+                        samples=av_frame.samples,
+                        missing=missing,
+                        origin=origin,
+                        offset=offset or 0,
+                        first_pts=first_pts,
+                        dropped=dropped,
                     )
                 cut = max(0, -at) if self._decoder is self._stream.codec_context else 0
                 if av_frame.samples > cut:
