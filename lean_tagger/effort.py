@@ -39,8 +39,8 @@ FULL = Effort(name="full")
 
 EFFORTS = {
     "full": FULL,
-    "balanced": Effort(name="balanced", first=4, sure=0.80),
-    "fast": Effort(name="fast", first=3, most=12, sure=0.60),
+    "balanced": Effort(name="balanced", first=4, sure=0.86),
+    "fast": Effort(name="fast", first=4, most=12, sure=0.60),
 }
 """By name. `profiling/effort.py` measures what each is worth."""
 
@@ -92,7 +92,7 @@ def order(n_windows: int) -> Iterator[int]:
 def rounds(n_windows: int, wanted: Effort) -> Iterator[int]:
     """Yield how many windows are to be heard after each round, up to all of them.
 
-    Each is about 1.4 times the one before. Whoever is content with a round asks no further.
+    Each is about 1.2 times the one before. Whoever is content with a round asks no further.
     """
     limit = n_windows if not wanted.most else min(wanted.most, n_windows)
     count = wanted.first or n_windows
@@ -104,7 +104,7 @@ def rounds(n_windows: int, wanted: Effort) -> Iterator[int]:
         yield count
         if count >= limit:
             return
-        count = max(count + 1, count * 7 // 5)
+        count = max(count + 1, count * 6 // 5)
 
 
 def suffices(wanted: str, *, name: str, windows: int, of_windows: int) -> bool:
