@@ -104,6 +104,8 @@ def choose(audio: FfmpegAudio, fd: int, begin: Beginning) -> Way:
         return _Frames(frames, begin, samples=samples if known else whole)
     if form == "flac":
         flac = FlacFrames(fd, begin.offset, block_samples=begin.samples, samples=samples)
+        if next(flac.read(flac.count - 1), None) is None:
+            raise Unsteady("it is shorter than its header says")
         return _Frames(flac, begin, samples=samples)
     name = stream.codec_context.name
     if form not in SEEKABLE or (form, name) == ("ogg", "flac"):

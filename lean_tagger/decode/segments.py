@@ -159,7 +159,10 @@ def _unsteady() -> Iterator[None]:
         yield
     except MemoryError:
         raise
-    except (av.error.FFmpegError, FileError, ValueError, OSError, IndexError) as error:
+    except (
+        *(av.error.FFmpegError, FileError, OSError),
+        *(ArithmeticError, LookupError, ValueError),
+    ) as error:
         raise Unsteady(str(error)) from error
 
 
@@ -199,6 +202,10 @@ class FfmpegSegments:
 
     def read(self, first: int, count: int) -> Iterator[tuple[int, memoryview]]:
         """See `Segments.read`."""
+        with _unsteady():
+            yield from self._read(first, count)
+
+    def _read(self, first: int, count: int) -> Iterator[tuple[int, memoryview]]:
         fill, wanted = 0, count
         for av_frame, start in self._frames(first):
             kind = SAMPLE_FORMATS[av_frame.format.name]
@@ -211,7 +218,8 @@ class FfmpegSegments:
                 out *= np.float32(kind.scale / channels)
                 at, fill, wanted = at + taken, fill + taken, wanted - taken
                 if fill == BLOCK_SAMPLES or not wanted:
-                    silence_nonsense(self._buffer[:fill])
+                    if silence_nonsense(self._buffer[:fill]):
+                        raise Unsteady("some of its samples are no sound")
                     yield self.rate_hz, self._buffer[:fill].data
                     fill = 0
             if not wanted:
@@ -224,32 +232,31 @@ class FfmpegSegments:
         expected: int | None = None
         warm = not self._preroll
         stray = round(STRAY_SECONDS * self.rate_hz)
-        with _unsteady():
-            for packet, start in self._way.packets(first - self._preroll):
-                try:
-                    frames = self._decoder.decode(packet)
-                except av.error.InvalidDataError:
-                    if warm or start + self._begin.samples >= first:
-                        raise
-                    frames = []  # it needs what lies before it
-                for av_frame in frames:
-                    if av_frame.sample_rate != self.rate_hz:
-                        raise Unsteady("its rate changes")
-                    place = start
-                    if expected is None and av_frame.samples < self._begin.samples:
-                        place += self._begin.missing  # its beginning was cut off again
-                    if expected is not None and abs(place - expected) > stray:
-                        raise Unsteady("something is missing in it")
-                    # What was rounded in a clock of milliseconds is continuous nevertheless.
-                    place = place if expected is None else expected
-                    expected = place + av_frame.samples
-                    if not warm:
-                        warm = True  # the first one has nothing before it
-                    elif expected > first:
-                        if place > first:
-                            raise Unsteady("its packets begin too late")
-                        yield av_frame, place
-                        first = expected
+        for packet, start in self._way.packets(first - self._preroll):
+            try:
+                frames = self._decoder.decode(packet)
+            except av.error.InvalidDataError:
+                if warm or start + self._begin.samples >= first:
+                    raise
+                frames = []  # it needs what lies before it
+            for av_frame in frames:
+                if av_frame.sample_rate != self.rate_hz:
+                    raise Unsteady("its rate changes")
+                place = start
+                if expected is None and av_frame.samples < self._begin.samples:
+                    place += self._begin.missing  # its beginning was cut off again
+                if expected is not None and abs(place - expected) > stray:
+                    raise Unsteady("something is missing in it")
+                # What was rounded in a clock of milliseconds is continuous nevertheless.
+                place = place if expected is None else expected
+                expected = place + av_frame.samples
+                if not warm:
+                    warm = True  # the first one has nothing before it
+                elif expected > first:
+                    if place > first:
+                        raise Unsteady("its packets begin too late")
+                    yield av_frame, place
+                    first = expected
 
     def _look_at_beginning(self) -> Beginning:
         """Decode the first packets as the full pass does, and see where that begins."""

@@ -58,7 +58,8 @@ class SndfileSegments:
                     raise Unsteady("it ends before its end")
                 block = self._mono[: len(planes)]
                 np.mean(planes, axis=1, dtype=np.float32, out=block)
-                silence_nonsense(block)
+                if silence_nonsense(block):
+                    raise Unsteady("some of its samples are no sound")
                 yield self.rate_hz, block.data
                 count -= len(planes)
         except (soundfile.SoundFileError, ValueError, TypeError) as error:
