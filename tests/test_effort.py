@@ -2,9 +2,11 @@
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,8 @@ from lean_tagger.decode.proof import proof
 from lean_tagger.decode.segments import Unsteady, open_segments, sampled_digest
 from lean_tagger.errors import ConfigError, WriteError
 from lean_tagger.excerpts import Excerpts
-from lean_tagger.journal import place
+from lean_tagger.journal import Journal, Key, exchange, place, schema
+from lean_tagger.outcome import Heard, Identity, Pooling
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 40
@@ -527,6 +530,82 @@ def test_an_exported_part_comes_back_as_one(folder: Path, tmp_path: Path) -> Non
     assert (found["known"], found["effort"]) == (True, "4")
     assert found["confidence"] == pytest.approx(record["confidence"], abs=1e-3)
     assert not run("-n", *other, "--effort", "5", path)["mono.mp3"]["known"]
+
+
+KEY = Key(model="f" * 64, pooling=Pooling("logit-mean", 187))
+PART = Heard(
+    identity=Identity(1000, 1, 2, 3),
+    digest="part0",
+    values=(0.1, 1 / 3),
+    embedding=b"",
+    windows=4,
+    seconds=200.0,
+    seconds_skipped=0.0,
+    repeated=False,
+    fields={},
+    effort="fast",
+    of_windows=60,
+    confidence=0.75,
+)
+
+
+def note(journal: Journal, heard: Heard) -> None:
+    run = journal.begin_run("tag", version="1", model="tiny", options={})
+    journal.record(
+        "/a.mp3", run=run, key=KEY, identity=heard.identity, status="tagged", heard=heard
+    )
+
+
+def recalled(journal: Journal) -> Heard | None:
+    known = journal.recall("/a.mp3", KEY)
+    assert known is not None
+    return known.heard
+
+
+def test_the_journal_keeps_how_much_was_heard_until_more_is(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal") as journal:
+        note(journal, PART)
+        assert recalled(journal) == PART
+        more = replace(PART, effort="balanced", windows=20, confidence=0.9)
+        note(journal, more)
+        assert recalled(journal) == more
+        full = replace(
+            PART, digest="abc-44100", effort="full", windows=60, of_windows=0, confidence=1.0
+        )
+        note(journal, full)
+        assert recalled(journal) == full
+
+
+def test_merging_journals_keeps_the_score_of_more_windows(tmp_path: Path) -> None:
+    more = replace(PART, effort="balanced", windows=20, confidence=0.9)
+    for name, heard in (("less", PART), ("more", more)):
+        with Journal(tmp_path / name) as journal:
+            note(journal, heard)
+    for name, other in (("less", "more"), ("more", "less")):
+        shutil.copy(tmp_path / name, tmp_path / f"into-{name}")
+        with Journal(tmp_path / f"into-{name}") as journal:
+            exchange.merge(journal, tmp_path / other)
+            assert recalled(journal) == more
+
+
+def test_scores_of_an_older_journal_were_of_all_windows(tmp_path: Path) -> None:
+    older = sqlite3.connect(tmp_path / "journal", isolation_level=None)
+    schema.migrate(older, schema.MIGRATIONS[:1])
+    older.execute(
+        "INSERT INTO scores VALUES "
+        "('abc-1', ?, 'logit-mean', 187, 'full', ?, x'', 60, 200.0, 0.0, 0)",
+        (KEY.model, bytes(16)),
+    )
+    older.execute(
+        "INSERT INTO files VALUES (?, 1, 2, 3, 4, 'tagged', '', '', 0, 1, 5.0, 'abc-1', '{}', "
+        "NULL, NULL, NULL)",
+        (b"/a.mp3",),
+    )
+    older.close()
+    with Journal(tmp_path / "journal") as journal:
+        heard = recalled(journal)
+    assert heard is not None
+    assert (heard.effort, heard.windows, heard.of_windows, heard.confidence) == ("full", 60, 0, 1.0)
 
 
 def test_a_part_of_real_music_is_near_the_whole() -> None:
