@@ -260,7 +260,7 @@ class FfmpegSegments:
 
     def _look_at_beginning(self) -> Beginning:
         """Decode the first packets as the full pass does, and see where that begins."""
-        done = shown = 0
+        shown = origin = 0
         offset = first_pts = None
         missing = 0
         for packet in islice(self._audio._packets(), 16):
@@ -274,7 +274,6 @@ class FfmpegSegments:
                     raise Unsteady("it has no clock")
                 at = round(pts * self._tick_seconds * rate_hz)
                 if shown:
-                    origin = at - done
                     dropped = origin - round(first_pts * self._tick_seconds * rate_hz)
                     return Beginning(
                         rate_hz=rate_hz,
@@ -287,7 +286,10 @@ class FfmpegSegments:
                     )
                 cut = max(0, -at) if self._decoder is self._stream.codec_context else 0
                 if av_frame.samples > cut:
-                    shown, done = shown + 1, av_frame.samples - cut
+                    shown += 1
                     whole = round((packet.duration or 0) * self._tick_seconds * rate_hz)
                     missing = max(0, whole - av_frame.samples)
+                    # By the packet's time: of a frame that was cut, some decoders tell the
+                    # time before that and some behind.
+                    origin = round((packet.pts or 0) * self._tick_seconds * rate_hz) + cut + missing
         raise Unsteady("it is too short")
