@@ -320,6 +320,10 @@ def _heard(outcome: Outcome) -> Tagged | None:
     return outcome if isinstance(outcome, Tagged) else outcome.scored
 
 
+_UNSURE = 0.7
+"""Below, a decision from a part of a track is said to be one."""
+
+
 def _judgement(outcome: Outcome) -> tuple[str, list[str]]:
     """Return an outcome's status and its (escaped) notes."""
     if isinstance(outcome, Restored):
@@ -341,6 +345,8 @@ def _judgement(outcome: Outcome) -> tuple[str, list[str]]:
         notes.append(f"{' and '.join(kept)} kept")
     if outcome.repeated:
         notes.append("short")
+    if outcome.confidence < _UNSURE:
+        notes.append(f"{outcome.confidence:.0%} sure")
     if outcome.seconds_skipped:
         notes.append(f"{duration(outcome.seconds_skipped)} damaged")
     return outcome.status.replace("_", " "), notes

@@ -50,6 +50,8 @@ class Options:
         How windows become one score per label; ``None`` takes the card's.
     hop_seconds : float or None
         Stride of the windows, in seconds; ``None`` takes the card's.
+    effort : str
+        How much of a track is heard: ``full``, ``balanced``, ``fast``, or a number of windows.
     rules : Rules
         The person's, from a file; what follows takes their place where it is not None.
     fields : tuple of {'genre', 'mood'} or None
@@ -83,6 +85,7 @@ class Options:
     decoder: Literal["auto", "ffmpeg", "soundfile"] = "auto"
     pool: Literal["logit-mean", "prob-mean", "max"] | None = None
     hop_seconds: float | None = None
+    effort: str = "full"
     rules: Rules = DEFAULT
     fields: tuple[str, ...] | None = None
     policy: Literal["fill", "merge", "overwrite"] | None = None

@@ -96,13 +96,19 @@ class Heard:
     windows : int
         How many were heard.
     seconds, seconds_skipped : float
-        Length of what was decoded, and of the damage in it.
+        Length of the track, and of the damage that was met in it.
     repeated : bool
         The track is shorter than one window and was repeated to fill it.
     fields : mapping of str to tuple of str
         What our fields hold.
     track : Track or None
         ``None`` where nobody needed it.
+    effort : str
+        With which it was heard; see `effort`.
+    of_windows : int
+        Windows of the whole track; 0 where all were heard.
+    confidence : float
+        Estimated probability that all windows would lead to the same tags, 0 to 1.
     """
 
     identity: Identity
@@ -115,6 +121,9 @@ class Heard:
     repeated: bool
     fields: Values
     track: Track | None = None
+    effort: str = "full"
+    of_windows: int = 0
+    confidence: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +186,7 @@ class Tagged:
     status : {'tagged', 'would_tag', 'unchanged'}
         Written; would be written but for ``--dry-run``; nothing to write.
     seconds : float
-        Length of the audio that was decoded.
+        Length of the track.
     windows : int
         How many windows the network heard.
     seconds_skipped : float
@@ -197,6 +206,12 @@ class Tagged:
         An earlier run heard it; this one decided anew.
     heard : Heard or None
         For the journal; not part of the printed result.
+    effort : str
+        With which it was heard.
+    of_windows : int
+        Windows of the whole track.
+    confidence : float
+        Estimated probability that all windows would lead to the same tags, 0 to 1.
     """
 
     path: str
@@ -212,6 +227,9 @@ class Tagged:
     sureness: Mapping[str, float] = field(default_factory=dict)
     known: bool = False
     heard: Heard | None = None
+    effort: str = "full"
+    of_windows: int = 0
+    confidence: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,6 +328,9 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
         "model": heard.model if heard else None,
         "seconds": round(heard.seconds, 3) if heard else 0.0,
         "windows": heard.windows if heard else 0,
+        "of_windows": heard.of_windows if heard else 0,
+        "effort": heard.effort if heard else None,
+        "confidence": round(heard.confidence, 3) if heard else 0.0,
         "seconds_skipped": round(heard.seconds_skipped, 3) if heard else 0.0,
         "repeated": heard.repeated if heard else False,
         "known": heard.known if heard else False,

@@ -29,15 +29,21 @@ class Scores:
     n_windows : int
         Windows heard.
     seconds : float
-        Length of the audio that was decoded.
+        Length of the track.
     seconds_skipped : float
-        Length of the damage that was passed over.
+        Length of the damage that was passed over, as far as it was met.
     repeated : bool
         The track is shorter than one window and was repeated to fill it.
     digest : str
         Hash of the audio, independent of the tags; see `decode.Audio.digest`.
     embedding : (dim,) float32, optional
         Mean over the windows of what the network has before its last layer.
+    effort : str
+        With which it was heard: ``full`` also where a lower one came to hear all of it.
+    of_windows : int
+        Windows of the whole track; 0 where all were heard.
+    confidence : float
+        Estimated probability that all windows would lead to the same tags, 0 to 1.
     """
 
     model: str
@@ -49,6 +55,9 @@ class Scores:
     repeated: bool
     digest: str
     embedding: npt.NDArray[np.float32] | None = None
+    effort: str = "full"
+    of_windows: int = 0
+    confidence: float = 1.0
 
     def as_dict(self) -> dict[str, float]:
         """Return ``{label: score}``, strongest first."""
@@ -68,6 +77,9 @@ class Scores:
             seconds_skipped=self.seconds_skipped,
             repeated=self.repeated,
             fields=fields,
+            effort=self.effort,
+            of_windows=self.of_windows,
+            confidence=self.confidence,
         )
 
     def top(self, count: int) -> list[tuple[str, float]]:

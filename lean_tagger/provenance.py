@@ -34,9 +34,21 @@ def of(heard: Heard, card: ModelSpec, *, pooling: Pooling) -> dict[str, object]:
         "seconds": round(heard.seconds, 3),
         "skipped": round(heard.seconds_skipped, 3),
         "repeated": heard.repeated,
+        **_part(heard),
         # Every digit: a rounded score may meet a threshold or a rival that it did not meet
         # before, and what is recognised by this field would be written once more.
         "scores": {label.name: float(score) for label, score in ranked},
+    }
+
+
+def _part(heard: Heard) -> dict[str, object]:
+    """Return what is to be said where not all of a track was heard."""
+    if heard.effort == "full":
+        return {}
+    return {
+        "effort": heard.effort,
+        "of_windows": heard.of_windows,
+        "confidence": round(heard.confidence, 3),
     }
 
 
@@ -66,6 +78,9 @@ def heard_in(
             seconds_skipped=float(said["skipped"]),
             repeated=bool(said["repeated"]),
             fields=fields,
+            effort=str(said.get("effort", "full")),
+            of_windows=int(said.get("of_windows", 0)),
+            confidence=float(said.get("confidence", 1.0)),
         )
         same = (said["sha256"], said["pool"], said["hop"]) == (
             card.sha256[:_SHA_DIGITS],

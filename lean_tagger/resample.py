@@ -234,7 +234,7 @@ class _Converter:
             self._span = self._group * self._down // self._up + 1
             return self._step_computed
         self._span = advance
-        groups = [self._bank(first) for first in range(0, banks * GROUP_OUTPUTS, GROUP_OUTPUTS)]
+        groups = _groups(self._filter, self._up, self._down, banks)
         rows = advance + 2 * half
         outputs = np.empty(((INPUT_SAMPLES + rows) // advance + 1, columns), np.float32)
 
@@ -252,16 +252,6 @@ class _Converter:
 
         return step
 
-    def _bank(self, first: int) -> Floats:
-        """Return the weights of a group of outputs, one in each column, (inputs, outputs)."""
-        starts, fractions = self._positions(first, GROUP_OUTPUTS)
-        starts -= starts[0]
-        taps = 2 * self._filter.half_taps
-        bank = np.zeros((starts[-1] + taps, GROUP_OUTPUTS), np.float32)
-        for column, weights in enumerate(self._filter.weights(fractions)):
-            bank[starts[column] : starts[column] + taps, column] = weights
-        return bank
-
     def _step_computed(self, history: Floats) -> tuple[int, Floats]:
         """Do without a bank: compute the weights of each group of outputs anew."""
         half = self._filter.half_taps
@@ -274,7 +264,7 @@ class _Converter:
         pieces: list[Floats] = []
         done = self._outputs
         while taps is not None:
-            starts, fractions = self._positions(done, self._group)
+            starts, fractions = _positions(done, self._group, up=self._up, down=self._down)
             if starts[-1] - base >= len(taps):
                 break
             weights = self._filter.weights(fractions).astype(np.float32)
@@ -283,9 +273,26 @@ class _Converter:
         consumed = done * self._down // self._up - base
         return consumed, np.concatenate(pieces) if pieces else np.empty(0, np.float32)
 
-    def _positions(
-        self, first: int, count: int
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        """Return the whole and fractional input positions of outputs, in exact integers."""
-        scaled = np.arange(first, first + count, dtype=np.int64) * self._down
-        return scaled // self._up, (scaled % self._up) / self._up
+
+@lru_cache(maxsize=1)  # for the next file of the same rate, and for the next part of this one
+def _groups(table: _Filter, up: int, down: int, count: int) -> tuple[Floats, ...]:
+    """Return the weights of each group of outputs, one output in a column, (inputs, outputs)."""
+    banks = []
+    for first in range(0, count * GROUP_OUTPUTS, GROUP_OUTPUTS):
+        starts, fractions = _positions(first, GROUP_OUTPUTS, up=up, down=down)
+        starts -= starts[0]
+        taps = 2 * table.half_taps
+        bank = np.zeros((starts[-1] + taps, GROUP_OUTPUTS), np.float32)
+        for column, weights in enumerate(table.weights(fractions)):
+            bank[starts[column] : starts[column] + taps, column] = weights
+        bank.flags.writeable = False
+        banks.append(bank)
+    return tuple(banks)
+
+
+def _positions(
+    first: int, count: int, *, up: int, down: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Return the whole and fractional input positions of outputs, in exact integers."""
+    scaled = np.arange(first, first + count, dtype=np.int64) * down
+    return scaled // up, (scaled % up) / up

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 
 import lean_tagger
-from lean_tagger import mounts, spec, tags
+from lean_tagger import effort, mounts, spec, tags
 from lean_tagger.decision import Decision
 from lean_tagger.journal import Journal, Key, Known
 from lean_tagger.messages import Writing
@@ -62,6 +62,7 @@ class Resume:
             card.sha256, name=card.name, labels=[label.name for label in card.labels]
         )
         self._dry_run = options.dry_run
+        self._effort = options.effort if options.listen else None
         self._decision = Decision(card, options)
         self.key = Key(model=card.sha256, pooling=self._decision.pooling)
         self._writes: dict[str, int] = {}
@@ -123,10 +124,18 @@ class Resume:
             return job
         if known is None or not self._same(path, known.identity, job.identity):
             alike = self.journal.resemble(path, job.identity, self.key)
-            return dataclasses.replace(job, candidates=alike)
+            return dataclasses.replace(job, candidates=tuple(filter(self._enough, alike)))
         if known.status == "failed" and not _worth_another_try(known):
             return Skipped(path=job.path, kind="set-aside", message=why_set_aside(known))
-        return self._decide(job, known, known.heard) if known.heard else job
+        if known.heard is None or not self._enough(known.heard):
+            return job
+        return self._decide(job, known, known.heard)
+
+    def _enough(self, heard: Heard) -> bool:
+        """Tell whether as much of a file was heard as this run would hear."""
+        return self._effort is None or effort.suffices(
+            self._effort, name=heard.effort, windows=heard.windows, of_windows=heard.of_windows
+        )
 
     def _same(self, path: str, before: Identity, now: Identity) -> bool:
         """Tell whether a file is as it was."""

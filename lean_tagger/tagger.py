@@ -4,15 +4,21 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from lean_tagger import decode, spec, tags, write
+from lean_tagger import effort as efforts
+from lean_tagger import spec, tags, write
 from lean_tagger.ahead import ahead
-from lean_tagger.decode import BLOCK_SAMPLES, Audio, DecoderName, open_audio
+from lean_tagger.confidence import Confidence, choices
+from lean_tagger.decode import BLOCK_SAMPLES, Audio, DecoderName, Reader, open_audio
+from lean_tagger.decode.proof import proof
+from lean_tagger.decode.segments import Unsteady, open_segments
 from lean_tagger.errors import ConfigError, TooShortError
+from lean_tagger.excerpts import Excerpts
 from lean_tagger.frontend import LogMel
 from lean_tagger.model import DeviceName, Model, Prediction
 from lean_tagger.outcome import Identity, Pooling
@@ -69,7 +75,12 @@ class Tagger:
         Distance between windows, rounded to whole patch frames; by default the card's
         (windows touch).
     on_window : callable, optional
-        Called as ``on_window(path, audio)`` after every window; what it raises ends the file.
+        Called as ``on_window(path, reader)`` after every window; what it raises ends the file.
+    effort : str
+        How much of a track is heard: ``full`` is all of it, ``balanced`` and ``fast`` stop
+        when more would hardly change the tags, a number is that many windows; see `effort`.
+    rules : Rules
+        By which the tags are chosen, as far as it matters when to stop.
 
     Raises
     ------
@@ -96,8 +107,10 @@ class Tagger:
         decoder: DecoderName = "auto",
         pool: PoolName | None = None,
         hop_seconds: float | None = None,
-        on_window: Callable[[str, Audio], None] | None = None,
+        on_window: Callable[[str, Reader], None] | None = None,
         notice: Callable[[str], None] | None = None,
+        effort: str = "full",
+        rules: Rules = DEFAULT,
     ) -> None:
         _check_choices(device=device, decoder=decoder, pool=pool, threads=threads)
         self.spec = spec.load(model)
@@ -105,6 +118,8 @@ class Tagger:
         self._pool: PoolName = pool or self.spec.pooling
         self.pooling = Pooling(self._pool, self._hop_frames)
         self._decoder: DecoderName = decoder
+        self._effort = _effort(effort)
+        self._choices = choices(self.spec.labels, rules)
         self._on_window = on_window
         self._frontend = LogMel(
             self.spec.frontend,
@@ -125,6 +140,10 @@ class Tagger:
             The file cannot be read, holds no audio, or less than 0.5 s of it.
         """
         path = os.fsdecode(path)
+        if self._effort is not efforts.FULL:
+            scores = self._score_part(path)
+            if scores is not None:
+                return scores
         pool, embedding = POOLS[self._pool](), Average()
         with self._opened(path) as (audio, predictions):
             for prediction in predictions:
@@ -141,6 +160,44 @@ class Tagger:
                 digest=audio.digest(),
                 embedding=embedding.value(),
             )
+
+    def _score_part(self, path: str) -> Scores | None:
+        """Hear windows until they are enough; None where a track is to be heard whole."""
+        pool, embedding = POOLS[self._pool](), Average()
+        try:
+            with open_segments(path, decoder=self._decoder) as segments:
+                excerpts = Excerpts(segments, self.spec, hop_frames=self._hop_frames)
+                total, usable = excerpts.n_windows, excerpts.usable
+                if self._effort.first > efforts.ALMOST_ALL * min(total, len(usable) + 1):
+                    return None
+                sure = Confidence(self._choices, n_windows=total)
+                numbers = efforts.order(len(usable))
+                for count in efforts.rounds(len(usable), self._effort):
+                    for number in sorted(islice(numbers, count - pool.n_windows)):
+                        prediction = self._model(self._frontend(excerpts.window(usable[number])))
+                        pool.add(prediction.logits)
+                        embedding.add(prediction.embedding)
+                        sure.add(prediction.logits)
+                        if self._on_window is not None:
+                            self._on_window(path, excerpts)
+                    if sure.value() >= self._effort.sure:
+                        break
+                return Scores(
+                    model=self.spec.name,
+                    labels=tuple(label.name for label in self.spec.labels),
+                    values=pool.values(),
+                    n_windows=pool.n_windows,
+                    seconds=segments.samples / segments.rate_hz,
+                    seconds_skipped=0.0,
+                    repeated=False,
+                    digest=segments.digest(),
+                    embedding=embedding.value(),
+                    effort=self._effort.name,
+                    of_windows=total,
+                    confidence=sure.value(),
+                )
+        except Unsteady:
+            return None
 
     def taggram(self, path: str | os.PathLike[str]) -> Taggram:
         """Listen to a file and return every window's logits.
@@ -242,16 +299,14 @@ class Tagger:
         WriteError
             The change cannot be made without risk; the file is as it was.
         """
+        fingerprint, answer = proof(plan.path, expected, decoder=self._decoder)
         write.write(
             plan.path,
             plan.changes,
-            fingerprint=self._fingerprint,
-            expected=expected,
+            fingerprint=fingerprint,
+            expected=answer,
             previous=plan.previous,
         )
-
-    def _fingerprint(self, path: str) -> str:
-        return decode.fingerprint(path, decoder=self._decoder)
 
     @contextmanager
     def _opened(self, path: str) -> Iterator[tuple[Audio, Iterator[Prediction]]]:
@@ -334,6 +389,13 @@ def stream(
     chunk_samples = round(rate * chunk_seconds)
     with open_audio(os.fsdecode(path), decoder=decoder) as audio:
         yield from resample(audio, resampler, rate_hz=rate, chunk_samples=chunk_samples)
+
+
+def _effort(name: str) -> efforts.Effort:
+    try:
+        return efforts.effort(str(name))
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def _check_choices(*, device: str, decoder: str, pool: str | None, threads: int) -> None:

@@ -202,4 +202,7 @@ def outcome(
         sureness=plan.sureness,
         known=known,
         heard=heard,
+        effort=heard.effort,
+        of_windows=heard.of_windows or heard.windows,
+        confidence=heard.confidence,
     )

@@ -6,13 +6,15 @@ The only place that catches whatever a file can raise and makes it an outcome.
 import os
 import tempfile
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import IO
 
-from lean_tagger import decode, leftovers, provenance, spec, tags, write
+from lean_tagger import decode, effort, leftovers, provenance, spec, tags, write
 from lean_tagger.decision import Decision
-from lean_tagger.decode import Audio
+from lean_tagger.decode import Reader, segments
+from lean_tagger.decode.proof import PART, proof
 from lean_tagger.errors import (
     FileError,
     HardlinkedError,
@@ -105,6 +107,8 @@ class Worker:
                 decoder=options.decoder,
                 pool=options.pool,
                 hop_seconds=options.hop_seconds,
+                effort=options.effort,
+                rules=self._decision.rules,
                 on_window=self._on_window,
                 notice=notice,
             )
@@ -199,13 +203,31 @@ class Worker:
                 found.fields, self._spec, pooling=self._decision.pooling, identity=found.identity
             )
             candidates = [*job.candidates, said] if said else job.candidates
-            packets = decode.packet_hash(job.path) if candidates else None
-            same = (it for it in candidates if it.digest.split("-")[0] == packets)
-            known = next(same, None)
+            candidates = [it for it in candidates if self._enough(it)]
+            known = next(self._same(job.path, candidates), None)
         if known is None:
             return None
         track = found.track or known.track
         return replace(known, identity=found.identity, fields=found.fields, track=track)
+
+    def _enough(self, heard: Heard) -> bool:
+        """Tell whether as much of the file was heard as this run would hear."""
+        return self._tagger is None or effort.suffices(
+            self._options.effort,
+            name=heard.effort,
+            windows=heard.windows,
+            of_windows=heard.of_windows,
+        )
+
+    def _same(self, path: str, candidates: Iterable[Heard]) -> Iterator[Heard]:
+        """Yield those that are of the audio of this file."""
+        decoder = self._options.decoder
+        packets = cache(lambda: decode.packet_hash(path))
+        sampled = cache(lambda: segments.sampled_digest(path, decoder=decoder))
+        for heard in candidates:
+            part = heard.digest.startswith(PART)
+            if sampled() == heard.digest if part else packets() == heard.digest.split("-")[0]:
+                yield heard
 
     def _write(
         self, path: str, found: "_Found", changes: Values, *, expected: str | None
@@ -213,12 +235,13 @@ class Worker:
         """Write, and return what the file then holds."""
         previous = {field: found.fields[field] for field in changes if field in found.fields}
         self._before_write(Writing(identity=found.identity, changes=changes, previous=previous))
+        fingerprint, answer = proof(path, expected, decoder=self._options.decoder)
         try:
             write.write(
                 path,
                 changes,
-                fingerprint=lambda copy: decode.fingerprint(copy, decoder=self._options.decoder),
-                expected=expected,
+                fingerprint=fingerprint,
+                expected=answer,
                 previous=previous,
                 ways=self._ways,
             )
@@ -256,7 +279,7 @@ class Worker:
             fields=found.fields,
         )
 
-    def _on_window(self, path: str, audio: Audio) -> None:
+    def _on_window(self, path: str, audio: Reader) -> None:
         self._guard.check(path)
         if self._progress is not None:
             self._progress(audio.seconds, audio.progress())

@@ -22,7 +22,9 @@ LAYERS = [
         "frontend",
         "model",
         "pool",
+        "confidence",
         "decision",
+        "effort",
         "provenance",
         "tags",
         "write",
@@ -32,7 +34,7 @@ LAYERS = [
         "inplace",
         "leftovers",
     },
-    {"process", "tagger", "worker"},
+    {"excerpts", "process", "tagger", "worker"},
     {
         "albums",
         "away",
@@ -50,6 +52,7 @@ LAYERS = [
 # Within one layer only these, which name an order; layer 0 is plain data and may refer freely.
 WITHIN = {
     ("worker", "tagger"),
+    ("tagger", "excerpts"),
     ("process", "worker"),
     ("resume", "journal"),
     ("undo", "journal"),

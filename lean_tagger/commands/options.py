@@ -5,6 +5,7 @@ import contextlib
 from typing import NoReturn
 
 from lean_tagger import __version__, limits, memory
+from lean_tagger import effort as efforts
 from lean_tagger.errors import ConfigError
 from lean_tagger.options import Options
 from lean_tagger.rules import FIELDS, PLAYERS
@@ -13,12 +14,14 @@ from lean_tagger.terminal import escape
 __all__ = [
     "Parser",
     "add_choice",
+    "add_effort",
     "add_model",
     "add_output",
     "add_resources",
     "add_state",
     "add_ways",
     "count",
+    "effort",
     "fields",
     "run_number",
     "seconds",
@@ -124,6 +127,17 @@ def add_model(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def add_effort(group: argparse._ActionsContainer) -> None:
+    """Add how much of a track is heard."""
+    group.add_argument(
+        "--effort",
+        type=effort,
+        default="full",
+        metavar="full|balanced|fast|N",
+        help="windows to hear: all (default); until the tags are clear; a few; or N of them",
+    )
+
+
 def add_resources(group: argparse._ArgumentGroup) -> None:
     """Add what a run may use, and how it reports."""
     add = group.add_argument
@@ -187,6 +201,14 @@ def fields(text: str) -> tuple[str, ...]:
     if not set(names) <= set(FIELDS):
         raise argparse.ArgumentTypeError(f"{text!r} is not a list of {' and '.join(FIELDS)}")
     return tuple(name for name in FIELDS if name in names)
+
+
+def effort(text: str) -> str:
+    """Return the name of an effort."""
+    try:
+        return efforts.effort(text).name
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def count(text: str) -> int:

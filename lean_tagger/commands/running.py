@@ -144,6 +144,7 @@ def build(given: argparse.Namespace, *, max_mem_bytes: int, listen: bool = True)
         decoder=given.decoder,
         pool=given.pool,
         hop_seconds=given.hop_seconds,
+        effort=getattr(given, "effort", "full"),
         rules=load_rules(given.rules),
         fields=given.fields,
         policy=given.policy,

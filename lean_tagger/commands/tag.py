@@ -61,7 +61,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         metavar="K/N",
         help="only the K-th of N parts, of which each machine takes one; see lean-tag merge",
     )
-    options.add_model(parser.add_argument_group("how it listens"))
+    listening = parser.add_argument_group("how it listens")
+    options.add_model(listening)
+    options.add_effort(listening)
     before = parser.add_argument_group("what was done before")
     options.add_state(before)
     before.add_argument("--retry-failed", action="store_true", help="try again what failed before")

@@ -16,17 +16,22 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from lean_tagger.errors import DecodeError, FileError, NoAudioError, UnreadableError
 
+if TYPE_CHECKING:
+    from lean_tagger.decode.ffmpeg import FfmpegAudio
+
 __all__ = [
     "BLOCK_SAMPLES",
     "Audio",
     "DecoderName",
+    "Reader",
+    "ffmpeg_audio",
     "fingerprint",
     "is_rate",
     "open_audio",
@@ -42,6 +47,22 @@ LOUDEST = 2.0**20
 left for floats that somebody stored at the scale of 16-bit integers."""
 
 DecoderName = Literal["auto", "ffmpeg", "soundfile"]
+
+
+class Reader(Protocol):
+    """Whoever hears a file, and can say how far it is.
+
+    Attributes
+    ----------
+    seconds : float
+        Length of what was decoded so far.
+    """
+
+    seconds: float
+
+    def progress(self) -> float:
+        """Return how much of the file is done, 0 to 1."""
+        ...
 
 
 class Audio(Protocol):
@@ -143,12 +164,25 @@ def packet_hash(path: str) -> str | None:
     FileError
         As `open_audio`.
     """
+    with ffmpeg_audio(path) as audio:
+        return audio.packet_hash()
+
+
+@contextlib.contextmanager
+def ffmpeg_audio(path: str) -> "Iterator[FfmpegAudio]":
+    """Open a file with FFmpeg, for what only its packets tell.
+
+    Raises
+    ------
+    FileError
+        As `open_audio`.
+    """
     from lean_tagger.decode.ffmpeg import FfmpegAudio
 
     fd = _open_regular(path)
     try:
         with contextlib.closing(FfmpegAudio(fd, path)) as audio:
-            return audio.packet_hash()
+            yield audio
     finally:
         os.close(fd)
 

@@ -147,10 +147,13 @@ class FfmpegAudio:
         An open regular file; stays the caller's, and must outlive this object.
     path : str
         For messages, and for the extension.
+    probe_bytes : int
+        How much FFmpeg may read to find out what it is; 0 leaves that to it (5 MB).
     """
 
-    def __init__(self, fd: int, path: str) -> None:
+    def __init__(self, fd: int, path: str, *, probe_bytes: int = 0) -> None:
         self.path = path
+        self._probe = {"probesize": str(probe_bytes)} if probe_bytes else {}
         self.seconds = 0.0
         self.seconds_skipped = 0.0
         self._fd = fd
@@ -199,6 +202,33 @@ class FfmpegAudio:
                     self._hash.update(packet)
         return self._hash.hexdigest()
 
+    def inputs(self, *, decoded: int) -> str:
+        """Return a hash of all that the decoder is given; the first few packets are decoded.
+
+        Parameters
+        ----------
+        decoded : int
+            How many.
+        """
+        stream, coder = self._stream, self._decoder
+        update = self._hash.update
+        setting = (coder.name, coder.extradata, coder.sample_rate, coder.layout.name)
+        clock = (stream.time_base, stream.start_time, stream.codec_context.delay)
+        update(repr((*setting, *clock)).encode())
+        with _ffmpeg_errors(self.path):
+            for number, packet in enumerate(self._packets()):
+                update(b"%d %a %a " % (packet.size, packet.pts, packet.duration))
+                for item in packet.iter_sidedata():
+                    if item.data_type != "strings_metadata":  # tags, which may change
+                        update(repr(item.data_type).encode())
+                        update(item)
+                if packet.size:
+                    update(packet)
+                if number < decoded:
+                    self._samples += sum(av_frame.samples for av_frame in coder.decode(packet))
+        update(repr(self._end_seconds).encode())
+        return f"{self._hash.hexdigest()}-{self._samples}"
+
     def __iter__(self) -> Iterator[tuple[int, memoryview]]:
         """Yield ``(rate_hz, samples)`` blocks of averaged channels."""
         with _ffmpeg_errors(self.path):
@@ -239,7 +269,7 @@ class FfmpegAudio:
 
     def _open(self, view: View, *, format_name: str | None = None) -> InputContainer:
         """Open a view of our file, and nothing else: no name, no protocol."""
-        options = {"protocol_whitelist": "none", "format_whitelist": FORMATS}
+        options = {"protocol_whitelist": "none", "format_whitelist": FORMATS, **self._probe}
         view.seek(0)
         self._view = view
         try:

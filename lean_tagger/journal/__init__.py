@@ -47,7 +47,10 @@ BUSY_SECONDS = 10.0
 
 MERGE = (
     "INSERT OR IGNORE INTO models SELECT * FROM other.models",
-    "INSERT OR IGNORE INTO scores SELECT * FROM other.scores",
+    # Of the same audio, what was heard with more windows.
+    """INSERT OR REPLACE INTO scores SELECT theirs.* FROM other.scores AS theirs
+        LEFT JOIN main.scores AS ours USING (digest, model, pool, hop)
+        WHERE ours.windows IS NULL OR ours.windows < theirs.windows""",
     """INSERT INTO runs SELECT id + :shift, command, started, ended, version, model, options,
         counts, ending FROM other.runs""",
     """INSERT INTO writes (run, path, state, at, size, mtime_ns, inode, previous, written)
@@ -295,7 +298,8 @@ class Journal:
         statement = f"""
             SELECT path, size, mtime_ns, inode, status, kind, message, attempts, run,
                 files.digest, fields, artist, albumartist, album,
-                "values", embedding, windows, seconds, seconds_skipped, repeated
+                "values", embedding, windows, seconds, seconds_skipped, repeated,
+                effort, of_windows, confidence
             FROM (SELECT * FROM files {where}) AS files
             LEFT JOIN scores ON scores.digest = files.digest AND scores.model = ?
                 AND scores.pool = ? AND scores.hop = ?
@@ -362,18 +366,21 @@ class Journal:
             )
             if heard is not None:
                 connection.execute(
-                    "INSERT OR REPLACE INTO scores VALUES (?,?,?,?,'full',?,?,?,?,?,?)",
+                    "INSERT OR REPLACE INTO scores VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
                     (
                         heard.digest,
                         key.model,
                         key.pooling.pool,
                         key.pooling.hop,
+                        heard.effort,
                         packed(heard.values),
                         heard.embedding,
                         heard.windows,
                         heard.seconds,
                         heard.seconds_skipped,
                         int(heard.repeated),
+                        heard.of_windows,
+                        heard.confidence,
                     ),
                 )
 

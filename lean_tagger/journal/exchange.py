@@ -19,7 +19,7 @@ __all__ = ["FORMATS", "export", "import_", "merge"]
 
 _COLUMNS = (
     *("path", "status", "kind", "message", "genre", "mood", "model", "sha256", "pool", "hop"),
-    *("seconds", "seconds_skipped", "windows", "repeated"),
+    *("seconds", "seconds_skipped", "windows", "repeated", "effort", "of_windows", "confidence"),
     *("size", "mtime_ns", "digest", "fields", "embedding"),
 )
 _SCORE = "score: "
@@ -51,6 +51,9 @@ def _records(journal: Journal, key: Key, card: ModelSpec) -> Iterator[dict[str, 
                 "seconds_skipped": heard.seconds_skipped,
                 "windows": heard.windows,
                 "repeated": int(heard.repeated),
+                "effort": heard.effort,
+                "of_windows": heard.of_windows or heard.windows,
+                "confidence": heard.confidence,
                 "digest": heard.digest,
                 "fields": json.dumps(heard.fields),
                 "embedding": base64.b64encode(heard.embedding).decode(),
@@ -99,8 +102,10 @@ def _write_parquet(
     pa, pq = _pyarrow()
     kinds = {
         **dict.fromkeys(columns, pa.string()),
-        **dict.fromkeys(("hop", "windows", "repeated", "size", "mtime_ns"), pa.int64()),
-        **dict.fromkeys(("seconds", "seconds_skipped"), pa.float64()),
+        **dict.fromkeys(
+            ("hop", "windows", "of_windows", "repeated", "size", "mtime_ns"), pa.int64()
+        ),
+        **dict.fromkeys(("seconds", "seconds_skipped", "confidence"), pa.float64()),
         **{name: pa.float64() for name in columns if name.startswith(_SCORE)},
         "path": pa.binary(),  # a name need not be text
     }
@@ -219,6 +224,10 @@ def _take_in(
             seconds_skipped=float(record["seconds_skipped"]),
             repeated=bool(int(record["repeated"])),
             fields=fields,
+            # An older export has none of these: all was heard then.
+            effort=(effort := str(record.get("effort") or "full")),
+            of_windows=0 if effort == "full" else int(record["of_windows"]),
+            confidence=float(record.get("confidence") or 1.0),
         )
     journal.record(
         path,

@@ -156,7 +156,7 @@ def to_values(text: str) -> Values:
 def to_heard(identity: Identity, row: tuple[Any, ...]) -> Heard:
     """Return what was heard, from the columns of a file and of its scores."""
     digest, fields, artist, albumartist, album, values, embedding, *rest = row
-    windows, seconds, seconds_skipped, repeated = rest
+    windows, seconds, seconds_skipped, repeated, effort, of_windows, confidence = rest
     known = artist is not None
     return Heard(
         identity=identity,
@@ -169,4 +169,7 @@ def to_heard(identity: Identity, row: tuple[Any, ...]) -> Heard:
         repeated=bool(repeated),
         fields=to_values(fields),
         track=Track(artist=artist, albumartist=albumartist, album=album) if known else None,
+        effort=effort,
+        of_windows=of_windows,
+        confidence=confidence,
     )

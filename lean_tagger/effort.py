@@ -1,0 +1,126 @@
+"""How much of a track is heard: which windows, in which order, and what is enough.
+
+Windows are taken in the order of the golden ratio's multiples: wherever one stops, those
+heard so far lie evenly over the whole track (each new one falls into one of the largest
+gaps), and the same track always gives the same windows. They are heard in rounds, in the
+file's order within each; after a round somebody looks whether it is enough. This module
+knows neither audio nor scores.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+__all__ = ["EFFORTS", "FULL", "Effort", "effort", "order", "rounds", "suffices"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """When to stop listening.
+
+    Attributes
+    ----------
+    name : str
+        As a person gives it: ``full``, ``balanced``, ``fast``, or a number of windows.
+    first : int
+        Windows of the first round; 0 hears all of them.
+    most : int
+        Windows after which no more are heard, however unsure the decision is; 0 is no limit.
+    sure : float
+        Confidence (0 to 1) that is enough; above 1 nothing is.
+    """
+
+    name: str
+    first: int = 0
+    most: int = 0
+    sure: float = 2.0
+
+
+FULL = Effort(name="full")
+
+EFFORTS = {
+    "full": FULL,
+    "balanced": Effort(name="balanced", first=4, sure=0.86),
+    "fast": Effort(name="fast", first=4, most=12, sure=0.60),
+}
+"""By name. `profiling/effort.py` measures what each is worth."""
+
+ALMOST_ALL = 0.75
+"""A share of the windows beyond which the rest is heard too: to read a track from its start
+to its end costs less a window than to jump."""
+
+MOST_WINDOWS = 100_000
+
+_GOLDEN = 0x9E3779B97F4A7C15  # 2**64 divided by the golden ratio
+_ONE = 1 << 64
+
+
+def effort(name: str) -> Effort:
+    """Return the effort of a name, or of a number of windows.
+
+    Raises
+    ------
+    ValueError
+        There is none.
+    """
+    if name in EFFORTS:
+        return EFFORTS[name]
+    if name.isascii() and name.isdigit() and 0 < int(name[:9]) <= MOST_WINDOWS:
+        count = int(name)
+        return Effort(name=str(count), first=count, most=count)
+    raise ValueError(
+        f"{name!r} is not an effort: {', '.join(EFFORTS)}, or a number of windows from 1 to "
+        f"{MOST_WINDOWS}"
+    )
+
+
+def order(n_windows: int) -> Iterator[int]:
+    """Yield all numbers below `n_windows` once, so that those so far always lie evenly.
+
+    The fractional parts of 1/2 + k/φ (a Kronecker sequence: by the three-gap theorem the
+    gaps between its first k points have at most three lengths), in whole numbers.
+    """
+    seen: set[int] = set()
+    point = _ONE // 2
+    while len(seen) < n_windows:
+        number = point * n_windows >> 64
+        if number not in seen:
+            seen.add(number)
+            yield number
+        point = (point + _GOLDEN) % _ONE
+
+
+def rounds(n_windows: int, wanted: Effort) -> Iterator[int]:
+    """Yield how many windows are to be heard after each round, up to all of them.
+
+    Each is about 1.2 times the one before. Whoever is content with a round asks no further.
+    """
+    limit = n_windows if not wanted.most else min(wanted.most, n_windows)
+    count = wanted.first or n_windows
+    while True:
+        if count > ALMOST_ALL * n_windows:
+            count = n_windows
+        if count >= limit and limit < ALMOST_ALL * n_windows:
+            count = limit
+        yield count
+        if count >= limit:
+            return
+        count = max(count + 1, count * 6 // 5)
+
+
+def suffices(wanted: str, *, name: str, windows: int, of_windows: int) -> bool:
+    """Tell whether what was heard with one effort is enough for another.
+
+    Parameters
+    ----------
+    wanted : str
+        The name of the effort that is asked for.
+    name : str
+        Of the effort with which the track was heard.
+    windows, of_windows : int
+        How many were heard, of how many there are.
+    """
+    if name == "full" or windows >= of_windows:
+        return True
+    if wanted.isdigit():
+        return windows >= int(wanted)
+    return name in {"fast": ("fast", "balanced"), "balanced": ("balanced",)}.get(wanted, ())
