@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 from common import progress, pyplot, save_picture, write_table
 
-from lean_tagger import effort, spec
+from lean_tagger import effort, spec, write
 from lean_tagger.confidence import Confidence, choices
 from lean_tagger.errors import FileError, WriteError
 from lean_tagger.pool import sigmoid
@@ -188,7 +188,7 @@ def in_turns(
                     scores = tagger.score(track.path)
                     heard = time.process_time()
                     shutil.copyfile(track.path, copy)
-                    plan = tagger.plan(str(copy), scores, {}, policy="overwrite")
+                    plan = tagger.plan(str(copy), scores, write.read(str(copy)), policy="overwrite")
                     begun = time.process_time()
                     with contextlib.suppress(WriteError):  # refused with any effort
                         tagger.apply(plan, expected=scores.digest)

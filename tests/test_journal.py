@@ -358,6 +358,29 @@ def test_migrations_are_done_in_order_each_whole_or_not_at_all(tmp_path):
     connection.close()
 
 
+def test_an_older_journal_keeps_what_it_knows_and_how_to_undo_it(path):
+    path.parent.mkdir()
+    older = sqlite3.connect(path, isolation_level=None)
+    schema.migrate(older, schema.MIGRATIONS[:1])
+    older.execute(
+        "INSERT INTO files VALUES (?, 1000, 7, 3, 64, 'tagged', '', '', 1, 1, 5.0, NULL, "
+        """'{"genre": ["Rock"]}', NULL, NULL, NULL)""",
+        (b"/music/a.mp3",),
+    )
+    older.execute(
+        "INSERT INTO writes VALUES (1, 1, ?, 'done', 5.0, 1000, 7, 3, 64, "
+        """'{"genre": ["Folk"]}', '{"genre": ["Rock"]}')""",
+        (b"/music/a.mp3",),
+    )
+    older.close()
+    with Journal(path) as journal:
+        known = journal.recall("/music/a.mp3", KEY)
+        (write,) = journal.writes(run=1)
+    assert known is not None
+    assert known.identity == Identity(1000, 7, 3)
+    assert write.previous == {"genre": ("Folk",)}
+
+
 def test_a_place_on_a_network_file_system_is_refused_with_what_to_do(tmp_path):
     table = [
         Mount(point="/", kind="ext4", read_only=False),
