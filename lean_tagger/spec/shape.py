@@ -1,0 +1,82 @@
+"""Make dataclasses of JSON, and refuse what does not fit their annotations.
+
+Unknown keys are refused: a misspelt constant would otherwise give wrong tags in silence.
+"""
+
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from lean_tagger.errors import ConfigError
+
+__all__ = ["build", "did_you_mean"]
+
+
+def build(kind: type, data: object, *, where: str, **extra: object) -> Any:
+    """Make the dataclass `kind` of a JSON object, refusing what does not fit it.
+
+    Parameters
+    ----------
+    kind : type
+        A dataclass; a field with ``metadata={"card": False}`` is no key of the object.
+    data : object
+        What `json` made.
+    where : str
+        Begins every message.
+    **extra
+        Further fields, taken as they are.
+
+    Raises
+    ------
+    ConfigError
+        Something is missing, unknown, or of the wrong type.
+    """
+    if not isinstance(data, Mapping):
+        raise ConfigError(f"{where}: expected a JSON object, found {type(data).__name__}")
+    wanted = {f.name: f for f in fields(kind) if f.metadata.get("card", True)}
+    for key in data:
+        if key not in wanted:
+            raise ConfigError(f"{where}: unknown key {key!r}{did_you_mean(str(key), wanted)}")
+    hints = get_type_hints(kind)
+    values: dict[str, object] = dict(extra)
+    for name, spec in wanted.items():
+        if name in data:
+            values[name] = _convert(hints[name], data[name], f"{where}: {name}")
+        elif spec.default is MISSING:
+            raise ConfigError(f"{where}: the key {name!r} is missing")
+    return kind(**values)
+
+
+def _convert(hint: Any, value: object, where: str) -> object:
+    """Check one JSON value against the annotation of the field that it is for."""
+    origin = get_origin(hint)
+    if is_dataclass(hint) and isinstance(hint, type):
+        return build(hint, value, where=where)
+    if origin is Literal:
+        allowed = get_args(hint)
+        if value not in allowed:
+            hint_text = did_you_mean(str(value), allowed)
+            raise ConfigError(f"{where}: {value!r} is not one of {', '.join(allowed)}{hint_text}")
+        return value
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise ConfigError(f"{where}: expected a list")
+        item = get_args(hint)[0]
+        return tuple(_convert(item, v, f"{where}[{i}]") for i, v in enumerate(value))
+    if origin in {Union, types.UnionType}:
+        inner = next(a for a in get_args(hint) if a is not type(None))
+        return None if value is None else _convert(inner, value, where)
+    if hint is float and type(value) is int:
+        return float(value)
+    if type(value) is not hint:
+        raise ConfigError(f"{where}: expected {hint.__name__}, found {type(value).__name__}")
+    return value
+
+
+def did_you_mean(word: str, known: Any) -> str:
+    """Return the known word that is nearest, as an addition to a message, or nothing."""
+    from difflib import get_close_matches  # late: only a mistake needs it
+
+    close = get_close_matches(word, [str(k) for k in known], n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
