@@ -136,6 +136,8 @@ def measure(paths: list[Path], jobs: int, model: str) -> dict[str, object]:
 
 def rows(given: argparse.Namespace) -> Iterator[dict[str, object]]:
     """Make each file, measure it and throw it away."""
+    if given.scratch is not None:
+        given.scratch.mkdir(parents=True, exist_ok=True)
     for name in given.formats:
         for minutes in given.minutes:
             with tempfile.TemporaryDirectory(dir=given.scratch) as folder:
