@@ -32,8 +32,9 @@ from lean_tagger.decode import (
     is_rate,
     silence_nonsense,
 )
-from lean_tagger.decode.ffmpeg import SAMPLE_FORMATS, FfmpegAudio, _sum_channels
+from lean_tagger.decode.ffmpeg import FfmpegAudio
 from lean_tagger.decode.places import Beginning, Unsteady, choose
+from lean_tagger.decode.samples import SAMPLE_FORMATS, sum_channels
 from lean_tagger.errors import FileError
 
 __all__ = ["PREROLL", "Segments", "Unsteady", "open_segments", "sampled_digest"]
@@ -214,7 +215,7 @@ class FfmpegSegments:
             while at < stop and wanted:
                 taken = min(stop - at, wanted, BLOCK_SAMPLES - fill)
                 out = self._buffer[fill : fill + taken]
-                _sum_channels(av_frame, kind, channels, at, out)
+                sum_channels(av_frame, kind, channels, at, out)
                 out *= np.float32(kind.scale / channels)
                 at, fill, wanted = at + taken, fill + taken, wanted - taken
                 if fill == BLOCK_SAMPLES or not wanted:
