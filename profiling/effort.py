@@ -14,6 +14,7 @@ for each.
 
 import argparse
 import contextlib
+import os
 import shutil
 import subprocess
 import tempfile
@@ -23,9 +24,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from common import progress, pyplot, save_picture, write_table
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the command does, before numpy is loaded
+
 import numpy as np
 import numpy.typing as npt
-from common import progress, pyplot, save_picture, write_table
 
 from lean_tagger import effort, spec, write
 from lean_tagger.confidence import Confidence, choices

@@ -34,7 +34,7 @@ from lean_tagger.decode import (
 )
 from lean_tagger.decode.ffmpeg import FfmpegAudio
 from lean_tagger.decode.places import Beginning, Unsteady, choose
-from lean_tagger.decode.samples import SAMPLE_FORMATS, sum_channels
+from lean_tagger.decode.samples import SAMPLE_FORMATS, Piece, joined, sum_channels
 from lean_tagger.errors import FileError
 
 __all__ = ["PREROLL", "Segments", "Unsteady", "open_segments", "sampled_digest"]
@@ -207,23 +207,35 @@ class FfmpegSegments:
             yield from self._read(first, count)
 
     def _read(self, first: int, count: int) -> Iterator[tuple[int, memoryview]]:
-        fill, wanted = 0, count
-        for av_frame, start in self._frames(first):
-            kind = SAMPLE_FORMATS[av_frame.format.name]
-            channels = av_frame.layout.nb_channels
-            at, stop = max(0, first - start), av_frame.samples
-            while at < stop and wanted:
-                taken = min(stop - at, wanted, BLOCK_SAMPLES - fill)
+        fill = 0
+        for av_frame, kind, start, stop in joined(self._pieces(first, count)):
+            channels, at = av_frame.layout.nb_channels, start
+            while at < stop:
+                taken = min(stop - at, BLOCK_SAMPLES - fill)
                 out = self._buffer[fill : fill + taken]
                 sum_channels(av_frame, kind, channels, at, out)
                 out *= np.float32(kind.scale / channels)
-                at, fill, wanted = at + taken, fill + taken, wanted - taken
-                if fill == BLOCK_SAMPLES or not wanted:
-                    if silence_nonsense(self._buffer[:fill]):
-                        raise Unsteady("some of its samples are no sound")
-                    yield self.rate_hz, self._buffer[:fill].data
+                at, fill = at + taken, fill + taken
+                if fill == BLOCK_SAMPLES:
+                    yield self._block(fill)
                     fill = 0
-            if not wanted:
+        if fill:
+            yield self._block(fill)
+
+    def _block(self, count: int) -> tuple[int, memoryview]:
+        if silence_nonsense(self._buffer[:count]):
+            raise Unsteady("some of its samples are no sound")
+        return self.rate_hz, self._buffer[:count].data
+
+    def _pieces(self, first: int, count: int) -> Iterator[Piece]:
+        """Yield what of each frame belongs to `count` samples from `first` on."""
+        for av_frame, start in self._frames(first):
+            at = max(0, first - start)
+            stop = min(av_frame.samples, at + count)
+            if at < stop:
+                count -= stop - at
+                yield av_frame, SAMPLE_FORMATS[av_frame.format.name], at, stop
+            if not count:
                 return
         raise Unsteady("it ends before its end")
 
