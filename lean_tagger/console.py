@@ -346,7 +346,7 @@ def _judgement(outcome: Outcome) -> tuple[str, list[str]]:
     if outcome.repeated:
         notes.append("short")
     if outcome.confidence < _UNSURE:
-        notes.append(f"{outcome.confidence:.0%} sure")
+        notes.append(f"heard in part: {outcome.confidence:.0%} sure of this")
     if outcome.seconds_skipped:
         notes.append(f"{duration(outcome.seconds_skipped)} damaged")
     return outcome.status.replace("_", " "), notes

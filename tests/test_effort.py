@@ -1,6 +1,7 @@
 """Hearing a part of a track: which windows, when it is enough, and that they are the same."""
 
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -530,6 +531,24 @@ def test_an_exported_part_comes_back_as_one(folder: Path, tmp_path: Path) -> Non
     assert (found["known"], found["effort"]) == (True, "4")
     assert found["confidence"] == pytest.approx(record["confidence"], abs=1e-3)
     assert not run("-n", *other, "--effort", "5", path)["mono.mp3"]["known"]
+
+
+def test_a_person_reads_that_a_part_was_heard_and_how_sure_that_is(folder: Path) -> None:
+    path = folder / "mono.mp3"
+    program = [sys.executable, "-m", "lean_tagger"]
+    said = subprocess.run(
+        [*program, "-n", "--effort", "1", path],
+        capture_output=True,
+        check=True,
+        cwd=ROOT,
+        text=True,
+    )
+    assert re.search(r"mono\.mp3.*heard in part: \d\d% sure of this", said.stdout)
+    explained = subprocess.run(
+        [*program, "explain", path], capture_output=True, check=True, cwd=ROOT, text=True
+    )
+    line = "heard by msd-musicnn: 1 of 13 windows (--effort 1, "
+    assert line in explained.stdout
 
 
 KEY = Key(model="f" * 64, pooling=Pooling("logit-mean", 187))

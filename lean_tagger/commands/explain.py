@@ -74,6 +74,9 @@ def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str,
         "path": path,
         "model": card.name,
         "windows": heard.windows,
+        "of_windows": heard.of_windows or heard.windows,
+        "effort": heard.effort,
+        "confidence": heard.confidence,
         "seconds": round(heard.seconds, 3),
         "changed_since": changed,
         "fields": {field: list(values) for field, values in heard.fields.items()},
@@ -92,9 +95,16 @@ def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str,
     }
 
 
+def _share(report: dict[str, Any]) -> str:
+    if report["effort"] == "full":
+        return f"{report['windows']} windows"
+    heard = f"{report['windows']} of {report['of_windows']} windows"
+    return f"{heard} (--effort {report['effort']}, {report['confidence']:.0%} sure of the tags)"
+
+
 def _lines(report: dict[str, Any]) -> Iterator[str]:
     yield report["path"]
-    yield f"  heard by {report['model']}: {report['windows']} windows, {report['seconds']:.0f} s"
+    yield f"  heard by {report['model']}: {_share(report)}, {report['seconds']:.0f} s"
     if report["changed_since"]:
         yield "  the file has changed since; its tags below may not be those it has now"
     for (label, score), group in groupby(report["steps"], lambda it: (it["label"], it["score"])):
