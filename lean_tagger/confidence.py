@@ -18,6 +18,7 @@ there. The random numbers are fixed: the same windows always give the same confi
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,9 @@ from lean_tagger.spec import Label
 __all__ = ["Choice", "Confidence", "choices"]
 
 DRAWS = 200
+
+KEPT_COLUMNS = 64
+"""Random numbers are made, and kept for the next round, by so many columns."""
 
 TYPICAL_SPREAD = 0.9
 """Standard deviation of a label's logit over the windows of a track, of the shipped networks
@@ -137,7 +141,8 @@ class Confidence:
 def _noise(rows: Floats) -> Floats:
     """Return draws of the error of one window, (DRAWS, n_labels)."""
     count, labels = rows.shape
-    random = _normal(DRAWS, count + labels)
+    wanted = count + labels
+    random = _normal(-(-wanted // KEPT_COLUMNS) * KEPT_COLUMNS)[:, :wanted]
     distances = rows - rows.mean(axis=0)
     drawn = random[:, :count] @ distances / np.sqrt(max(1, count - 1))
     own = distances.var(axis=0) * count / max(1, count - 1)
@@ -147,16 +152,17 @@ def _noise(rows: Floats) -> Floats:
     return np.asarray(drawn + random[:, count:] * missing)
 
 
-def _normal(rows: int, columns: int) -> Floats:
-    """Return normally distributed numbers, (rows, columns), always the same ones.
+@lru_cache(maxsize=1)
+def _normal(columns: int) -> Floats:
+    """Return normally distributed numbers, (DRAWS, columns), in each column always the same.
 
     Counters hashed by SplitMix64 (Steele, Lea and Flood 2014), through the transform of Box
     and Muller. ``numpy.random`` takes 6 MiB, and promises no same numbers tomorrow.
     """
-    bits = np.arange(1, 2 * rows * columns + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    bits = np.arange(1, 2 * DRAWS * columns + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):
         bits = (bits ^ (bits >> np.uint64(shift))) * np.uint64(factor)
     uniform = ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
-    radius, angle = uniform.reshape(2, columns, rows)
+    radius, angle = uniform.reshape(columns, 2, DRAWS).transpose(1, 2, 0)
     drawn: Floats = np.sqrt(-2.0 * np.log(radius)) * np.cos(2.0 * np.pi * angle)
-    return drawn.T
+    return drawn

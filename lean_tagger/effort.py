@@ -39,7 +39,7 @@ FULL = Effort(name="full")
 
 EFFORTS = {
     "full": FULL,
-    "balanced": Effort(name="balanced", first=4, sure=0.88),
+    "balanced": Effort(name="balanced", first=4, sure=0.86),
     "fast": Effort(name="fast", first=4, most=16, sure=0.70),
 }
 """By name. `profiling/effort.py` measures what each is worth."""
