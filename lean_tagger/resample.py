@@ -18,7 +18,7 @@ are needed: exact too, only slower.
 No array grows with the track. What lies beyond its two ends counts as silence.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from math import gcd
 
@@ -189,7 +189,7 @@ class _Converter:
         half = self._filter.half_taps
         self._inputs = 0  # taken so far
         self._outputs = 0  # given so far
-        self._step = self._choose_step()
+        self._span = self._plan()
         # The history begins with silence; its first sample is the first output's first tap.
         self._history = np.zeros(2 * half + self._span + INPUT_SAMPLES, np.float32)
         self._fill = half - 1
@@ -218,8 +218,8 @@ class _Converter:
         self._outputs += len(out)
         return out
 
-    def _choose_step(self) -> Callable[[Floats], tuple[int, Floats]]:
-        """Return the function from history to (inputs consumed, outputs), and set its span."""
+    def _plan(self) -> int:
+        """Choose between ready weights and weights computed anew; return the span of a step."""
         half = self._filter.half_taps
         # At absurd rates an output has thousands of taps: keep a group's weights to 1 MiB.
         self._group = max(4, min(COMPUTED_OUTPUTS, (1 << 16) // half))
@@ -228,29 +228,33 @@ class _Converter:
         # product over rows that overlap misses the BLAS and is 40 times slower.
         unit = GROUP_OUTPUTS // gcd(self._up, GROUP_OUTPUTS)
         periods = -(-reach // (self._down * unit)) * unit
-        columns, advance = self._up * periods, self._down * periods
+        columns, self._advance = self._up * periods, self._down * periods
         banks = min(columns, unit * self._up) // GROUP_OUTPUTS
         if banks * reach * GROUP_OUTPUTS * 4 > BANK_BYTES:
-            self._span = self._group * self._down // self._up + 1
-            return self._step_computed
-        self._span = advance
-        groups = _groups(self._filter, self._up, self._down, banks)
-        rows = advance + 2 * half
-        outputs = np.empty(((INPUT_SAMPLES + rows) // advance + 1, columns), np.float32)
+            self._groups: tuple[Floats, ...] = ()
+            return self._group * self._down // self._up + 1
+        self._groups = _groups(self._filter, self._up, self._down, banks)
+        count = (INPUT_SAMPLES + self._advance + 2 * half) // self._advance + 1
+        self._rows = np.empty((count, columns), np.float32)
+        return self._advance
 
-        def step(history: Floats) -> tuple[int, Floats]:
-            count = max(0, (len(history) - rows) // advance + 1)
-            for number in range(columns // GROUP_OUTPUTS if count else 0):
-                first = number * GROUP_OUTPUTS
-                bank = groups[number % banks]
-                start = first * self._down // self._up * history.itemsize
-                strides = (advance * history.itemsize, history.itemsize)
-                # One row a period, each where the group's first tap is; nothing is copied.
-                inputs = np.ndarray((count, len(bank)), np.float32, history.data, start, strides)
-                np.matmul(inputs, bank, out=outputs[:count, first : first + GROUP_OUTPUTS])
-            return count * advance, outputs[:count].reshape(-1)
-
-        return step
+    def _step(self, history: Floats) -> tuple[int, Floats]:
+        """Return how many inputs are used up, and the outputs that they give."""
+        if not self._groups:
+            return self._step_computed(history)
+        advance, banks = self._advance, len(self._groups)
+        reach = advance + 2 * self._filter.half_taps
+        count = max(0, (len(history) - reach) // advance + 1)
+        outputs = self._rows[:count]
+        for number in range(outputs.shape[1] // GROUP_OUTPUTS if count else 0):
+            first = number * GROUP_OUTPUTS
+            bank = self._groups[number % banks]
+            start = first * self._down // self._up * history.itemsize
+            strides = (advance * history.itemsize, history.itemsize)
+            # One row a period, each where the group's first tap is; nothing is copied.
+            inputs = np.ndarray((count, len(bank)), np.float32, history.data, start, strides)
+            np.matmul(inputs, bank, out=outputs[:, first : first + GROUP_OUTPUTS])
+        return count * advance, outputs.reshape(-1)
 
     def _step_computed(self, history: Floats) -> tuple[int, Floats]:
         """Do without a bank: compute the weights of each group of outputs anew."""

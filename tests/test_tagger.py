@@ -1,5 +1,6 @@
 """The library: score, taggram, tag, stream."""
 
+import gc
 import json
 import shutil
 from pathlib import Path
@@ -185,3 +186,21 @@ def test_paths_may_be_path_objects(tagger: Tagger, song: str) -> None:
 def test_a_hop_that_makes_no_sense_is_refused(hop: float) -> None:
     with pytest.raises(ConfigError, match="hop"):
         Tagger(hop_seconds=hop)
+
+
+@pytest.mark.parametrize("name", ["skyvibe.mp3", "celtic.m4a", "hacienda.ogg", "west.flac"])
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("effort", ["full", "2"])
+def test_a_file_leaves_nothing_for_the_garbage_collector(
+    name: str, threads: int, effort: str
+) -> None:
+    """Buffers in a cycle outlive their file: 14 MiB more after a thousand files."""
+    tagger = Tagger(threads=threads, effort=effort)
+    tagger.score(DATA / name)
+    gc.collect()
+    gc.disable()
+    try:
+        tagger.score(DATA / name)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
