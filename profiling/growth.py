@@ -60,6 +60,8 @@ def watch(command: list[str], files: int) -> Course:
             break
         course.failed += record["status"] == "failed"
         first, *others = tree.sample().rss_bytes.items()
+        if not others:  # behind the last file the worker may have gone already
+            continue
         course.supervisor.append(first[1] / MIB)
         course.workers.append(sum(size for _, size in others) / MIB)
         course.pids.update(pid for pid, _ in others)

@@ -153,19 +153,23 @@ def rows(given: argparse.Namespace) -> Iterator[dict[str, object]]:
 
 
 def draw(found: list[dict[str, object]], path: Path) -> None:
-    """Draw peak against length, a line per format and number of files at a time."""
+    """Draw peak against length, a line per format: one file at a time.
+
+    Of several short files the first is done before a second worker has started, which would look
+    like memory that grows with length.
+    """
     plt = pyplot()
     if plt is None:
         return
     figure, axes = plt.subplots(figsize=(7, 4))
-    lines: dict[tuple[object, object], list[tuple[float, float]]] = {}
+    lines: dict[str, list[tuple[float, float]]] = {}
     for row in found:
-        point = float(str(row["minutes"])), float(str(row["peak MiB, seen"]))
-        lines.setdefault((row["format"], row["files at a time"]), []).append(point)
-    for (name, jobs), points in lines.items():
-        label = f"{name}" if jobs == 1 else f"{name}, {jobs} at a time"
-        axes.plot(*zip(*sorted(points), strict=True), marker="o", markersize=3, label=label)
-    highest = max(size for points in lines.values() for _, size in points)
+        if row["files at a time"] == 1:
+            point = float(str(row["minutes"])), float(str(row["peak MiB, seen"]))
+            lines.setdefault(str(row["format"]), []).append(point)
+    for name, points in lines.items():
+        axes.plot(*zip(*sorted(points), strict=True), marker="o", markersize=3, label=name)
+    highest = max((size for points in lines.values() for _, size in points), default=1.0)
     axes.set(
         xscale="log", ylim=(0, 1.1 * highest), xlabel="length of the track, minutes", ylabel="MiB"
     )
