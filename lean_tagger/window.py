@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["roll"]
+__all__ = ["Rolling", "roll"]
 
 
 def roll(
@@ -35,45 +35,70 @@ def roll(
         track that fills no window at all gives one shorter view, with all there is of it.
         A track of no more than `pad_samples` samples cannot be reflected and gives none.
     """
-    buffer = np.empty(2 * window_samples + 2 * pad_samples + 1, np.float32)
-    start = 0  # of the next window; behind `fill` where the hop is longer than the window
-    fill = pad_samples  # the continuation of the track's first end is written later
-    begun = False
-    windows = 0
+    rolling = Rolling(
+        window_samples=window_samples, hop_samples=hop_samples, pad_samples=pad_samples
+    )
     for chunk in chunks:
+        yield from rolling.push(chunk)
+    yield from rolling.finish()
+
+
+class Rolling:
+    """What `roll` does, for those who have one chunk at a time and share it with others.
+
+    Parameters
+    ----------
+    window_samples, hop_samples, pad_samples : int
+        As for `roll`.
+    """
+
+    def __init__(self, *, window_samples: int, hop_samples: int, pad_samples: int) -> None:
+        self._window, self._hop, self._pad = window_samples, hop_samples, pad_samples
+        self._buffer = np.empty(2 * window_samples + 2 * pad_samples + 1, np.float32)
+        self._start = 0  # of the next window; behind `fill` where the hop is longer than it
+        self._fill = pad_samples  # the continuation of the track's first end is written later
+        self._begun = False
+        self._windows = 0
+
+    def push(self, chunk: memoryview) -> Iterator[npt.NDArray[np.float32]]:
+        """Take a chunk; yield the windows that it completes, each as `roll` does."""
+        buffer, pad = self._buffer, self._pad
         samples = np.asarray(chunk, np.float32)
         taken = 0
         while taken < len(samples):
-            count = min(len(samples) - taken, len(buffer) - fill)
-            buffer[fill : fill + count] = samples[taken : taken + count]
+            count = min(len(samples) - taken, len(buffer) - self._fill)
+            buffer[self._fill : self._fill + count] = samples[taken : taken + count]
             taken += count
-            fill += count
-            if not begun and fill > 2 * pad_samples:
-                buffer[:pad_samples] = buffer[2 * pad_samples : pad_samples : -1]
-                begun = True
-            while begun and fill - start >= window_samples:
-                yield buffer[start : start + window_samples]
-                windows += 1
-                start += hop_samples
-            if fill == len(buffer):
-                start, fill = _keep(buffer, start, fill, pad_samples)
-    if not begun:
-        return
-    start, fill = _keep(buffer, start, fill, pad_samples)
-    buffer[fill : fill + pad_samples] = buffer[fill - 1 - pad_samples : fill - 1][::-1]
-    fill += pad_samples
-    while fill - start >= window_samples:
-        yield buffer[start : start + window_samples]
-        windows += 1
-        start += hop_samples
-    if not windows:
-        yield buffer[start:fill]
+            self._fill += count
+            if not self._begun and self._fill > 2 * pad:
+                buffer[:pad] = buffer[2 * pad : pad : -1]
+                self._begun = True
+            if self._begun:
+                yield from self._complete()
+            if self._fill == len(buffer):
+                self._keep()
 
+    def finish(self) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield the windows that reach into the continuation of the track's last end."""
+        if not self._begun:
+            return
+        self._keep()
+        fill, pad = self._fill, self._pad
+        self._buffer[fill : fill + pad] = self._buffer[fill - 1 - pad : fill - 1][::-1]
+        self._fill += pad
+        yield from self._complete()
+        if not self._windows:
+            yield self._buffer[self._start : self._fill]
 
-def _keep(
-    buffer: npt.NDArray[np.float32], start: int, fill: int, pad_samples: int
-) -> tuple[int, int]:
-    """Move to the front what the next window, or the reflection of the end, still needs."""
-    first = min(start, fill - pad_samples - 1)
-    buffer[: fill - first] = buffer[first:fill]
-    return start - first, fill - first
+    def _complete(self) -> Iterator[npt.NDArray[np.float32]]:
+        while self._fill - self._start >= self._window:
+            yield self._buffer[self._start : self._start + self._window]
+            self._windows += 1
+            self._start += self._hop
+
+    def _keep(self) -> None:
+        """Move to the front what the next window, or the reflection of the end, still needs."""
+        first = min(self._start, self._fill - self._pad - 1)
+        self._buffer[: self._fill - first] = self._buffer[first : self._fill]
+        self._start -= first
+        self._fill -= first
