@@ -82,12 +82,19 @@ class Model:
         Threads of the CPU provider, above 0.
     notice : callable, optional
         Told, once and in one sentence, when ``auto`` had to fall back.
+    backbone : Model, optional
+        Of a head: the network whose embeddings it gets in place of patches.
 
     Raises
     ------
     ModelError
         The weights are missing, damaged or not what the card says; the device asked for is
         not there.
+
+    Attributes
+    ----------
+    of_silence : Prediction
+        What it said of the silent patch.
     """
 
     def __init__(
@@ -97,6 +104,7 @@ class Model:
         device: DeviceName = "auto",
         threads: int = 1,
         notice: Callable[[str], None] | None = None,
+        backbone: "Model | None" = None,
     ) -> None:
         self.spec = spec
         _check_weights(spec.path, spec.sha256)
@@ -105,6 +113,8 @@ class Model:
         if spec.tensors.embedding is not None:
             wanted.append(spec.tensors.embedding)
         self._outputs = wanted
+        silence = np.zeros((1, spec.patch_frames, spec.frontend.n_mels), np.float32)
+        self.of_silence: Prediction = self.of(backbone.of_silence) if backbone else self(silence)
         self._check_outputs()
 
     def __call__(self, patches: npt.NDArray[np.float32]) -> Prediction:
@@ -126,11 +136,21 @@ class Model:
             raise ModelError(f"the model {self.spec.name} gave scores that are no numbers")
         return Prediction(outputs[0], outputs[1] if len(outputs) > 1 else None)
 
+    def of(self, said: Prediction) -> Prediction:
+        """Score what a head's backbone said of patches.
+
+        Raises
+        ------
+        ModelError
+            As for a call; or it said nothing that a head could hear.
+        """
+        if said.embedding is None:
+            raise ModelError(f"the model {self.spec.name} is a head, and got no embedding")
+        return self(said.embedding)
+
     def _check_outputs(self) -> None:
-        """Run silence through the network and look at what comes out."""
-        spec = self.spec
-        silence = np.zeros((1, spec.patch_frames, spec.frontend.n_mels), np.float32)
-        logits = self(silence).logits
+        """Look at what came out of silence."""
+        spec, logits = self.spec, self.of_silence.logits
         if logits.shape != (1, len(spec.labels)):
             raise ModelError(
                 f"the model {spec.name} gives {'x'.join(map(str, logits.shape))} scores, "

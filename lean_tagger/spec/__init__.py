@@ -8,7 +8,7 @@ from lean_tagger.spec.card import (
     ModelSpec,
     ResamplerSpec,
 )
-from lean_tagger.spec.library import installed, load, models_folder
+from lean_tagger.spec.library import installed, load, load_all, models_folder
 
 __all__ = [
     "Agreement",
@@ -19,5 +19,6 @@ __all__ = [
     "ResamplerSpec",
     "installed",
     "load",
+    "load_all",
     "models_folder",
 ]

@@ -218,8 +218,13 @@ class ModelSpec:
         Provenance.
     agreement : Agreement or None
         For a variant, a faster network whose scores are not exactly the published one's.
+    head_of : str or None
+        For a head, the model whose embedding of each patch it hears: it has that model's rate,
+        front-end and patches, and its card does not name them.
     folder : str
         Where the card was read from; not a key of the card.
+    backbone : ModelSpec or None
+        The card of `head_of`; not a key of the card.
     """
 
     name: str
@@ -241,7 +246,18 @@ class ModelSpec:
     source: Source
     accuracy: Accuracy
     agreement: Agreement | None = None
+    head_of: str | None = None
     folder: str = field(default="", metadata={"card": False})
+    backbone: "ModelSpec | None" = field(default=None, metadata={"card": False})
+
+    @property
+    def identity(self) -> str:
+        """The sha256 of all that decides scores, in hexadecimal digits."""
+        if self.backbone is None:
+            return self.sha256
+        import hashlib  # late: it takes 4 MiB, and the supervisor has no other use for it
+
+        return hashlib.sha256(f"{self.backbone.identity}{self.sha256}".encode()).hexdigest()
 
     @property
     def path(self) -> Path:
