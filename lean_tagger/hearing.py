@@ -23,7 +23,7 @@ from lean_tagger.frontend import LogMel
 from lean_tagger.model import Model, Prediction
 from lean_tagger.outcome import Asked
 from lean_tagger.resample import Resampler
-from lean_tagger.spec import ModelSpec
+from lean_tagger.spec import FrontendSpec, ModelSpec
 from lean_tagger.window import Rolling
 
 __all__ = ["Network", "Stem", "stems", "windows"]
@@ -181,8 +181,16 @@ def _rolled(
 
 def _front(card: ModelSpec) -> tuple[object, ...]:
     """Return all that decides what the patches of a model are."""
-    return (card.sample_rate_hz, card.resampler, card.frontend, card.patch_frames)
+    return (
+        card.sample_rate_hz,
+        card.resampler,
+        card.frontend,
+        card.patch_frames,
+        card.last_patch,
+        card.short_track,
+    )
 
 
 def _frontend(card: ModelSpec) -> LogMel:
+    assert isinstance(card.frontend, FrontendSpec)  # noqa: S101 - the only kind so far
     return LogMel(card.frontend, sample_rate_hz=card.sample_rate_hz, patch_frames=card.patch_frames)
