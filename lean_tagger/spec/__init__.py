@@ -13,11 +13,12 @@ from lean_tagger.spec.card import (
     Tensors,
 )
 from lean_tagger.spec.library import families, family, installed, load, load_all, models_folder
-from lean_tagger.spec.sound import FrontendSpec, Padding, ResamplerSpec, SamplesSpec
+from lean_tagger.spec.sound import Ends, FrontendSpec, Padding, ResamplerSpec, SamplesSpec
 
 __all__ = [
     "Accuracy",
     "Agreement",
+    "Ends",
     "FrontendSpec",
     "Label",
     "LabelKind",
