@@ -30,7 +30,7 @@ MESSAGES = st.one_of(
     st.builds(Progress, st.floats(0, 1e6), st.floats(0, 1)),
     st.builds(Done, st.builds(Failed, path=TEXT, kind=TEXT, message=TEXT), SIZES, SIZES),
     st.builds(Job, TEXT, SIZES),
-    st.builds(Options, model=TEXT, max_mem_bytes=SIZES),
+    st.builds(Options, models=st.tuples(TEXT, TEXT), max_mem_bytes=SIZES),
 )
 
 
