@@ -113,7 +113,7 @@ class Model:
         if spec.tensors.embedding is not None:
             wanted.append(spec.tensors.embedding)
         self._outputs = wanted
-        silence = np.zeros((1, spec.patch_frames, spec.frontend.n_mels), np.float32)
+        silence = np.zeros((1, *spec.patch_shape), np.float32)
         self.of_silence: Prediction = self.of(backbone.of_silence) if backbone else self(silence)
         self._check_outputs()
 

@@ -11,7 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from lean_tagger import spec
-from lean_tagger.spec.library import HEARD_BY_HEADS
+from lean_tagger.spec.library import OF_THE_BACKBONE
 
 LABELS = (("rock", "genre", "Rock"), ("jazz", "genre", "Jazz"), ("chill", "mood", "Chill"))
 
@@ -63,7 +63,7 @@ def make_head(
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", labels])],
         [numpy_helper.from_array(weights.astype(np.float32), "weights")],
     )
-    card = {key: value for key, value in _card().items() if key not in HEARD_BY_HEADS}
+    card = {key: value for key, value in _card().items() if key not in OF_THE_BACKBONE}
     card |= {"head_of": head_of, "tensors": {"input": "features", "logits": "logits"}}
     return _save(folder, name, graph, card=card, change=change)
 
