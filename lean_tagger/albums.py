@@ -33,7 +33,7 @@ class Albums(Resume):
         """
         albums: dict[tuple[str, ...], list[str]] = {}
         for known in self.files(under):
-            if known.heard is not None:
+            if known.heard is not None and not self.lacks_scores(known.heard):
                 albums.setdefault(_key(known), []).append(known.path)
         for paths in albums.values():
             known_files = (self.recall(path) for path in paths)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from lean_tagger.errors import ModelError
 from lean_tagger.spec import ModelSpec
+from lean_tagger.words import Words
 
 # Before the import, however this module was reached: see lean_tagger/__init__.py.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -38,7 +39,7 @@ class Prediction:
     Attributes
     ----------
     logits : (n, n_labels) float32
-        Before the sigmoid.
+        Before the sigmoid; where the labels are words, see `words`.
     embedding : (n, dim) float32 or None
         Where the card names one.
     """
@@ -95,6 +96,8 @@ class Model:
     ----------
     of_silence : Prediction
         What it said of the silent patch.
+    words : Words or None
+        What makes its logits, where its labels are words.
     """
 
     def __init__(
@@ -107,12 +110,11 @@ class Model:
         backbone: "Model | None" = None,
     ) -> None:
         self.spec = spec
+        self.words = Words(spec) if spec.label_vectors else None
         _check_weights(spec.path, spec.sha256)
         self.device, self._session = _open_session(spec.path, device, threads, notice)
-        wanted = [spec.tensors.logits]
-        if spec.tensors.embedding is not None:
-            wanted.append(spec.tensors.embedding)
-        self._outputs = wanted
+        tensors = (spec.tensors.logits, spec.tensors.embedding)
+        self._outputs = [name for name in tensors if name is not None]
         silence = np.zeros((1, *spec.patch_shape), np.float32)
         self.of_silence: Prediction = self.of(backbone.of_silence) if backbone else self(silence)
         self._check_outputs()
@@ -132,9 +134,16 @@ class Model:
         """
         with _runtime_errors(f"the model {self.spec.name} failed"):
             outputs = self._session.run(self._outputs, {self.spec.tensors.input: patches})
-        if not np.isfinite(outputs[0]).all():
+        if not all(np.isfinite(output).all() for output in outputs):
             raise ModelError(f"the model {self.spec.name} gave scores that are no numbers")
-        return Prediction(outputs[0], outputs[1] if len(outputs) > 1 else None)
+        embedding: npt.NDArray[np.float32] | None
+        embedding = outputs[-1] if self.spec.tensors.embedding is not None else None
+        if self.words is not None:
+            heard = self.words.check(embedding, model=self.spec.name)
+            return Prediction(self.words.logits(heard), embedding)
+        if self.spec.tensors.logits is None:
+            return Prediction(np.empty((len(outputs[0]), 0), np.float32), embedding)
+        return Prediction(outputs[0], embedding)
 
     def of(self, said: Prediction) -> Prediction:
         """Score what a head's backbone said of patches.

@@ -102,6 +102,7 @@ def add_model(group: argparse._ArgumentGroup) -> None:
     """Add what decides how a file is heard."""
     add_models(group)
     add = group.add_argument
+    add("--labels", metavar="FILE.npz", help="your own words; see lean-tag labels make --help")
     add(
         "--device",
         choices=("auto", "cpu", "cuda", "rocm"),

@@ -21,6 +21,7 @@ from lean_tagger.spec.library import (
     models_folder,
 )
 from lean_tagger.spec.sound import FrontendSpec, Padding, ResamplerSpec, SamplesSpec
+from lean_tagger.spec.words import WordList, read_words
 
 __all__ = [
     "Accuracy",
@@ -37,10 +38,12 @@ __all__ = [
     "SamplesSpec",
     "Source",
     "Tensors",
+    "WordList",
     "families",
     "family",
     "installed",
     "load",
     "load_all",
     "models_folder",
+    "read_words",
 ]

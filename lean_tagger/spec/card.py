@@ -7,7 +7,7 @@ what each label *is*, so that nothing in the code depends on which model it runs
 
 import hashlib
 import json
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Literal
 
@@ -250,10 +250,17 @@ class ModelSpec:
             return self.sha256
         said = asdict(self)
         decides = {name: said[name] for name in _DECIDES}
+        if self.label_vectors is not None:  # wherever the file is, and whatever it is called
+            decides["label_vectors"] = [self.label_vectors.sha256, self.label_vectors.scale]
         if self.backbone is not None:
             decides["backbone"] = self.backbone.identity
         text = json.dumps(decides, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def without_words(self) -> str:
+        """The identity of the same network with no words to compare: of its embedding alone."""
+        return replace(self, label_vectors=None, labels=()).identity
 
     def _is_plain(self) -> bool:
         said = {"head_of": self.head_of, "label_vectors": self.label_vectors}

@@ -87,6 +87,11 @@ def _complaints(spec: ModelSpec) -> list[str]:
     if tensors.layout not in _layouts(spec):
         found.append(f"the layout {tensors.layout!r} is none of {', '.join(_layouts(spec))}")
     files = {"file": spec.file}
+    if spec.label_vectors is not None and spec.labels:
+        found.append("'labels' are those of 'label_vectors'; leave them out")
+    scale = spec.label_vectors.scale if spec.label_vectors is not None else None
+    if scale is not None and not 0 < scale < math.inf:
+        found.append(f"'scale' must be above 0, not {scale:g}")
     if spec.label_vectors is not None:
         files["label_vectors"] = spec.label_vectors.file
     for key, name in files.items():
