@@ -30,7 +30,10 @@ __all__ = ["TextModel", "save"]
 LONGEST_TOKENS = 512
 """Of a phrase, where neither tokenizer nor graph says how much they take."""
 
-_INTEGERS = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
+_INTEGERS: dict[str, type[np.signedinteger[Any]]] = {
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+}
 _PADDING = ("<pad>", "[PAD]", "<|endoftext|>")
 
 Vector = npt.NDArray[np.float32]

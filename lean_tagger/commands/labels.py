@@ -1,6 +1,7 @@
 """``lean-tag labels``: words of one's own, for a network that was trained with text."""
 
 import argparse
+import math
 from itertools import groupby
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         help="the network's exp(logit_scale), by which scores are sharper or flatter "
         "(default: %(default).2f, with which such networks begin)",
     )
-    add("--bias", type=float, metavar="X", help="its logit_bias, if trained with a sigmoid loss")
+    add("--bias", type=_finite, metavar="X", help="its logit_bias, if trained with a sigmoid loss")
     add("--output", metavar="NAME", help="the output to take, where the network has several")
     show = actions.add_parser(
         "show", description="Show what is in a file of words.", help="show a file of vectors"
@@ -128,10 +129,17 @@ def _text(path: Path) -> str:
 
 
 def _positive(text: str) -> float:
+    number = _finite(text)
+    if number <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return number
+
+
+def _finite(text: str) -> float:
     try:
         number = float(text)
     except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
     return number
