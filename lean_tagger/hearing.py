@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from lean_tagger.frontend import LogMel
+from lean_tagger.frontend import Frontend, frontend
 from lean_tagger.model import Model, Prediction
 from lean_tagger.outcome import Asked
 from lean_tagger.resample import Resampler
@@ -72,7 +72,7 @@ class Stem:
         Of the first of them; what the stem needs of it is the same in all.
     hop_frames : int
         Patch frames from window to window.
-    frontend : LogMel
+    frontend : Frontend
         From a window to a patch.
     networks : list of Network
         What hears it.
@@ -80,7 +80,7 @@ class Stem:
 
     card: ModelSpec
     hop_frames: int
-    frontend: LogMel
+    frontend: Frontend
     networks: list[Network] = field(default_factory=list)
 
     def numbers(self) -> set[int | None]:
@@ -100,6 +100,7 @@ class Stem:
             window_samples=self.card.window_samples,
             hop_samples=self.hop_frames * self.card.frontend.hop_samples,
             pad_samples=self.card.pad_samples,
+            ends=self.card.ends,
         )
 
 
@@ -127,7 +128,15 @@ def stems(
             network = backbones[body.identity] = Network(load(body))
             key = (*_front(body), hop_frames)
             if key not in found:
-                found[key] = Stem(body, hop_frames, _frontend(body))
+                found[key] = Stem(
+                    body,
+                    hop_frames,
+                    frontend(
+                        body.frontend,
+                        sample_rate_hz=body.sample_rate_hz,
+                        patch_frames=body.patch_frames,
+                    ),
+                )
             found[key].networks.append(network)
         if card.backbone:
             network.heads.append((number, load(card, backbone=network.model)))
@@ -181,8 +190,11 @@ def _rolled(
 
 def _front(card: ModelSpec) -> tuple[object, ...]:
     """Return all that decides what the patches of a model are."""
-    return (card.sample_rate_hz, card.resampler, card.frontend, card.patch_frames)
-
-
-def _frontend(card: ModelSpec) -> LogMel:
-    return LogMel(card.frontend, sample_rate_hz=card.sample_rate_hz, patch_frames=card.patch_frames)
+    return (
+        card.sample_rate_hz,
+        card.resampler,
+        card.frontend,
+        card.patch_frames,
+        card.last_patch,
+        card.short_track,
+    )

@@ -181,7 +181,7 @@ class Tally:
     def scores(self, *, seconds: float, **heard: Any) -> Scores:
         """Return what the windows come to; the attributes of `Scores` that are not theirs given."""
         card = self._card
-        patch_samples = (card.patch_frames - 1) * card.frontend.hop_samples
+        patch_samples = card.window_samples - 2 * card.pad_samples
         return Scores(
             model=card.name,
             labels=tuple(label.name for label in card.labels),

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import lean_tagger
 from lean_tagger import effort, mounts, tags
 from lean_tagger.decision import Decision
+from lean_tagger.errors import ConfigError
 from lean_tagger.journal import Journal, Key, Known
 from lean_tagger.messages import Writing
 from lean_tagger.options import Options
@@ -61,11 +62,22 @@ class Resume:
         On what the scores of each of its models depend.
     journal : Journal
         As given.
+
+    Raises
+    ------
+    ConfigError
+        A model is not there, or has no labels.
     """
 
     def __init__(self, journal: Journal, command: str, options: Options) -> None:
         self.journal = journal
         self._decision = Decision(options)
+        for it in self.asked:
+            if not it.card.labels:
+                raise ConfigError(
+                    f"{it.card.name} gives an embedding and no labels; ask for a head of it, or "
+                    "give it words with --labels"
+                )
         self.run = journal.begin_run(
             command,
             version=lean_tagger.__version__,

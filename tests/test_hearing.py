@@ -5,19 +5,20 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from command import Run
 from conftest import DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tinymodel import make, make_head
+from tinymodel import make, make_head, make_raw
 
 from lean_tagger import Tagger, hearing, spec
 from lean_tagger.errors import ConfigError, ModelError
-from lean_tagger.frontend import LogMel
 from lean_tagger.resample import resample
 from lean_tagger.window import roll
 
@@ -67,6 +68,22 @@ def test_a_model_with_another_rate_and_front_end_scores_as_alone(far: str, threa
     same(first, Tagger(far).score(SONG))
     same(second, Tagger("mtt-musicnn").score(SONG))
     assert first.n_windows > scores.n_windows
+
+
+def test_a_model_of_raw_samples_scores_as_alone(tmp_path: Path) -> None:
+    raw = str(make_raw(tmp_path))
+    scores = Tagger(("msd-musicnn", raw)).score(SONG)
+    same(scores, Tagger("msd-musicnn").score(SONG))
+    same(scores.others[0], Tagger(raw).score(SONG))
+
+
+def test_cards_that_differ_in_the_last_patch_only_share_no_windows(tmp_path: Path) -> None:
+    other = str(make(tmp_path, change={"last_patch": "zero"}))
+    tagger = Tagger(("msd-musicnn", other))
+    assert len(tagger._stems) == 2
+    scores = tagger.score(SONG)
+    assert scores.others[0].n_windows == scores.n_windows + 1
+    same(scores.others[0], Tagger(other).score(SONG))
 
 
 def test_only_those_models_hear_a_file_that_are_asked_to(far: str) -> None:
@@ -126,8 +143,9 @@ def test_windows_are_those_of_each_front_end_alone_as_soon_as_they_can_be(
         (rate, noise[start:end].data)
         for rate, start, end in zip(rates, edges, edges[1:], strict=False)
     ]
-    cards = [CARD, spec.load("msd-vgg"), spec.load(far)]
-    stems = [hearing.Stem(card, card.hop_frames, _frontend(card)) for card in cards]
+    filled = replace(CARD, last_patch="zero", hop_frames=50)
+    cards = [CARD, spec.load("msd-vgg"), spec.load(far), filled]
+    stems = [hearing.Stem(card, card.hop_frames, lambda window: window) for card in cards]
     taken = 0
 
     def counted() -> Iterator[tuple[int, memoryview]]:
@@ -152,15 +170,12 @@ def test_windows_are_those_of_each_front_end_alone_as_soon_as_they_can_be(
             window_samples=stem.card.window_samples,
             hop_samples=stem.hop_frames * stem.card.frontend.hop_samples,
             pad_samples=stem.card.pad_samples,
+            ends=stem.card.ends,
         ):
             want.append((taken, window.copy()))
         got = found[id(stem)]
         assert [it[0] for it in got] == [it[0] for it in want]
         assert all(np.array_equal(a[1], b[1]) for a, b in zip(got, want, strict=True))
-
-
-def _frontend(card: spec.ModelSpec) -> LogMel:
-    return LogMel(card.frontend, sample_rate_hz=card.sample_rate_hz, patch_frames=card.patch_frames)
 
 
 # Heads
@@ -195,6 +210,20 @@ def test_a_backbone_is_run_once_for_itself_and_all_its_heads(
         same(found, Tagger(name).score(SONG))
 
 
+def test_a_backbone_without_labels_has_heads_and_no_say(
+    tmp_path: Path, weights: np.ndarray
+) -> None:
+    bare = {"tensors": {"input": "mel", "embedding": "embedding"}, "labels": []}
+    body = str(make(tmp_path, change=bare))
+    head = str(make_head(tmp_path, "head", weights))
+    heard = Tagger((body, head)).score(SONG)
+    assert heard.as_dict() == {}
+    same(heard.others[0], Tagger(head).score(SONG))
+    done = Run("-n", "--model", body, SONG)
+    assert (done.code, done.results) == (2, {})
+    assert "tiny gives an embedding and no labels; ask for a head of it" in done.said
+
+
 def test_a_head_may_be_heard_in_part(tmp_path: Path, weights: np.ndarray) -> None:
     make(tmp_path)
     part = Tagger(str(make_head(tmp_path, "head", weights)), effort="3").score(SONG)
@@ -219,7 +248,7 @@ def test_what_a_head_hears_depends_on_its_backbone(tmp_path: Path, weights: np.n
         ({"head_of": "nobody"}, "there is no model 'nobody'"),
         ({"head_of": "head"}, "is a head itself"),
         ({"head_of": "dumb"}, "gives no embedding"),
-        ({"patch_frames": 10}, "'patch_frames' is that of 'tiny'; leave it out"),
+        ({"patch_frames": 10}, "'patch_frames' is for the card of 'tiny' to say"),
     ],
 )
 def test_a_head_whose_card_makes_no_sense_is_refused(

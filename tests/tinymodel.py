@@ -64,8 +64,33 @@ def make_head(
         [numpy_helper.from_array(weights.astype(np.float32), "weights")],
     )
     card = {key: value for key, value in _card().items() if key not in OF_THE_BACKBONE}
-    card |= {"head_of": head_of, "tensors": {"input": "features", "logits": "logits"}}
+    tensors = {"input": "features", "logits": "logits", "layout": "embedding"}
+    card |= {"head_of": head_of, "tensors": tensors}
     return _save(folder, name, graph, card=card, change=change)
+
+
+def make_raw(folder: Path, name: str = "raw", *, change: dict[str, Any] | None = None) -> Path:
+    """Write a model of raw samples, 8,000 at 22,050 Hz; return the card."""
+    weights = np.float32([[1.0, -1.0, 0.0]])
+    graph = helper.make_graph(
+        [
+            helper.make_node("Abs", ["samples"], ["loud"]),
+            helper.make_node("ReduceMean", ["loud"], ["mean"], axes=[1], keepdims=1),
+            helper.make_node("MatMul", ["mean", "weights"], ["logits"]),
+        ],
+        name,
+        [helper.make_tensor_value_info("samples", TensorProto.FLOAT, ["n", 8000])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 3])],
+        [numpy_helper.from_array(weights, "weights")],
+    )
+    sound = {
+        "sample_rate_hz": 22050,
+        "frontend": {"kind": "samples"},
+        "patch_frames": 8000,
+        "hop_frames": 8000,
+        "tensors": {"input": "samples", "logits": "logits", "layout": "samples"},
+    }
+    return _save(folder, name, graph, card=_card() | sound, change=change)
 
 
 def _card() -> dict[str, Any]:

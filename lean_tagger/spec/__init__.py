@@ -12,20 +12,14 @@ from lean_tagger.spec.card import (
     Source,
     Tensors,
 )
-from lean_tagger.spec.library import (
-    families,
-    family,
-    installed,
-    load,
-    load_all,
-    models_folder,
-)
-from lean_tagger.spec.sound import FrontendSpec, Padding, ResamplerSpec, SamplesSpec
+from lean_tagger.spec.library import families, family, installed, load, load_all, models_folder
+from lean_tagger.spec.sound import Ends, FrontendSpec, Padding, ResamplerSpec, SamplesSpec
 from lean_tagger.spec.words import WordList, read_words
 
 __all__ = [
     "Accuracy",
     "Agreement",
+    "Ends",
     "FrontendSpec",
     "Label",
     "LabelKind",
