@@ -1,5 +1,6 @@
 """Labels in one's own words: the list, the file of vectors, the scores, the whole way."""
 
+import hashlib
 import importlib.util
 import io
 import json
@@ -497,7 +498,9 @@ def test_ones_own_words_come_into_the_file(tmp_path: Path, song: Path) -> None:
     assert (made.returncode, made.stderr) == (0, "")
     assert made.stdout == f"{tmp_path / 'words.npz'}: 4 words, 96 numbers each\n"
     shown = lean_tag("labels", "show", tmp_path / "words.npz")
+    sha256 = hashlib.sha256((tmp_path / "words.npz").read_bytes()).hexdigest()
     assert shown.stdout.splitlines()[1:] == [
+        f"sha256 {sha256}, for a card",
         "genre (2): Deep Cuts, Shrill Stuff",
         "mood (2): neutral, upset",
     ]
@@ -602,6 +605,25 @@ def test_the_embedding_is_on_record_once(tmp_path: Path, joint: Path, song: Path
         ).fetchall()
     connection.close()
     assert rows == [("embedding", 0, 4 * DIM), ("logit-mean", 16, 0), ("logit-mean", 16, 0)]
+
+
+def test_without_the_journal_the_file_itself_says_what_words_fit(
+    tmp_path: Path, joint: Path, song: Path
+) -> None:
+    Run("--model", joint, song)
+    elsewhere = ("--state", tmp_path / "other.sqlite3")
+    run = Run("--model", joint, *elsewhere, song)
+    assert (heard_before(run), run.statuses()) == (True, {"west.flac": "unchanged"})
+    other = Run("--model", joint, *elsewhere, "--labels", other_words(tmp_path), "-n", song)
+    assert not heard_before(other)
+
+
+def test_scores_of_words_are_exported(tmp_path: Path, joint: Path, song: Path) -> None:
+    labels = ("--model", joint, "--labels", other_words(tmp_path))
+    Run(*labels, "-n", song)
+    (line,) = lean_tag("export", *labels).stdout.splitlines()
+    said = json.loads(line)
+    assert said["score: all of it"] + said["score: nothing"] == pytest.approx(1.0)
 
 
 def test_an_album_is_decided_by_words(tmp_path: Path, joint: Path, song: Path) -> None:

@@ -102,7 +102,6 @@ def add_model(group: argparse._ArgumentGroup) -> None:
     """Add what decides how a file is heard."""
     add_models(group)
     add = group.add_argument
-    add("--labels", metavar="FILE.npz", help="your own words; see lean-tag labels make --help")
     add(
         "--device",
         choices=("auto", "cpu", "cuda", "rocm"),
@@ -139,6 +138,11 @@ def add_models(group: argparse._ActionsContainer) -> None:
         type=_model_names,
         metavar="NAME|PATH",
         help=f"default: {Options().model}; again for one that fills what the first leaves open",
+    )
+    group.add_argument(
+        "--labels",
+        metavar="FILE.npz",
+        help="your own words, for a model that knows text; see lean-tag labels make --help",
     )
 
 

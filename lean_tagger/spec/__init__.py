@@ -12,6 +12,7 @@ from lean_tagger.spec.card import (
     Source,
     Tensors,
 )
+from lean_tagger.spec.digest import sha256_of_file
 from lean_tagger.spec.library import families, family, installed, load, load_all, models_folder
 from lean_tagger.spec.sound import Ends, FrontendSpec, Padding, ResamplerSpec, SamplesSpec
 from lean_tagger.spec.words import WordList, read_words
@@ -40,4 +41,5 @@ __all__ = [
     "load_all",
     "models_folder",
     "read_words",
+    "sha256_of_file",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 from lean_tagger.errors import ConfigError
 from lean_tagger.spec.card import LabelVectors, ModelSpec
 from lean_tagger.spec.check import check
+from lean_tagger.spec.digest import sha256_of_file
 from lean_tagger.spec.shape import build, did_you_mean
 from lean_tagger.spec.words import read_words
 
@@ -115,11 +116,8 @@ def _worded(card: ModelSpec) -> ModelSpec:
 
 
 def _sha256(path: Path) -> str:
-    import hashlib  # late: it takes 4 MiB of the supervisor's 25
-
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of_file(path)
     except OSError as error:
         raise ConfigError(f"cannot read the words {path}: {error.strerror}") from error
 
