@@ -287,6 +287,16 @@ def test_what_is_no_zip_is_refused(tmp_path: Path, data: bytes) -> None:
         spec.read_words(tmp_path / "words.npz")
 
 
+def test_a_pipe_or_a_huge_file_keeps_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.npz")
+    with pytest.raises(ConfigError, match="are no file"):
+        spec.read_words(tmp_path / "pipe.npz")
+    with (tmp_path / "huge.npz").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ConfigError, match="is no file of words"):
+        spec.read_words(tmp_path / "huge.npz")
+
+
 def test_a_file_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot read the words .*: No such file"):
         spec.read_words(tmp_path / "none.npz")
@@ -626,6 +636,19 @@ def test_scores_of_words_are_exported(tmp_path: Path, joint: Path, song: Path) -
     assert said["score: all of it"] + said["score: nothing"] == pytest.approx(1.0)
 
 
+def test_an_album_is_not_decided_by_what_was_not_compared_yet(
+    tmp_path: Path, joint: Path, song: Path
+) -> None:
+    Run("--model", joint, song)
+    labels = ("--model", joint, "--labels", other_words(tmp_path))
+    first = Run("retag", *labels, "--album-genre", song.parent)
+    assert first.results == {}
+    assert "1 tracks were compared with other words only" in first.said
+    Run("retag", *labels, "-n", song.parent)
+    assert Run("retag", *labels, "--album-genre", song.parent).statuses() == {"west.flac": "tagged"}
+    assert write.read(str(song))["genre"] == ("all of it",)
+
+
 def test_an_album_is_decided_by_words(tmp_path: Path, joint: Path, song: Path) -> None:
     shutil.copy(DATA / "farm.wav", song.parent)
     Run("--model", joint, "-n", song.parent)
@@ -710,6 +733,22 @@ def test_whoever_reads_a_card_with_words_loads_no_numpy(joint: Path) -> None:
     )
     done = python(script)
     assert done.stdout == "['my low music', 'my high music'] False\n"
+
+
+@pytest.mark.memory
+def test_the_command_stays_small_with_thousands_of_words(tmp_path: Path, song: Path) -> None:
+    vectors = np.random.default_rng(1).normal(size=(2048, DIM))
+    many = {f"word number {number}": row for number, row in enumerate(vectors)}
+    card = make_joint(tmp_path, make_words(tmp_path / "many.npz", many))
+    done = python(
+        "import sys; from lean_tagger.cli import main; "
+        f"main(['-q', '-n', '--model', {str(card)!r}, {str(song)!r}]); "
+        "status = open('/proc/self/status').read(); "
+        "print('numpy' in sys.modules, status.split('VmHWM:')[1].split()[0])"
+    )
+    loaded, peak_kib = done.stdout.split()
+    assert loaded == "False"
+    assert int(peak_kib) < 25 << 10
 
 
 def test_without_the_tokenizers_library_one_sentence_says_what_to_install(tmp_path: Path) -> None:

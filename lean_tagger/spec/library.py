@@ -95,8 +95,8 @@ def _hearing(card: ModelSpec, words: Path) -> ModelSpec:
     """Return a card with these words, if its network and a text network go together."""
     if card.label_vectors is None and card.labels:
         return card
-    sha256 = _sha256(words)
-    given = LabelVectors(file=str(words.absolute()), sha256=sha256)
+    read_words(words)  # first, since it says what is wrong, and takes no time over anything
+    given = LabelVectors(file=str(words.absolute()), sha256=_sha256(words))
     return _worded(replace(card, label_vectors=given))
 
 
@@ -106,12 +106,12 @@ def _worded(card: ModelSpec) -> ModelSpec:
     if given is None:
         return card
     path = Path(card.folder) / given.file
+    labels = read_words(path).labels
     if _sha256(path) != given.sha256:
         raise ConfigError(
             f"the words {path} are not those that the card of {card.name} describes (by their "
             "sha256); make the card anew, or name the file with --labels"
         )
-    labels = read_words(path).labels
     return replace(card, labels=labels, tensors=replace(card.tensors, logits=None))
 
 

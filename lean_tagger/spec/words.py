@@ -41,6 +41,7 @@ MOST_NUMBERS = 1 << 22
 
 _KINDS: dict[str, LabelKind] = {kind: kind for kind in get_args(LabelKind)}
 _MOST_MEMBERS = 16
+_MOST_BYTES = 32 << 20
 _MOST_HEADER = 4_096
 _END = struct.Struct("<4s4H2LH")  # the zip's end record, without a comment
 _ZIP64_LOCATOR_BYTES = 20
@@ -94,6 +95,8 @@ def read_words(path: Path, *, vectors: bool = False) -> WordList:
     import zipfile
     import zlib
 
+    if path.exists() and not path.is_file():  # nor may a pipe keep us waiting
+        raise ConfigError(f"the words {path} are no file")
     try:
         with path.open("rb") as file:
             _check_directory(file)
@@ -111,6 +114,8 @@ def read_words(path: Path, *, vectors: bool = False) -> WordList:
 def _check_directory(file: IO[bytes]) -> None:
     """Refuse a zip whose table of contents alone would fill the memory."""
     size = file.seek(0, 2)
+    if size > _MOST_BYTES:
+        raise ValueError(f"it has {size} bytes")
     tail_bytes = min(size, _END.size + _ZIP64_LOCATOR_BYTES)
     file.seek(size - tail_bytes)
     tail = file.read(tail_bytes)
