@@ -217,9 +217,14 @@ def npy(descr: str, shape: str, data: bytes = b"") -> bytes:
         ("vectors", npy("<f4", "(2, 8192)") + bytes(64 * MIB)),
         ("vectors", b"\x93NUMPY\x02\x00\xff\xff\xff\xff"),
         ("names", b"\x93NUMPY\x01\x00\xff\xff" + b"(" * 65535),
+        ("vectors", b"\x93NUMPY\x02\x00" + struct.pack("<L", 8 * MIB) + b" " * 8 * MIB),
+        ("names", npy("<U1", "(2,)", "ab".encode("utf-32-le")) + bytes(64 * MIB)),
         ("scale", bytes(64 * MIB)),
     ],
-    ids=["letters", "names", "nothing", "numbers", "bomb", "header", "nested", "scale"],
+    ids=[
+        *("letters", "names", "nothing", "numbers", "bomb", "header", "nested", "spaces"),
+        *("trailing", "scale"),
+    ],
 )
 def test_a_file_that_declares_much_is_refused_before_memory_is_asked_for(
     tmp_path: Path, member: str, data: bytes
@@ -251,6 +256,15 @@ def test_a_zip_of_countless_members_is_refused_unread(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < MIB
     finally:
         tracemalloc.stop()
+
+
+def test_a_second_table_of_contents_is_not_followed(tmp_path: Path) -> None:
+    """That of the longer zip format would be read wherever it says it is."""
+    path = make_words(tmp_path / "words.npz", TWO)
+    data = path.read_bytes()
+    path.write_bytes(data[:-22] + struct.pack("<4sLQL", b"PK\x06\x07", 0, 0, 1) + data[-22:])
+    with pytest.raises(ConfigError, match="does not end as numpy ends one"):
+        spec.read_words(path)
 
 
 def test_a_packing_that_takes_memory_as_it_likes_is_refused(tmp_path: Path) -> None:
@@ -348,6 +362,14 @@ def test_the_cards_scale_is_stronger_than_the_files(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("bias", [None, np.float32(-1e6)])
+def test_no_scale_is_too_large_for_scores(tmp_path: Path, bias: Any) -> None:
+    mine = words(tmp_path, TWO, scale=1e6, bias=bias)
+    found = mine.scores(np.array([[1.0, 0.5, 0.0], [-1.0, 0.0, 0.0]]))
+    assert ((found >= 0) & (found <= 1)).all()
+    assert np.isfinite(mine.logits(np.ones((1, 3), np.float32))).all()
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [
@@ -395,6 +417,17 @@ def test_a_text_network_is_asked_in_its_own_way(
     """Filled up to a fixed length or not, pooled by it or by us: the same vector."""
     model = TextModel(make_text_model(tmp_path, **shape), make_tokenizer(tmp_path), output=output)
     assert model("This is LOW music") == pytest.approx(unit("this", "is", "low", "music"), abs=1e-6)
+
+
+@needs_tokenizers
+@pytest.mark.parametrize("length", ["tokens", 7])
+def test_how_a_tokenizer_fills_up_is_not_heard(tmp_path: Path, length: int | str) -> None:
+    path = make_tokenizer(tmp_path)
+    filling = {"strategy": {"Fixed": 9}, "direction": "Right", "pad_to_multiple_of": None}
+    filling |= {"pad_id": 0, "pad_type_id": 0, "pad_token": "<pad>"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"padding": filling}))
+    model = TextModel(make_text_model(tmp_path, length=length), path)
+    assert model("low music") == pytest.approx(unit("low", "music"), abs=1e-6)
 
 
 @needs_tokenizers
@@ -722,6 +755,9 @@ def test_scores_depend_on_the_words_and_not_on_the_files_name(tmp_path: Path) ->
         spec.load_all([str(card)], words=it and str(it))[0] for it in (None, named, other)
     )
     assert mine.identity == same.identity != different.identity
+    vectors = {"file": first.name, "sha256": hashlib.sha256(first.read_bytes()).hexdigest()}
+    sharper = make_joint(tmp_path, first, name="x", label_vectors=vectors | {"scale": 9.0})
+    assert spec.load(str(sharper)).identity != mine.identity
     assert mine.without_words == same.without_words == different.without_words
     assert mine.without_words not in {mine.identity, different.identity}
 
