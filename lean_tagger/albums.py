@@ -32,9 +32,17 @@ class Albums(Resume):
             Told of ties, and of tracks that sound like something else than their album.
         """
         albums: dict[tuple[str, ...], list[str]] = {}
+        left_out = 0
         for known in self.files(under):
-            if known.heard is not None:
+            if known.heard is not None and self.lacks_scores(known.heard):
+                left_out += 1
+            elif known.heard is not None:
                 albums.setdefault(_key(known), []).append(known.path)
+        if left_out:
+            notice(
+                f"{left_out} tracks were compared with other words only, and are left out; run "
+                "retag once without --album-genre, with -n if nothing is to be written"
+            )
         for paths in albums.values():
             known_files = (self.recall(path) for path in paths)
             tracks = [it for it in known_files if it is not None and it.heard is not None]

@@ -13,7 +13,13 @@ from lean_tagger.outcome import Asked, Heard, Pooling
 __all__ = ["Decision", "ask"]
 
 
-def ask(names: Sequence[str], *, pool: str | None, hop_seconds: float | None) -> tuple[Asked, ...]:
+def ask(
+    names: Sequence[str],
+    *,
+    pool: str | None,
+    hop_seconds: float | None,
+    labels: str | None = None,
+) -> tuple[Asked, ...]:
     """Read the cards of models, and return them with how they are to be asked.
 
     Parameters
@@ -22,6 +28,8 @@ def ask(names: Sequence[str], *, pool: str | None, hop_seconds: float | None) ->
         As `spec.load` takes them.
     pool, hop_seconds
         See `Options`; each card's own for None.
+    labels : str, optional
+        See `Options`.
 
     Raises
     ------
@@ -30,7 +38,7 @@ def ask(names: Sequence[str], *, pool: str | None, hop_seconds: float | None) ->
     """
     return tuple(
         Asked(card, Pooling(pool or card.pooling, card.hop_frames_for(hop_seconds)))
-        for card in spec.load_all(names)
+        for card in spec.load_all(names, words=labels)
     )
 
 
@@ -60,7 +68,12 @@ class Decision:
     """
 
     def __init__(self, options: Options) -> None:
-        self.asked = ask(options.models, pool=options.pool, hop_seconds=options.hop_seconds)
+        self.asked = ask(
+            options.models,
+            pool=options.pool,
+            hop_seconds=options.hop_seconds,
+            labels=options.labels,
+        )
         self.names = ", ".join(it.card.name for it in self.asked)
         self.rules = rules.adjusted(
             options.rules,

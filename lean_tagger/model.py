@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from lean_tagger.errors import ModelError
 from lean_tagger.spec import Layout, ModelSpec
+from lean_tagger.words import Words
 
 # Before the import, however this module was reached: see lean_tagger/__init__.py.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -58,7 +59,7 @@ class Prediction:
     logits : (n, n_labels) float32
         Before the sigmoid. Where the network gives probabilities, the logits whose sigmoid is
         these: ``log p - log(1 - p)``, of a softmax as well, with p kept `CLIP` away from 0 and
-        1. No columns where it gives an embedding only.
+        1. No columns where it gives an embedding only, unless that is compared with words.
     embedding : (n, dim) float32 or None
         Where the card names one.
     """
@@ -115,6 +116,8 @@ class Model:
     ----------
     of_silence : Prediction
         What it said of the silent patch.
+    words : Words or None
+        What makes its logits, where its labels are words.
     """
 
     def __init__(
@@ -127,6 +130,7 @@ class Model:
         backbone: "Model | None" = None,
     ) -> None:
         self.spec = spec
+        self.words = Words(spec) if spec.label_vectors else None
         _check_weights(spec.path, spec.sha256)
         self.device, self._session = _open_session(spec.path, device, threads, notice)
         tensors = spec.tensors
@@ -158,13 +162,16 @@ class Model:
         found = dict(zip(self._outputs, outputs, strict=True))
         tensors, name = self.spec.tensors, self.spec.name
         logits = np.empty((len(patches), 0), np.float32)
-        if tensors.logits is not None:
+        embedding = found[tensors.embedding] if tensors.embedding else None
+        if self.words is not None:
+            logits = self.words.logits(self.words.check(embedding, model=name))
+        elif tensors.logits is not None:
             logits = found[tensors.logits]
-            if not np.isfinite(logits).all():
-                raise ModelError(f"the model {name} gave scores that are no numbers")
-            if self.spec.activation != "logits":
-                logits = _logits(logits, name, self.spec.activation)
-        return Prediction(logits, found[tensors.embedding] if tensors.embedding else None)
+        if not np.isfinite(logits).all():
+            raise ModelError(f"the model {name} gave scores that are no numbers")
+        if self.words is None and self.spec.activation != "logits":
+            logits = _logits(logits, name, self.spec.activation)
+        return Prediction(logits, embedding)
 
     def _run(self, patches: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
         """Return the outputs for as many patches as the graph takes at once, or fewer."""
@@ -196,7 +203,8 @@ class Model:
         """Look at what came out of silence."""
         spec, said = self.spec, self.of_silence
         shape = said.logits.shape
-        labels = 0 if spec.tensors.logits is None else len(spec.labels)
+        none = spec.tensors.logits is None and self.words is None
+        labels = 0 if none else len(spec.labels)
         if shape != (1, labels):
             raise ModelError(
                 f"the model {spec.name} gives {'x'.join(map(str, shape))} scores, "

@@ -41,6 +41,8 @@ class Options:
     models : tuple of str
         Each a model's name, or the path of a card or of the weights beside one. Of several,
         an earlier one comes before a later one where both have something to say.
+    labels : str or None
+        A file of words (``.npz``) in place of those of the cards that have some.
     device : {'auto', 'cpu', 'cuda', 'rocm'}
         Where the network runs; only ``auto`` falls back to the CPU.
     threads : int
@@ -81,6 +83,7 @@ class Options:
     """
 
     models: tuple[str, ...] = ("msd-musicnn",)
+    labels: str | None = None
     device: Literal["auto", "cpu", "cuda", "rocm"] = "auto"
     threads: int = 1
     decoder: Literal["auto", "ffmpeg", "soundfile"] = "auto"

@@ -104,7 +104,8 @@ class Heard:
     digest : str
         Of its audio; see `decode.Audio.digest`.
     values : tuple of float
-        Pooled probability of each label, in the model's order.
+        Pooled probability of each label, in the model's order; none where only the embedding
+        is known, with which a worker is to compare words.
     embedding : bytes
         Mean of the windows' embeddings, little-endian float32; empty without one.
     windows : int

@@ -23,12 +23,16 @@ from lean_tagger.outcome import (
     Identity,
     Job,
     Outcome,
+    Pooling,
     Restored,
     Skipped,
     Tagged,
 )
 
 __all__ = ["Resume", "identify", "why_set_aside"]
+
+EMBEDDING = "embedding"
+"""Stands for the pool where an embedding is kept, and no scores."""
 
 TRIES = 3
 """So often a failure that may pass (no memory, a share that is away) is tried by itself."""
@@ -81,6 +85,7 @@ class Resume:
             options=dataclasses.asdict(options),
         )
         self.keys = tuple(Key(model=it.card.identity, pooling=it.pooling) for it in self.asked)
+        self._bare = tuple(map(_bare, self.asked))
         for key, it in zip(self.keys, self.asked, strict=True):
             labels = [label.name for label in it.card.labels]
             journal.note_model(key.model, name=it.card.name, labels=labels)
@@ -125,7 +130,12 @@ class Resume:
     def _each(self, known: Known) -> list[Heard | None]:
         """Return what each model heard in a file, of which this is known by the first."""
         others = (self.journal.recall(known.path, key) for key in self.keys[1:])
-        return [known.heard, *(it.heard if it else None for it in others)]
+        each = [known.heard, *(it.heard if it else None for it in others)]
+        for number, key in enumerate(self._bare):
+            if each[number] is None and key is not None:
+                bare = self.journal.recall(known.path, key)
+                each[number] = bare.heard if bare else None
+        return each
 
     def judge_stored(
         self, known: Known, *, scores: tuple[tuple[float, ...], ...] | None = None
@@ -168,7 +178,10 @@ class Resume:
         if job.identity is None:
             return job
         if known is None or not self._same(path, known.identity, job.identity):
-            alike = (self.journal.resemble(path, job.identity, key) for key in self.keys)
+            alike = (
+                [it for key in keys if key for it in self.journal.resemble(path, job.identity, key)]
+                for keys in zip(self.keys, self._bare, strict=True)
+            )
             candidates = tuple(tuple(filter(self._enough, each)) for each in alike)
             return dataclasses.replace(job, candidates=candidates)
         if known.status == "failed" and not _worth_another_try(known):
@@ -196,6 +209,8 @@ class Resume:
         """Decide anew about a file that is as it was."""
         if self._decision.needs_track and heard.track is None:
             return dataclasses.replace(job, heard=heard)  # a look at its tags is missing
+        if self.lacks_scores(heard):
+            return dataclasses.replace(job, heard=heard)  # a worker compares the words
         plan = self._decision.plan(job.path, heard, scores=job.scores)
         unchanged = tags.outcome(plan, heard, self.asked, "unchanged", known=True)
         if not plan.changes:
@@ -206,6 +221,13 @@ class Resume:
         if self._dry_run:
             return tags.outcome(plan, heard, self.asked, "would_tag", known=True)
         return dataclasses.replace(job, heard=heard)
+
+    def lacks_scores(self, heard: Heard) -> bool:
+        """Tell whether words are still to be compared with an embedding that is on record."""
+        return any(
+            key is not None and not it.values
+            for key, it in zip(self._bare, heard.each(), strict=True)
+        )
 
     def before_write(self, job: Job, writing: Writing) -> None:
         """Put a write on record before it happens."""
@@ -239,18 +261,40 @@ class Resume:
         scored = outcome if isinstance(outcome, Tagged) else outcome.scored
         heard = scored.heard if scored else None
         identity = heard.identity if heard else job.identity
+        heard, bare_keys = self._parted(heard)
         if identity is not None:
             self.journal.record(
                 path,
                 run=self.run,
                 key=self.keys[0],
-                other_keys=self.keys[1:],
+                other_keys=(*self.keys[1:], *bare_keys),
                 identity=identity,
                 status=_status(outcome),
                 kind="" if isinstance(outcome, Tagged) else outcome.kind,
                 message="" if isinstance(outcome, Tagged) else outcome.message,
                 heard=heard,
             )
+
+    def _parted(self, heard: Heard | None) -> tuple[Heard | None, list[Key]]:
+        """Put embeddings apart from scores of words, for other words to be compared with.
+
+        Returns
+        -------
+        Heard or None
+            With the embeddings behind its own `others`, once more and alone.
+        list of Key
+            The keys of these.
+        """
+        if heard is None:
+            return None, []
+        each, bare, keys = list(heard.each()), [], []
+        for number, (key, it) in enumerate(zip(self._bare, heard.each(), strict=True)):
+            # A part of the track was chosen for its words; others may need more of it.
+            if key is not None and it.embedding and it.effort == "full":
+                bare.append(dataclasses.replace(it, values=(), others=()))
+                keys.append(key)
+                each[number] = dataclasses.replace(it, embedding=b"")
+        return dataclasses.replace(each[0], others=(*each[1:], *bare)), keys
 
     def end(self, counts: Mapping[str, int], ending: str) -> None:
         """Note what the run came to, and how it ended."""
@@ -283,6 +327,17 @@ def why_set_aside(known: Known) -> str:
     """Say what was wrong with a file, and how it is tried again."""
     times = "before" if known.attempts < 2 else f"{known.attempts} times before"
     return f"{known.message} (so it was {times}; --retry-failed tries it again)"
+
+
+def _bare(asked: Asked) -> Key | None:
+    """Return under what the embedding stands by itself, where words are compared with it.
+
+    It does not depend on the words, nor on how scores are pooled.
+    """
+    card = asked.card
+    if card.label_vectors is None:
+        return None
+    return Key(model=card.without_words, pooling=Pooling(EMBEDDING, asked.pooling.hop))
 
 
 def _worth_another_try(known: Known) -> bool:

@@ -26,6 +26,7 @@ from lean_tagger.outcome import Identity
 from lean_tagger.pool import POOLS, PoolName, Scores, Tally
 from lean_tagger.resample import resample
 from lean_tagger.rules import DEFAULT, Policy, Rules, adjusted
+from lean_tagger.words import Words
 
 __all__ = ["Tagger", "Taggram", "stream"]
 
@@ -82,6 +83,8 @@ class Tagger:
         when more would hardly change the tags, a number is that many windows; see `effort`.
     rules : Rules
         By which the tags are chosen, as far as it matters when to stop.
+    labels : str, optional
+        A file of words (``.npz``) in place of those of the card; see `words`.
 
     Raises
     ------
@@ -94,6 +97,8 @@ class Tagger:
         The first model's card, and how its windows become one score.
     device : str
         Where the networks run.
+    words : mapping of int to Words
+        What scores words, by the place of the model that does.
     decodes_ahead : bool
         Whether decoding has a thread of its own; may be changed from file to file.
 
@@ -116,10 +121,11 @@ class Tagger:
         notice: Callable[[str], None] | None = None,
         effort: str = "full",
         rules: Rules = DEFAULT,
+        labels: str | None = None,
     ) -> None:
         _check_choices(device=device, decoder=decoder, pool=pool, threads=threads)
         names = [model] if isinstance(model, str) else model
-        self._asked = ask(names, pool=pool, hop_seconds=hop_seconds)
+        self._asked = ask(names, pool=pool, hop_seconds=hop_seconds, labels=labels)
         self.spec, self.pooling = self._asked[0].card, self._asked[0].pooling
         self._decoder: DecoderName = decoder
         self._effort = _effort(effort, models=len(self._asked))
@@ -128,7 +134,13 @@ class Tagger:
         self.decodes_ahead = threads > 1
         load = partial(Model, device=device, threads=max(1, threads - 1), notice=notice)
         self._stems = hearing.stems(self._asked, load)
-        self.device = self._stems[0].networks[0].model.device
+        networks = [network for stem in self._stems for network in stem.networks]
+        self.device = networks[0].model.device
+        self.words: dict[int, Words] = {
+            network.number: network.model.words
+            for network in networks
+            if network.number is not None and network.model.words is not None
+        }
 
     def score(self, path: str | os.PathLike[str], *, only: Sequence[int] | None = None) -> Scores:
         """Listen to a file and return what the models heard.
@@ -162,8 +174,10 @@ class Tagger:
                 tallies[number].add(prediction.logits, prediction.embedding)
             seconds, skipped, digest = audio.seconds, audio.seconds_skipped, audio.digest()
         first, *others = (
-            tally.scores(seconds=seconds, seconds_skipped=skipped, digest=digest)
-            for tally in tallies.values()
+            self._worded(
+                number, tally.scores(seconds=seconds, seconds_skipped=skipped, digest=digest)
+            )
+            for number, tally in tallies.items()
         )
         return replace(first, others=tuple(others))
 
@@ -188,7 +202,7 @@ class Tagger:
                             self._on_window(path, excerpts)
                     if sure.value() >= self._effort.sure:
                         break
-                return tally.scores(
+                scores = tally.scores(
                     seconds=segments.samples / segments.rate_hz,
                     seconds_skipped=0.0,
                     digest=segments.digest(),
@@ -196,8 +210,15 @@ class Tagger:
                     of_windows=total,
                     confidence=sure.value(),
                 )
+                return self._worded(0, scores)
         except Unsteady:
             return None
+
+    def _worded(self, number: int, scores: Scores) -> Scores:
+        """Compare words with the whole track: with the mean of its windows' embeddings."""
+        if number not in self.words or scores.embedding is None:
+            return scores
+        return replace(scores, values=self.words[number].scores(scores.embedding))
 
     def taggram(self, path: str | os.PathLike[str]) -> Taggram:
         """Listen to a file and return every window's logits.

@@ -27,6 +27,7 @@ from lean_tagger.memory import Guard, limit_data, peak_rss_bytes
 from lean_tagger.messages import Writing
 from lean_tagger.options import Options
 from lean_tagger.outcome import (
+    Asked,
     Failed,
     Heard,
     Identity,
@@ -39,6 +40,7 @@ from lean_tagger.outcome import (
     Values,
 )
 from lean_tagger.tagger import Tagger
+from lean_tagger.words import Words
 
 __all__ = ["Worker"]
 
@@ -109,11 +111,13 @@ class Worker:
                 hop_seconds=options.hop_seconds,
                 effort=options.effort,
                 rules=self._decision.rules,
+                labels=options.labels,
                 on_window=self._on_window,
                 notice=notice,
             )
             self.device = self._tagger.device
             _rehearse(self._tagger)
+        self._words = self._tagger.words if self._tagger else _words(self._asked)
         self._progress = progress
         measured_bytes = peak_rss_bytes() + HEADROOM_BYTES
         # Rounded up: the same model differs by 3 MiB between two starts.
@@ -165,6 +169,7 @@ class Worker:
                 message = "it is not what was heard any more; run lean-tag on it again"
                 return Skipped(path=path, kind="changed", message=message)
             heard = _heard(self._tagger, path, each)
+        heard = self._scored(heard)
         track = found.track or heard.track
         heard = replace(heard, identity=found.identity, fields=found.fields, track=track)
         self._guard.check(path)
@@ -207,6 +212,16 @@ class Worker:
             candidates = filter(self._enough, [*on_record, *([said] if said else [])])
             each.append(next(filter(same, candidates), None))
         return each
+
+    def _scored(self, heard: Heard) -> Heard:
+        """Compare words with an embedding that is on record, where that is all that is."""
+        each = [
+            it
+            if it.values or number not in self._words
+            else replace(it, values=self._words[number].of_stored(it.embedding))
+            for number, it in enumerate(heard.each())
+        ]
+        return replace(each[0], others=tuple(each[1:]))
 
     def _enough(self, heard: Heard) -> bool:
         """Tell whether as much of the file was heard as this run would hear."""
@@ -326,6 +341,12 @@ def _identity(path: str) -> Identity:
     except OSError as error:
         raise UnreadableError(path, f"it went away: {error.strerror}") from error
     return Identity(found.st_size, found.st_mtime_ns, found.st_ino)
+
+
+def _words(asked: Sequence[Asked]) -> dict[int, Words]:
+    """Return what scores words where nothing is to be heard, by the place of the model."""
+    cards = [it.card for it in asked]
+    return {number: Words(card) for number, card in enumerate(cards) if card.label_vectors}
 
 
 def _rehearse(tagger: Tagger) -> None:

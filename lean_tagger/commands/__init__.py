@@ -11,6 +11,7 @@ NAMES = {
     "explain": ("explain", "run"),
     "export": ("exchange", "export"),
     "import": ("exchange", "import_"),
+    "labels": ("labels", "run"),
     "merge": ("exchange", "merge"),
     "redo": ("undo", "redo"),
     "retag": ("retag", "run"),

@@ -139,6 +139,11 @@ def add_models(group: argparse._ActionsContainer) -> None:
         metavar="NAME|PATH",
         help=f"default: {Options().model}; again for one that fills what the first leaves open",
     )
+    group.add_argument(
+        "--labels",
+        metavar="FILE.npz",
+        help="your own words, for a model that knows text; see lean-tag labels make --help",
+    )
 
 
 def models(given: argparse.Namespace) -> tuple[str, ...]:

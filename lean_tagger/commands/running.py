@@ -141,6 +141,8 @@ def build(given: argparse.Namespace, *, max_mem_bytes: int, listen: bool = True)
     """Return the options of a run, from the command line's."""
     return Options(
         models=models(given),
+        # Workers have their own idea of where they are.
+        labels=os.path.abspath(given.labels) if given.labels else None,  # noqa: PTH100 - stays str
         device=given.device,
         decoder=given.decoder,
         pool=given.pool,

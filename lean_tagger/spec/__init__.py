@@ -12,8 +12,10 @@ from lean_tagger.spec.card import (
     Source,
     Tensors,
 )
+from lean_tagger.spec.digest import sha256_of_file
 from lean_tagger.spec.library import families, family, installed, load, load_all, models_folder
 from lean_tagger.spec.sound import Ends, FrontendSpec, Padding, ResamplerSpec, SamplesSpec
+from lean_tagger.spec.words import WordList, read_words
 
 __all__ = [
     "Accuracy",
@@ -31,10 +33,13 @@ __all__ = [
     "SamplesSpec",
     "Source",
     "Tensors",
+    "WordList",
     "families",
     "family",
     "installed",
     "load",
     "load_all",
     "models_folder",
+    "read_words",
+    "sha256_of_file",
 ]

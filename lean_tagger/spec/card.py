@@ -6,11 +6,12 @@ what each label *is*, so that nothing in the code depends on which model it runs
 """
 
 import json
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Literal
 
 from lean_tagger.errors import ConfigError
+from lean_tagger.spec.digest import sha256_of
 from lean_tagger.spec.sound import (
     Ends,
     FrontendSpec,
@@ -99,6 +100,13 @@ class Tensors:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelVectors:
     """Labels that are vectors beside the embedding: words, as a text network hears them.
+
+    The network's embedding of a track, the mean over its windows, is compared with each vector:
+    ``logit = scale · cosine + bias``. Without a bias in the file, the words of one kind share a
+    softmax, since such networks are trained to pick one text out of several; with one, each has
+    a sigmoid of its own. The top of `words` says why, and what it means for thresholds. What is
+    in the file says the top of `spec.words`. ``lean-tag labels make`` writes one, and
+    ``--labels`` puts another in its place.
 
     Attributes
     ----------
@@ -255,14 +263,19 @@ class ModelSpec:
         """
         if self._is_plain():
             return self.sha256
-        said = asdict(self)
+        said = asdict(replace(self, labels=()))  # which may be thousands, and follow from the rest
         decides = {name: said[name] for name in _DECIDES}
+        if self.label_vectors is not None:  # wherever the file is, and whatever it is called
+            decides["label_vectors"] = [self.label_vectors.sha256, self.label_vectors.scale]
         if self.backbone is not None:
             decides["backbone"] = self.backbone.identity
         text = json.dumps(decides, sort_keys=True, separators=(",", ":"))
-        import hashlib  # late: it takes 4 MiB, of which the supervisor has no other use
+        return sha256_of([text.encode()])
 
-        return hashlib.sha256(text.encode()).hexdigest()
+    @property
+    def without_words(self) -> str:
+        """The identity of the same network with no words to compare: of its embedding alone."""
+        return replace(self, label_vectors=None, labels=()).identity
 
     def _is_plain(self) -> bool:
         said = {"head_of": self.head_of, "label_vectors": self.label_vectors}

@@ -84,16 +84,25 @@ def _complaints(spec: ModelSpec) -> list[str]:
         found.append("'labels' is empty")
     if tensors.logits is None and tensors.embedding is None:
         found.append("'tensors' names neither logits nor an embedding")
-    if spec.label_vectors is not None and tensors.embedding is None:
-        found.append("'label_vectors' need an embedding in 'tensors'")
     if tensors.layout not in _layouts(spec):
         found.append(f"the layout {tensors.layout!r} is none of {', '.join(_layouts(spec))}")
-    files = {"file": spec.file}
-    if spec.label_vectors is not None:
-        files["label_vectors"] = spec.label_vectors.file
-    for key, name in files.items():
-        if Path(name).name != name:
-            found.append(f"{key!r} must be a name beside the card, not {name!r}")
+    if Path(spec.file).name != spec.file:
+        found.append(f"'file' must be a name beside the card, not {spec.file!r}")
+    return found + _words_complaints(spec)
+
+
+def _words_complaints(spec: ModelSpec) -> list[str]:
+    found, given = [], spec.label_vectors
+    if given is None:
+        return []
+    if spec.tensors.embedding is None:
+        found.append("'label_vectors' need an embedding in 'tensors'")
+    if spec.labels:
+        found.append("'labels' are those of 'label_vectors'; leave them out")
+    if Path(given.file).name != given.file:
+        found.append(f"'label_vectors' must be a name beside the card, not {given.file!r}")
+    if given.scale is not None and not 0 < given.scale < math.inf:
+        found.append(f"'scale' must be above 0, not {given.scale:g}")
     return found
 
 

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lean_tagger.errors import ConfigError
-from lean_tagger.spec.card import ModelSpec
+from lean_tagger.spec.card import LabelVectors, ModelSpec
 from lean_tagger.spec.check import check
+from lean_tagger.spec.digest import sha256_of_file
 from lean_tagger.spec.shape import build, did_you_mean
+from lean_tagger.spec.words import read_words
 
 __all__ = ["families", "family", "installed", "load", "load_all", "models_folder"]
 
@@ -57,20 +60,66 @@ def load(name_or_path: str) -> ModelSpec:
     return _build(_find(name_or_path))
 
 
-def load_all(names_or_paths: Sequence[str]) -> tuple[ModelSpec, ...]:
+def load_all(names_or_paths: Sequence[str], *, words: str | None = None) -> tuple[ModelSpec, ...]:
     """Read the cards of models that are to hear the same music; see `load`.
+
+    Parameters
+    ----------
+    names_or_paths : sequence of str
+        The models.
+    words : str, optional
+        The path of a file of words, for those of them whose labels are words.
 
     Raises
     ------
     ConfigError
-        As for `load`; or two of them have the same name, by which their scores are told apart.
+        As for `load`; or two of them have the same name, by which their scores are told apart;
+        or words are given to models none of which compares any.
     """
     cards = tuple(map(load, names_or_paths))
+    if words is not None:
+        cards = tuple(_hearing(card, Path(words)) for card in cards)
+        if not any(card.label_vectors for card in cards):
+            raise ConfigError(
+                f"--labels {words}: {names_or_paths[0]} was not trained together with text; give "
+                "a --model whose card has 'label_vectors'"
+            )
     names = [card.name for card in cards]
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(f"there are two models called {name!r}; give each --model once")
     return cards
+
+
+def _hearing(card: ModelSpec, words: Path) -> ModelSpec:
+    """Return a card with these words, if its network and a text network go together."""
+    if card.label_vectors is None and card.labels:
+        return card
+    read_words(words)  # first, since it says what is wrong, and takes no time over anything
+    given = LabelVectors(file=str(words.absolute()), sha256=_sha256(words))
+    return _worded(replace(card, label_vectors=given))
+
+
+def _worded(card: ModelSpec) -> ModelSpec:
+    """Return a card with the labels of its file of words, which alone say what is heard."""
+    given = card.label_vectors
+    if given is None:
+        return card
+    path = Path(card.folder) / given.file
+    labels = read_words(path).labels
+    if _sha256(path) != given.sha256:
+        raise ConfigError(
+            f"the words {path} are not those that the card of {card.name} describes (by their "
+            "sha256); make the card anew, or name the file with --labels"
+        )
+    return replace(card, labels=labels, tensors=replace(card.tensors, logits=None))
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return sha256_of_file(path)
+    except OSError as error:
+        raise ConfigError(f"cannot read the words {path}: {error.strerror}") from error
 
 
 def families() -> list[str]:
@@ -147,4 +196,4 @@ def _checked(data: object, card: Path, *, backbone: ModelSpec | None = None) -> 
     spec = build(ModelSpec, data, where=str(card), folder=folder, backbone=backbone)
     assert isinstance(spec, ModelSpec)  # noqa: S101 - narrows the type for mypy
     check(spec, card)
-    return spec
+    return _worded(spec)
