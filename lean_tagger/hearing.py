@@ -48,14 +48,36 @@ class Network:
     model: Model
     number: int | None = None
     heads: list[tuple[int, Model]] = field(default_factory=list)
+    _gathered: list[Window] = field(default_factory=list)
 
-    def hear(
-        self, patch: npt.NDArray[np.float32], wanted: Container[int]
-    ) -> Iterator[tuple[int, Prediction]]:
-        """Yield what the wanted of its models say of a patch."""
+    def begin(self) -> None:
+        """Forget what a track that failed has left."""
+        self._gathered.clear()
+
+    def hear(self, patch: Window, wanted: Container[int]) -> Iterator[tuple[int, Prediction]]:
+        """Yield what the wanted of its models say of a patch.
+
+        A graph that insists on a batch says nothing until that is full: it would take as long
+        for one patch as for all.
+        """
+        if self.model.batch in {None, 1}:
+            yield from self._say(patch, wanted)
+            return
+        self._gathered.append(patch.copy())
+        if len(self._gathered) == self.model.batch:
+            yield from self.finish(wanted)
+
+    def finish(self, wanted: Container[int]) -> Iterator[tuple[int, Prediction]]:
+        """Yield what the wanted of its models say of the patches that fill no batch."""
+        if self._gathered:
+            patches = np.concatenate(self._gathered)
+            self._gathered.clear()
+            yield from self._say(patches, wanted)
+
+    def _say(self, patches: Window, wanted: Container[int]) -> Iterator[tuple[int, Prediction]]:
         heads = [(number, head) for number, head in self.heads if number in wanted]
         if heads or self.number in wanted:
-            said = self.model(patch)
+            said = self.model(patches)
             if self.number is not None and self.number in wanted:
                 yield self.number, said
             for number, head in heads:
@@ -88,11 +110,21 @@ class Stem:
         heads = {number for network in self.networks for number, _ in network.heads}
         return heads | {network.number for network in self.networks}
 
+    def begin(self) -> None:
+        """Make ready for a track."""
+        for network in self.networks:
+            network.begin()
+
     def hear(self, window: Window, wanted: Container[int]) -> Iterator[tuple[int, Prediction]]:
-        """Yield what the wanted models say of a window, each with its number."""
+        """Yield what the wanted models say of a window, or of several, each with its number."""
         patch = self.frontend(window)
         for network in self.networks:
             yield from network.hear(patch, wanted)
+
+    def finish(self, wanted: Container[int]) -> Iterator[tuple[int, Prediction]]:
+        """Yield what they say of windows that wait for a full batch."""
+        for network in self.networks:
+            yield from network.finish(wanted)
 
     def rolling(self) -> Rolling:
         """Return the windows of a track that begins."""

@@ -190,16 +190,14 @@ class Tagger:
                 total, usable = excerpts.n_windows, excerpts.usable
                 if self._effort.first > efforts.ALMOST_ALL * min(total, len(usable) + 1):
                     return None
+                stem.begin()
                 sure = Confidence(self._choices, n_windows=total)
                 numbers = efforts.order(len(usable))
                 for count in efforts.rounds(len(usable), self._effort):
-                    for number in sorted(islice(numbers, count - tally.n_windows)):
-                        window = excerpts.window(usable[number])
-                        for _, prediction in stem.hear(window, (0,)):
-                            tally.add(prediction.logits, prediction.embedding)
-                            sure.add(prediction.logits)
-                        if self._on_window is not None:
-                            self._on_window(path, excerpts)
+                    chosen = sorted(islice(numbers, count - tally.n_windows))
+                    for prediction in self._listen_at(path, excerpts, [usable[n] for n in chosen]):
+                        tally.add(prediction.logits, prediction.embedding)
+                        sure.add(prediction.logits)
                     if sure.value() >= self._effort.sure:
                         break
                 scores = tally.scores(
@@ -219,6 +217,19 @@ class Tagger:
         if number not in self.words or scores.embedding is None:
             return scores
         return replace(scores, values=self.words[number].scores(scores.embedding))
+
+    def _listen_at(
+        self, path: str, excerpts: Excerpts, numbers: Iterable[int]
+    ) -> Iterator[Prediction]:
+        """Yield what the first model says of the windows of these numbers."""
+        (stem,) = self._stems
+        for number in numbers:
+            for _, prediction in stem.hear(excerpts.window(number), (0,)):
+                yield prediction
+            if self._on_window is not None:
+                self._on_window(path, excerpts)
+        for _, prediction in stem.finish((0,)):
+            yield prediction
 
     def taggram(self, path: str | os.PathLike[str]) -> Taggram:
         """Listen to a file and return every window's logits.
@@ -348,10 +359,14 @@ class Tagger:
     ) -> Iterator[tuple[int, Prediction]]:
         """Yield what each model says of each window: … → resample → window → frontend → model."""
         stems = [stem for stem in self._stems if stem.numbers() & set(wanted)]
+        for stem in stems:
+            stem.begin()
         for stem, window in hearing.windows(blocks, stems):
             yield from stem.hear(window, wanted)
             if self._on_window is not None:
                 self._on_window(path, audio)
+        for stem in stems:
+            yield from stem.finish(wanted)
         if audio.seconds < SHORTEST_SECONDS:
             raise TooShortError(path, f"only {audio.seconds:.2f} s of audio, too little to judge")
 

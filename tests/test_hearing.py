@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tinymodel import make, make_family, make_head
 
 from lean_tagger import Tagger, hearing, spec
-from lean_tagger.errors import ConfigError, ModelError
+from lean_tagger.errors import ConfigError, FileError, ModelError
 from lean_tagger.resample import resample
 from lean_tagger.window import roll
 
@@ -87,6 +87,34 @@ def family(folder: Path, name: str) -> str:
     path = make_family(folder / name, name)
     path.write_text(json.dumps(json.loads(path.read_text()) | {"name": name}))
     return str(path)
+
+
+@pytest.mark.parametrize("effort", ["full", "3"])
+def test_a_graph_with_a_fixed_batch_is_asked_once_for_each_batch(
+    tmp_path: Path, effort: str
+) -> None:
+    for name, batch in (("free", None), ("fixed", 4)):
+        (tmp_path / name).mkdir()
+        make_family(tmp_path / name, "discogs-effnet", batch=batch)
+    cut = tmp_path / "cut.ogg"
+    cut.write_bytes(Path(SONG).read_bytes()[:6000])
+    free, fixed = (
+        Tagger(str(next((tmp_path / name).glob("*.json"))), effort=effort)
+        for name in ("free", "fixed")
+    )
+    with contextlib.suppress(FileError):  # it leaves patches that are of no later track
+        fixed.score(cut)
+    wanted, found = free.score(SONG), fixed.score(SONG)
+    assert found.n_windows == wanted.n_windows
+    assert found.n_windows % 4
+    np.testing.assert_allclose(found.values, wanted.values, rtol=1e-5)
+    np.testing.assert_allclose(found.embedding, wanted.embedding, rtol=1e-5)
+    (stem,) = fixed._stems
+    patches = [np.ones((1, 128, 96), np.float32)] * 9
+    said = [list(stem.networks[0].hear(patch, (0,))) for patch in patches]
+    assert [len(it) for it in said] == [0, 0, 0, 1, 0, 0, 0, 1, 0]
+    ((_, rest),) = stem.finish((0,))
+    assert len(rest.logits) == 1
 
 
 def test_cards_that_differ_in_the_last_patch_only_share_no_windows(tmp_path: Path) -> None:
