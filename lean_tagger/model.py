@@ -1,6 +1,5 @@
 """Run the network: patches in, logits out."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from lean_tagger import onnxfile
 from lean_tagger.errors import ModelError
 from lean_tagger.spec import ModelSpec
 
@@ -140,16 +140,13 @@ class Model:
 
 def _check_weights(path: Path, sha256: str) -> None:
     """Compare the weights with their card; a damaged copy must not tag anybody's music."""
-    try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelError(f"cannot read the model {path}: {error.strerror}") from error
+    found = onnxfile.sha256(path)
     if found != sha256:
         raise ModelError(
             f"the model {path} is not the one its card describes (sha256 {found[:12]}…, "
             f"expected {sha256[:12]}…): damaged or exchanged; install it again"
         )
+    onnxfile.read(path)  # refuses what ONNX Runtime would go and look for elsewhere
 
 
 def _open_session(

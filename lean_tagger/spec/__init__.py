@@ -8,7 +8,14 @@ from lean_tagger.spec.card import (
     ModelSpec,
     ResamplerSpec,
 )
-from lean_tagger.spec.library import installed, load, models_folder
+from lean_tagger.spec.library import (
+    installed,
+    load,
+    models_folder,
+    read_json,
+    shipped,
+    user_folder,
+)
 
 __all__ = [
     "Agreement",
@@ -20,4 +27,7 @@ __all__ = [
     "installed",
     "load",
     "models_folder",
+    "read_json",
+    "shipped",
+    "user_folder",
 ]

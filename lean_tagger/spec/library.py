@@ -1,13 +1,18 @@
 """Where cards are, and how one is read."""
 
 import json
+import os
+import stat
 from pathlib import Path
 
 from lean_tagger.errors import ConfigError
 from lean_tagger.spec.card import ModelSpec
 from lean_tagger.spec.shape import build, did_you_mean
 
-__all__ = ["installed", "load", "models_folder"]
+__all__ = ["installed", "load", "models_folder", "read_json", "shipped", "user_folder"]
+
+MOST_CARD_BYTES = 16 << 20
+"""Of a card with 10,000 labels: 1 MiB."""
 
 
 def models_folder() -> Path:
@@ -20,9 +25,35 @@ def models_folder() -> Path:
     return inside if inside.is_dir() else here.parent / "models"
 
 
-def installed() -> list[str]:
+def user_folder() -> Path:
+    """Return the folder of the person's own models; it need not be there.
+
+    ``LEAN_TAG_MODELS``, or else ``lean-tag/models`` in the folder for data of the XDG base
+    directory specification, by which a path that is not absolute does not count.
+    """
+    if given := os.environ.get("LEAN_TAG_MODELS"):
+        return Path(given).absolute()
+    base = os.environ.get("XDG_DATA_HOME", "")
+    data = Path(base) if base and Path(base).is_absolute() else Path.home() / ".local/share"
+    return data / "lean-tag" / "models"
+
+
+def shipped() -> list[str]:
     """Return the names of the models that came with the package, sorted."""
-    return sorted(card.stem for card in models_folder().glob("*.json"))
+    return _names_in(models_folder())
+
+
+def installed() -> list[str]:
+    """Return the names of all models: those that came with the package, then the person's."""
+    ours = shipped()
+    return ours + [name for name in _names_in(user_folder()) if name not in ours]
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return sorted(card.stem for card in folder.glob("*.json") if not card.stem.startswith("."))
+    except OSError:  # no right to look into it
+        return []
 
 
 def load(name_or_path: str) -> ModelSpec:
@@ -31,8 +62,8 @@ def load(name_or_path: str) -> ModelSpec:
     Parameters
     ----------
     name_or_path : str
-        A shipped model's name ("msd-musicnn"), or the path of a ``.json`` card or of the
-        ``.onnx`` file beside one.
+        A model's name ("msd-musicnn"), where one that came with the package comes before one
+        of the person's; or the path of a ``.json`` card or of the ``.onnx`` file beside one.
 
     Raises
     ------
@@ -44,22 +75,42 @@ def load(name_or_path: str) -> ModelSpec:
     if given.suffix in {".json", ".onnx"} or given.parent != Path():
         card = given.with_suffix(".json")
     else:
-        card = models_folder() / f"{name_or_path}.json"
+        cards = [folder / f"{name_or_path}.json" for folder in (models_folder(), user_folder())]
+        card = next((card for card in cards if card.is_file()), cards[0])
         if not card.is_file():
             raise ConfigError(
                 f"there is no model {name_or_path!r}{did_you_mean(name_or_path, installed())}; "
                 f"installed: {', '.join(installed())}"
             )
-    try:
-        data = json.loads(card.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"cannot read the model card {card}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"the model card {card} is not JSON: {error}") from error
+    data = read_json(card)
     spec = build(ModelSpec, data, where=str(card), folder=str(card.parent.absolute()))
     assert isinstance(spec, ModelSpec)  # noqa: S101 - narrows the type for mypy
     _check(spec, card)
     return spec
+
+
+def read_json(card: Path) -> object:
+    """Return what a card, or any other JSON file about a model, says.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be read, is no regular file, or no JSON.
+    """
+    try:
+        # Opening a pipe would wait for ever, and a device never ends.
+        fd = os.open(card, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(fd, "rb") as file:  # noqa: PTH123 - a descriptor
+            about = os.fstat(fd)
+            if not stat.S_ISREG(about.st_mode):
+                raise ConfigError(f"cannot read the model card {card}: it is no regular file")
+            if about.st_size > MOST_CARD_BYTES:
+                raise ConfigError(f"the model card {card} is longer than any card")
+            return json.loads(file.read(MOST_CARD_BYTES))
+    except OSError as error:
+        raise ConfigError(f"cannot read the model card {card}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"the model card {card} is not JSON: {error}") from error
 
 
 def _check(spec: ModelSpec, card: Path) -> None:
