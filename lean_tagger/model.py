@@ -31,6 +31,10 @@ PROVIDERS: dict[str, str] = {
 MIGraphX is what serves its cards now."""
 
 
+_NO_MEMORY = ("bad_alloc", "bad allocation", "Failed to allocate memory")
+"""How ONNX Runtime says that there is none left."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """What the network says of a batch of patches.
@@ -59,7 +63,7 @@ def _runtime_errors(what: str) -> Iterator[None]:
     except (ModelError, MemoryError):
         raise
     except Exception as error:
-        if "bad_alloc" in str(error) or "bad allocation" in str(error):
+        if any(words in str(error) for words in _NO_MEMORY):
             raise MemoryError("the network could not get the memory that it needs") from error
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise ModelError(f"{what}: {reason}") from error
