@@ -12,6 +12,7 @@ NAMES = {
     "export": ("exchange", "export"),
     "import": ("exchange", "import_"),
     "merge": ("exchange", "merge"),
+    "models": ("models", "run"),
     "redo": ("undo", "redo"),
     "retag": ("retag", "run"),
     "rules": ("rules", "run"),
