@@ -133,7 +133,7 @@ class Model:
     def _check_outputs(self) -> None:
         """Run silence through the network and look at what comes out."""
         spec = self.spec
-        silence = np.zeros((1, spec.patch_frames, spec.frontend.n_mels), np.float32)
+        silence = np.zeros((1, *spec.patch_shape), np.float32)
         logits = self(silence).logits
         if logits.shape != (1, len(spec.labels)):
             raise ModelError(

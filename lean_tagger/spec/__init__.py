@@ -1,14 +1,20 @@
 """The model card: everything about a model that is not a weight, as data."""
 
 from lean_tagger.spec.card import (
+    Accuracy,
     Agreement,
-    FrontendSpec,
     Label,
     LabelKind,
+    LabelVectors,
+    Layout,
+    Licence,
     ModelSpec,
-    ResamplerSpec,
+    Source,
+    Tensors,
 )
 from lean_tagger.spec.library import (
+    families,
+    family,
     installed,
     load,
     models_folder,
@@ -16,14 +22,25 @@ from lean_tagger.spec.library import (
     shipped,
     user_folder,
 )
+from lean_tagger.spec.sound import FrontendSpec, Padding, ResamplerSpec, SamplesSpec
 
 __all__ = [
+    "Accuracy",
     "Agreement",
     "FrontendSpec",
     "Label",
     "LabelKind",
+    "LabelVectors",
+    "Layout",
+    "Licence",
     "ModelSpec",
+    "Padding",
     "ResamplerSpec",
+    "SamplesSpec",
+    "Source",
+    "Tensors",
+    "families",
+    "family",
     "installed",
     "load",
     "models_folder",

@@ -5,22 +5,44 @@ resampler and the front-end with every constant, the patch, the tensors, the poo
 what each label *is*, so that nothing in the code depends on which model it runs.
 """
 
-from dataclasses import dataclass, field
+import hashlib
+import json
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
 from lean_tagger.errors import ConfigError
+from lean_tagger.spec.sound import FrontendSpec, Padding, ResamplerSpec, SamplesSpec
 
 __all__ = [
+    "Accuracy",
     "Agreement",
-    "FrontendSpec",
     "Label",
     "LabelKind",
+    "LabelVectors",
+    "Layout",
+    "Licence",
     "ModelSpec",
-    "ResamplerSpec",
+    "Source",
+    "Tensors",
 ]
 
 LabelKind = Literal["genre", "mood", "instrument", "vocals", "era", "other"]
+
+Layout = Literal[
+    "frames_bands",
+    "1_frames_bands",
+    "frames_bands_1",
+    "bands_frames",
+    "1_bands_frames",
+    "bands_frames_1",
+    "samples",
+    "1_samples",
+    "samples_1",
+    "embedding",
+]
+"""The input tensor's axes behind the first, which counts patches; ``1`` is an axis of length 1.
+``embedding`` is a head's: what another network makes of a patch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,90 +65,47 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResamplerSpec:
-    """A windowed-sinc resampler (J. O. Smith, "Digital Audio Resampling"; resampy 0.2).
-
-    Attributes
-    ----------
-    kind : {'windowed_sinc'}
-        The only kind there is.
-    zero_crossings : int
-        Of the sinc, on each side.
-    table_steps : int
-        Entries of the filter table per zero crossing.
-    rolloff : float
-        Cutoff as a fraction of the lower Nyquist frequency.
-    kaiser_beta : float
-        Of the Kaiser window over the sinc.
-    """
-
-    kind: Literal["windowed_sinc"]
-    zero_crossings: int
-    table_steps: int
-    rolloff: float
-    kaiser_beta: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrontendSpec:
-    """A log-mel spectrogram.
-
-    Attributes
-    ----------
-    kind : {'log_mel'}
-        The only kind there is.
-    n_fft, hop_samples : int
-        STFT length and stride, in samples at the model's rate.
-    window : {'hann_periodic'}
-        Over each transform.
-    padding : {'reflect'}
-        How the track's two ends are continued by ``n_fft // 2`` samples (centred STFT).
-    spectrum : {'power'}
-        Squared magnitude.
-    n_mels : int
-        Number of mel bands.
-    f_min_hz, f_max_hz : float
-        Edges of the lowest and highest band.
-    mel_scale, mel_norm : {'slaney'}
-        Auditory Toolbox scale, triangles of unit area.
-    mel_rounding : {'float16', 'none'}
-        Precision to which the mel bands are rounded before the logarithm.
-    log_gain : float
-        ``c`` of ``log10(1 + c·x)``.
-    """
-
-    kind: Literal["log_mel"]
-    n_fft: int
-    hop_samples: int
-    window: Literal["hann_periodic"]
-    padding: Literal["reflect"]
-    spectrum: Literal["power"]
-    n_mels: int
-    f_min_hz: float
-    f_max_hz: float
-    mel_scale: Literal["slaney"]
-    mel_norm: Literal["slaney"]
-    mel_rounding: Literal["float16", "none"]
-    log_gain: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Tensors:
-    """Names of the graph's tensors.
+    """Names and shapes of the graph's tensors, all float32.
 
     Attributes
     ----------
     input : str
-        float32 (n, patch_frames, n_mels).
-    logits : str
-        float32 (n, n_labels).
+        Shaped as `layout` says.
+    logits : str or None
+        (n, n_labels); None where the network gives an embedding only.
     embedding : str or None
-        float32 (n, dim), where the model has one.
+        (n, dim), where the model has one.
+    layout : Layout
+        How a patch lies in the input tensor.
+    batch : int or None
+        Number of patches that the graph insists on; None is any.
     """
 
     input: str
-    logits: str
+    logits: str | None = None
     embedding: str | None = None
+    layout: Layout = "frames_bands"
+    batch: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelVectors:
+    """Labels that are vectors beside the embedding: words, as a text network hears them.
+
+    Attributes
+    ----------
+    file : str
+        An ``.npz`` beside the card.
+    sha256 : str
+        Of that file.
+    scale : float or None
+        Factor from cosine to logit; None where the file says it.
+    """
+
+    file: str
+    sha256: str
+    scale: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,28 +177,37 @@ class ModelSpec:
         What the network hears.
     resampler : ResamplerSpec
         How any other rate gets there.
-    frontend : FrontendSpec
+    frontend : FrontendSpec or SamplesSpec
         From samples to patch frames.
     patch_frames, hop_frames : int
-        Length and stride of a patch; equal where patches touch.
-    last_patch : {'drop'}
-        What becomes of an incomplete last patch.
-    short_track : {'repeat'}
-        A track shorter than one patch: its frames are repeated to fill one.
+        Length and stride of a patch; equal where patches touch. For `SamplesSpec` a frame is
+        a sample.
+    last_patch : {'drop', 'repeat', 'repeat_samples', 'zero'}
+        What becomes of an incomplete last patch; see `short_track`.
+    short_track : {'repeat', 'repeat_samples', 'zero'}
+        How a track shorter than one patch fills it: its patch frames are repeated, its samples
+        are (as often as they fit whole, then silence), or silence follows it.
     tensors : Tensors
-        The graph's tensor names.
-    activation : {'logits'}
-        What the graph's scores are.
+        The graph's tensors.
+    activation : {'logits', 'sigmoid', 'softmax'}
+        What the graph's scores are; see `Prediction.logits` for what becomes of them.
     pooling : {'logit-mean'}
         How windows become one score per label.
     labels : tuple of Label
-        In output order.
+        In output order; none where the network gives an embedding only.
+    head_of : str or None
+        The model whose embedding this one takes. What is said of sound, from `sample_rate_hz`
+        to `short_track`, is then that model's, and no key of this card.
+    label_vectors : LabelVectors or None
+        Labels that are compared with the embedding.
     licence, source, accuracy
-        Provenance.
+        Provenance, where it is known.
     agreement : Agreement or None
         For a variant, a faster network whose scores are not exactly the published one's.
     folder : str
         Where the card was read from; not a key of the card.
+    backbone : ModelSpec or None
+        The card that `head_of` names; not a key of the card.
     """
 
     name: str
@@ -228,20 +216,23 @@ class ModelSpec:
     sha256: str
     sample_rate_hz: int
     resampler: ResamplerSpec
-    frontend: FrontendSpec
+    frontend: FrontendSpec | SamplesSpec
     patch_frames: int
     hop_frames: int
-    last_patch: Literal["drop"]
-    short_track: Literal["repeat"]
+    last_patch: Literal["drop", "repeat", "repeat_samples", "zero"]
+    short_track: Literal["repeat", "repeat_samples", "zero"]
     tensors: Tensors
-    activation: Literal["logits"]
+    activation: Literal["logits", "sigmoid", "softmax"]
     pooling: Literal["logit-mean"]
-    labels: tuple[Label, ...]
-    licence: Licence
-    source: Source
-    accuracy: Accuracy
+    labels: tuple[Label, ...] = ()
+    head_of: str | None = None
+    label_vectors: LabelVectors | None = None
+    licence: Licence | None = None
+    source: Source | None = None
+    accuracy: Accuracy | None = None
     agreement: Agreement | None = None
     folder: str = field(default="", metadata={"card": False})
+    backbone: "ModelSpec | None" = field(default=None, metadata={"card": False})
 
     @property
     def path(self) -> Path:
@@ -249,14 +240,70 @@ class ModelSpec:
         return Path(self.folder) / self.file
 
     @property
+    def identity(self) -> str:
+        """SHA-256 of all that decides scores, in hex: the key to what is known of a track.
+
+        For a card that says nothing beyond what the first models' cards could say it is that of
+        the weights, so that what was written down for these stays good.
+        """
+        if self._is_plain():
+            return self.sha256
+        said = asdict(self)
+        decides = {name: said[name] for name in _DECIDES}
+        if self.backbone is not None:
+            decides["backbone"] = self.backbone.identity
+        text = json.dumps(decides, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _is_plain(self) -> bool:
+        said = {"head_of": self.head_of, "label_vectors": self.label_vectors}
+        said |= {name: getattr(self, name) for name in ("last_patch", "short_track", "activation")}
+        for part in (self.frontend, self.tensors):
+            said |= {f.name: getattr(part, f.name) for f in fields(part) if f.name not in _FREE}
+        return said == _PLAIN
+
+    @property
     def window_samples(self) -> int:
-        """Samples under one patch: derived, never chosen."""
-        return (self.patch_frames - 1) * self.frontend.hop_samples + self.frontend.n_fft
+        """Samples under one patch: derived, unless the card cuts the track before."""
+        front = self.frontend
+        if isinstance(front, SamplesSpec):
+            return self.patch_frames
+        if front.patch_samples is not None:
+            return front.patch_samples
+        return (self.patch_frames - 1) * front.hop_samples + front.transform_samples
+
+    @property
+    def least_samples(self) -> int:
+        """Samples under one patch frame, with which a window can be filled up."""
+        front = self.frontend
+        if isinstance(front, SamplesSpec):
+            return 1
+        own = front.pad_samples if front.patch_samples is not None else 0
+        return max(1, front.transform_samples - 2 * own, own + 1)
+
+    @property
+    def padding(self) -> Padding:
+        """How the track's two ends are continued, if they are."""
+        front = self.frontend
+        if isinstance(front, SamplesSpec) or front.patch_samples is not None:
+            return "none"
+        return front.padding
 
     @property
     def pad_samples(self) -> int:
         """Samples by which each end of the track is continued (centred STFT)."""
-        return self.frontend.n_fft // 2
+        front = self.frontend
+        if isinstance(front, SamplesSpec) or front.patch_samples is not None:
+            return 0
+        return front.pad_samples
+
+    @property
+    def patch_shape(self) -> tuple[int, ...]:
+        """Shape of a patch: (patch_frames, n_mels), or (samples,)."""
+        front = self.frontend
+        if isinstance(front, SamplesSpec):
+            return (self.patch_frames,)
+        return (self.patch_frames, front.n_mels)
 
     def hop_frames_for(self, hop_seconds: float | None) -> int:
         """Return the stride of the windows in patch frames, the card's own for None.
@@ -271,3 +318,44 @@ class ModelSpec:
         if not 0 < hop_seconds < float("inf"):
             raise ConfigError(f"--hop-seconds must be above 0, not {hop_seconds:g}")
         return max(1, round(hop_seconds * self.sample_rate_hz / self.frontend.hop_samples))
+
+
+_DECIDES = (
+    "sha256",
+    "sample_rate_hz",
+    "resampler",
+    "frontend",
+    "patch_frames",
+    "hop_frames",
+    "last_patch",
+    "short_track",
+    "tensors",
+    "activation",
+    "label_vectors",
+)
+
+_FREE = {
+    *("kind", "n_fft", "hop_samples", "n_mels", "f_min_hz", "f_max_hz", "mel_rounding", "log_gain"),
+    *("input", "logits", "embedding"),
+}
+"""What the first cards could say about front-end and tensors."""
+
+_PLAIN: dict[str, object] = {
+    "head_of": None,
+    "label_vectors": None,
+    "last_patch": "drop",
+    "short_track": "repeat",
+    "activation": "logits",
+    "window": "hann_periodic",
+    "padding": "reflect",
+    "spectrum": "power",
+    "mel_scale": "slaney",
+    "mel_norm": "slaney",
+    **{
+        f.name: f.default
+        for kind in (FrontendSpec, Tensors)
+        for f in fields(kind)
+        if f.default is not MISSING and f.name not in _FREE
+    },
+}
+"""All else, as it was for every one of them."""

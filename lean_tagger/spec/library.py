@@ -4,15 +4,37 @@ import json
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 from lean_tagger.errors import ConfigError
 from lean_tagger.spec.card import ModelSpec
+from lean_tagger.spec.check import check
 from lean_tagger.spec.shape import build, did_you_mean
 
-__all__ = ["installed", "load", "models_folder", "read_json", "shipped", "user_folder"]
+__all__ = [
+    "families",
+    "family",
+    "installed",
+    "load",
+    "models_folder",
+    "read_json",
+    "shipped",
+    "user_folder",
+]
 
 MOST_CARD_BYTES = 16 << 20
 """Of a card with 10,000 labels: 1 MiB."""
+
+OF_THE_BACKBONE = (
+    "sample_rate_hz",
+    "resampler",
+    "frontend",
+    "patch_frames",
+    "hop_frames",
+    "last_patch",
+    "short_track",
+)
+"""Keys that a head's card leaves to the card that it names."""
 
 
 def models_folder() -> Path:
@@ -71,25 +93,47 @@ def load(name_or_path: str) -> ModelSpec:
         There is no such model; the card is no JSON, lacks a key, has one too many, or
         holds a value of the wrong type.
     """
+    return _build(_find(name_or_path))
+
+
+def families() -> list[str]:
+    """Return the names of the published networks whose cards want only weights, sorted."""
+    return sorted(card.stem for card in (models_folder() / "families").glob("*.json"))
+
+
+def family(name: str) -> dict[str, Any]:
+    """Return a card without weights, as a JSON object.
+
+    It lacks ``file``, ``sha256``, ``labels``, and what else belongs to weights; ``sources`` says
+    where each of its numbers comes from, and is no key of a card.
+
+    Raises
+    ------
+    ConfigError
+        There is no such family.
+    """
+    if name not in families():
+        raise ConfigError(f"there is no family {name!r}{did_you_mean(name, families())}")
+    card: dict[str, Any] = read_json(models_folder() / "families" / f"{name}.json")
+    return card
+
+
+def _find(name_or_path: str) -> Path:
+    """Return where the card is."""
     given = Path(name_or_path)
     if given.suffix in {".json", ".onnx"} or given.parent != Path():
-        card = given.with_suffix(".json")
-    else:
-        cards = [folder / f"{name_or_path}.json" for folder in (models_folder(), user_folder())]
-        card = next((card for card in cards if card.is_file()), cards[0])
-        if not card.is_file():
-            raise ConfigError(
-                f"there is no model {name_or_path!r}{did_you_mean(name_or_path, installed())}; "
-                f"installed: {', '.join(installed())}"
-            )
-    data = read_json(card)
-    spec = build(ModelSpec, data, where=str(card), folder=str(card.parent.absolute()))
-    assert isinstance(spec, ModelSpec)  # noqa: S101 - narrows the type for mypy
-    _check(spec, card)
-    return spec
+        return given.with_suffix(".json")
+    cards = [folder / f"{name_or_path}.json" for folder in (models_folder(), user_folder())]
+    card = next((card for card in cards if card.is_file()), None)
+    if card is None:
+        raise ConfigError(
+            f"there is no model {name_or_path!r}{did_you_mean(name_or_path, installed())}; "
+            f"installed: {', '.join(installed())}"
+        )
+    return card
 
 
-def read_json(card: Path) -> object:
+def read_json(card: Path) -> Any:
     """Return what a card, or any other JSON file about a model, says.
 
     Raises
@@ -113,32 +157,32 @@ def read_json(card: Path) -> object:
         raise ConfigError(f"the model card {card} is not JSON: {error}") from error
 
 
-def _check(spec: ModelSpec, card: Path) -> None:
-    """Refuse values that have the right type and make no sense."""
-    front = spec.frontend
-    # Generous for any network that hears music; far beyond, only memory would be the limit.
-    ranges = {
-        "sample_rate_hz": (spec.sample_rate_hz, 1_000, 384_000),
-        "patch_frames": (spec.patch_frames, 1, 100_000),
-        "hop_frames": (spec.hop_frames, 1, 100_000),
-        "n_fft": (front.n_fft, 2, 1 << 16),
-        "hop_samples": (front.hop_samples, 1, 1 << 16),
-        "n_mels": (front.n_mels, 1, 4_096),
-        "zero_crossings": (spec.resampler.zero_crossings, 1, 1_024),
-        "table_steps": (spec.resampler.table_steps, 256, 1 << 16),
-        "rolloff": (spec.resampler.rolloff, 0.1, 1.0),
-        "kaiser_beta": (spec.resampler.kaiser_beta, 0.0, 50.0),
-        "log_gain": (front.log_gain, 1e-6, 1e9),
-    }
-    for key, (value, least, most) in ranges.items():
-        if not least <= value <= most:  # also false for NaN
-            raise ConfigError(f"{card}: {key!r} must be from {least:g} to {most:g}, not {value:g}")
-    window_samples = spec.patch_frames * max(front.hop_samples, front.n_fft)
-    if window_samples * max(1, spec.hop_frames // spec.patch_frames) > 1 << 26:
-        raise ConfigError(f"{card}: a patch of that many frames is more than an hour of music")
-    if not 0 <= front.f_min_hz < front.f_max_hz <= spec.sample_rate_hz / 2:
-        raise ConfigError(f"{card}: f_min_hz and f_max_hz must lie in 0 to half the sample rate")
-    if not spec.labels:
-        raise ConfigError(f"{card}: 'labels' is empty")
-    if Path(spec.file).name != spec.file:
-        raise ConfigError(f"{card}: 'file' must be a name beside the card, not {spec.file!r}")
+def _build(card: Path) -> ModelSpec:
+    """Make a card of its file; a head's with what it leaves to its backbone's."""
+    data = read_json(card)
+    name = data.get("head_of") if isinstance(data, dict) else None
+    if not isinstance(name, str):
+        return _checked(data, card)
+    below = card.parent / f"{name}.json"
+    if Path(name).name != name:
+        raise ConfigError(f"{card}: 'head_of' must be the name of a model, not {name!r}")
+    if not below.is_file():
+        below = _find(name)
+    sound = read_json(below)
+    if isinstance(sound, dict) and sound.get("head_of") is not None:
+        raise ConfigError(f"{card}: {name!r} is a head itself")
+    backbone = _checked(sound, below)
+    if backbone.tensors.embedding is None:
+        raise ConfigError(f"{card}: {name!r} gives no embedding")
+    for key in OF_THE_BACKBONE:
+        if key in data:
+            raise ConfigError(f"{card}: {key!r} is for the card of {name!r} to say")
+    return _checked(data | {key: sound[key] for key in OF_THE_BACKBONE}, card, backbone=backbone)
+
+
+def _checked(data: object, card: Path, *, backbone: ModelSpec | None = None) -> ModelSpec:
+    folder = str(card.parent.absolute())
+    spec = build(ModelSpec, data, where=str(card), folder=folder, backbone=backbone)
+    assert isinstance(spec, ModelSpec)  # noqa: S101 - narrows the type for mypy
+    check(spec, card)
+    return spec

@@ -54,24 +54,42 @@ def _convert(hint: Any, value: object, where: str) -> object:
     if is_dataclass(hint) and isinstance(hint, type):
         return build(hint, value, where=where)
     if origin is Literal:
-        allowed = get_args(hint)
-        if value not in allowed:
-            hint_text = did_you_mean(str(value), allowed)
-            raise ConfigError(f"{where}: {value!r} is not one of {', '.join(allowed)}{hint_text}")
-        return value
+        return _one_of(get_args(hint), value, where)
     if origin is tuple:
         if not isinstance(value, list):
             raise ConfigError(f"{where}: expected a list")
         item = get_args(hint)[0]
         return tuple(_convert(item, v, f"{where}[{i}]") for i, v in enumerate(value))
     if origin in {Union, types.UnionType}:
-        inner = next(a for a in get_args(hint) if a is not type(None))
-        return None if value is None else _convert(inner, value, where)
+        kinds = [a for a in get_args(hint) if a is not type(None)]
+        if value is None and len(kinds) < len(get_args(hint)):
+            return None
+        return _convert(_told_apart(kinds, value, where), value, where)
     if hint is float and type(value) is int:
         return float(value)
     if type(value) is not hint:
         raise ConfigError(f"{where}: expected {hint.__name__}, found {type(value).__name__}")
     return value
+
+
+def _one_of(allowed: tuple[Any, ...], value: object, where: str) -> object:
+    if value not in allowed:
+        hint = did_you_mean(str(value), allowed)
+        raise ConfigError(f"{where}: {value!r} is not one of {', '.join(allowed)}{hint}")
+    return value
+
+
+def _told_apart(kinds: list[Any], value: object, where: str) -> Any:
+    """Return the one of several dataclasses whose ``kind`` the object gives."""
+    if len(kinds) == 1:
+        return kinds[0]
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{where}: expected a JSON object, found {type(value).__name__}")
+    if "kind" not in value:
+        raise ConfigError(f"{where}: the key 'kind' is missing")
+    found = {get_args(get_type_hints(kind)["kind"])[0]: kind for kind in kinds}
+    _one_of(tuple(found), value["kind"], f"{where}: kind")
+    return found[value["kind"]]
 
 
 def did_you_mean(word: str, known: Any) -> str:

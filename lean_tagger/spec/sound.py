@@ -1,0 +1,147 @@
+"""The part of a card that says how samples become what the network takes."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["FrontendSpec", "Padding", "ResamplerSpec", "SamplesSpec"]
+
+Padding = Literal["reflect", "zero", "zero_past_end", "none"]
+"""How an end is continued: mirrored, with zeros, with zeros until a transform is centred on or
+behind the last sample, or not at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResamplerSpec:
+    """A windowed-sinc resampler (J. O. Smith, "Digital Audio Resampling"; resampy 0.2).
+
+    Attributes
+    ----------
+    kind : {'windowed_sinc'}
+        The only kind there is.
+    zero_crossings : int
+        Of the sinc, on each side.
+    table_steps : int
+        Entries of the filter table per zero crossing.
+    rolloff : float
+        Cutoff as a fraction of the lower Nyquist frequency.
+    kaiser_beta : float
+        Of the Kaiser window over the sinc.
+    """
+
+    kind: Literal["windowed_sinc"]
+    zero_crossings: int
+    table_steps: int
+    rolloff: float
+    kaiser_beta: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontendSpec:
+    """A log-mel spectrogram.
+
+    The steps in their order: transform, spectrum, mel bands, rounding, compression, range,
+    standardisation. What has a default is as in the models that came first.
+
+    Attributes
+    ----------
+    kind : {'log_mel'}
+        Tells it from `SamplesSpec`.
+    n_fft, hop_samples : int
+        STFT length and stride, in samples at the model's rate.
+    window : {'hann_periodic', 'hann_symmetric'}
+        Over each transform; a period of n samples, or one whose first and last are both zero.
+    frame_samples : int or None
+        Length of that window; the rest of `n_fft` is zeros behind it, and where they are makes
+        no difference to a spectrum without phase. None is `n_fft`.
+    padding : {'reflect', 'zero', 'zero_past_end', 'none'}
+        How the two ends are continued by ``frame_samples // 2`` samples (centred STFT), or not
+        at all: the first transform then begins with the first sample.
+    patch_samples : int or None
+        The track is cut into pieces of so many samples first, and each is continued by itself,
+        as if it were a track; transforms beyond `patch_frames` are left away. None: the
+        spectrogram is the whole track's, and patches are cut from it.
+    spectrum : {'power', 'magnitude'}
+        Squared magnitude or not.
+    n_mels : int
+        Number of mel bands.
+    f_min_hz, f_max_hz : float
+        Edges of the lowest and highest band.
+    mel_scale : {'slaney', 'htk'}
+        Auditory Toolbox scale, or ``2595·log10(1 + f/700)``.
+    mel_triangles : {'hz', 'mel'}
+        Whether the sides of a triangle are straight over Hz or over mel.
+    mel_norm : {'slaney', 'none'}
+        Triangles of unit area over Hz, or of unit height.
+    mel_rounding : {'float16', 'none'}
+        Precision to which the mel bands are rounded before the logarithm.
+    compression : {'log10_gain', 'ln_offset', 'log10', 'db', 'none'}
+        ``log10(1 + log_gain·x)``, ``ln(x + log_offset)``, ``log10(max(x, log_floor))``, ten
+        times that, or nothing.
+    log_gain, log_offset, log_floor : float
+        Its constant; the others are without meaning.
+    range_below_max : float or None
+        Nothing in a patch is kept lower than so far below its highest value.
+    mean, divisor : float
+        The patch becomes ``(patch - mean) / divisor``.
+    """
+
+    kind: Literal["log_mel"]
+    n_fft: int
+    hop_samples: int
+    window: Literal["hann_periodic", "hann_symmetric"]
+    padding: Padding
+    spectrum: Literal["power", "magnitude"]
+    n_mels: int
+    f_min_hz: float
+    f_max_hz: float
+    mel_scale: Literal["slaney", "htk"]
+    mel_norm: Literal["slaney", "none"]
+    mel_rounding: Literal["float16", "none"]
+    frame_samples: int | None = None
+    patch_samples: int | None = None
+    mel_triangles: Literal["hz", "mel"] = "hz"
+    compression: Literal["log10_gain", "ln_offset", "log10", "db", "none"] = "log10_gain"
+    log_gain: float = 0.0
+    log_offset: float = 0.0
+    log_floor: float = 0.0
+    range_below_max: float | None = None
+    mean: float = 0.0
+    divisor: float = 1.0
+
+    @property
+    def transform_samples(self) -> int:
+        """Samples that one transform looks at."""
+        return self.n_fft if self.frame_samples is None else self.frame_samples
+
+    @property
+    def pad_samples(self) -> int:
+        """Samples by which an end is continued, the track's or the piece's."""
+        return 0 if self.padding == "none" else self.transform_samples // 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplesSpec:
+    """Samples as they are: a patch frame is one sample.
+
+    Attributes
+    ----------
+    kind : {'samples'}
+        Tells it from `FrontendSpec`.
+    normalise : {'none', 'peak', 'standard'}
+        Each window by itself: divided by its largest magnitude, or shifted to mean 0 and
+        divided by its standard deviation.
+    epsilon : float
+        Added to the largest magnitude, or to the variance, so that silence stays finite.
+    gain : float
+        Factor after that, for networks that do not take ±1 at full scale.
+    """
+
+    kind: Literal["samples"]
+    normalise: Literal["none", "peak", "standard"] = "none"
+    epsilon: float = 1e-7
+    gain: float = 1.0
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples from one patch frame to the next."""
+        return 1
