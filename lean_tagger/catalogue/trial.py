@@ -166,4 +166,4 @@ def _key(card: spec.ModelSpec) -> str:
     except importlib.metadata.PackageNotFoundError:
         runtime = "?"
     host = os.uname().nodename
-    return f"{card.name} {card.sha256} {lean_tagger.__version__} {runtime} {host}"
+    return f"{card.name} {card.identity} {lean_tagger.__version__} {runtime} {host}"

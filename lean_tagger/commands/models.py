@@ -6,14 +6,18 @@ This process loads no library: whatever has to run does so in a worker, under a 
 import argparse
 import json
 import os
+import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-from lean_tagger import spec
-from lean_tagger.catalogue import page, store, trial
+from lean_tagger import onnxfile, spec
+from lean_tagger.catalogue import adding, cards, licences, page, store, trial
 from lean_tagger.commands import options, running
 from lean_tagger.commands.stop import Stop
 from lean_tagger.console import Console
-from lean_tagger.errors import LeanTagError
+from lean_tagger.errors import ConfigError, LeanTagError
 from lean_tagger.options import Options
 from lean_tagger.outcome import Failed, Tagged
 from lean_tagger.terminal import columns
@@ -138,6 +142,93 @@ def _show(arguments: list[str]) -> int:
     return 0
 
 
+def _add(arguments: list[str]) -> int:
+    """Add a model to the person's own."""
+    given = _add_options(arguments)
+    console = Console(json_lines=given.json)
+    weights = Path(given.file)
+    graph = onnxfile.read(weights)
+    metadata, card = _metadata(weights, given.card)
+    name = given.name or weights.stem
+    store.check_name(name, replace=given.replace)
+    classes = adding.class_names(Path(given.labels)) if given.labels else None
+    wishes = cards.Wishes(name=name, family=given.family, head_of=given.head_of, classes=classes)
+    proposal = cards.propose(graph, metadata, wishes)
+    for sentence in proposal.said:
+        console.notice(f"found: {sentence}")
+    for sentence in proposal.assumed:
+        console.notice(f"assumed: {sentence}")
+    if proposal.assumed and not given.yes:
+        _agree(console, "what was assumed may be wrong, and tags with it", option="--yes")
+    accepted = None
+    if licences.needs_acceptance(proposal.licence):
+        if not given.accept_licence:
+            _agree(console, licences.terms(proposal.licence), option="--accept-licence")
+        accepted = time.strftime("%Y-%m-%d")
+    measured = adding.add(
+        weights,
+        card,
+        proposal,
+        accepted=accepted,
+        replace=given.replace,
+        max_mem_bytes=running.budget_bytes(given.max_mem),
+        start_seconds=given.timeout,
+    )
+    row = page.changed(_row(name, shipped=False), measured=measured, error=None)
+    if given.json:
+        said = {"said": list(proposal.said), "assumed": list(proposal.assumed)}
+        console.line(json.dumps({**page.row_json(row), "type": "added", **said}))
+    else:
+        console.line(f"added {name}: {page.in_short(row)}")
+        console.line(f"hear with it: lean-tag -n --model {name} PATH")
+    return 0
+
+
+def _add_options(arguments: list[str]) -> argparse.Namespace:
+    parser = _parser(
+        "add",
+        "Add a network of your own. A card or Essentia's metadata beside it (FILE.json) is used; "
+        "without either, its family is told by the shape of what it takes.",
+    )
+    add = parser.add_argument
+    add("file", metavar="FILE.onnx", help="the network, all weights inside")
+    add("card", nargs="?", metavar="CARD.json", help="a card of ours, or Essentia's metadata")
+    add("--name", metavar="NAME", help="what to call it (default: as the file)")
+    add("--family", metavar="NAME", help=f"whose front-end it has: {', '.join(spec.families())}")
+    add("--head-of", metavar="MODEL", help="the model whose embeddings it takes")
+    add("--labels", metavar="FILE", help="names of its labels, one on each line")
+    add("--replace", action="store_true", help="take the place of a model of that name")
+    add("--yes", action="store_true", help="agree to what was assumed")
+    add("--accept-licence", action="store_true", help="agree to the licence; it is recorded")
+    return parser.parse_args(arguments)
+
+
+def _metadata(weights: Path, given: str | None) -> tuple[dict[str, Any] | None, Path | None]:
+    """Return what stands in the file beside the weights, and where that is."""
+    path = Path(given) if given else weights.with_suffix(".json")
+    if not given and not os.path.lexists(path):
+        return None, None
+    data = spec.read_json(path)
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} is no card and no metadata: it holds no JSON object")
+    return data, path
+
+
+def _agree(console: Console, what: str, *, option: str) -> None:
+    """Ask the person, where there is one, to agree.
+
+    Raises
+    ------
+    ConfigError
+        Nobody is there, or does not agree.
+    """
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise ConfigError(f"{what}; to agree, add {option}")
+    console.notice(f"{what}; agree? [y/N]")
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise ConfigError("nothing was added")
+
+
 def _remove(arguments: list[str]) -> int:
     """Delete the files of a model."""
     parser = _parser("remove", "Take a model of your own away.", runs=False)
@@ -207,6 +298,7 @@ def _test(arguments: list[str]) -> int:
 _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "list": _list,
     "show": _show,
+    "add": _add,
     "remove": _remove,
     "verify": _verify,
     "test": _test,
