@@ -14,6 +14,7 @@ import numpy.typing as npt
 from lean_tagger.decode.segments import Segments, Unsteady
 from lean_tagger.resample import resample
 from lean_tagger.spec import ModelSpec
+from lean_tagger.window import count_windows
 
 __all__ = ["Excerpts"]
 
@@ -59,8 +60,13 @@ class Excerpts:
         # Taps on each side, in input samples; more of them where the filter is stretched.
         reach = card.resampler.zero_crossings * max(1.0, rate_in / rate_out) * 1.02
         self._reach = 0 if rate_in == rate_out else int(reach) + 2
-        total = -(-segments.samples * self._up // self._down) + 2 * card.pad_samples
-        self.n_windows = max(0, (total - card.window_samples) // self._hop_samples + 1)
+        self.n_windows = count_windows(
+            -(-segments.samples * self._up // self._down),
+            window_samples=card.window_samples,
+            hop_samples=self._hop_samples,
+            pad_samples=card.pad_samples,
+            ends=card.ends,
+        )
         self.usable = self._find_usable()
         self._given = 0
         self.seconds = 0.0

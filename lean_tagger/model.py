@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from lean_tagger import onnxfile
 from lean_tagger.errors import ModelError
-from lean_tagger.spec import ModelSpec
+from lean_tagger.spec import Layout, ModelSpec
 
 # Before the import, however this module was reached: see lean_tagger/__init__.py.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -34,6 +34,23 @@ MIGraphX is what serves its cards now."""
 _NO_MEMORY = ("bad_alloc", "bad allocation", "Failed to allocate memory")
 """How ONNX Runtime says that there is none left."""
 
+CLIP = 1e-6
+"""Nearer to 0 or 1 a probability says nothing; one such window would outweigh all others."""
+
+LAYOUTS: dict[Layout, Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]] = {
+    "frames_bands": lambda patches: patches,
+    "1_frames_bands": lambda patches: patches[:, None],
+    "frames_bands_1": lambda patches: patches[..., None],
+    "bands_frames": lambda patches: patches.swapaxes(1, 2),
+    "1_bands_frames": lambda patches: patches.swapaxes(1, 2)[:, None],
+    "bands_frames_1": lambda patches: patches.swapaxes(1, 2)[..., None],
+    "samples": lambda patches: patches,
+    "1_samples": lambda patches: patches[:, None],
+    "samples_1": lambda patches: patches[..., None],
+    "embedding": lambda patches: patches,
+}
+"""From patches as the front-ends make them to the input tensor; views."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
@@ -42,7 +59,9 @@ class Prediction:
     Attributes
     ----------
     logits : (n, n_labels) float32
-        Before the sigmoid.
+        Before the sigmoid. Where the network gives probabilities, the logits whose sigmoid is
+        these: ``log p - log(1 - p)``, of a softmax as well, with p kept `CLIP` away from 0 and
+        1. No columns where it gives an embedding only.
     embedding : (n, dim) float32 or None
         Where the card names one.
     """
@@ -105,10 +124,10 @@ class Model:
         self.spec = spec
         _check_weights(spec.path, spec.sha256)
         self.device, self._session = _open_session(spec.path, device, threads, notice)
-        wanted = [spec.tensors.logits]
-        if spec.tensors.embedding is not None:
-            wanted.append(spec.tensors.embedding)
-        self._outputs = wanted
+        tensors = spec.tensors
+        self._outputs = [name for name in (tensors.logits, tensors.embedding) if name is not None]
+        self._patch_shape, self._batch = _check_input(self._session, spec)
+        self._input = np.empty(0, np.float32)
         self._check_outputs()
 
     def __call__(self, patches: npt.NDArray[np.float32]) -> Prediction:
@@ -116,30 +135,108 @@ class Model:
 
         Parameters
         ----------
-        patches : (n, patch_frames, n_mels) float32
-            Not kept.
+        patches : (n, patch_frames, n_mels) or (n, samples) float32
+            As the front-end makes them, n above 0; for a head (n, dim), embeddings. Not kept.
 
         Raises
         ------
         ModelError
             The network failed, or gave something that is no number.
         """
+        size = self._batch or len(patches)
+        parts = [self._run(patches[at : at + size]) for at in range(0, len(patches), size)]
+        outputs = (
+            parts[0] if len(parts) == 1 else list(map(np.concatenate, zip(*parts, strict=True)))
+        )
+        found = dict(zip(self._outputs, outputs, strict=True))
+        tensors, name = self.spec.tensors, self.spec.name
+        logits = np.empty((len(patches), 0), np.float32)
+        if tensors.logits is not None:
+            logits = found[tensors.logits]
+            if not np.isfinite(logits).all():
+                raise ModelError(f"the model {name} gave scores that are no numbers")
+            if self.spec.activation != "logits":
+                logits = _logits(logits, name, self.spec.activation)
+        return Prediction(logits, found[tensors.embedding] if tensors.embedding else None)
+
+    def _run(self, patches: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
+        """Return the outputs for as many patches as the graph takes at once, or fewer."""
+        arranged = LAYOUTS[self.spec.tensors.layout](patches)
+        size = self._batch or len(arranged)
+        if len(arranged) < size or not arranged.flags.c_contiguous:
+            if self._input.shape != (size, *arranged.shape[1:]):
+                self._input = np.zeros((size, *arranged.shape[1:]), np.float32)
+            # What other rows hold from before changes nothing in these, and is not looked at.
+            self._input[: len(arranged)] = arranged
+            arranged = self._input
         with _runtime_errors(f"the model {self.spec.name} failed"):
-            outputs = self._session.run(self._outputs, {self.spec.tensors.input: patches})
-        if not np.isfinite(outputs[0]).all():
-            raise ModelError(f"the model {self.spec.name} gave scores that are no numbers")
-        return Prediction(outputs[0], outputs[1] if len(outputs) > 1 else None)
+            outputs = self._session.run(self._outputs, {self.spec.tensors.input: arranged})
+        return [output[: len(patches)] for output in outputs]
 
     def _check_outputs(self) -> None:
         """Run silence through the network and look at what comes out."""
         spec = self.spec
-        silence = np.zeros((1, *spec.patch_shape), np.float32)
-        logits = self(silence).logits
-        if logits.shape != (1, len(spec.labels)):
+        said = self(np.zeros((1, *self._patch_shape), np.float32))
+        shape = said.logits.shape
+        labels = 0 if spec.tensors.logits is None else len(spec.labels)
+        if shape != (1, labels):
             raise ModelError(
-                f"the model {spec.name} gives {'x'.join(map(str, logits.shape))} scores, "
-                f"but its card names {len(spec.labels)} labels"
+                f"the model {spec.name} gives {'x'.join(map(str, shape))} scores, "
+                f"but its card names {labels} labels"
             )
+        if said.embedding is not None:
+            shape = said.embedding.shape
+            if len(shape) != 2 or shape[0] != 1 or not np.isfinite(said.embedding).all():
+                raise ModelError(
+                    f"the model {spec.name} gives {'x'.join(map(str, shape))} numbers as an "
+                    "embedding, not one row of finite ones for each patch"
+                )
+
+
+def _check_input(session: Any, spec: ModelSpec) -> tuple[tuple[int, ...], int | None]:
+    """Compare the graph's input with the card.
+
+    Returns
+    -------
+    patch_shape : tuple of int
+        Of what the model is called with, without the first axis.
+    batch : int or None
+        Number of patches that the graph insists on.
+    """
+    inputs = {tensor.name: tensor for tensor in session.get_inputs()}
+    named = spec.tensors.input
+    if named not in inputs:
+        raise ModelError(
+            f"the model {spec.name} has no input {named!r}, which its card names, "
+            f"but {', '.join(map(repr, inputs))}"
+        )
+    # A size that the graph leaves open is a name or None.
+    sizes = [size if isinstance(size, int) else None for size in inputs[named].shape]
+    patch = spec.patch_shape
+    if spec.head_of is not None:
+        patch = tuple(size or 1 for size in sizes[1:])
+    wanted = LAYOUTS[spec.tensors.layout](np.empty((1, *patch), np.float32)).shape
+    fits = len(sizes) == len(wanted) and all(
+        size in {None, want} for size, want in zip(sizes[1:], wanted[1:], strict=True)
+    )
+    batch = sizes[0] if sizes and sizes[0] else spec.tensors.batch
+    if not fits or spec.tensors.batch not in {None, batch}:
+        shown = "x".join("n" if size is None else str(size) for size in sizes)
+        said = "x".join(map(str, (spec.tensors.batch or "n", *wanted[1:])))
+        raise ModelError(f"the model {spec.name} takes {shown}, but its card gives {said}")
+    return patch, batch
+
+
+def _logits(scores: npt.NDArray[np.float32], name: str, activation: str) -> npt.NDArray[np.float32]:
+    """Return what the sigmoid turns into these probabilities."""
+    # A little beyond is rounding; far beyond, the card is wrong and so would be every tag.
+    if scores.size and not -1e-3 < scores.min() <= scores.max() < 1 + 1e-3:
+        raise ModelError(
+            f"the model {name} gave scores beyond 0 and 1, but its card says {activation}"
+        )
+    clipped = np.clip(scores.astype(np.float64), CLIP, 1.0 - CLIP)
+    logits: npt.NDArray[np.float32] = (np.log(clipped) - np.log1p(-clipped)).astype(np.float32)
+    return logits
 
 
 def _check_weights(path: Path, sha256: str) -> None:

@@ -19,7 +19,7 @@ from lean_tagger.decode.proof import proof
 from lean_tagger.decode.segments import Unsteady, open_segments
 from lean_tagger.errors import ConfigError, TooShortError
 from lean_tagger.excerpts import Excerpts
-from lean_tagger.frontend import LogMel
+from lean_tagger.frontend import frontend
 from lean_tagger.model import DeviceName, Model, Prediction
 from lean_tagger.outcome import Identity, Pooling
 from lean_tagger.pool import POOLS, Average, PoolName, Scores
@@ -121,7 +121,7 @@ class Tagger:
         self._effort = _effort(effort)
         self._choices = choices(self.spec.labels, rules)
         self._on_window = on_window
-        self._frontend = LogMel(
+        self._frontend = frontend(
             self.spec.frontend,
             sample_rate_hz=self.spec.sample_rate_hz,
             patch_frames=self.spec.patch_frames,
@@ -334,6 +334,7 @@ class Tagger:
             window_samples=card.window_samples,
             hop_samples=self._hop_frames * card.frontend.hop_samples,
             pad_samples=card.pad_samples,
+            ends=card.ends,
         )
         for window in windows:
             yield self._model(self._frontend(window))
@@ -344,8 +345,8 @@ class Tagger:
 
     def _patch_seconds(self) -> float:
         """Return the shortest track that fills one patch."""
-        frames = self.spec.patch_frames - 1
-        return frames * self.spec.frontend.hop_samples / self.spec.sample_rate_hz
+        samples = self.spec.window_samples - 2 * self.spec.pad_samples
+        return samples / self.spec.sample_rate_hz
 
 
 def stream(

@@ -22,11 +22,12 @@ from lean_tagger.spec.library import (
     shipped,
     user_folder,
 )
-from lean_tagger.spec.sound import FrontendSpec, Padding, ResamplerSpec, SamplesSpec
+from lean_tagger.spec.sound import Ends, FrontendSpec, Padding, ResamplerSpec, SamplesSpec
 
 __all__ = [
     "Accuracy",
     "Agreement",
+    "Ends",
     "FrontendSpec",
     "Label",
     "LabelKind",

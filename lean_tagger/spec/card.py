@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Literal
 
 from lean_tagger.errors import ConfigError
-from lean_tagger.spec.sound import FrontendSpec, Padding, ResamplerSpec, SamplesSpec
+from lean_tagger.spec.sound import (
+    Ends,
+    FrontendSpec,
+    LastPatch,
+    Padding,
+    ResamplerSpec,
+    SamplesSpec,
+    ShortTrack,
+)
 
 __all__ = [
     "Accuracy",
@@ -219,8 +227,8 @@ class ModelSpec:
     frontend: FrontendSpec | SamplesSpec
     patch_frames: int
     hop_frames: int
-    last_patch: Literal["drop", "repeat", "repeat_samples", "zero"]
-    short_track: Literal["repeat", "repeat_samples", "zero"]
+    last_patch: LastPatch
+    short_track: ShortTrack
     tensors: Tensors
     activation: Literal["logits", "sigmoid", "softmax"]
     pooling: Literal["logit-mean"]
@@ -273,17 +281,23 @@ class ModelSpec:
         return (self.patch_frames - 1) * front.hop_samples + front.transform_samples
 
     @property
-    def least_samples(self) -> int:
-        """Samples under one patch frame, with which a window can be filled up."""
-        front = self.frontend
-        if isinstance(front, SamplesSpec):
-            return 1
-        own = front.pad_samples if front.patch_samples is not None else 0
-        return max(1, front.transform_samples - 2 * own, own + 1)
+    def ends(self) -> Ends:
+        """What becomes of the track's two ends."""
+        front, least = self.frontend, 1
+        if isinstance(front, FrontendSpec):
+            own = 0 if front.patch_samples is None else front.pad_samples
+            # Reflection takes one sample more than it adds.
+            least = max(front.transform_samples - 2 * own, own + 1)
+        return Ends(
+            padding=self._padding,
+            last_patch=self.last_patch,
+            short_track=self.short_track,
+            least_samples=least,
+            grid_samples=front.hop_samples,
+        )
 
     @property
-    def padding(self) -> Padding:
-        """How the track's two ends are continued, if they are."""
+    def _padding(self) -> Padding:
         front = self.frontend
         if isinstance(front, SamplesSpec) or front.patch_samples is not None:
             return "none"

@@ -78,6 +78,8 @@ def _complaints(spec: ModelSpec) -> list[str]:
         found.append("'gain' must be a number other than 0")
     if spec.window_samples + spec.hop_frames * front.hop_samples > LONGEST_SAMPLES:
         found.append("a patch of that many frames is more than an hour of music")
+    if spec.pad_samples and "repeat_samples" in {spec.last_patch, spec.short_track}:
+        found.append("repeat_samples is for tracks whose ends are not continued")
     if spec.label_vectors is None and tensors.logits is not None and not spec.labels:
         found.append("'labels' is empty")
     if tensors.logits is None and tensors.embedding is None:

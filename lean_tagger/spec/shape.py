@@ -62,9 +62,9 @@ def _convert(hint: Any, value: object, where: str) -> object:
         return tuple(_convert(item, v, f"{where}[{i}]") for i, v in enumerate(value))
     if origin in {Union, types.UnionType}:
         kinds = [a for a in get_args(hint) if a is not type(None)]
-        if value is None and len(kinds) < len(get_args(hint)):
-            return None
-        return _convert(_told_apart(kinds, value, where), value, where)
+        optional = len(kinds) < len(get_args(hint))
+        fits = value is None and optional
+        return None if fits else _convert(_told_apart(kinds, value, where), value, where)
     if hint is float and type(value) is int:
         return float(value)
     if type(value) is not hint:

@@ -3,11 +3,46 @@
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["FrontendSpec", "Padding", "ResamplerSpec", "SamplesSpec"]
+__all__ = [
+    "Ends",
+    "FrontendSpec",
+    "LastPatch",
+    "Padding",
+    "ResamplerSpec",
+    "SamplesSpec",
+    "ShortTrack",
+]
 
 Padding = Literal["reflect", "zero", "zero_past_end", "none"]
 """How an end is continued: mirrored, with zeros, with zeros until a transform is centred on or
 behind the last sample, or not at all."""
+
+
+LastPatch = Literal["drop", "repeat", "repeat_samples", "zero"]
+ShortTrack = Literal["repeat", "repeat_samples", "zero"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """What becomes of a track's two ends.
+
+    Attributes
+    ----------
+    padding : Padding
+        How they are continued.
+    last_patch, short_track : str
+        As the card's keys.
+    least_samples : int
+        Fewer in a last or only window make no patch frame.
+    grid_samples : int
+        From one patch frame to the next, for ``zero_past_end``.
+    """
+
+    padding: Padding = "reflect"
+    last_patch: LastPatch = "drop"
+    short_track: ShortTrack = "repeat"
+    least_samples: int = 1
+    grid_samples: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +95,9 @@ class FrontendSpec:
         The track is cut into pieces of so many samples first, and each is continued by itself,
         as if it were a track; transforms beyond `patch_frames` are left away. None: the
         spectrogram is the whole track's, and patches are cut from it.
+    fft_precision : {'float32', 'float64'}
+        Of the transform. float32 leaves noise 140 dB below the loudest bin of a frame, which a
+        logarithm without offset shows in empty bands.
     spectrum : {'power', 'magnitude'}
         Squared magnitude or not.
     n_mels : int
@@ -99,6 +137,7 @@ class FrontendSpec:
     mel_rounding: Literal["float16", "none"]
     frame_samples: int | None = None
     patch_samples: int | None = None
+    fft_precision: Literal["float32", "float64"] = "float32"
     mel_triangles: Literal["hz", "mel"] = "hz"
     compression: Literal["log10_gain", "ln_offset", "log10", "db", "none"] = "log10_gain"
     log_gain: float = 0.0
