@@ -96,6 +96,21 @@ def huge(card: Path) -> None:
     )
 
 
+def huge_batch(card: Path) -> None:
+    """It insists on a million patches at once, 72 GB."""
+    graph = helper.make_graph(
+        [helper.make_node("ReduceMean", ["mel"], ["logits"], axes=[1], keepdims=0)],
+        "crowd",
+        [helper.make_tensor_value_info("mel", FLOAT, [1_000_000, 187, 96])],
+        [helper.make_tensor_value_info("logits", FLOAT, [1_000_000, 96])],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    put(card, helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString())
+    data = json.loads(card.read_text())
+    data["tensors"]["embedding"] = None
+    card.write_text(json.dumps(data))
+
+
 def no_numbers(card: Path) -> None:
     """0 / 0, whatever it hears."""
     save(
@@ -172,9 +187,10 @@ def link_to_a_device(card: Path) -> None:
 HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
     "external data": (external_data, "it keeps weights in another file"),
     "custom operator": (custom_operator, "it needs the operator 'Steal' of 'com.example'"),
-    "other input": (other_input, "tiny"),
+    "other input": (other_input, "takes nx64x40, but its card gives nx187x96"),
     "other labels": (other_labels, "gives 1x96 scores, but its card names 3 labels"),
     "huge": (huge, "asks for more memory than the"),
+    "huge batch": (huge_batch, "asks for more memory than the"),
     "no numbers": (no_numbers, "gave scores that are no numbers"),
     "truncated": (truncated, "it is no ONNX file, or a damaged one"),
     "folder": (folder, "it is no regular file"),
