@@ -183,6 +183,14 @@ def test_a_network_without_labels_gives_its_embedding_only(tmp_path):
     assert (tensors["logits"], tensors["embedding"]) == (None, "embeddings")
 
 
+def test_a_family_that_gives_an_embedding_only_needs_no_names(tmp_path):
+    nodes = [helper.make_node("ReduceMean", ["x"], ["y"], axes=[1, 2], keepdims=0)]
+    path = write(tmp_path / "it.onnx", nodes, [("x", ["n", 1, 1001, 64])], [("y", ["n", 64])], {})
+    card = propose(path, family="clap-htsat-unfused").card
+    assert (card["tensors"]["logits"], card["tensors"]["embedding"]) == (None, "y")
+    assert card["labels"] == []
+
+
 # What the scores are
 
 
@@ -216,7 +224,7 @@ def test_an_operator_that_tells_nothing_is_an_assumption(tmp_path):
     metadata = effnet_metadata()
     metadata["schema"]["outputs"][0]["op"] = "?"
     proposal = propose(path, metadata)
-    assert proposal.card["activation"] == "logits"
+    assert proposal.card["activation"] == spec.family("discogs-effnet")["activation"]
     assert "though the operator Abs makes it" in proposal.assumed[0]
 
 

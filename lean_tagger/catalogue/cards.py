@@ -126,7 +126,8 @@ def _network(
             f"the metadata say {said.sample_rate_hz} Hz, but {fit.family} hears "
             f"{base['sample_rate_hz']} Hz"
         )
-    scores = outputs.find(graph, classes, said, embedding=True)
+    usual = base["activation"] if base["tensors"].get("logits") else None
+    scores = outputs.find(graph, classes, said, embedding=True, usual=usual)
     tensors = {
         "input": fit.tensor.name,
         "logits": scores.logits,

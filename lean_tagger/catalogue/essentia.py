@@ -20,7 +20,7 @@ __all__ = ["Metadata", "backbone", "read"]
 
 ALGORITHMS: Mapping[str, tuple[str, ...]] = {
     "TensorflowPredictMusiCNN": ("essentia-musicnn",),
-    "TensorflowPredictVGGish": ("vggish",),
+    "TensorflowPredictVGGish": ("essentia-vggish",),
     "TensorflowPredictEffnetDiscogs": ("discogs-effnet",),
     "TensorflowPredictMAEST": ("maest-5s", "maest-10s", "maest-20s", "maest-30s"),
 }

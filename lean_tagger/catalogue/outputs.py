@@ -49,7 +49,14 @@ class Scores:
     assumed: tuple[str, ...]
 
 
-def find(graph: Graph, classes: Sequence[str], said: Said, *, embedding: bool) -> Scores:
+def find(
+    graph: Graph,
+    classes: Sequence[str],
+    said: Said,
+    *,
+    embedding: bool,
+    usual: str | None = "logits",
+) -> Scores:
     """Find scores and embedding by shape.
 
     Parameters
@@ -62,6 +69,8 @@ def find(graph: Graph, classes: Sequence[str], said: Said, *, embedding: bool) -
         What its metadata say.
     embedding : bool
         Whether one is wanted.
+    usual : {'logits', 'sigmoid', 'softmax'} or None
+        What the scores of such networks are; ``None`` if they give an embedding only.
 
     Raises
     ------
@@ -71,17 +80,17 @@ def find(graph: Graph, classes: Sequence[str], said: Said, *, embedding: bool) -
     rows = [it for it in graph.outputs if it.kind == FLOAT]
     vector = _embedding(rows, classes, said) if embedding else None
     if not classes:
-        if vector is None or said.embedding_dim is None:
+        if vector is None or (said.embedding_dim is None and usual is not None):
             raise ConfigError(
                 "the names of its labels are not known: give its metadata as CARD.json, or a "
                 "file with a name on each line as --labels"
             )
-        sentence = f"no labels, only an embedding of {said.embedding_dim} numbers"
+        sentence = f"no labels, only the embedding {vector!r}"
         return Scores(
             logits=None, embedding=vector, activation="logits", said=(sentence,), assumed=()
         )
     tensor = _scores(graph, rows, len(classes))
-    activation, assumed = _activation(graph, tensor, said)
+    activation, assumed = _activation(graph, tensor, said, usual or "logits")
     sentences = [f"{len(classes)} labels from {tensor.name!r}, which holds {_WORDS[activation]}"]
     if vector is not None:
         sentences.append(f"the embedding is {vector!r}")
@@ -124,7 +133,9 @@ def _scores(graph: Graph, rows: Sequence[Tensor], count: int) -> Tensor:
     return min(found, key=lambda it: order.get(graph.operator(it.name), 1))
 
 
-def _activation(graph: Graph, tensor: Tensor, said: Said) -> tuple[str, tuple[str, ...]]:
+def _activation(
+    graph: Graph, tensor: Tensor, said: Said, usual: str
+) -> tuple[str, tuple[str, ...]]:
     """Return what the scores are, and what of that is assumed."""
     operator = graph.operator(tensor.name)
     if operator in _ACTIVATIONS:
@@ -138,8 +149,8 @@ def _activation(graph: Graph, tensor: Tensor, said: Said) -> tuple[str, tuple[st
         return "logits", ()
     if said.activation is not None:
         return said.activation, ()
-    maker = f"the operator {operator}" if operator else "what cannot be seen"
-    return "logits", (f"{tensor.name!r} holds logits, though {maker} makes it",)
+    maker = f"the operator {operator} makes it" if operator else "what makes it is not to be seen"
+    return usual, (f"{tensor.name!r} holds {_WORDS[usual]}, as is usual, though {maker}",)
 
 
 def _embedding(rows: Sequence[Tensor], classes: Sequence[str], said: Said) -> str | None:
