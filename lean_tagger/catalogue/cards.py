@@ -5,7 +5,8 @@ that Essentia's models come with; and none at all, where the shapes of the graph
 What none of them says is assumed, and every assumption is a sentence that a person can read.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from lean_tagger.catalogue.licences import UNKNOWN
 from lean_tagger.catalogue.outputs import Scores
 from lean_tagger.errors import ConfigError
 from lean_tagger.onnxfile import FLOAT, Graph, Tensor
+from lean_tagger.rules import FIELDS
 
 __all__ = ["Proposal", "Wishes", "propose"]
 
@@ -173,10 +175,19 @@ def _proposal(
 ) -> Proposal:
     return Proposal(
         card=card,
-        said=(*sentences, *scores.said),
+        said=(*sentences, *scores.said, *_kinds(card["labels"])),
         assumed=(*assumed, *scores.assumed),
         licence=said.licence,
     )
+
+
+def _kinds(found: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """Yield what the labels are, and whether any goes into a field."""
+    kinds = Counter(label["kind"] for label in found)
+    if kinds:
+        counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+        none = "" if set(FIELDS) & set(kinds) else ", none of which is written into a tag"
+        yield f"what its labels are: {counts}{none}"
 
 
 def _about(
