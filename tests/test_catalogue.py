@@ -1,5 +1,6 @@
 """A card made of what other people's files say: shapes, purposes, labels, licences."""
 
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -25,6 +26,7 @@ from lean_tagger.catalogue import cards, essentia, families, licences
 from lean_tagger.catalogue.cards import Proposal, Wishes
 from lean_tagger.catalogue.labels import labels, task_of
 from lean_tagger.errors import ConfigError
+from lean_tagger.rules import DEFAULT, FieldRules, decide
 
 
 def propose(path: Path, metadata: dict[str, Any] | None = None, **wishes: Any) -> Proposal:
@@ -60,6 +62,19 @@ def propose(path: Path, metadata: dict[str, Any] | None = None, **wishes: Any) -
 )
 def test_what_a_class_is_follows_from_its_name_and_what_the_model_is_for(name, task, kind, display):
     assert labels([name], task=task) == [{"name": name, "kind": kind, "display": display}]
+
+
+def test_a_class_with_an_opposite_has_to_be_likelier_than_that_to_be_written():
+    """Of "happy 11 %, non_happy 89 %" nothing is a mood; with a shipped model, 11 % would be."""
+    happy, not_happy = labels(["happy", "non_happy"], task="mood")
+    assert (happy["least"], "least" in not_happy) == (0.5, False)
+    found = [spec.Label(**it) for it in (happy, not_happy)]
+    assert decide((0.49, 0.51), found, DEFAULT).chosen["mood"] == ()
+    assert [value for value, _ in decide((0.51, 0.49), found, DEFAULT).chosen["mood"]] == ["Happy"]
+    asked = FieldRules(name="mood", min_score=0.08, ratio=0.5, max_tags=2)
+    asked = dataclasses.replace(asked, thresholds=(("happy", 0.1),))
+    rules = dataclasses.replace(DEFAULT, fields=(asked,))
+    assert [value for value, _ in decide((0.11, 0.89), found, rules).chosen["mood"]] == ["Happy"]
 
 
 @pytest.mark.parametrize(

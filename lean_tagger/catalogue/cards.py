@@ -181,7 +181,7 @@ def _proposal(
     )
 
 
-def _kinds(found: Sequence[Mapping[str, str]]) -> Iterator[str]:
+def _kinds(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yield what the labels are, and whether any goes into a field."""
     kinds = Counter(label["kind"] for label in found)
     if kinds:

@@ -8,6 +8,7 @@ happy"), and what is known of the word.
 import functools
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from lean_tagger import spec
 from lean_tagger.catalogue.words import INSTRUMENTS, KNOWN, MOODS, NO_MOODS
@@ -37,7 +38,11 @@ def task_of(*texts: str) -> str:
     return "any"
 
 
-def labels(classes: Sequence[str], *, task: str) -> list[dict[str, str]]:
+EVEN = 0.5
+"""Below it, a class with an opposite is less likely than that."""
+
+
+def labels(classes: Sequence[str], *, task: str) -> list[dict[str, Any]]:
     """Return the labels of a card, as it spells them.
 
     Parameters
@@ -47,8 +52,10 @@ def labels(classes: Sequence[str], *, task: str) -> list[dict[str, str]]:
     task : str
         From `task_of`.
     """
+    opposed = {_squeezed(found["rest"]) for name in classes if (found := _NEGATIVE.fullmatch(name))}
     return [
         {"name": name, "kind": kind, "display": display}
+        | ({"least": EVEN} if _squeezed(name) in opposed else {})
         for name in classes
         for kind, display in [_what(name, task)]
     ]
