@@ -32,18 +32,22 @@ class Albums(Resume):
             Told of ties, and of tracks that sound like something else than their album.
         """
         albums: dict[tuple[str, ...], list[str]] = {}
-        for known in self.journal.files(under, self.key):
+        for known in self.files(under):
             if known.heard is not None:
                 albums.setdefault(_key(known), []).append(known.path)
         for paths in albums.values():
-            known_files = (self.journal.recall(path, self.key) for path in paths)
+            known_files = (self.recall(path) for path in paths)
             tracks = [it for it in known_files if it is not None and it.heard is not None]
-            values = {it.path: it.heard.values for it in tracks if it.heard is not None}
-            decided = pool(values, labels=self.card.labels)
-            for text in _told(decided, os.path.dirname(paths[0])):  # noqa: PTH120 - stays str
-                notice(text)
+            heard = {it.path: it.heard.each() for it in tracks if it.heard is not None}
+            decided = [
+                pool({path: it[n].values for path, it in heard.items()}, labels=by.card.labels)
+                for n, by in enumerate(self.asked)
+            ]
+            for one in decided:
+                for text in _told(one, os.path.dirname(paths[0])):  # noqa: PTH120 - stays str
+                    notice(text)
             for known in tracks:
-                left = self.judge_stored(known, scores=decided.scores)
+                left = self.judge_stored(known, scores=tuple(one.scores for one in decided))
                 yield self.hand(left) if isinstance(left, Job) else left
 
 

@@ -1,4 +1,4 @@
-"""How a run decides: its options, its model, and what was heard.
+"""How a run decides: its options, its models, and what was heard.
 
 Loads nothing heavy, so that the supervisor decides from what the journal has just as a worker
 does from what it heard.
@@ -6,12 +6,32 @@ does from what it heard.
 
 from collections.abc import Sequence
 
-from lean_tagger import rules, tags
+from lean_tagger import rules, spec, tags
 from lean_tagger.options import Options
-from lean_tagger.outcome import Heard, Pooling
-from lean_tagger.spec import ModelSpec
+from lean_tagger.outcome import Asked, Heard, Pooling
 
-__all__ = ["Decision"]
+__all__ = ["Decision", "ask"]
+
+
+def ask(names: Sequence[str], *, pool: str | None, hop_seconds: float | None) -> tuple[Asked, ...]:
+    """Read the cards of models, and return them with how they are to be asked.
+
+    Parameters
+    ----------
+    names : sequence of str
+        As `spec.load` takes them.
+    pool, hop_seconds
+        See `Options`; each card's own for None.
+
+    Raises
+    ------
+    ConfigError
+        A card is not usable; two models have the same name; the hop makes no sense.
+    """
+    return tuple(
+        Asked(card, Pooling(pool or card.pooling, card.hop_frames_for(hop_seconds)))
+        for card in spec.load_all(names)
+    )
 
 
 class Decision:
@@ -19,26 +39,29 @@ class Decision:
 
     Parameters
     ----------
-    card : ModelSpec
-        Of the model that hears.
     options : Options
         The run's.
 
+    Raises
+    ------
+    ConfigError
+        A model is not there, or two have the same name.
+
     Attributes
     ----------
+    asked : tuple of Asked
+        Its models, in the order in which they have a say.
+    names : str
+        What they are called, for people.
     rules : Rules
         The person's, with the options of the command line in them.
-    pooling : Pooling
-        How windows become one score.
     needs_track : bool
         Whether it matters whose music a file is.
     """
 
-    def __init__(self, card: ModelSpec, options: Options) -> None:
-        self._card = card
-        self.pooling = Pooling(
-            options.pool or card.pooling, card.hop_frames_for(options.hop_seconds)
-        )
+    def __init__(self, options: Options) -> None:
+        self.asked = ask(options.models, pool=options.pool, hop_seconds=options.hop_seconds)
+        self.names = ", ".join(it.card.name for it in self.asked)
         self.rules = rules.adjusted(
             options.rules,
             fields=options.fields,
@@ -52,16 +75,13 @@ class Decision:
             self.rules.ignore_artists or self.rules.ignore_albums
         )
 
-    def steps(self, path: str, heard: Heard) -> tuple[rules.Step, ...]:
-        """Return what each rule did to each label that had a chance."""
-        track = heard.track
-        decided = tags.decision_on(path, self._card, heard.values, rules=self.rules, track=track)
-        return decided.steps
+    def steps(self, path: str, heard: Heard) -> list[tuple[str, rules.Step]]:
+        """Return what each rule did to each label that had a chance, and whose label it is."""
+        decisions = tags.decisions_on(path, self.asked, heard, rules=self.rules)
+        return [(name, step) for name, decision in decisions.items() for step in decision.steps]
 
     def plan(
-        self, path: str, heard: Heard, *, scores: Sequence[float] | None = None
+        self, path: str, heard: Heard, *, scores: Sequence[Sequence[float]] | None = None
     ) -> tags.TagPlan:
         """Return what to write; see `tags.propose`."""
-        return tags.propose(
-            path, self._card, heard, rules=self.rules, pooling=self.pooling, values=scores
-        )
+        return tags.propose(path, self.asked, heard, rules=self.rules, values=scores)

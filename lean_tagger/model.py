@@ -105,12 +105,19 @@ class Model:
         Threads of the CPU provider, above 0.
     notice : callable, optional
         Told, once and in one sentence, when ``auto`` had to fall back.
+    backbone : Model, optional
+        Of a head: the network whose embeddings it gets in place of patches.
 
     Raises
     ------
     ModelError
         The weights are missing, damaged or not what the card says; the device asked for is
         not there.
+
+    Attributes
+    ----------
+    of_silence : Prediction
+        What it said of the silent patch.
     """
 
     def __init__(
@@ -120,6 +127,7 @@ class Model:
         device: DeviceName = "auto",
         threads: int = 1,
         notice: Callable[[str], None] | None = None,
+        backbone: "Model | None" = None,
     ) -> None:
         self.spec = spec
         _check_weights(spec.path, spec.sha256)
@@ -128,6 +136,8 @@ class Model:
         self._outputs = [name for name in (tensors.logits, tensors.embedding) if name is not None]
         self._patch_shape, self._batch = _check_input(self._session, spec)
         self._input = np.empty(0, np.float32)
+        silence = np.zeros((1, *self._patch_shape), np.float32)
+        self.of_silence: Prediction = self.of(backbone.of_silence) if backbone else self(silence)
         self._check_outputs()
 
     def __call__(self, patches: npt.NDArray[np.float32]) -> Prediction:
@@ -173,10 +183,21 @@ class Model:
             outputs = self._session.run(self._outputs, {self.spec.tensors.input: arranged})
         return [output[: len(patches)] for output in outputs]
 
+    def of(self, said: Prediction) -> Prediction:
+        """Score what a head's backbone said of patches.
+
+        Raises
+        ------
+        ModelError
+            As for a call; or it said nothing that a head could hear.
+        """
+        if said.embedding is None:
+            raise ModelError(f"the model {self.spec.name} is a head, and got no embedding")
+        return self(said.embedding)
+
     def _check_outputs(self) -> None:
-        """Run silence through the network and look at what comes out."""
-        spec = self.spec
-        said = self(np.zeros((1, *self._patch_shape), np.float32))
+        """Look at what came out of silence."""
+        spec, said = self.spec, self.of_silence
         shape = said.logits.shape
         labels = 0 if spec.tensors.logits is None else len(spec.labels)
         if shape != (1, labels):

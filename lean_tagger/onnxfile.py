@@ -112,7 +112,8 @@ def opened(path: Path) -> Iterator[int]:
     Raises
     ------
     ModelError
-        It cannot be read, or is no regular file: opening a pipe would wait for ever.
+        It cannot be read, is larger than any, or no regular file: opening a pipe would wait
+        for ever.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -123,6 +124,11 @@ def opened(path: Path) -> Iterator[int]:
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise ModelError(f"cannot read the model {path}: it is no regular file")
+        if os.fstat(fd).st_size > MOST_BYTES:
+            raise ModelError(
+                f"cannot load the model {path.name}: it is larger than 2 GiB, which no ONNX file "
+                "can be"
+            )
         yield fd
     finally:
         os.close(fd)
@@ -160,10 +166,7 @@ def read(path: Path) -> Graph:
     """
     refused = f"cannot load the model {path.name}:"
     with opened(path) as fd:
-        size_bytes = os.fstat(fd).st_size
-        if size_bytes > MOST_BYTES:
-            raise ModelError(f"{refused} it is larger than 2 GiB, which no ONNX file can be")
-        found = _Reader(fd, size_bytes)
+        found = _Reader(fd, os.fstat(fd).st_size)
         try:
             found.model()
         except _DamageError as error:

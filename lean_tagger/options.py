@@ -38,8 +38,9 @@ class Options:
 
     Attributes
     ----------
-    model : str
-        A shipped model's name, or the path of a card or of the weights beside one.
+    models : tuple of str
+        Each a model's name, or the path of a card or of the weights beside one. Of several,
+        an earlier one comes before a later one where both have something to say.
     device : {'auto', 'cpu', 'cuda', 'rocm'}
         Where the network runs; only ``auto`` falls back to the CPU.
     threads : int
@@ -79,7 +80,7 @@ class Options:
         Memory budget of the run, in bytes; for a worker, the most that it may have.
     """
 
-    model: str = "msd-musicnn"
+    models: tuple[str, ...] = ("msd-musicnn",)
     device: Literal["auto", "cpu", "cuda", "rocm"] = "auto"
     threads: int = 1
     decoder: Literal["auto", "ffmpeg", "soundfile"] = "auto"
@@ -98,3 +99,8 @@ class Options:
     ways: Ways = Ways()
     listen: bool = True
     max_mem_bytes: int = 0
+
+    @property
+    def model(self) -> str:
+        """The first model."""
+        return self.models[0]

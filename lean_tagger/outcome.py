@@ -4,15 +4,19 @@ Plain data: picklable, so that it can cross to a worker process, and JSON-able, 
 ``--json`` prints it as it is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from lean_tagger.spec import ModelSpec
+
 __all__ = [
+    "Asked",
     "Failed",
     "Heard",
     "Identity",
     "Job",
+    "Opinion",
     "Ours",
     "Outcome",
     "Pooling",
@@ -70,6 +74,14 @@ class Pooling:
     hop: int
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A model that a run asks, and how its windows become one score."""
+
+    card: ModelSpec
+    pooling: Pooling
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
     """Whose music it is, by the file's tags; empty where they do not say."""
@@ -82,6 +94,8 @@ class Track:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
     """What is known of a file once it was heard: enough to decide anew without hearing it.
+
+    Of one model; where a run asks several, this is of the first, and `others` of the rest.
 
     Attributes
     ----------
@@ -109,6 +123,8 @@ class Heard:
         Windows of the whole track; 0 where all were heard.
     confidence : float
         Estimated probability that all windows would lead to the same tags, 0 to 1.
+    others : tuple of Heard
+        What the run's further models heard in the same audio, in their order.
     """
 
     identity: Identity
@@ -124,6 +140,17 @@ class Heard:
     effort: str = "full"
     of_windows: int = 0
     confidence: float = 1.0
+    others: "tuple[Heard, ...]" = ()
+
+    def each(self) -> "tuple[Heard, ...]":
+        """Return what each model heard, in their order."""
+        return (self, *self.others)
+
+    @staticmethod
+    def together(each: "Sequence[Heard | None]") -> "Heard | None":
+        """Return what each model heard as one; None where one of them did not hear it."""
+        known = [heard for heard in each if heard is not None]
+        return replace(known[0], others=tuple(known[1:])) if len(known) == len(each) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +182,10 @@ class Job:
         At the time of the walk.
     heard : Heard or None
         From an earlier run, the file being unchanged since: it is not decoded again.
-    candidates : tuple of Heard
-        From earlier runs; one of them counts if the audio is the same.
-    scores : tuple of float or None
-        To decide by in place of the file's own, as for a whole album.
+    candidates : tuple of tuple of Heard
+        From earlier runs, for each model; one of them counts if the audio is the same.
+    scores : tuple of tuple of float or None
+        To decide by in place of the file's own, for each model, as for a whole album.
     ours : mapping of str to Ours
         What we wrote into its fields before, where that is known.
     restore : Restore or None
@@ -169,10 +196,20 @@ class Job:
     size_bytes: int
     identity: Identity | None = None
     heard: Heard | None = None
-    candidates: tuple[Heard, ...] = ()
-    scores: tuple[float, ...] | None = None
+    candidates: tuple[tuple[Heard, ...], ...] = ()
+    scores: tuple[tuple[float, ...], ...] | None = None
     ours: Mapping[str, Ours] = field(default_factory=dict)
     restore: Restore | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """What a run's further model heard; the attributes are those of `Tagged`."""
+
+    model: str
+    windows: int
+    repeated: bool
+    scores: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +249,10 @@ class Tagged:
         Windows of the whole track.
     confidence : float
         Estimated probability that all windows would lead to the same tags, 0 to 1.
+    others : tuple of Opinion
+        What the run's further models heard, in their order.
+    by : mapping of str to str
+        For each field with a value in ``tags``, the model that said it.
     """
 
     path: str
@@ -230,6 +271,8 @@ class Tagged:
     effort: str = "full"
     of_windows: int = 0
     confidence: float = 1.0
+    others: tuple[Opinion, ...] = ()
+    by: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,7 +346,8 @@ Outcome = Tagged | Restored | Skipped | Failed
 def to_json(outcome: Outcome) -> dict[str, Any]:
     """Return the ``--json`` object of one outcome.
 
-    Every key is always there; what does not apply is ``None``, empty or zero.
+    Every key is always there; what does not apply is ``None``, empty or zero. Only of several
+    models there are two more: ``others`` and ``tags_by``.
     """
     error = None
     if isinstance(outcome, Restored):
@@ -334,7 +378,24 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
         "seconds_skipped": round(heard.seconds_skipped, 3) if heard else 0.0,
         "repeated": heard.repeated if heard else False,
         "known": heard.known if heard else False,
-        "scores": {k: round(v, 6) for k, v in heard.scores.items()} if heard else {},
+        "scores": _rounded(heard.scores) if heard else {},
+        **(_others(heard) if heard and heard.others else {}),
         "tags": {k: list(v) for k, v in heard.tags.items()} if heard else {},
         "error": error,
     }
+
+
+def _others(heard: Tagged) -> dict[str, Any]:
+    others = {
+        it.model: {
+            "windows": it.windows,
+            "repeated": it.repeated,
+            "scores": _rounded(it.scores),
+        }
+        for it in heard.others
+    }
+    return {"others": others, "tags_by": dict(heard.by)}
+
+
+def _rounded(scores: Mapping[str, float]) -> dict[str, float]:
+    return {label: round(score, 6) for label, score in scores.items()}

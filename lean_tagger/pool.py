@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from lean_tagger.outcome import Heard, Identity, Values
+from lean_tagger.outcome import Asked, Heard, Identity, Values
 
-__all__ = ["POOLS", "Average", "Pool", "PoolName", "Scores", "sigmoid"]
+__all__ = ["POOLS", "Average", "Pool", "PoolName", "Scores", "Tally", "sigmoid"]
 
 PoolName = Literal["logit-mean", "prob-mean", "max"]
 
@@ -44,6 +44,8 @@ class Scores:
         Windows of the whole track; 0 where all were heard.
     confidence : float
         Estimated probability that all windows would lead to the same tags, 0 to 1.
+    others : tuple of Scores
+        What further models heard in the same pass, in their order.
     """
 
     model: str
@@ -58,6 +60,7 @@ class Scores:
     effort: str = "full"
     of_windows: int = 0
     confidence: float = 1.0
+    others: "tuple[Scores, ...]" = ()
 
     def as_dict(self) -> dict[str, float]:
         """Return ``{label: score}``, strongest first."""
@@ -80,6 +83,7 @@ class Scores:
             effort=self.effort,
             of_windows=self.of_windows,
             confidence=self.confidence,
+            others=tuple(other.heard(identity, fields) for other in self.others),
         )
 
     def top(self, count: int) -> list[tuple[str, float]]:
@@ -148,6 +152,48 @@ class Average:
         return None if self._sum is None else (self._sum / self._rows).astype(np.float32)
 
 
+class Tally:
+    """What one model says of a track, window by window.
+
+    Parameters
+    ----------
+    asked : Asked
+        The model, and how its windows become one score.
+    """
+
+    def __init__(self, asked: Asked) -> None:
+        self._card = asked.card
+        self._pool = POOLS[asked.pooling.pool]()
+        self._embedding = Average()
+
+    @property
+    def n_windows(self) -> int:
+        """How many were added."""
+        return self._pool.n_windows
+
+    def add(
+        self, logits: npt.NDArray[np.float32], embedding: npt.NDArray[np.float32] | None
+    ) -> None:
+        """Take what the network says of a batch of windows; see `model.Prediction`."""
+        self._pool.add(logits)
+        self._embedding.add(embedding)
+
+    def scores(self, *, seconds: float, **heard: Any) -> Scores:
+        """Return what the windows come to; the attributes of `Scores` that are not theirs given."""
+        card = self._card
+        patch_samples = card.window_samples - 2 * card.pad_samples
+        return Scores(
+            model=card.name,
+            labels=tuple(label.name for label in card.labels),
+            values=self._pool.values(),
+            n_windows=self._pool.n_windows,
+            seconds=seconds,
+            repeated=seconds < patch_samples / card.sample_rate_hz,
+            embedding=self._embedding.value(),
+            **heard,
+        )
+
+
 class _Max:
     """The largest probability of any window."""
 
@@ -170,7 +216,7 @@ def _as_float64(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     return np.asarray(logits, np.float64)
 
 
-POOLS: dict[PoolName, Callable[[], Pool]] = {
+POOLS: dict[str, Callable[[], Pool]] = {
     "logit-mean": lambda: _Mean(_as_float64, sigmoid),
     "prob-mean": lambda: _Mean(sigmoid, lambda mean: mean),
     "max": _Max,

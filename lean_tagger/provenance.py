@@ -3,15 +3,14 @@
 JSON, so that any program can read it: the model, the audio's digest, every score, and for
 each field what was written and what stood there before. By the first a file is known again
 without hearing it, also when the journal is lost; by the last our own values are told from
-the person's.
+the person's. What further models heard stands in ``others``, under their names.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import lean_tagger
-from lean_tagger.outcome import Heard, Identity, Ours, Pooling, Values
-from lean_tagger.spec import ModelSpec
+from lean_tagger.outcome import Asked, Heard, Identity, Ours, Values
 
 __all__ = ["heard_in", "of", "ours_in", "signed"]
 
@@ -20,15 +19,22 @@ _DAMAGE = (KeyError, IndexError, ValueError, TypeError, AttributeError, Overflow
 """What reading may raise where the field is missing, of an older lean-tag, or not ours."""
 
 
-def of(heard: Heard, card: ModelSpec, *, pooling: Pooling) -> dict[str, object]:
-    """Return what is to be said of a file that was heard."""
-    ranked = sorted(zip(card.labels, heard.values, strict=True), key=lambda item: -item[1])
+def of(heard: Heard, asked: Sequence[Asked]) -> dict[str, object]:
+    """Return what is to be said of a file that these models heard."""
+    models = [_of_one(it, by) for it, by in zip(heard.each(), asked, strict=True)]
+    said = {"lean-tag": lean_tagger.__version__, **models[0]}
+    others = {by.card.name: model for by, model in zip(asked[1:], models[1:], strict=True)}
+    return {**said, "others": others} if others else said
+
+
+def _of_one(heard: Heard, by: Asked) -> dict[str, object]:
+    """Return what is to be said of what one model heard."""
+    ranked = sorted(zip(by.card.labels, heard.values, strict=True), key=lambda item: -item[1])
     return {
-        "lean-tag": lean_tagger.__version__,
-        "model": card.name,
-        "sha256": card.sha256[:_SHA_DIGITS],
-        "pool": pooling.pool,
-        "hop": pooling.hop,
+        "model": by.card.name,
+        "sha256": by.card.identity[:_SHA_DIGITS],
+        "pool": by.pooling.pool,
+        "hop": by.pooling.hop,
         "audio": heard.digest,
         "windows": heard.windows,
         "seconds": round(heard.seconds, 3),
@@ -62,16 +68,15 @@ def signed(said: Mapping[str, object], kept: Mapping[str, Ours]) -> str:
     return json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
 
 
-def heard_in(
-    fields: Values, card: ModelSpec, *, pooling: Pooling, identity: Identity
-) -> Heard | None:
+def heard_in(fields: Values, by: Asked, *, identity: Identity) -> Heard | None:
     """Return what a file's LEANTAG field says that this model heard in it, if it did."""
     try:
-        said = json.loads(fields["leantag"][0])
+        whole = json.loads(fields["leantag"][0])
+        said = whole.get("others", {}).get(by.card.name, whole)
         heard = Heard(
             identity=identity,
             digest=str(said["audio"]),
-            values=tuple(float(said["scores"][label.name]) for label in card.labels),
+            values=tuple(float(said["scores"][label.name]) for label in by.card.labels),
             embedding=b"",
             windows=int(said["windows"]),
             seconds=float(said["seconds"]),
@@ -83,9 +88,9 @@ def heard_in(
             confidence=float(said.get("confidence", 1.0)),
         )
         same = (said["sha256"], said["pool"], said["hop"]) == (
-            card.sha256[:_SHA_DIGITS],
-            pooling.pool,
-            pooling.hop,
+            by.card.identity[:_SHA_DIGITS],
+            by.pooling.pool,
+            by.pooling.hop,
         )
     except _DAMAGE:
         return None

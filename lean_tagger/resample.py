@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from lean_tagger.spec import ResamplerSpec
 
-__all__ = ["resample"]
+__all__ = ["Resampler", "resample"]
 
 BANK_BYTES = 11 << 20
 """Largest matrices kept for one ratio; 44.1 kHz needs 0.25 MiB, DSD512 2."""
@@ -79,43 +79,75 @@ def resample(
     ValueError
         `chunk_samples` is not above 0, or a rate is outside 1 Hz to 256 · `rate_hz`.
     """
-    if chunk_samples <= 0:
-        raise ValueError(f"chunk_samples must be above 0, not {chunk_samples}")
-    chunk = np.empty(chunk_samples, np.float32)
-    fill = 0
-    for samples in _at_rate(blocks, spec, rate_hz):
-        start = 0
-        while start < len(samples):
-            count = min(len(samples) - start, chunk_samples - fill)
-            chunk[fill : fill + count] = samples[start : start + count]
-            start += count
-            fill += count
-            if fill == chunk_samples:
-                yield chunk.data
-                fill = 0
-    if fill:
-        yield chunk[:fill].data
-
-
-def _at_rate(
-    blocks: Iterable[tuple[int, memoryview]], spec: ResamplerSpec, rate_hz: int
-) -> Iterator[Floats]:
-    """Yield what the blocks become, in pieces of any size."""
-    current: int | None = None
-    converter: _Converter | None = None
+    resampler = Resampler(spec, rate_hz=rate_hz, chunk_samples=chunk_samples)
     for rate, block in blocks:
-        if rate != current:
-            if converter is not None:
-                yield from converter.finish()
-            converter = None if rate == rate_hz else _Converter(spec, rate, rate_hz)
-            current = rate
+        yield from resampler.push(rate, block)
+    yield from resampler.finish()
+
+
+class Resampler:
+    """What `resample` does, for those who have one block at a time and share it with others.
+
+    Parameters
+    ----------
+    spec, rate_hz, chunk_samples
+        As for `resample`.
+
+    Raises
+    ------
+    ValueError
+        `chunk_samples` is not above 0.
+    """
+
+    def __init__(self, spec: ResamplerSpec, *, rate_hz: int, chunk_samples: int) -> None:
+        if chunk_samples <= 0:
+            raise ValueError(f"chunk_samples must be above 0, not {chunk_samples}")
+        self._spec, self._rate_hz = spec, rate_hz
+        self._chunk = np.empty(chunk_samples, np.float32)
+        self._fill = 0
+        self._rate_in: int | None = None
+        self._converter: _Converter | None = None
+
+    def push(self, rate_hz: int, block: memoryview) -> Iterator[memoryview]:
+        """Take a block of this rate; yield the chunks that it completes, as `resample` does.
+
+        Raises
+        ------
+        ValueError
+            The rate is outside 1 Hz to 256 times ours.
+        """
+        if rate_hz != self._rate_in:
+            yield from self._end_rate()
+            same = rate_hz == self._rate_hz
+            self._converter = None if same else _Converter(self._spec, rate_hz, self._rate_hz)
+            self._rate_in = rate_hz
         samples = np.asarray(block, np.float32)
-        if converter is None:
-            yield samples
-        else:
-            yield from converter.push(samples)
-    if converter is not None:
-        yield from converter.finish()
+        pieces = iter([samples]) if self._converter is None else self._converter.push(samples)
+        yield from self._chunks(pieces)
+
+    def finish(self) -> Iterator[memoryview]:
+        """Yield what is left at the end of the track."""
+        yield from self._end_rate()
+        if self._fill:
+            yield self._chunk[: self._fill].data
+
+    def _end_rate(self) -> Iterator[memoryview]:
+        if self._converter is not None:
+            yield from self._chunks(self._converter.finish())
+
+    def _chunks(self, pieces: Iterator[Floats]) -> Iterator[memoryview]:
+        """Yield the chunks that pieces of any size complete."""
+        chunk = self._chunk
+        for samples in pieces:
+            start = 0
+            while start < len(samples):
+                count = min(len(samples) - start, len(chunk) - self._fill)
+                chunk[self._fill : self._fill + count] = samples[start : start + count]
+                start += count
+                self._fill += count
+                if self._fill == len(chunk):
+                    yield chunk.data
+                    self._fill = 0
 
 
 class _Filter:

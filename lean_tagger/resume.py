@@ -10,12 +10,23 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 
 import lean_tagger
-from lean_tagger import effort, mounts, spec, tags
+from lean_tagger import effort, mounts, tags
 from lean_tagger.decision import Decision
+from lean_tagger.errors import ConfigError
 from lean_tagger.journal import Journal, Key, Known
 from lean_tagger.messages import Writing
 from lean_tagger.options import Options
-from lean_tagger.outcome import Failed, Heard, Identity, Job, Outcome, Restored, Skipped, Tagged
+from lean_tagger.outcome import (
+    Asked,
+    Failed,
+    Heard,
+    Identity,
+    Job,
+    Outcome,
+    Restored,
+    Skipped,
+    Tagged,
+)
 
 __all__ = ["Resume", "identify", "why_set_aside"]
 
@@ -43,31 +54,46 @@ class Resume:
     ----------
     run : int
         Its number.
-    key : Key
-        On what its scores depend.
-    journal, card
-        As given; the model's card.
+    keys : tuple of Key
+        On what the scores of each of its models depend.
+    journal : Journal
+        As given.
+
+    Raises
+    ------
+    ConfigError
+        A model is not there, or has no labels.
     """
 
     def __init__(self, journal: Journal, command: str, options: Options) -> None:
-        self.card = card = spec.load(options.model)
         self.journal = journal
+        self._decision = Decision(options)
+        for it in self.asked:
+            if not it.card.labels:
+                raise ConfigError(
+                    f"{it.card.name} gives an embedding and no labels; ask for a head of it, or "
+                    "give it words with --labels"
+                )
         self.run = journal.begin_run(
             command,
             version=lean_tagger.__version__,
-            model=card.name,
+            model=self._decision.names,
             options=dataclasses.asdict(options),
         )
-        journal.note_model(
-            card.sha256, name=card.name, labels=[label.name for label in card.labels]
-        )
+        self.keys = tuple(Key(model=it.card.identity, pooling=it.pooling) for it in self.asked)
+        for key, it in zip(self.keys, self.asked, strict=True):
+            labels = [label.name for label in it.card.labels]
+            journal.note_model(key.model, name=it.card.name, labels=labels)
         self._dry_run = options.dry_run
         self._effort = options.effort if options.listen else None
-        self._decision = Decision(card, options)
-        self.key = Key(model=card.sha256, pooling=self._decision.pooling)
         self._writes: dict[str, int] = {}
         self._given: dict[str, Job] = {}
         self._mounts = mounts.table()
+
+    @property
+    def asked(self) -> tuple[Asked, ...]:
+        """The models of the run."""
+        return self._decision.asked
 
     def jobs(self, found: Iterable[Job | Skipped | Failed]) -> Iterator[Job | Outcome]:
         """Yield what is left to do of what was found, and the outcome of the rest."""
@@ -80,12 +106,29 @@ class Resume:
 
         None of them is heard again; one that changed is recognised by its audio, or left.
         """
-        for known in self.journal.files(under, self.key):
+        for known in self.files(under):
             left = self.judge_stored(known)
             yield self.hand(left) if isinstance(left, Job) else left
 
+    def files(self, under: Iterable[str]) -> Iterator[Known]:
+        """Yield what is known of files and folders of these names, as `recall` does."""
+        for known in self.journal.files(under, self.keys[0]):
+            yield dataclasses.replace(known, heard=Heard.together(self._each(known)))
+
+    def recall(self, path: str) -> Known | None:
+        """Return what is known of a file; nothing heard in it where one of the models did not."""
+        known = self.journal.recall(path, self.keys[0])
+        if known is None:
+            return None
+        return dataclasses.replace(known, heard=Heard.together(self._each(known)))
+
+    def _each(self, known: Known) -> list[Heard | None]:
+        """Return what each model heard in a file, of which this is known by the first."""
+        others = (self.journal.recall(known.path, key) for key in self.keys[1:])
+        return [known.heard, *(it.heard if it else None for it in others)]
+
     def judge_stored(
-        self, known: Known, *, scores: tuple[float, ...] | None = None
+        self, known: Known, *, scores: tuple[tuple[float, ...], ...] | None = None
     ) -> Job | Outcome:
         """Return what is to be done with a file on record, or its outcome.
 
@@ -93,14 +136,15 @@ class Resume:
         ----------
         known : Known
             The file.
-        scores : tuple of float, optional
-            To decide by in place of its own.
+        scores : tuple of tuple of float, optional
+            To decide by in place of its own, for each model.
         """
         path = known.path
         if known.heard is None:
             if known.status == "failed":
                 return Skipped(path=path, kind="set-aside", message=why_set_aside(known))
-            message = "this model has not heard it; run lean-tag on it"
+            which = "this model has" if len(self.keys) == 1 else "not all of these models have"
+            message = f"{which} not heard it; run lean-tag on it"
             return Skipped(path=path, kind="unheard", message=message)
         try:
             identity = identify(path)
@@ -109,7 +153,8 @@ class Resume:
             return Skipped(path=path, kind="missing", message=message)
         job = Job(path, identity.size_bytes, identity)
         if not self._same(path, known.identity, identity):
-            return dataclasses.replace(job, candidates=(known.heard,), scores=scores)
+            candidates = tuple((it,) for it in known.heard.each())
+            return dataclasses.replace(job, candidates=candidates, scores=scores)
         return self._decide(dataclasses.replace(job, scores=scores), known, known.heard)
 
     def hand(self, job: Job) -> Job:
@@ -119,17 +164,20 @@ class Resume:
 
     def _judge(self, job: Job) -> Job | Outcome:
         path = os.path.abspath(job.path)  # noqa: PTH100 - names may hold undecodable bytes
-        known = self.journal.recall(path, self.key)
+        known = self.journal.recall(path, self.keys[0])
         if job.identity is None:
             return job
         if known is None or not self._same(path, known.identity, job.identity):
-            alike = self.journal.resemble(path, job.identity, self.key)
-            return dataclasses.replace(job, candidates=tuple(filter(self._enough, alike)))
+            alike = (self.journal.resemble(path, job.identity, key) for key in self.keys)
+            candidates = tuple(tuple(filter(self._enough, each)) for each in alike)
+            return dataclasses.replace(job, candidates=candidates)
         if known.status == "failed" and not _worth_another_try(known):
             return Skipped(path=job.path, kind="set-aside", message=why_set_aside(known))
-        if known.heard is None or not self._enough(known.heard):
-            return job
-        return self._decide(job, known, known.heard)
+        each = [it if it and self._enough(it) else None for it in self._each(known)]
+        heard = Heard.together(each)
+        if heard is None:  # only the models that have not heard it are to do so
+            return dataclasses.replace(job, candidates=tuple((it,) if it else () for it in each))
+        return self._decide(job, known, heard)
 
     def _enough(self, heard: Heard) -> bool:
         """Tell whether as much of a file was heard as this run would hear."""
@@ -149,14 +197,14 @@ class Resume:
         if self._decision.needs_track and heard.track is None:
             return dataclasses.replace(job, heard=heard)  # a look at its tags is missing
         plan = self._decision.plan(job.path, heard, scores=job.scores)
-        unchanged = tags.outcome(plan, heard, self.card, "unchanged", known=True)
+        unchanged = tags.outcome(plan, heard, self.asked, "unchanged", known=True)
         if not plan.changes:
             return unchanged
         if known.kind == "no-tag-support":
             kind, message = known.kind, known.message
             return Skipped(path=job.path, kind=kind, message=message, scored=unchanged)
         if self._dry_run:
-            return tags.outcome(plan, heard, self.card, "would_tag", known=True)
+            return tags.outcome(plan, heard, self.asked, "would_tag", known=True)
         return dataclasses.replace(job, heard=heard)
 
     def before_write(self, job: Job, writing: Writing) -> None:
@@ -195,7 +243,8 @@ class Resume:
             self.journal.record(
                 path,
                 run=self.run,
-                key=self.key,
+                key=self.keys[0],
+                other_keys=self.keys[1:],
                 identity=identity,
                 status=_status(outcome),
                 kind="" if isinstance(outcome, Tagged) else outcome.kind,

@@ -1,9 +1,10 @@
 """All stages for one file: this module *is* the flow."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import get_args
 
@@ -11,21 +12,20 @@ import numpy as np
 import numpy.typing as npt
 
 from lean_tagger import effort as efforts
-from lean_tagger import spec, tags, write
+from lean_tagger import hearing, spec, tags, write
 from lean_tagger.ahead import ahead
 from lean_tagger.confidence import Confidence, choices
+from lean_tagger.decision import ask
 from lean_tagger.decode import BLOCK_SAMPLES, Audio, DecoderName, Reader, open_audio
 from lean_tagger.decode.proof import proof
 from lean_tagger.decode.segments import Unsteady, open_segments
 from lean_tagger.errors import ConfigError, TooShortError
 from lean_tagger.excerpts import Excerpts
-from lean_tagger.frontend import frontend
 from lean_tagger.model import DeviceName, Model, Prediction
-from lean_tagger.outcome import Identity, Pooling
-from lean_tagger.pool import POOLS, Average, PoolName, Scores
+from lean_tagger.outcome import Identity
+from lean_tagger.pool import POOLS, PoolName, Scores, Tally
 from lean_tagger.resample import resample
 from lean_tagger.rules import DEFAULT, Policy, Rules, adjusted
-from lean_tagger.window import roll
 
 __all__ = ["Tagger", "Taggram", "stream"]
 
@@ -57,12 +57,13 @@ class Taggram:
 
 
 class Tagger:
-    """Score and tag files with one model, loaded once.
+    """Score and tag files with models that are loaded once, each in the same pass.
 
     Parameters
     ----------
-    model : str
-        A shipped model's name, or the path of a card or of the ``.onnx`` beside one.
+    model : str or sequence of str
+        A model's name, or the path of a card or of the ``.onnx`` beside one. Of several, each
+        fills the fields that no earlier one is sure enough of.
     device : {'auto', 'cpu', 'cuda', 'rocm'}
         Where the network runs; see `model.Model`.
     threads : int
@@ -89,6 +90,10 @@ class Tagger:
 
     Attributes
     ----------
+    spec, pooling
+        The first model's card, and how its windows become one score.
+    device : str
+        Where the networks run.
     decodes_ahead : bool
         Whether decoding has a thread of its own; may be changed from file to file.
 
@@ -100,7 +105,7 @@ class Tagger:
 
     def __init__(
         self,
-        model: str = DEFAULT_MODEL,
+        model: str | Sequence[str] = DEFAULT_MODEL,
         *,
         device: DeviceName = "auto",
         threads: int = 1,
@@ -113,26 +118,32 @@ class Tagger:
         rules: Rules = DEFAULT,
     ) -> None:
         _check_choices(device=device, decoder=decoder, pool=pool, threads=threads)
-        self.spec = spec.load(model)
-        self._hop_frames = self.spec.hop_frames_for(hop_seconds)
-        self._pool: PoolName = pool or self.spec.pooling
-        self.pooling = Pooling(self._pool, self._hop_frames)
+        names = [model] if isinstance(model, str) else model
+        self._asked = ask(names, pool=pool, hop_seconds=hop_seconds)
+        self.spec, self.pooling = self._asked[0].card, self._asked[0].pooling
         self._decoder: DecoderName = decoder
-        self._effort = _effort(effort)
+        self._effort = _effort(effort, models=len(self._asked))
         self._choices = choices(self.spec.labels, rules)
         self._on_window = on_window
-        self._frontend = frontend(
-            self.spec.frontend,
-            sample_rate_hz=self.spec.sample_rate_hz,
-            patch_frames=self.spec.patch_frames,
-        )
         self.decodes_ahead = threads > 1
-        network_threads = max(1, threads - 1)
-        self._model = Model(self.spec, device=device, threads=network_threads, notice=notice)
-        self.device = self._model.device
+        load = partial(Model, device=device, threads=max(1, threads - 1), notice=notice)
+        self._stems = hearing.stems(self._asked, load)
+        self.device = self._stems[0].networks[0].model.device
 
-    def score(self, path: str | os.PathLike[str]) -> Scores:
-        """Listen to a file and return what the model heard.
+    def score(self, path: str | os.PathLike[str], *, only: Sequence[int] | None = None) -> Scores:
+        """Listen to a file and return what the models heard.
+
+        Parameters
+        ----------
+        path : str
+            The file.
+        only : sequence of int, optional
+            Places of the models that are to hear it, ascending; all by default.
+
+        Returns
+        -------
+        Scores
+            Of the first model; those of the rest are its `others`.
 
         Raises
         ------
@@ -144,54 +155,43 @@ class Tagger:
             scores = self._score_part(path)
             if scores is not None:
                 return scores
-        pool, embedding = POOLS[self._pool](), Average()
-        with self._opened(path) as (audio, predictions):
-            for prediction in predictions:
-                pool.add(prediction.logits)
-                embedding.add(prediction.embedding)
-            return Scores(
-                model=self.spec.name,
-                labels=tuple(label.name for label in self.spec.labels),
-                values=pool.values(),
-                n_windows=pool.n_windows,
-                seconds=audio.seconds,
-                seconds_skipped=audio.seconds_skipped,
-                repeated=audio.seconds < self._patch_seconds(),
-                digest=audio.digest(),
-                embedding=embedding.value(),
-            )
+        wanted = range(len(self._asked)) if only is None else only
+        tallies = {number: Tally(self._asked[number]) for number in wanted}
+        with self._opened(path, wanted) as (audio, predictions):
+            for number, prediction in predictions:
+                tallies[number].add(prediction.logits, prediction.embedding)
+            seconds, skipped, digest = audio.seconds, audio.seconds_skipped, audio.digest()
+        first, *others = (
+            tally.scores(seconds=seconds, seconds_skipped=skipped, digest=digest)
+            for tally in tallies.values()
+        )
+        return replace(first, others=tuple(others))
 
     def _score_part(self, path: str) -> Scores | None:
         """Hear windows until they are enough; None where a track is to be heard whole."""
-        pool, embedding = POOLS[self._pool](), Average()
+        tally, (stem,) = Tally(self._asked[0]), self._stems
         try:
             with open_segments(path, decoder=self._decoder) as segments:
-                excerpts = Excerpts(segments, self.spec, hop_frames=self._hop_frames)
+                excerpts = Excerpts(segments, stem.card, hop_frames=stem.hop_frames)
                 total, usable = excerpts.n_windows, excerpts.usable
                 if self._effort.first > efforts.ALMOST_ALL * min(total, len(usable) + 1):
                     return None
                 sure = Confidence(self._choices, n_windows=total)
                 numbers = efforts.order(len(usable))
                 for count in efforts.rounds(len(usable), self._effort):
-                    for number in sorted(islice(numbers, count - pool.n_windows)):
-                        prediction = self._model(self._frontend(excerpts.window(usable[number])))
-                        pool.add(prediction.logits)
-                        embedding.add(prediction.embedding)
-                        sure.add(prediction.logits)
+                    for number in sorted(islice(numbers, count - tally.n_windows)):
+                        window = excerpts.window(usable[number])
+                        for _, prediction in stem.hear(window, (0,)):
+                            tally.add(prediction.logits, prediction.embedding)
+                            sure.add(prediction.logits)
                         if self._on_window is not None:
                             self._on_window(path, excerpts)
                     if sure.value() >= self._effort.sure:
                         break
-                return Scores(
-                    model=self.spec.name,
-                    labels=tuple(label.name for label in self.spec.labels),
-                    values=pool.values(),
-                    n_windows=pool.n_windows,
+                return tally.scores(
                     seconds=segments.samples / segments.rate_hz,
                     seconds_skipped=0.0,
-                    repeated=False,
                     digest=segments.digest(),
-                    embedding=embedding.value(),
                     effort=self._effort.name,
                     of_windows=total,
                     confidence=sure.value(),
@@ -208,9 +208,9 @@ class Tagger:
             As `score`.
         """
         path = os.fsdecode(path)
-        with self._opened(path) as (_, predictions):
-            rows = [prediction.logits.copy() for prediction in predictions]
-        hop = self._hop_frames * self.spec.frontend.hop_samples / self.spec.sample_rate_hz
+        with self._opened(path, (0,)) as (_, predictions):
+            rows = [prediction.logits.copy() for _, prediction in predictions]
+        hop = self.pooling.hop * self.spec.frontend.hop_samples / self.spec.sample_rate_hz
         return Taggram(
             logits=np.concatenate(rows),
             labels=tuple(label.name for label in self.spec.labels),
@@ -278,10 +278,9 @@ class Tagger:
         """
         return tags.propose(
             path,
-            self.spec,
+            self._asked,
             scores.heard(Identity(0, 0, 0), previous),
             rules=adjusted(rules, policy=policy),
-            pooling=self.pooling,
         )
 
     def apply(self, plan: tags.TagPlan, *, expected: str | None = None) -> None:
@@ -309,44 +308,31 @@ class Tagger:
         )
 
     @contextmanager
-    def _opened(self, path: str) -> Iterator[tuple[Audio, Iterator[Prediction]]]:
-        """Open a file, and what the network says of it; no thread is left when it is closed."""
-        card = self.spec
+    def _opened(
+        self, path: str, wanted: Sequence[int]
+    ) -> Iterator[tuple[Audio, Iterator[tuple[int, Prediction]]]]:
+        """Open a file, and what the networks say of it; no thread is left when it is closed."""
         with open_audio(path, decoder=self._decoder) as audio, ExitStack() as stack:
             blocks: Iterable[tuple[int, memoryview]] = audio
             if self.decodes_ahead:
                 blocks = stack.enter_context(closing(ahead(audio, block_samples=BLOCK_SAMPLES)))
-            chunks = resample(
-                blocks,
-                card.resampler,
-                rate_hz=card.sample_rate_hz,
-                chunk_samples=card.sample_rate_hz,
-            )
-            yield audio, self._listen(path, audio, chunks)
+            yield audio, self._listen(path, audio, blocks, wanted)
 
     def _listen(
-        self, path: str, audio: Audio, chunks: Iterable[memoryview]
-    ) -> Iterator[Prediction]:
-        """Yield what the network says of each window: … → window → frontend → model."""
-        card = self.spec
-        windows = roll(
-            chunks,
-            window_samples=card.window_samples,
-            hop_samples=self._hop_frames * card.frontend.hop_samples,
-            pad_samples=card.pad_samples,
-            ends=card.ends,
-        )
-        for window in windows:
-            yield self._model(self._frontend(window))
+        self,
+        path: str,
+        audio: Audio,
+        blocks: Iterable[tuple[int, memoryview]],
+        wanted: Sequence[int],
+    ) -> Iterator[tuple[int, Prediction]]:
+        """Yield what each model says of each window: … → resample → window → frontend → model."""
+        stems = [stem for stem in self._stems if stem.numbers() & set(wanted)]
+        for stem, window in hearing.windows(blocks, stems):
+            yield from stem.hear(window, wanted)
             if self._on_window is not None:
                 self._on_window(path, audio)
         if audio.seconds < SHORTEST_SECONDS:
             raise TooShortError(path, f"only {audio.seconds:.2f} s of audio, too little to judge")
-
-    def _patch_seconds(self) -> float:
-        """Return the shortest track that fills one patch."""
-        samples = self.spec.window_samples - 2 * self.spec.pad_samples
-        return samples / self.spec.sample_rate_hz
 
 
 def stream(
@@ -392,11 +378,16 @@ def stream(
         yield from resample(audio, resampler, rate_hz=rate, chunk_samples=chunk_samples)
 
 
-def _effort(name: str) -> efforts.Effort:
+def _effort(name: str, *, models: int) -> efforts.Effort:
     try:
-        return efforts.effort(str(name))
+        effort = efforts.effort(str(name))
     except ValueError as error:
         raise ConfigError(str(error)) from error
+    if models > 1 and effort is not efforts.FULL:
+        raise ConfigError(
+            "several models hear a track whole; leave --effort out, or give one --model"
+        )
+    return effort
 
 
 def _check_choices(*, device: str, decoder: str, pool: str | None, threads: int) -> None:

@@ -6,15 +6,14 @@ never theirs.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lean_tagger import provenance
-from lean_tagger.outcome import Heard, Ours, Pooling, Tagged, TagStatus, Track, Values
+from lean_tagger.outcome import Asked, Heard, Opinion, Ours, Tagged, TagStatus, Track, Values
 from lean_tagger.rules import Decision, Layout, Policy, Rules, decide
 from lean_tagger.rules import Track as Whose
-from lean_tagger.spec import ModelSpec
 
-__all__ = ["TagPlan", "decision_on", "outcome", "plan", "propose"]
+__all__ = ["TagPlan", "decisions_on", "outcome", "plan", "propose"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +32,8 @@ class TagPlan:
         Field to its full new values; empty where there is nothing to write.
     previous : mapping of str to tuple of str
         What each changed field held; a missing key held nothing.
+    by : mapping of str to str
+        For each field with a value in `tags`, the model that said it.
     """
 
     path: str
@@ -40,47 +41,61 @@ class TagPlan:
     sureness: Mapping[str, float]
     changes: Mapping[str, tuple[str, ...]]
     previous: Mapping[str, tuple[str, ...]]
+    by: Mapping[str, str]
 
 
-def decision_on(
+def decisions_on(
     path: str,
-    card: ModelSpec,
-    values: Sequence[float],
+    asked: Sequence[Asked],
+    heard: Heard,
     *,
     rules: Rules,
-    track: Track | None,
-) -> Decision:
-    """Return what the rules say to the scores of one file.
+    values: Sequence[Sequence[float]] | None = None,
+) -> dict[str, Decision]:
+    """Return what the rules say to the scores of one file, by the model that gave them.
+
+    A field is the first model's that is sure enough of a value for it: the decisions of later
+    ones are without it.
 
     Parameters
     ----------
     path : str
         The file; its folder stands for the album where no tag does.
-    card : ModelSpec
-        Of the model that gave the scores.
-    values : sequence of float
-        In the order of the card's labels.
+    asked : sequence of Asked
+        The models that gave the scores.
+    heard : Heard
+        The scores, and whose music it is, where that is known.
     rules : Rules
         The run's.
-    track : Track or None
-        Whose it is, where that is known.
+    values : sequence of sequence of float, optional
+        Scores to decide by in place of the file's own, for each model.
     """
     folder, _, _ = path.rpartition("/")
-    known = track or Track()
+    known = heard.track or Track()
     whose = Whose(
         artist=known.artist, albumartist=known.albumartist, album=known.album, folder=folder
     )
-    return decide(values, card.labels, rules, track=whose)
+    scores = values or [it.values for it in heard.each()]
+    decisions: dict[str, Decision] = {}
+    taken: set[str] = set()
+    for by, mine in zip(asked, scores, strict=True):
+        whole = decide(mine, by.card.labels, rules, track=whose)
+        decisions[by.card.name] = replace(
+            whole,
+            chosen={field: items for field, items in whole.chosen.items() if field not in taken},
+            steps=tuple(step for step in whole.steps if step.field not in taken),
+        )
+        taken |= {field for field, items in whole.chosen.items() if items}
+    return decisions
 
 
 def propose(
     path: str,
-    card: ModelSpec,
+    asked: Sequence[Asked],
     heard: Heard,
     *,
     rules: Rules,
-    pooling: Pooling,
-    values: Sequence[float] | None = None,
+    values: Sequence[Sequence[float]] | None = None,
 ) -> TagPlan:
     """Return what to write, from what was heard in a file and what it holds now.
 
@@ -88,22 +103,25 @@ def propose(
     ----------
     path : str
         The file; not opened.
-    card : ModelSpec
-        Of the model that heard it.
+    asked : sequence of Asked
+        The models that heard it. How their scores came to be goes into the LEANTAG field, by
+        which the file is known again when the journal is lost.
     heard : Heard
         The scores, and the file's present fields.
     rules : Rules
         The run's.
-    pooling : Pooling
-        How the scores came to be; goes into the LEANTAG field, by which the file is known
-        again when the journal is lost.
-    values : sequence of float, optional
-        Scores to decide by in place of the file's own.
+    values : sequence of sequence of float, optional
+        Scores to decide by in place of the file's own, for each model.
     """
-    scores = heard.values if values is None else values
-    decision = decision_on(path, card, scores, rules=rules, track=heard.track)
-    said = provenance.of(heard, card, pooling=pooling)
-    return plan(path, decision, heard.fields, rules=rules, said=said)
+    decisions = decisions_on(path, asked, heard, rules=rules, values=values)
+    chosen: dict[str, tuple[tuple[str, float], ...]] = {}
+    by: dict[str, str] = {}
+    for name, decision in decisions.items():
+        chosen |= decision.chosen
+        by |= {field: name for field, items in decision.chosen.items() if items}
+    one = replace(decisions[asked[0].card.name], chosen=chosen)
+    said = provenance.of(heard, asked)
+    return plan(path, one, heard.fields, rules=rules, said=said, by=by)
 
 
 def plan(
@@ -113,6 +131,7 @@ def plan(
     *,
     rules: Rules,
     said: Mapping[str, object],
+    by: Mapping[str, str] | None = None,
 ) -> TagPlan:
     """Return what to write, given what is there.
 
@@ -129,6 +148,8 @@ def plan(
     said : mapping
         What the LEANTAG field is to hold; written along with any other change, as JSON,
         with what we wrote and over what: so a later decision knows which values are ours.
+    by : mapping of str to str, optional
+        Which model said what a field is to hold.
     """
     changes: dict[str, tuple[str, ...]] = {}
     ours_before = provenance.ours_in(previous)
@@ -162,6 +183,7 @@ def plan(
         },
         changes=changes,
         previous={field: previous[field] for field in changes if field in previous},
+        by=by or {},
     )
 
 
@@ -184,19 +206,19 @@ def _combine(
 
 
 def outcome(
-    plan: TagPlan, heard: Heard, card: ModelSpec, status: TagStatus, *, known: bool
+    plan: TagPlan, heard: Heard, asked: Sequence[Asked], status: TagStatus, *, known: bool
 ) -> Tagged:
     """Return the outcome of a file that was decided on; `known` if not heard in this run."""
-    ranked = sorted(zip(card.labels, heard.values, strict=True), key=lambda item: -item[1])
+    first, *others = map(_opinion, asked, heard.each())
     return Tagged(
         path=plan.path,
-        model=card.name,
+        model=first.model,
         status=status,
         seconds=heard.seconds,
-        windows=heard.windows,
+        windows=first.windows,
         seconds_skipped=heard.seconds_skipped,
-        repeated=heard.repeated,
-        scores={label.name: score for label, score in ranked},
+        repeated=first.repeated,
+        scores=first.scores,
         tags=plan.tags,
         written={field: values for field, values in plan.changes.items() if field in plan.tags},
         sureness=plan.sureness,
@@ -205,4 +227,16 @@ def outcome(
         effort=heard.effort,
         of_windows=heard.of_windows or heard.windows,
         confidence=heard.confidence,
+        others=tuple(others),
+        by=plan.by,
+    )
+
+
+def _opinion(asked: Asked, heard: Heard) -> Opinion:
+    ranked = sorted(zip(asked.card.labels, heard.values, strict=True), key=lambda item: -item[1])
+    return Opinion(
+        model=asked.card.name,
+        windows=heard.windows,
+        repeated=heard.repeated,
+        scores={label.name: score for label, score in ranked},
     )

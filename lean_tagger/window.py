@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from lean_tagger.spec import Ends
 
-__all__ = ["count_windows", "roll"]
+__all__ = ["Rolling", "count_windows", "roll"]
 
 REFLECTED = Ends()
 
@@ -54,53 +54,95 @@ def roll(
     next one; with ``zero`` and ``repeat_samples`` only if samples lie in no window yet, and then
     the end is not continued otherwise.
     """
-    spare = pad_samples + ends.grid_samples
-    buffer = np.empty(2 * window_samples + pad_samples + spare + 1, np.float32)
-    start = 0  # of the next window; behind `fill` where the hop is longer than the window
-    fill = pad_samples  # the continuation of the track's first end is written later
-    reflected = ends.padding == "reflect"
-    buffer[:pad_samples] = 0.0
-    begun = not reflected
-    windows = seen = 0
+    rolling = Rolling(
+        window_samples=window_samples, hop_samples=hop_samples, pad_samples=pad_samples, ends=ends
+    )
     for chunk in chunks:
+        yield from rolling.push(chunk)
+    yield from rolling.finish()
+
+
+class Rolling:
+    """What `roll` does, for those who have one chunk at a time and share it with others.
+
+    Parameters
+    ----------
+    window_samples, hop_samples, pad_samples, ends
+        As for `roll`.
+    """
+
+    def __init__(
+        self, *, window_samples: int, hop_samples: int, pad_samples: int, ends: Ends = REFLECTED
+    ) -> None:
+        self._window, self._hop, self._pad, self._ends = (
+            window_samples,
+            hop_samples,
+            pad_samples,
+            ends,
+        )
+        spare = pad_samples + ends.grid_samples
+        self._buffer = np.empty(2 * window_samples + pad_samples + spare + 1, np.float32)
+        self._buffer[:pad_samples] = 0.0
+        self._start = 0  # of the next window; behind `fill` where the hop is longer than it
+        self._fill = pad_samples  # the continuation of the track's first end is written later
+        self._begun = ends.padding != "reflect"
+        self._windows = self._seen = 0
+
+    def push(self, chunk: memoryview) -> Iterator[Floats]:
+        """Take a chunk; yield the windows that it completes, each as `roll` does."""
+        buffer, pad = self._buffer, self._pad
         samples = np.asarray(chunk, np.float32)
-        seen += len(samples)
+        self._seen += len(samples)
         taken = 0
         while taken < len(samples):
-            count = min(len(samples) - taken, len(buffer) - fill)
-            buffer[fill : fill + count] = samples[taken : taken + count]
+            count = min(len(samples) - taken, len(buffer) - self._fill)
+            buffer[self._fill : self._fill + count] = samples[taken : taken + count]
             taken += count
-            fill += count
-            if not begun and fill > 2 * pad_samples:
-                buffer[:pad_samples] = buffer[2 * pad_samples : pad_samples : -1]
-                begun = True
-            while begun and fill - start >= window_samples:
-                yield buffer[start : start + window_samples]
-                windows += 1
-                start += hop_samples
-            if fill == len(buffer):
-                start, fill = _keep(buffer, start, fill, pad_samples)
-    if not begun or not seen:
-        return
-    start, fill = _keep(buffer, start, fill, pad_samples)
-    end = _end_samples(seen, pad_samples, ends)
-    short = not windows and fill + end < window_samples
-    rule = ends.short_track if short else ends.last_patch
-    if rule in {"zero", "repeat_samples"}:
-        covered = start - hop_samples + window_samples if windows else start
-        if covered < fill and start < fill:
-            yield _filled(buffer[start : start + window_samples], fill - start, rule)
-        return
-    if reflected:
-        buffer[fill : fill + end] = buffer[fill - 1 - end : fill - 1][::-1]
-    else:
-        buffer[fill : fill + end] = 0.0
-    fill += end
-    while fill - start >= window_samples:
-        yield buffer[start : start + window_samples]
-        start += hop_samples
-    if rule == "repeat" and fill - start >= ends.least_samples:
-        yield buffer[start:fill]
+            self._fill += count
+            if not self._begun and self._fill > 2 * pad:
+                buffer[:pad] = buffer[2 * pad : pad : -1]
+                self._begun = True
+            if self._begun:
+                yield from self._complete()
+            if self._fill == len(buffer):
+                self._keep()
+
+    def finish(self) -> Iterator[Floats]:
+        """Yield the windows that reach into the continuation of the track's last end."""
+        if not self._begun or not self._seen:
+            return
+        self._keep()
+        buffer, fill, ends = self._buffer, self._fill, self._ends
+        end = _end_samples(self._seen, self._pad, ends)
+        short = not self._windows and fill + end < self._window
+        rule = ends.short_track if short else ends.last_patch
+        if rule in {"zero", "repeat_samples"}:
+            start = self._start
+            covered = start - self._hop + self._window if self._windows else start
+            if covered < fill and start < fill:
+                yield _filled(buffer[start : start + self._window], fill - start, rule)
+            return
+        if ends.padding == "reflect":
+            buffer[fill : fill + end] = buffer[fill - 1 - end : fill - 1][::-1]
+        else:
+            buffer[fill : fill + end] = 0.0
+        self._fill += end
+        yield from self._complete()
+        if rule == "repeat" and self._fill - self._start >= ends.least_samples:
+            yield buffer[self._start : self._fill]
+
+    def _complete(self) -> Iterator[Floats]:
+        while self._fill - self._start >= self._window:
+            yield self._buffer[self._start : self._start + self._window]
+            self._windows += 1
+            self._start += self._hop
+
+    def _keep(self) -> None:
+        """Move to the front what the next window, or the reflection of the end, still needs."""
+        first = min(self._start, self._fill - self._pad - 1)
+        self._buffer[: self._fill - first] = self._buffer[first : self._fill]
+        self._start -= first
+        self._fill -= first
 
 
 def count_windows(
@@ -142,10 +184,3 @@ def _filled(window: Floats, count: int, rule: str) -> Floats:
         window[copy * count : (copy + 1) * count] = window[:count]
     window[copies * count :] = 0.0
     return window
-
-
-def _keep(buffer: Floats, start: int, fill: int, pad_samples: int) -> tuple[int, int]:
-    """Move to the front what the next window, or the reflection of the end, still needs."""
-    first = min(start, fill - pad_samples - 1)
-    buffer[: fill - first] = buffer[first:fill]
-    return start - first, fill - first

@@ -1,4 +1,4 @@
-"""The worker: a model loaded once, one file at a time.
+"""The worker: its models loaded once, one file at a time.
 
 The only place that catches whatever a file can raise and makes it an outcome.
 """
@@ -6,12 +6,12 @@ The only place that catches whatever a file can raise and makes it an outcome.
 import os
 import tempfile
 import wave
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import IO
 
-from lean_tagger import decode, effort, leftovers, provenance, spec, tags, write
+from lean_tagger import decode, effort, leftovers, provenance, tags, write
 from lean_tagger.decision import Decision
 from lean_tagger.decode import Reader, segments
 from lean_tagger.decode.proof import PART, proof
@@ -75,7 +75,7 @@ class Worker:
     Attributes
     ----------
     model, device : str
-        What runs, and where; no device where nothing is to be heard.
+        What runs, all its models by name, and where; no device where nothing is to be heard.
     needed_bytes : int
         Least resident size with which it can work, as measured.
     """
@@ -92,16 +92,16 @@ class Worker:
         self._progress: Callable[[float, float], None] | None = None
         self._before_write = before_write or (lambda _: None)
         self._guard = Guard(0)
-        self._spec = spec.load(options.model)
         self._tagger: Tagger | None = None
-        self._decision = Decision(self._spec, options)
+        self._decision = Decision(options)
+        self._asked = self._decision.asked
         layout = self._decision.rules.layout
         self._ways = replace(options.ways, id3_version=layout.id3_version)
         self._folder = ""
-        self.model, self.device = self._spec.name, ""
+        self.model, self.device = self._decision.names, ""
         if options.listen:
             self._tagger = Tagger(
-                options.model,
+                options.models,
                 device=options.device,
                 threads=options.threads,
                 decoder=options.decoder,
@@ -157,18 +157,20 @@ class Worker:
     def _tag(self, job: Job) -> Outcome:
         path = job.path
         found = _look(path, with_track=self._decision.needs_track)
-        heard = self._recognised(job, found)
+        each = [] if job.heard else self._recognised(job, found)
+        heard = job.heard or Heard.together(each)
         known = heard is not None
         if heard is None:
             if self._tagger is None:
                 message = "it is not what was heard any more; run lean-tag on it again"
                 return Skipped(path=path, kind="changed", message=message)
-            heard = self._tagger.score(path).heard(found.identity, found.fields)
-            heard = replace(heard, track=found.track)
+            heard = _heard(self._tagger, path, each)
+        track = found.track or heard.track
+        heard = replace(heard, identity=found.identity, fields=found.fields, track=track)
         self._guard.check(path)
         plan = self._decision.plan(path, heard, scores=job.scores)
         if self._options.dry_run and plan.changes and found.obstacle is None:
-            return tags.outcome(plan, heard, self._spec, "would_tag", known=known)
+            return tags.outcome(plan, heard, self._asked, "would_tag", known=known)
         return self._carry_out(plan, heard, found, known=known)
 
     def _carry_out(
@@ -176,7 +178,7 @@ class Worker:
     ) -> Outcome:
         """Write what is planned, unless something stands in the way."""
         path, obstacle = plan.path, found.obstacle
-        unchanged = tags.outcome(plan, heard, self._spec, "unchanged", known=known)
+        unchanged = tags.outcome(plan, heard, self._asked, "unchanged", known=known)
         if not plan.changes:
             return unchanged
         if isinstance(obstacle, str):
@@ -190,25 +192,21 @@ class Worker:
             left_alone = Skipped if isinstance(error, HardlinkedError) else Failed
             return left_alone(path=path, kind=kind, message=message, scored=unchanged)
         heard = replace(heard, identity=after.identity, fields=after.fields)
-        return tags.outcome(plan, heard, self._spec, "tagged", known=known)
+        return tags.outcome(plan, heard, self._asked, "tagged", known=known)
 
-    def _recognised(self, job: Job, found: "_Found") -> Heard | None:
-        """Return what an earlier run heard in this audio, if it is the same.
+    def _recognised(self, job: Job, found: "_Found") -> list[Heard | None]:
+        """Return what each model heard in this audio in an earlier run, as far as it is known.
 
         The journal knows, or the file itself: what we write into it names its audio.
         """
-        known = job.heard
-        if known is None:
-            said = provenance.heard_in(
-                found.fields, self._spec, pooling=self._decision.pooling, identity=found.identity
-            )
-            candidates = [*job.candidates, said] if said else job.candidates
-            candidates = [it for it in candidates if self._enough(it)]
-            known = next(self._same(job.path, candidates), None)
-        if known is None:
-            return None
-        track = found.track or known.track
-        return replace(known, identity=found.identity, fields=found.fields, track=track)
+        same = self._same_audio(job.path)
+        each: list[Heard | None] = []
+        for number, by in enumerate(self._asked):
+            said = provenance.heard_in(found.fields, by, identity=found.identity)
+            on_record = job.candidates[number] if job.candidates else ()
+            candidates = filter(self._enough, [*on_record, *([said] if said else [])])
+            each.append(next(filter(same, candidates), None))
+        return each
 
     def _enough(self, heard: Heard) -> bool:
         """Tell whether as much of the file was heard as this run would hear."""
@@ -219,15 +217,18 @@ class Worker:
             of_windows=heard.of_windows,
         )
 
-    def _same(self, path: str, candidates: Iterable[Heard]) -> Iterator[Heard]:
-        """Yield those that are of the audio of this file."""
+    def _same_audio(self, path: str) -> Callable[[Heard], bool]:
+        """Return what tells whether something was heard in the audio of this file."""
         decoder = self._options.decoder
         packets = cache(lambda: decode.packet_hash(path))
         sampled = cache(lambda: segments.sampled_digest(path, decoder=decoder))
-        for heard in candidates:
-            part = heard.digest.startswith(PART)
-            if sampled() == heard.digest if part else packets() == heard.digest.split("-")[0]:
-                yield heard
+
+        def same(heard: Heard) -> bool:
+            if heard.digest.startswith(PART):
+                return sampled() == heard.digest
+            return packets() == heard.digest.split("-")[0]
+
+        return same
 
     def _write(
         self, path: str, found: "_Found", changes: Values, *, expected: str | None
@@ -308,6 +309,15 @@ def _look(path: str, *, with_track: bool) -> _Found:
         obstacle = error
     track = write.track(path) if with_track else None
     return _Found(identity=identity, fields=fields, obstacle=obstacle, track=track)
+
+
+def _heard(tagger: Tagger, path: str, each: Sequence[Heard | None]) -> Heard:
+    """Let those models listen that have not heard this audio, and return what all heard."""
+    scores = tagger.score(path, only=[n for n, heard in enumerate(each) if heard is None])
+    new = iter(scores.heard(Identity(0, 0, 0), {}).each())
+    heard = Heard.together([it or next(new) for it in each])
+    assert heard is not None  # noqa: S101 - narrows the type for mypy
+    return replace(heard, digest=scores.digest)
 
 
 def _identity(path: str) -> Identity:

@@ -22,7 +22,7 @@ from lean_tagger.options import Options
 from lean_tagger.outcome import Identity, Job
 
 CARD = spec.load("msd-musicnn")
-KEY = Key(model=CARD.sha256, pooling=Decision(CARD, Options()).pooling)
+KEY = Key(model=CARD.sha256, pooling=Decision(Options()).asked[0].pooling)
 VALUES = st.lists(st.floats(0, 1), min_size=50, max_size=50).map(tuple)
 
 
@@ -52,7 +52,7 @@ def test_what_is_exported_comes_back_exactly(tmp_path_factory, form, name, value
             {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""} if not binary else {}
         )
         with (folder / "out").open("wb" if binary else "w", **text) as target:
-            exchange.export(journal, KEY, CARD, target, form=form)
+            exchange.export(journal, {KEY: CARD}, target, form=form)
         before = journal.recall(path, KEY)
     with (
         Journal(folder / "b") as journal,
@@ -74,7 +74,7 @@ def test_a_table_has_a_column_for_every_label(tmp_path):
     with Journal(tmp_path / "a") as journal:
         put(journal, "/m/1.mp3", 1)
         out = io.StringIO(newline="")
-        exchange.export(journal, KEY, CARD, out, form="csv")
+        exchange.export(journal, {KEY: CARD}, out, form="csv")
     (row,) = csv.DictReader(io.StringIO(out.getvalue(), newline=""))
     assert {f"score: {label.name}" for label in CARD.labels} <= set(row)
     assert (row["path"], row["genre"], row["score: rock"]) == ("/m/1.mp3", "Rock", "0.5")
@@ -85,7 +85,7 @@ def test_a_name_that_is_no_text_is_bytes_in_parquet(tmp_path):
     with Journal(tmp_path / "a") as journal:
         put(journal, "/m/\udcff.mp3", 1)
         out = io.BytesIO()
-        exchange.export(journal, KEY, CARD, out, form="parquet")
+        exchange.export(journal, {KEY: CARD}, out, form="parquet")
     (row,) = pq.read_table(io.BytesIO(out.getvalue())).to_pylist()
     assert (row["path"], row["score: rock"]) == (b"/m/\xff.mp3", 0.5)
 
@@ -95,7 +95,7 @@ def test_without_pyarrow_parquet_says_what_to_install(tmp_path, monkeypatch):
     with Journal(tmp_path / "a") as journal:
         put(journal, "/m/1.mp3", 1)
         with pytest.raises(ConfigError, match="pip install"):
-            exchange.export(journal, KEY, CARD, io.BytesIO(), form="parquet")
+            exchange.export(journal, {KEY: CARD}, io.BytesIO(), form="parquet")
 
 
 def test_what_is_no_parquet_is_refused(tmp_path):

@@ -52,7 +52,7 @@ def test_a_good_model_beside_them_is_none(tmp_path: Path) -> None:
 def test_a_loop_without_end_is_ended_when_its_time_is_up(tmp_path: Path) -> None:
     card = make(tmp_path)
     endless(card)
-    options = Options(model=str(card), max_mem_bytes=1 << 29)
+    options = Options(models=(str(card),), max_mem_bytes=1 << 29)
     runner = Runner(options, jobs=1, patience_seconds=60, start_seconds=2.0)
     started = time.monotonic()
 

@@ -34,7 +34,7 @@ LAYERS = [
         "inplace",
         "leftovers",
     },
-    {"excerpts", "process", "tagger", "worker"},
+    {"excerpts", "hearing", "process", "tagger", "worker"},
     {
         "albums",
         "away",
@@ -53,6 +53,7 @@ LAYERS = [
 WITHIN = {
     ("worker", "tagger"),
     ("tagger", "excerpts"),
+    ("tagger", "hearing"),
     ("process", "worker"),
     ("resume", "journal"),
     ("undo", "journal"),

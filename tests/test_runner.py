@@ -477,7 +477,7 @@ def test_a_model_that_asks_for_gigabytes_is_refused_within_the_budget(tmp_path: 
 
 @pytest.mark.parametrize(
     ("options", "error"),
-    [(Options(model="nope"), ConfigError), (Options(device="rocm"), ModelError)],
+    [(Options(models=("nope",)), ConfigError), (Options(device="rocm"), ModelError)],
 )
 def test_a_wrong_choice_is_raised_as_itself(options: Options, error: type[Exception]) -> None:
     runner = Runner(options, jobs=1, patience_seconds=60)

@@ -52,11 +52,15 @@ def add(
         store.check_name(name, replace=replace)  # again: it may have come meanwhile
         card = _card(weights, beside, proposal.card, prepared)
         store.write_json(prepared / f"{name}.json", card)
-        measured = trial.measure(
-            str(prepared / f"{name}.json"),
-            max_mem_bytes=max_mem_bytes,
-            start_seconds=start_seconds,
-        )
+        try:
+            measured = trial.measure(
+                str(prepared / f"{name}.json"),
+                max_mem_bytes=max_mem_bytes,
+                start_seconds=start_seconds,
+            )
+        except ConfigError as error:  # of the copy, whose name says nothing to anybody
+            text = str(error).replace(str(prepared / f"{name}.json"), str(beside or weights))
+            raise ConfigError(text) from error
         record = {
             "added": time.strftime("%Y-%m-%d"),
             "by": f"lean-tag {lean_tagger.__version__}",

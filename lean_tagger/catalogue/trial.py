@@ -102,7 +102,7 @@ def _hear(
     found = next(discover.walk([path]), None)
     if os.path.isdir(path) or found is None:  # noqa: PTH112 - names may hold undecodable bytes
         found = Failed(path=path, kind="not-a-file", message="it is a folder; give one file")
-    options = Options(model=model, dry_run=True, max_mem_bytes=max_mem_bytes)
+    options = Options(models=(model,), dry_run=True, max_mem_bytes=max_mem_bytes)
     runner = Runner(options, jobs=1, patience_seconds=600.0, start_seconds=start_seconds)
     with contextlib.closing(runner):
         ready = runner.start(1)

@@ -29,11 +29,11 @@ def export(arguments: list[str], _: Stop) -> int:
     add = parser.add_argument
     add("paths", nargs="?", metavar="FILE", help="where to (default: standard output)")
     add("--format", choices=exchange.FORMATS, default="jsonl", help="default: jsonl")
-    add("--model", default=Options().model, metavar="NAME|PATH", help="default: %(default)s")
+    options.add_models(parser)
     options.add_state(parser)
     given = parser.parse_args(arguments)
-    card = spec.load(given.model)
-    key = Key(model=card.sha256, pooling=Decision(card, Options(model=given.model)).pooling)
+    asked = Decision(Options(models=options.models(given))).asked
+    models = {Key(model=it.card.identity, pooling=it.pooling): it.card for it in asked}
 
     def work(_: Console) -> None:
         with (
@@ -42,7 +42,7 @@ def export(arguments: list[str], _: Stop) -> int:
                 running.state_path(given), locked=False, on_network=given.state_on_network
             ) as journal,
         ):
-            exchange.export(journal, key, card, target, form=given.format)
+            exchange.export(journal, models, target, form=given.format)
 
     return _guarded(work)
 
@@ -61,7 +61,7 @@ def import_(arguments: list[str], _: Stop) -> int:
     given = parser.parse_args(arguments)
 
     def work(console: Console) -> None:
-        cards = {card.sha256: card for card in map(spec.load, spec.installed())}
+        cards = {card.identity: card for card in spec.readable()}
         with running.journal(given, console) as journal:
             resume = Resume(journal, "import", Options(listen=False))
             for name in given.paths:

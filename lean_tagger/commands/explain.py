@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from lean_tagger import spec
 from lean_tagger.commands import options, running
 from lean_tagger.commands.stop import Stop
 from lean_tagger.console import Console
 from lean_tagger.decision import Decision
 from lean_tagger.errors import ConfigError, LeanTagError
 from lean_tagger.journal import Journal, Key
+from lean_tagger.outcome import Heard
 from lean_tagger.resume import identify, why_set_aside
 
 __all__ = ["run"]
@@ -56,15 +56,23 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str, Any]:
-    card = spec.load(given.model)
-    decision = Decision(card, running.build(given, max_mem_bytes=0, listen=False))
-    known = journal.recall(path, Key(model=card.sha256, pooling=decision.pooling))
-    if known is None or known.heard is None:
-        if known is not None and known.status == "failed":
-            raise ConfigError(f"{path}: {why_set_aside(known)}")
-        raise ConfigError(f"{card.name} has not heard {path} yet; run lean-tag -n on it first")
-    heard = known.heard
+    decision = Decision(running.build(given, max_mem_bytes=0, listen=False))
+    each: list[Heard] = []
+    for it in decision.asked:
+        known = journal.recall(path, Key(model=it.card.identity, pooling=it.pooling))
+        if known is None or known.heard is None:
+            if known is not None and known.status == "failed":
+                raise ConfigError(f"{path}: {why_set_aside(known)}")
+            message = f"{it.card.name} has not heard {path} yet; run lean-tag -n on it first"
+            raise ConfigError(message)
+        each.append(known.heard)
+    assert known is not None  # noqa: S101 - at least one model is asked
+    heard = dataclasses.replace(each[0], others=tuple(each[1:]))
     plan = decision.plan(path, heard)
+    others = {
+        by.card.name: {"windows": it.windows}
+        for by, it in zip(decision.asked[1:], heard.others, strict=True)
+    }
     try:
         changed = not identify(path).matches(known.identity)
     except OSError:
@@ -72,12 +80,16 @@ def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str,
     return {
         "type": "explanation",
         "path": path,
-        "model": card.name,
+        "model": decision.asked[0].card.name,
         "windows": heard.windows,
         "seconds": round(heard.seconds, 3),
+        **({"others": others} if others else {}),
         "changed_since": changed,
         "fields": {field: list(values) for field, values in heard.fields.items()},
-        "steps": [dataclasses.asdict(step) for step in decision.steps(path, heard)],
+        "steps": [
+            dataclasses.asdict(step) | ({"model": name} if others else {})
+            for name, step in decision.steps(path, heard)
+        ],
         "would_write": {field: list(values) for field, values in plan.changes.items()},
         "writes": [
             {
@@ -95,13 +107,19 @@ def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str,
 def _lines(report: dict[str, Any]) -> Iterator[str]:
     yield report["path"]
     yield f"  heard by {report['model']}: {report['windows']} windows, {report['seconds']:.0f} s"
+    others = report.get("others", {})
+    for name, other in others.items():
+        yield f"  and by {name}, which fills what is left open: {other['windows']} windows"
     if report["changed_since"]:
         yield "  the file has changed since; its tags below may not be those it has now"
-    for (label, score), group in groupby(report["steps"], lambda it: (it["label"], it["score"])):
+    for (label, score, model), group in groupby(
+        report["steps"], lambda it: (it["label"], it["score"], it.get("model"))
+    ):
         steps = list(group)
         did = "; ".join(step["did"] for step in steps)
         end = steps[-1]["value"] if steps[-1]["rule"] == "chosen" else "no"
-        yield f"  {score:6.1%}  {label:<20} {steps[0]['field']}: {end} ({did})"
+        whose = f"{model}: " if model else ""
+        yield f"  {score:6.1%}  {label:<20} {whose}{steps[0]['field']}: {end} ({did})"
     for field, values in report["fields"].items():
         if field != "leantag":
             yield f"  {field} in the file: {', '.join(values)}"

@@ -30,7 +30,7 @@ def tag(given: argparse.Namespace, stop: Stop) -> int:
             with running.journal(given, console) as journal:
                 resume = Resume(journal, "tag", chosen)
                 if given.retry_failed:
-                    journal.forget_failures(map(os.path.abspath, given.paths), resume.key)
+                    journal.forget_failures(map(os.path.abspath, given.paths), resume.keys[0])
                 if console.wants_total:
                     console.expect(_walk(given))
                 found = resume.jobs(_walk(given))

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 from typing import NoReturn
 
 from lean_tagger import __version__, limits, memory
@@ -16,6 +17,7 @@ __all__ = [
     "add_choice",
     "add_effort",
     "add_model",
+    "add_models",
     "add_output",
     "add_resources",
     "add_state",
@@ -23,6 +25,7 @@ __all__ = [
     "count",
     "effort",
     "fields",
+    "models",
     "run_number",
     "seconds",
     "shard",
@@ -97,8 +100,8 @@ def add_ways(group: argparse._ActionsContainer) -> None:
 
 def add_model(group: argparse._ArgumentGroup) -> None:
     """Add what decides how a file is heard."""
+    add_models(group)
     add = group.add_argument
-    add("--model", default=Options().model, metavar="NAME|PATH", help="default: %(default)s")
     add(
         "--device",
         choices=("auto", "cpu", "cuda", "rocm"),
@@ -125,6 +128,22 @@ def add_model(group: argparse._ArgumentGroup) -> None:
         metavar="S",
         help="from window to window (default: the model's)",
     )
+
+
+def add_models(group: argparse._ActionsContainer) -> None:
+    """Add which models are asked; see `models`."""
+    group.add_argument(
+        "--model",
+        action="extend",
+        type=_model_names,
+        metavar="NAME|PATH",
+        help=f"default: {Options().model}; again for one that fills what the first leaves open",
+    )
+
+
+def models(given: argparse.Namespace) -> tuple[str, ...]:
+    """Return the models that are asked, in the order in which they have a say."""
+    return tuple(given.model or Options().models)
 
 
 def add_effort(group: argparse._ActionsContainer) -> None:
@@ -193,6 +212,11 @@ def size(text: str) -> int:
         return memory.parse_size(text)
     except ConfigError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _model_names(text: str) -> list[str]:
+    """Return the models of one ``--model``; the path of one may have commas in it."""
+    return [text] if os.path.exists(text) else text.split(",")  # noqa: PTH110 - stays str
 
 
 def fields(text: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lean_tagger import batch, limits, memory, rules
+from lean_tagger.commands.options import models
 from lean_tagger.commands.stop import Stop
 from lean_tagger.console import Console
 from lean_tagger.errors import LeanTagError
@@ -139,7 +140,7 @@ def load_rules(name: str | None) -> rules.Rules:
 def build(given: argparse.Namespace, *, max_mem_bytes: int, listen: bool = True) -> Options:
     """Return the options of a run, from the command line's."""
     return Options(
-        model=given.model,
+        models=models(given),
         device=given.device,
         decoder=given.decoder,
         pool=given.pool,

@@ -282,7 +282,7 @@ def fits(budget_bytes: int) -> Iterator[Fit]:
     """Start a worker for each installed model, and plan with what it needs."""
     cores = limits.usable_cores()
     for name in spec.installed():
-        options = Options(model=name, max_mem_bytes=PLENTY_BYTES)
+        options = Options(models=(name,), max_mem_bytes=PLENTY_BYTES)
         runner = Runner(options, jobs=cores, patience_seconds=LOAD_SECONDS)
         try:
             with contextlib.closing(runner):

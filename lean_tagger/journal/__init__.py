@@ -329,8 +329,12 @@ class Journal:
         kind: str = "",
         message: str = "",
         heard: Heard | None = None,
+        other_keys: Sequence[Key] = (),
     ) -> None:
-        """Note what became of a file; what was heard before stays, as far as it is the same."""
+        """Note what became of a file; what was heard before stays, as far as it is the same.
+
+        The key is that of `heard`, the other keys are those of `heard.others`.
+        """
         name = os.fsencode(path)
         track = heard.track if heard else None
         with self._change() as connection:
@@ -365,23 +369,26 @@ class Journal:
                 ),
             )
             if heard is not None:
-                connection.execute(
+                connection.executemany(
                     "INSERT OR REPLACE INTO scores VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                    (
-                        heard.digest,
-                        key.model,
-                        key.pooling.pool,
-                        key.pooling.hop,
-                        heard.effort,
-                        packed(heard.values),
-                        heard.embedding,
-                        heard.windows,
-                        heard.seconds,
-                        heard.seconds_skipped,
-                        int(heard.repeated),
-                        heard.of_windows,
-                        heard.confidence,
-                    ),
+                    [
+                        (
+                            heard.digest,
+                            of.model,
+                            of.pooling.pool,
+                            of.pooling.hop,
+                            it.effort,
+                            packed(it.values),
+                            it.embedding,
+                            it.windows,
+                            it.seconds,
+                            it.seconds_skipped,
+                            int(it.repeated),
+                            it.of_windows,
+                            it.confidence,
+                        )
+                        for of, it in zip((key, *other_keys), heard.each(), strict=True)
+                    ],
                 )
 
     def changed(

@@ -6,12 +6,12 @@ import itertools
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from lean_tagger.errors import ConfigError, StateError
-from lean_tagger.journal import Journal, Key
+from lean_tagger.journal import Journal, Key, Known
 from lean_tagger.outcome import Heard, Identity, Pooling
 from lean_tagger.spec import ModelSpec
 
@@ -26,63 +26,73 @@ _SCORE = "score: "
 _ROWS = 1000  # of a Parquet file's group
 
 
-def _records(journal: Journal, key: Key, card: ModelSpec) -> Iterator[dict[str, Any]]:
-    """Yield what is known of each file as plain text and numbers."""
-    for known in journal.files([], key):
-        heard = known.heard
-        record: dict[str, Any] = dict.fromkeys(_COLUMNS)
+def _records(journal: Journal, models: Mapping[Key, ModelSpec]) -> Iterator[dict[str, Any]]:
+    """Yield what is known of each file as plain text and numbers; one model after the other.
+
+    What a later model has not heard is not said again.
+    """
+    for number, (key, card) in enumerate(models.items()):
+        for known in journal.files([], key):
+            if known.heard is not None or number == 0:
+                yield _record(known, key, card)
+
+
+def _record(known: Known, key: Key, card: ModelSpec) -> dict[str, Any]:
+    heard = known.heard
+    record: dict[str, Any] = dict.fromkeys(_COLUMNS)
+    record |= {
+        "path": known.path,
+        "status": known.status,
+        "kind": known.kind,
+        "message": known.message,
+        "size": known.identity.size_bytes,
+        "mtime_ns": known.identity.mtime_ns,
+    }
+    if heard is not None:
         record |= {
-            "path": known.path,
-            "status": known.status,
-            "kind": known.kind,
-            "message": known.message,
-            "size": known.identity.size_bytes,
-            "mtime_ns": known.identity.mtime_ns,
+            "genre": "; ".join(heard.fields.get("genre", ())),
+            "mood": "; ".join(heard.fields.get("mood", ())),
+            "model": card.name,
+            "sha256": key.model,
+            "pool": key.pooling.pool,
+            "hop": key.pooling.hop,
+            "seconds": heard.seconds,
+            "seconds_skipped": heard.seconds_skipped,
+            "windows": heard.windows,
+            "repeated": int(heard.repeated),
+            "effort": heard.effort,
+            "of_windows": heard.of_windows or heard.windows,
+            "confidence": heard.confidence,
+            "digest": heard.digest,
+            "fields": json.dumps(heard.fields),
+            "embedding": base64.b64encode(heard.embedding).decode(),
         }
-        if heard is not None:
-            record |= {
-                "genre": "; ".join(heard.fields.get("genre", ())),
-                "mood": "; ".join(heard.fields.get("mood", ())),
-                "model": card.name,
-                "sha256": card.sha256,
-                "pool": key.pooling.pool,
-                "hop": key.pooling.hop,
-                "seconds": heard.seconds,
-                "seconds_skipped": heard.seconds_skipped,
-                "windows": heard.windows,
-                "repeated": int(heard.repeated),
-                "effort": heard.effort,
-                "of_windows": heard.of_windows or heard.windows,
-                "confidence": heard.confidence,
-                "digest": heard.digest,
-                "fields": json.dumps(heard.fields),
-                "embedding": base64.b64encode(heard.embedding).decode(),
-            }
-        values = heard.values if heard else itertools.repeat(None)
-        for label, value in zip(card.labels, values, strict=False):
-            record[_SCORE + label.name] = value
-        yield record
+    values = heard.values if heard else itertools.repeat(None)
+    for label, value in zip(card.labels, values, strict=False):
+        record[_SCORE + label.name] = value
+    return record
 
 
-def export(journal: Journal, key: Key, card: ModelSpec, target: IO[Any], *, form: str) -> None:
+def export(
+    journal: Journal, models: Mapping[Key, ModelSpec], target: IO[Any], *, form: str
+) -> None:
     """Write what is known of every file.
 
     Parameters
     ----------
     journal : Journal
         Open.
-    key : Key
-        Whose scores.
-    card : ModelSpec
-        The model's, for the names of the labels.
+    models : mapping of Key to ModelSpec
+        Whose scores, and what their labels are called. Each record is of one model; a table has
+        a column for every label of any.
     target : file
         Open for text, with ``surrogateescape`` and without translation of line ends; for
         Parquet, for bytes.
     form : str
         One of `FORMATS`.
     """
-    columns = [*_COLUMNS, *(_SCORE + label.name for label in card.labels)]
-    _WRITERS[form](_records(journal, key, card), columns, target)
+    labels = [_SCORE + label.name for card in models.values() for label in card.labels]
+    _WRITERS[form](_records(journal, models), [*_COLUMNS, *dict.fromkeys(labels)], target)
 
 
 def _write_jsonl(records: Iterable[dict[str, Any]], _: list[str], target: IO[str]) -> None:
@@ -174,7 +184,7 @@ def import_(
     journal : Journal
         Open and held.
     cards : dict
-        By the sha256 of the weights, the models whose scores can be taken in.
+        By `ModelSpec.identity`, the models whose scores can be taken in.
     source : file
         What `export` wrote, open as it was then.
     form : str
@@ -232,7 +242,7 @@ def _take_in(
     journal.record(
         path,
         run=run,
-        key=Key(model=card.sha256 if card else "", pooling=pooling),
+        key=Key(model=card.identity if card else "", pooling=pooling),
         identity=identity,
         status=str(record["status"]),
         kind=str(record["kind"]),

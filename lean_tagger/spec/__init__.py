@@ -17,8 +17,10 @@ from lean_tagger.spec.library import (
     family,
     installed,
     load,
+    load_all,
     models_folder,
     read_json,
+    readable,
     shipped,
     user_folder,
 )
@@ -44,8 +46,10 @@ __all__ = [
     "family",
     "installed",
     "load",
+    "load_all",
     "models_folder",
     "read_json",
+    "readable",
     "shipped",
     "user_folder",
 ]

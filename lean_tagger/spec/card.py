@@ -5,7 +5,6 @@ resampler and the front-end with every constant, the patch, the tensors, the poo
 what each label *is*, so that nothing in the code depends on which model it runs.
 """
 
-import hashlib
 import json
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
@@ -265,6 +264,8 @@ class ModelSpec:
         if self.backbone is not None:
             decides["backbone"] = self.backbone.identity
         text = json.dumps(decides, sort_keys=True, separators=(",", ":"))
+        import hashlib  # late: it takes 4 MiB, of which the supervisor has no other use
+
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _is_plain(self) -> bool:

@@ -1,8 +1,10 @@
 """Where cards are, and how one is read."""
 
+import contextlib
 import json
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,10 @@ __all__ = [
     "family",
     "installed",
     "load",
+    "load_all",
     "models_folder",
     "read_json",
+    "readable",
     "shipped",
     "user_folder",
 ]
@@ -71,6 +75,15 @@ def installed() -> list[str]:
     return ours + [name for name in _names_in(user_folder()) if name not in ours]
 
 
+def readable() -> list[ModelSpec]:
+    """Return the cards of all models, but for those in which something is wrong."""
+    cards = []
+    for name in installed():
+        with contextlib.suppress(ConfigError):
+            cards.append(load(name))
+    return cards
+
+
 def _names_in(folder: Path) -> list[str]:
     try:
         return sorted(card.stem for card in folder.glob("*.json") if not card.stem.startswith("."))
@@ -94,6 +107,22 @@ def load(name_or_path: str) -> ModelSpec:
         holds a value of the wrong type.
     """
     return _build(_find(name_or_path))
+
+
+def load_all(names_or_paths: Sequence[str]) -> tuple[ModelSpec, ...]:
+    """Read the cards of models that are to hear the same music; see `load`.
+
+    Raises
+    ------
+    ConfigError
+        As for `load`; or two of them have the same name, by which their scores are told apart.
+    """
+    cards = tuple(map(load, names_or_paths))
+    names = [card.name for card in cards]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"there are two models called {name!r}; give each --model once")
+    return cards
 
 
 def families() -> list[str]:
