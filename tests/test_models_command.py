@@ -458,3 +458,78 @@ def test_a_head_without_its_backbone_is_refused_with_what_to_do(models, tmp_path
     assert code == 2
     assert "it is a head, and takes 8 numbers of tiny-effnet-bs64-1" in err
     assert "--head-of" in err
+
+
+def test_a_head_is_added_heard_with_and_keeps_its_backbone(models, own, tmp_path, foreign):
+    assert models("add", foreign, "--accept-licence")[0] == 0
+    path = beside(head(tmp_path / "mood.onnx"), head_metadata("happy", "non_happy"))
+    code, out, err = models("add", path, "--accept-licence")
+    assert code == 0
+    assert "added mood: 2 labels" in out
+    assert "it takes the embeddings of tiny-effnet-bsdynamic-1" in err
+    card = spec.load("mood")
+    assert (card.head_of, card.activation) == ("tiny-effnet-bsdynamic-1", "softmax")
+    said = json.loads(models("test", DATA / "west.flac", "--model", "mood", "--json")[1])
+    scores = {it["name"]: it["score"] for it in said["labels"]}
+    assert sum(scores.values()) == pytest.approx(1, abs=0.02)  # windows are averaged as logits
+    code, _, err = models("remove", "tiny-effnet-bsdynamic-1")
+    assert (code, "mood is a head of" in err) == (2, True)
+    assert models("remove", "mood")[0] == models("remove", "tiny-effnet-bsdynamic-1")[0] == 0
+    assert list(own.iterdir()) == []
+
+
+def test_a_network_that_gives_an_embedding_only_is_added(models, tmp_path):
+    path = beside(effnet(tmp_path / "backbone.onnx"), effnet_metadata(classes=[]))
+    assert models("add", path, "--accept-licence")[0] == 0
+    assert models("verify", "backbone")[0] == 0
+    assert spec.load("backbone").tensors.logits is None
+
+
+@pytest.mark.parametrize("batch", [1, 64])
+def test_a_network_that_insists_on_a_batch_is_added_and_heard_with(batch, models, tmp_path):
+    metadata = effnet_metadata()
+    any_batch = beside(effnet(tmp_path / "any.onnx"), metadata)
+    fixed = beside(effnet(tmp_path / "fixed.onnx", batch=batch), metadata)
+    heard = []
+    for path in (any_batch, fixed):
+        assert models("add", path, "--accept-licence")[0] == 0
+        out = models("test", DATA / "west.flac", "--model", path.stem, "--json")[1]
+        heard.append({it["name"]: it["score"] for it in json.loads(out)["labels"]})
+    assert heard[0] == pytest.approx(heard[1], abs=1e-4)
+    assert spec.load("fixed").tensors.batch == batch
+
+
+def test_what_is_wrong_with_a_card_is_said_of_the_file_that_was_given(models, own, tiny):
+    card = tiny.with_suffix(".json")
+    card.write_text(json.dumps({**json.loads(card.read_text()), "pooling": "median"}))
+    code, _, err = models("add", tiny)
+    assert code == 2
+    assert err.splitlines()[-1].startswith(f"lean-tag: {card}: pooling: 'median'")
+    assert list(own.iterdir()) == []
+
+
+def test_a_network_of_terabytes_is_refused_unread(models, tmp_path):
+    path = tmp_path / "sparse.onnx"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    code, _, err = models("add", path)
+    assert (code, "larger than 2 GiB" in err) == (3, True)
+    make(tmp_path)
+    (tmp_path / "tiny.onnx").unlink()
+    path.rename(tmp_path / "tiny.onnx")
+    code, _, err = models("test", DATA / "west.flac", "--model", tmp_path / "tiny.json")
+    assert (code, "larger than 2 GiB" in err) == (3, True)
+
+
+def test_a_broken_model_of_the_persons_stops_neither_the_doctor_nor_an_import(
+    own, tmp_path, capsys
+):
+    own.mkdir(parents=True)
+    (own / "broken.json").write_text("{")
+    (tmp_path / "nothing.jsonl").write_text("")
+    assert main(["import", str(tmp_path / "nothing.jsonl")]) == 0
+    capsys.readouterr()
+    assert main(["doctor", "--json"]) == 1
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert "broken does not start" in problem["what"]
+    assert problem["remedy"] == "Or: lean-tag models remove broken"
