@@ -70,7 +70,7 @@ def _serve(inbox: BinaryIO, post: _Post) -> None:
         except MemoryError as error:
             limit_data(0)  # else there is no room to say so
             raise ModelError(
-                f"the model {options.model} asks for more memory than the "
+                f"the model {options.names} asks for more memory than the "
                 f"{format_size(limit_bytes)} that it may have; allow more with --max-mem, or "
                 "take another model"
             ) from error

@@ -311,7 +311,7 @@ class Runner:
             # a moment in which somebody else took the memory.
             if self._shape is None or self._failed_starts >= MOST_FAILED_STARTS:
                 raise ModelError(
-                    f"a worker with the model {self._options.model} could not start: "
+                    f"a worker with the model {self._options.names} could not start: "
                     f"{failure.message}"
                 )
 
