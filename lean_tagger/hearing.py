@@ -104,10 +104,7 @@ class Stem:
         )
 
 
-def stems(
-    asked: Sequence[Asked],
-    load: Callable[..., Model],
-) -> list[Stem]:
+def stems(asked: Sequence[Asked], load: Callable[..., Model]) -> list[Stem]:
     """Load models, and return the front-ends that they need, each once.
 
     Parameters
@@ -118,15 +115,15 @@ def stems(
         Loads the network of a card; with ``backbone``, a head of that one.
     """
     found: dict[object, Stem] = {}
-    backbones: dict[str, Network] = {}
+    networks: dict[object, Network] = {}
     # Heads last: by then the backbone is there, if it is asked for itself.
     for number in sorted(range(len(asked)), key=lambda n: asked[n].card.backbone is not None):
         card, hop_frames = asked[number].card, asked[number].pooling.hop
         body = card.backbone or card
-        network = backbones.get(body.identity) if card.backbone else None
+        key = (*_front(body), hop_frames)
+        network = networks.get((body.identity, key)) if card.backbone else None
         if network is None:
-            network = backbones[body.identity] = Network(load(body))
-            key = (*_front(body), hop_frames)
+            network = networks[body.identity, key] = Network(load(body))
             if key not in found:
                 found[key] = Stem(
                     body,

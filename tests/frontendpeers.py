@@ -53,13 +53,38 @@ def _to_grid(samples: Floats, hop: int) -> Floats:
 
 
 def _like_essentias_musicnn(samples: Floats) -> Floats:
+    import librosa
+
+    padded = _to_grid(samples, 256).astype(np.float64)
     window = _symmetric_hann(512)
-    padded = _to_grid(samples, 256)
-    mel = _mel(padded, 16000, 512, 256, 96, window=window, pad_mode="constant")
-    return np.log10(1 + 1e4 * mel)
+    spectrum = librosa.stft(padded, n_fft=512, hop_length=256, window=window, pad_mode="constant")
+    hz = np.array([_slaney_hz(mel) for mel in _added_up(0.0, _SLANEY_8000, 96)])
+    weights = _triangles(np.arange(257) * 31.25, hz) * (2.0 / (hz[2:] - hz[:-2]))
+    return np.log10(1 + 1e4 * (np.abs(spectrum).T ** 2 @ weights))
 
 
-def _log_warped(samples: Floats, window: Floats, offset: float) -> Floats:
+_SLANEY_8000 = 15.0 + 27.0 * math.log(8.0) / math.log(6.4)
+
+
+def _slaney_hz(mel: float) -> float:
+    return mel * 200 / 3 if mel < 15 else 1000 * 6.4 ** ((mel - 15) / 27)
+
+
+def _added_up(low: float, high: float, bands: int) -> list[float]:
+    """As Essentia's MelBands finds its edges: float32, one step after the other."""
+    step, at, places = np.float32((high - low) / (bands + 1)), np.float32(low), []
+    for _ in range(bands + 2):
+        places.append(float(at))
+        at = np.float32(at + step)
+    return places
+
+
+def _triangles(bins: Floats, edges: Floats) -> Floats:
+    rows = [np.interp(bins, edges[i : i + 3], [0, 1, 0], 0, 0) for i in range(len(edges) - 2)]
+    return np.array(rows).T
+
+
+def _log_warped(samples: Floats, window: Floats, offset: float, edges: Floats) -> Floats:
     """Of frames of 400 samples: librosa centres these in the transform's 512."""
     import librosa
 
@@ -67,22 +92,13 @@ def _log_warped(samples: Floats, window: Floats, offset: float) -> Floats:
     spectrum = librosa.stft(
         margins, n_fft=512, hop_length=160, win_length=400, window=window, center=False
     )
-    return np.log(np.abs(spectrum).T @ _bands_over_mel() + offset)
+    mel = 1127.0 * np.log1p(np.arange(257) * 31.25 / 700.0)
+    return np.log(np.abs(spectrum).T @ _triangles(mel, edges) + offset)
 
 
-def _bands_over_mel() -> Floats:
-    """The 64 triangles of VGGish and YAMNet, (257, 64), in plain arithmetic."""
-
-    def mel(hz: float) -> float:
-        return 1127.0 * math.log(1.0 + hz / 700.0)
-
-    step = (mel(7500.0) - mel(125.0)) / 65
-    weights = np.zeros((257, 64))
-    for bin_ in range(257):
-        for band in range(64):
-            middle = mel(125.0) + (band + 1) * step
-            weights[bin_, band] = max(0.0, 1.0 - abs(mel(bin_ * 31.25) - middle) / step)
-    return weights
+_LOW, _HIGH = 1127.0 * math.log1p(125.0 / 700.0), 1127.0 * math.log1p(7500.0 / 700.0)
+_EDGES = np.linspace(_LOW, _HIGH, 66)
+"""Of VGGish's and YAMNet's 64 bands, in mel."""
 
 
 def _periodic_hann(length: int) -> Floats:
@@ -90,18 +106,21 @@ def _periodic_hann(length: int) -> Floats:
 
 
 def vggish(samples: Floats) -> Floats:
-    return cut(_log_warped(samples, _periodic_hann(400), 0.01), 96, 96)
+    return cut(_log_warped(samples, _periodic_hann(400), 0.01, _EDGES), 96, 96)
 
 
 def yamnet(samples: Floats) -> Floats:
     least, hop = 15600, 7680  # 0.96 s and the rest of the last frame; 0.48 s
     missing = least - len(samples) if len(samples) < least else -(len(samples) - least) % hop
-    return cut(_log_warped(np.pad(samples, (0, missing)), _periodic_hann(400), 0.001), 96, 48)
+    padded = np.pad(samples, (0, missing))
+    return cut(_log_warped(padded, _periodic_hann(400), 0.001, _EDGES), 96, 48)
 
 
 def essentia_vggish_by_librosa(samples: Floats) -> Floats:
     padded = np.pad(_to_grid(samples, 160), 200)
-    return cut(_log_warped(padded, _symmetric_hann(400), 0.01), 96, 93)
+    scale = 2595.0 / (1127.0 * math.log(10.0))  # Essentia's own constant: it rounds elsewhere
+    edges = np.array(_added_up(_LOW * scale, _HIGH * scale, 64)) / scale
+    return cut(_log_warped(padded, _symmetric_hann(400), 0.01, edges), 96, 93)
 
 
 def _pieces(samples: Floats, length: int, hop: int) -> list[Floats]:

@@ -15,7 +15,7 @@ from command import Run
 from conftest import DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tinymodel import make, make_head, make_raw
+from tinymodel import make, make_family, make_head
 
 from lean_tagger import Tagger, hearing, spec
 from lean_tagger.errors import ConfigError, ModelError
@@ -70,11 +70,23 @@ def test_a_model_with_another_rate_and_front_end_scores_as_alone(far: str, threa
     assert first.n_windows > scores.n_windows
 
 
-def test_a_model_of_raw_samples_scores_as_alone(tmp_path: Path) -> None:
-    raw = str(make_raw(tmp_path))
-    scores = Tagger(("msd-musicnn", raw)).score(SONG)
-    same(scores, Tagger("msd-musicnn").score(SONG))
-    same(scores.others[0], Tagger(raw).score(SONG))
+def test_networks_of_many_families_score_as_each_alone(tmp_path: Path) -> None:
+    """Raw samples, fixed batches, other rates and other ends of the track beside each other."""
+    names = ("discogs-effnet", "yamnet", "birdnet-2.4", "sample-level-cnn", "maest-5s")
+    models = ["msd-musicnn", *(family(tmp_path, name) for name in names)]
+    tagger = Tagger(models)
+    scores = tagger.score(SONG)
+    assert [it.model for it in scores.others] == list(names)
+    for found, name in zip((scores, *scores.others), models, strict=True):
+        same(found, Tagger(name).score(SONG))
+
+
+def family(folder: Path, name: str) -> str:
+    """Make a model of a family, which is called like it."""
+    (folder / name).mkdir()
+    path = make_family(folder / name, name)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"name": name}))
+    return str(path)
 
 
 def test_cards_that_differ_in_the_last_patch_only_share_no_windows(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from familycards import completed
 from onnx import TensorProto, helper, numpy_helper
 
 from lean_tagger import spec
@@ -69,30 +70,6 @@ def make_head(
     return _save(folder, name, graph, card=card, change=change)
 
 
-def make_raw(folder: Path, name: str = "raw", *, change: dict[str, Any] | None = None) -> Path:
-    """Write a model of raw samples, 8,000 at 22,050 Hz; return the card."""
-    weights = np.float32([[1.0, -1.0, 0.0]])
-    graph = helper.make_graph(
-        [
-            helper.make_node("Abs", ["samples"], ["loud"]),
-            helper.make_node("ReduceMean", ["loud"], ["mean"], axes=[1], keepdims=1),
-            helper.make_node("MatMul", ["mean", "weights"], ["logits"]),
-        ],
-        name,
-        [helper.make_tensor_value_info("samples", TensorProto.FLOAT, ["n", 8000])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 3])],
-        [numpy_helper.from_array(weights, "weights")],
-    )
-    sound = {
-        "sample_rate_hz": 22050,
-        "frontend": {"kind": "samples"},
-        "patch_frames": 8000,
-        "hop_frames": 8000,
-        "tensors": {"input": "samples", "logits": "logits", "layout": "samples"},
-    }
-    return _save(folder, name, graph, card=_card() | sound, change=change)
-
-
 def _card() -> dict[str, Any]:
     labels = [{"name": n, "kind": k, "display": d} for n, k, d in LABELS]
     card = json.loads((spec.models_folder() / "msd-musicnn.json").read_text())
@@ -117,3 +94,96 @@ def _save(
     }
     (folder / f"{name}.json").write_text(json.dumps(card | own | (change or {})))
     return folder / f"{name}.json"
+
+
+SHAPES = {
+    "frames_bands": ("frames", "bands"),
+    "1_frames_bands": (1, "frames", "bands"),
+    "frames_bands_1": ("frames", "bands", 1),
+    "bands_frames": ("bands", "frames"),
+    "1_bands_frames": (1, "bands", "frames"),
+    "bands_frames_1": ("bands", "frames", 1),
+    "samples": ("frames",),
+    "1_samples": (1, "frames"),
+    "samples_1": ("frames", 1),
+}
+EMBEDDING_SIZE = 8
+
+
+def make_family(
+    folder: Path, family: str, *, layout: str | None = None, batch: int | None = None, **more: Any
+) -> Path:
+    """Write a network shaped like a family's, and the family's card; return the card.
+
+    Its scores are sums of all that it is given, with other weights for each, through the
+    activation that the card names; so is its embedding.
+
+    Parameters
+    ----------
+    folder : Path
+        For both files.
+    family : str
+        Of `spec.families`.
+    layout, batch
+        In place of the card's; `batch` patches are then all that the graph takes.
+    **more
+        Further keys of the card to replace.
+    """
+    card = completed(family, **more)
+    card["name"] = "tiny"
+    tensors = card["tensors"]
+    tensors["layout"] = layout or tensors["layout"]
+    tensors["batch"] = batch or tensors.get("batch")
+    sizes = {"frames": card["patch_frames"], "bands": card["frontend"].get("n_mels", 1)}
+    shape = [sizes.get(axis, axis) for axis in SHAPES[tensors["layout"]]]
+    count = int(np.prod(shape))
+    path = folder / card["file"]
+    onnx.save(_sums(shape, count, card), str(path))
+    card["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_suffix(".json").write_text(json.dumps(card))
+    return path.with_suffix(".json")
+
+
+def _sums(shape: list[int], count: int, card: dict[str, Any]) -> onnx.ModelProto:
+    tensors = card["tensors"]
+    rows = tensors["batch"] or "n"
+    nodes = [
+        helper.make_node("Flatten", [tensors["input"]], ["flat"], axis=1),
+        # Weights are computed, so that the file stays small.
+        helper.make_node("Range", ["zero", "count", "one"], ["row"]),
+        helper.make_node("Unsqueeze", ["row", "axis"], ["column"]),
+    ]
+    outputs = []
+    for key, size, step in (("logits", len(LABELS), 0.37), ("embedding", EMBEDDING_SIZE, 0.11)):
+        if (name := tensors[key]) is None:
+            continue
+        steps = step * (1 + np.arange(size, dtype=np.float32))[None] / np.sqrt(count)
+        nodes += [
+            helper.make_node(
+                "Constant",
+                [],
+                [f"{key} steps"],
+                value=numpy_helper.from_array(steps.astype(np.float32)),
+            ),
+            helper.make_node("Mul", ["column", f"{key} steps"], [f"{key} angles"]),
+            helper.make_node("Cos", [f"{key} angles"], [f"{key} weights"]),
+            helper.make_node("MatMul", ["flat", f"{key} weights"], [f"{key} sums"]),
+            helper.make_node("Mul", [f"{key} sums", "scale"], [f"{key} plain"]),
+        ]
+        operator = card["activation"].capitalize() if key == "logits" else "Identity"
+        operator = {"Logits": "Identity"}.get(operator, operator)
+        nodes.append(helper.make_node(operator, [f"{key} plain"], [name]))
+        outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [rows, size]))
+    scale = 10.0 if "n_mels" in card["frontend"] else 1000.0  # samples swing around 0
+    constants = {"zero": 0.0, "count": count, "one": 1.0, "scale": scale / count}
+    graph = helper.make_graph(
+        nodes,
+        "sums",
+        [helper.make_tensor_value_info(tensors["input"], TensorProto.FLOAT, [rows, *shape])],
+        outputs,
+        [
+            *(numpy_helper.from_array(np.float32(v), k) for k, v in constants.items()),
+            numpy_helper.from_array(np.array([1]), "axis"),
+        ],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)

@@ -25,6 +25,10 @@ def mel_filters(spec: FrontendSpec, sample_rate_hz: int) -> npt.NDArray[np.float
     to_mel, to_hz = _SCALES[spec.mel_scale]
     low, high = to_mel(np.array([spec.f_min_hz, spec.f_max_hz]))
     points = np.linspace(low, high, spec.n_mels + 2).astype(np.float64)
+    if spec.mel_steps == "float32":
+        steps = np.full(spec.n_mels + 2, (high - low) / (spec.n_mels + 1), np.float32)
+        steps[0] = low
+        points = np.add.accumulate(steps).astype(np.float64)
     edges: Floats = to_hz(points)
     bins = np.fft.rfftfreq(spec.n_fft, 1.0 / sample_rate_hz).astype(np.float64)
     if spec.mel_triangles == "mel":

@@ -106,6 +106,9 @@ class FrontendSpec:
         Edges of the lowest and highest band.
     mel_scale : {'slaney', 'htk'}
         Auditory Toolbox scale, or ``2595·log10(1 + f/700)``.
+    mel_steps : {'even', 'float32'}
+        The edges' places on that scale: evenly spaced, or reached by adding one step in single
+        precision again and again, as Essentia does, which moves the upper ones by some 1e-5.
     mel_triangles : {'hz', 'mel'}
         Whether the sides of a triangle are straight over Hz or over mel.
     mel_norm : {'slaney', 'none'}
@@ -138,6 +141,7 @@ class FrontendSpec:
     frame_samples: int | None = None
     patch_samples: int | None = None
     fft_precision: Literal["float32", "float64"] = "float32"
+    mel_steps: Literal["even", "float32"] = "even"
     mel_triangles: Literal["hz", "mel"] = "hz"
     compression: Literal["log10_gain", "ln_offset", "log10", "db", "none"] = "log10_gain"
     log_gain: float = 0.0
