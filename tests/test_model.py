@@ -1,16 +1,19 @@
 """A model gives what its card says, or is refused before any music is opened."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from familycards import completed
 from onnx import helper
-from tinymodel import make
+from tinymodel import SHAPES, make, make_family
 
 from lean_tagger import spec
 from lean_tagger.errors import ModelError
-from lean_tagger.model import Model
+from lean_tagger.model import CLIP, LAYOUTS, Model
+from lean_tagger.pool import sigmoid
 
 
 def test_logits_and_embedding_come_as_the_card_names_them(tmp_path: Path) -> None:
@@ -94,7 +97,6 @@ def test_an_unknown_operator_is_refused(tmp_path: Path) -> None:
     model.graph.node.append(helper.make_node("Evil", ["mel"], ["evil"], domain="ai.evil"))
     onnx.save(model, str(tmp_path / "tiny.onnx"))
     import hashlib
-    import json
 
     card = json.loads((tmp_path / "tiny.json").read_text())
     card["sha256"] = hashlib.sha256((tmp_path / "tiny.onnx").read_bytes()).hexdigest()
@@ -122,3 +124,112 @@ def test_auto_runs_on_what_is_there_without_a_word(
     assert capfd.readouterr().out == ""
     if model.device != "cpu":
         assert said == []
+
+
+@pytest.mark.parametrize("layout", SHAPES)
+def test_a_patch_reaches_the_graph_in_the_cards_layout(tmp_path: Path, layout: str) -> None:
+    family = "birdnet-2.4" if "samples" in layout else "vggish"
+    logits = {"logits": "said", "embedding": None, "input": "x"}
+    labels = completed("yamnet")["labels"]
+    path = make_family(tmp_path, family, layout=layout, tensors=logits, labels=labels)
+    card = spec.load(str(path))
+    patches = np.random.default_rng(0).random((2, *card.patch_shape)).astype(np.float32)
+    said = Model(card)(patches)
+    assert said.embedding is None
+    assert np.allclose(said.logits[1], Model(card)(patches[1:]).logits[0], atol=1e-4)
+    # The network weighs by the place in its tensor: another order is another score.
+    flat = LAYOUTS[card.tensors.layout](patches).reshape(2, -1)
+    steps = 0.37 * np.arange(1, 4) / np.sqrt(flat.shape[1])
+    weights = np.cos(np.arange(flat.shape[1])[:, None] * steps)
+    scale = (1000.0 if "samples" in layout else 10.0) / flat.shape[1]
+    assert np.allclose(said.logits, flat @ weights * scale, atol=1e-3)
+
+
+@pytest.mark.parametrize("patches", [1, 4, 11])
+def test_a_fixed_batch_is_filled_and_cut(tmp_path: Path, patches: int) -> None:
+    one, four = tmp_path / "1", tmp_path / "4"
+    one.mkdir()
+    four.mkdir()
+    given = np.random.default_rng(0).random((patches, 128, 96)).astype(np.float32)
+    singly = Model(spec.load(str(make_family(one, "discogs-effnet"))))
+    fixed = Model(spec.load(str(make_family(four, "discogs-effnet", batch=4))))
+    for _ in range(2):  # what a batch held before is not heard again
+        assert np.allclose(fixed(given).logits, singly(given).logits, atol=1e-5)
+        embedding = fixed(given).embedding
+        assert embedding is not None
+        assert embedding.shape == (patches, 8)
+
+
+def test_a_batch_that_only_the_graph_names_is_kept(tmp_path: Path) -> None:
+    path = make_family(tmp_path, "discogs-effnet", batch=4)
+    card = json.loads(path.read_text())
+    del card["tensors"]["batch"]
+    path.write_text(json.dumps(card))
+    assert Model(spec.load(str(path)))(np.zeros((3, 128, 96), np.float32)).logits.shape == (3, 3)
+
+
+def test_another_batch_than_the_graphs_is_refused(tmp_path: Path) -> None:
+    path = make_family(tmp_path, "discogs-effnet", batch=4)
+    card = json.loads(path.read_text())
+    card["tensors"]["batch"] = 64
+    path.write_text(json.dumps(card))
+    assert "takes 4x128x96, but its card gives 64x128x96" in refused(path)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+def test_probabilities_become_logits_that_give_them_back(tmp_path: Path, activation: str) -> None:
+    path = make_family(tmp_path, "yamnet", activation=activation)
+    card = spec.load(str(path))
+    patches = np.random.default_rng(0).normal(0, 20, (5, 96, 64)).astype(np.float32)
+    got = sigmoid(Model(card)(patches).logits)
+    plain = make_family(tmp_path, "yamnet", activation="logits")
+    raw = Model(spec.load(str(plain)))(patches).logits.astype(np.float64)
+    exponents = np.exp(raw - raw.max(axis=1, keepdims=True))
+    want = 1 / (1 + np.exp(-raw))
+    if activation == "softmax":
+        want = exponents / exponents.sum(axis=1, keepdims=True)
+    assert np.allclose(got, np.clip(want, CLIP, 1 - CLIP), atol=1e-5)
+
+
+def test_a_certain_network_gives_finite_logits(tmp_path: Path) -> None:
+    model = Model(spec.load(str(make_family(tmp_path, "yamnet", activation="sigmoid"))))
+    logits = model(np.full((1, 96, 64), 1e6, np.float32)).logits
+    assert np.isfinite(logits).all()
+    assert np.abs(logits).max() < 14
+
+
+def test_scores_that_are_no_probabilities_are_refused(tmp_path: Path) -> None:
+    path = make_family(tmp_path, "yamnet", activation="logits")
+    card = json.loads(path.read_text())
+    card["activation"] = "sigmoid"
+    path.write_text(json.dumps(card))
+    model = Model(spec.load(str(path)))  # silence gives 0 either way
+    with pytest.raises(ModelError, match="beyond 0 and 1, but its card says sigmoid"):
+        model(np.full((1, 96, 64), 100, np.float32))
+
+
+def test_a_network_without_logits_gives_its_embedding(tmp_path: Path) -> None:
+    card = spec.load(str(make_family(tmp_path, "vggish")))
+    said = Model(card)(np.ones((2, 96, 64), np.float32))
+    assert said.logits.shape == (2, 0)
+    assert said.embedding is not None
+    assert said.embedding.shape == (2, 8)
+
+
+def test_another_input_shape_is_refused_before_any_music_is_opened(tmp_path: Path) -> None:
+    path = make_family(tmp_path, "yamnet")
+    card = json.loads(path.read_text())
+    card["frontend"]["n_mels"] = 96
+    path.write_text(json.dumps(card))
+    assert "takes nx96x64, but its card gives nx96x96" in refused(path)
+    card["tensors"]["layout"] = "1_frames_bands"
+    path.write_text(json.dumps(card))
+    assert "takes nx96x64, but its card gives nx1x96x96" in refused(path)
+
+
+def test_an_input_of_another_name_is_refused_with_its_name(tmp_path: Path) -> None:
+    path = make_family(tmp_path, "yamnet")
+    card = json.loads(path.read_text())
+    card["tensors"]["input"] = "melspectrogram"
+    path.write_text(json.dumps(card))
+    assert "no input 'melspectrogram', which its card names, but 'input_1'" in refused(path)

@@ -60,6 +60,29 @@ def changed(tmp_path: Path, **changes: Any) -> str:
         ({"labels": [{"name": "x", "kind": "gener", "display": "X"}]}, "mean 'genre'"),
         ({"file": "../../etc/passwd"}, "a name beside the card"),
         ({"resampler": {}}, "resampler: the key 'kind' is missing"),
+        ({"frontend": {}}, "frontend: the key 'kind' is missing"),
+        ({"frontend": 3}, "frontend: expected a JSON object, found int"),
+        ({"frontend": {"kind": "log_mels"}}, "mean 'log_mel'"),
+        ({"frontend": {"kind": []}}, "frontend: kind: .. is not one of log_mel, samples"),
+        ({"frontend": {"kind": "samples"}}, "'frames_bands' is none of samples, 1_samples"),
+        ({"frontend": {"kind": "samples", "gain": 0.0}}, "'gain' must be a number other than 0"),
+        ({"frontend": {"kind": "samples", "n_fft": 512}}, "unknown key 'n_fft'"),
+        ({"tensors": {"input": "mel"}}, "neither logits nor an embedding"),
+        ({"tensors": {"input": "mel", "logits": "l", "batch": 0}}, "'batch' must be from 1 to"),
+        ({"tensors": {"input": "x", "logits": "l", "layout": "bands"}}, "mean 'samples'|not one"),
+        ({"tensors": {"input": "x", "logits": "l", "layout": "embedding"}}, "is none of"),
+        (
+            {
+                "label_vectors": {"file": "v.npz", "sha256": ""},
+                "tensors": {"input": "mel", "logits": "l"},
+            },
+            "need an embedding",
+        ),
+        ({"label_vectors": {"file": "../v.npz", "sha256": ""}}, "a name beside the card"),
+        ({"short_track": "repeat_samples"}, "whose ends are not continued"),
+        ({"head_of": "msd-vgg"}, "is for the card of 'msd-vgg' to say"),
+        ({"head_of": "../msd-vgg"}, "must be the name of a model"),
+        ({"head_of": "msd-vgh"}, "mean 'msd-vgg'"),
     ],
 )
 def test_a_card_that_makes_no_sense_is_refused(
@@ -93,3 +116,119 @@ def test_a_card_is_found_beside_its_weights(tmp_path: Path) -> None:
     assert spec.load(str(tmp_path / "m.onnx")).name == "msd-musicnn"
     with pytest.raises(ConfigError, match="No such file"):
         spec.load(str(tmp_path / "other.onnx"))
+
+
+def changed_frontend(tmp_path: Path, **changes: Any) -> str:
+    front = json.loads((spec.models_folder() / "msd-musicnn.json").read_text())["frontend"]
+    return changed(tmp_path, frontend=front | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"log_gain": 0.0}, "'log_gain' must be from"),
+        ({"compression": "ln_offset"}, "'log_offset' must be from"),
+        ({"compression": "db"}, "'log_floor' must be from"),
+        ({"compression": "ln"}, "mean 'ln_offset'|not one of"),
+        ({"frame_samples": 513}, "'frame_samples' must be from 2 to 512"),
+        ({"divisor": 0.0}, "'divisor' not 0"),
+        ({"divisor": float("nan")}, "'divisor' not 0"),
+        ({"range_below_max": -1.0}, "'range_below_max' must be from"),
+        ({"patch_samples": 10_000}, "'patch_samples' must be 47616 or more"),
+        ({"patch_samples": 1 << 40}, "more than an hour|must be 47616"),
+        ({"patch_samples": 50_000, "padding": "zero_past_end"}, "for whole tracks"),
+    ],
+)
+def test_a_front_end_that_makes_no_sense_is_refused(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        spec.load(changed_frontend(tmp_path, **changes))
+
+
+@pytest.mark.parametrize("name", MODELS + VARIANTS)
+def test_a_shipped_models_identity_is_the_hash_of_its_weights(name: str) -> None:
+    card = spec.load(name)
+    assert card.identity == card.sha256
+
+
+CHANGES: list[dict[str, Any]] = [
+    {"activation": "sigmoid"},
+    {"last_patch": "repeat"},
+    {"short_track": "zero"},
+    {"tensors": {"input": "mel", "logits": "logits", "layout": "bands_frames"}},
+    {"frontend": {"window": "hann_symmetric"}},
+    {"frontend": {"padding": "zero"}},
+    {"frontend": {"compression": "ln_offset", "log_offset": 0.01}},
+    {"frontend": {"compression": "ln_offset", "log_offset": 0.02}},
+    {"frontend": {"mean": 1.0}},
+    {"frontend": {"mean": 1.0, "n_mels": 95}},
+]
+
+
+def test_what_decides_scores_decides_identity(tmp_path: Path) -> None:
+    seen = {spec.load("msd-musicnn").sha256}
+    for changes in CHANGES:
+        front = changes.get("frontend")
+        path = changed_frontend(tmp_path, **front) if front else changed(tmp_path, **changes)
+        identity = spec.load(path).identity
+        assert len(identity) == 64
+        assert identity not in seen
+        assert spec.load(path).identity == identity
+        seen.add(identity)
+
+
+def test_what_decides_nothing_leaves_identity(tmp_path: Path) -> None:
+    first = spec.load(changed(tmp_path, activation="sigmoid")).identity
+    other = changed(tmp_path, activation="sigmoid", name="other", description="", licence=None)
+    assert spec.load(other).identity == first
+
+
+def head(tmp_path: Path, **changes: Any) -> str:
+    card = {
+        "name": "moods",
+        "description": "moods from msd-musicnn's embedding",
+        "file": "moods.onnx",
+        "sha256": "0" * 64,
+        "head_of": "msd-musicnn",
+        "tensors": {"input": "embedding", "logits": "moods", "layout": "embedding"},
+        "activation": "softmax",
+        "pooling": "logit-mean",
+        "labels": [{"name": "happy", "kind": "mood", "display": "Happy"}],
+    }
+    (tmp_path / "moods.json").write_text(json.dumps(card | changes))
+    return str(tmp_path / "moods.json")
+
+
+def test_a_head_hears_what_its_backbone_hears(tmp_path: Path) -> None:
+    card, backbone = spec.load(head(tmp_path)), spec.load("msd-musicnn")
+    assert card.backbone == backbone
+    assert (card.frontend, card.patch_frames) == (backbone.frontend, backbone.patch_frames)
+    assert card.identity != card.sha256
+
+
+def test_a_heads_backbone_may_lie_beside_it(tmp_path: Path) -> None:
+    path = head(tmp_path, head_of="backbone")
+    with pytest.raises(ConfigError, match="no model 'backbone'"):
+        spec.load(path)
+    Path(changed(tmp_path)).rename(tmp_path / "backbone.json")
+    first = spec.load(path)
+    assert first.backbone is not None
+    assert first.backbone.folder == str(tmp_path)
+    Path(changed(tmp_path, sha256="1" * 64)).rename(tmp_path / "backbone.json")
+    assert spec.load(path).identity != first.identity
+
+
+def test_a_head_of_what_gives_no_embedding_is_refused(tmp_path: Path) -> None:
+    tensors = {"input": "mel", "logits": "logits"}
+    Path(changed(tmp_path, tensors=tensors)).rename(tmp_path / "backbone.json")
+    with pytest.raises(ConfigError, match="'backbone' gives no embedding"):
+        spec.load(head(tmp_path, head_of="backbone"))
+    with pytest.raises(ConfigError, match="'moods' is a head itself"):
+        spec.load(head(tmp_path, head_of="moods"))
+
+
+def test_a_heads_input_is_an_embedding(tmp_path: Path) -> None:
+    tensors = {"input": "embedding", "logits": "moods"}
+    with pytest.raises(ConfigError, match="'frames_bands' is none of embedding"):
+        spec.load(head(tmp_path, tensors=tensors))
