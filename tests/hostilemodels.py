@@ -130,8 +130,8 @@ def truncated(card: Path) -> None:
     put(card, content[: len(content) // 2])
 
 
-def endless(card: Path) -> None:
-    """A loop of 2^62 rounds."""
+def endless(card: Path, *, once_it_hears: bool = False) -> None:
+    """A loop of 2^62 rounds; of none in silence, if it is to be one `once_it_hears`."""
     body = helper.make_graph(
         [
             helper.make_node("Sin", ["carried"], ["next"]),
@@ -153,7 +153,16 @@ def endless(card: Path) -> None:
         [
             helper.make_node("ReduceMean", ["mel"], ["mean"], axes=[1], keepdims=0),
             helper.make_node("Slice", ["mean", "zero", "three", "one"], ["few"]),
-            helper.make_node("Loop", ["rounds", "", "few"], ["logits"], body=body),
+            helper.make_node("ReduceMax", ["mel"], ["loudest"], keepdims=0),
+            helper.make_node("Sign", ["loudest"], ["sign"]),
+            helper.make_node("Cast", ["sign"], ["heard"], to=TensorProto.INT64),
+            helper.make_node("Mul", ["heard", "rounds"], ["unless_silent"]),
+            helper.make_node(
+                "Loop",
+                ["unless_silent" if once_it_hears else "rounds", "", "few"],
+                ["logits"],
+                body=body,
+            ),
         ],
         constants=(
             int64("zero", 0),

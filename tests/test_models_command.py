@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import DATA, MODELS, VARIANTS
-from foreignmodels import STYLES, beside, effnet, effnet_metadata, head, head_metadata
+from foreignmodels import STYLES, beside, effnet, effnet_metadata, head, head_metadata, write
 from hostilemodels import HOSTILE, endless, hostile
+from onnx import helper
 from tinymodel import make
 
 from lean_tagger import spec
@@ -204,6 +205,14 @@ def test_a_network_that_never_ends_is_not_added(models, own, tiny):
     code, _, err = models("add", tiny, "--timeout", "2")
     assert code == 3
     assert "it took far too long" in err
+    assert list(own.iterdir()) == []
+
+
+def test_a_network_that_never_ends_once_it_hears_something_is_not_added(models, own, tiny):
+    endless(tiny.with_suffix(".json"), once_it_hears=True)
+    code, _, err = models("add", tiny, "--timeout", "2")
+    assert code == 3
+    assert "failed on noise: it took far too long" in err
     assert list(own.iterdir()) == []
 
 
@@ -533,3 +542,31 @@ def test_a_broken_model_of_the_persons_stops_neither_the_doctor_nor_an_import(
     (problem,) = json.loads(capsys.readouterr().out)["problems"]
     assert "broken does not start" in problem["what"]
     assert problem["remedy"] == "Or: lean-tag models remove broken"
+
+
+@pytest.mark.parametrize("family", ["birdnet-2.4", "clap-htsat-unfused", "maest-10s", "yamnet"])
+def test_a_network_of_a_family_is_added_by_naming_that(family, models, tmp_path):
+    card = spec.family(family)
+    front, frames = card["frontend"], card["patch_frames"]
+    patch = {"1": 1, "frames": frames, "samples": frames, "bands": front.get("n_mels")}
+    shape = [patch[axis] for axis in card["tensors"].get("layout", "frames_bands").split("_")]
+    axes = list(range(1, len(shape) + 1))
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["mean"], axes=axes, keepdims=0),
+        helper.make_node("Unsqueeze", ["mean", "one"], ["column"]),
+        helper.make_node("MatMul", ["column", "w"], ["y"]),
+    ]
+    path = write(
+        tmp_path / "it.onnx",
+        nodes,
+        [("x", [card["tensors"].get("batch") or "n", *shape])],
+        [("y", ["n", 3])],
+        {"one": np.array([1]), "w": np.ones((1, 3), np.float32)},
+    )
+    agreed = ["--yes", "--accept-licence"]
+    if card["tensors"]["logits"] is not None:
+        (tmp_path / "names.txt").write_text("rock\njazz\nhappy\n")
+        agreed += ["--labels", tmp_path / "names.txt"]
+    code, _, err = models("add", path, "--family", family, *agreed)
+    assert (code, f"front-end of the family {family}" in err) == (0, True)
+    assert models("test", DATA / "west.flac", "--model", "it")[0] == 0

@@ -142,7 +142,8 @@ def _network(
     card["tensors"] = tensors
     if scores.logits is not None:
         card["activation"] = scores.activation
-    sentences = [f"front-end of the family {fit.family}, by {said.algorithm or 'its shape'}"]
+    by = "as you say" if wishes.family else f"by {said.algorithm or 'its shape'}"
+    sentences = [f"front-end of the family {fit.family}, {by}"]
     return _proposal(card, said, scores, sentences, assumed)
 
 

@@ -22,7 +22,7 @@ from lean_tagger import budget, discover, spec
 from lean_tagger.errors import ModelError
 from lean_tagger.messages import Ready
 from lean_tagger.options import Options
-from lean_tagger.outcome import Failed, Outcome, Tagged
+from lean_tagger.outcome import Failed, Job, Outcome, Tagged
 from lean_tagger.runner import Runner
 
 __all__ = ["Measured", "hear", "measure", "remember", "remembered"]
@@ -63,7 +63,7 @@ def measure(model: str, *, max_mem_bytes: int, start_seconds: float) -> Measured
     max_mem_bytes : int
         What the run may have, all processes together.
     start_seconds : float
-        How long loading may take.
+        How long loading may take, and then listening.
 
     Raises
     ------
@@ -73,7 +73,9 @@ def measure(model: str, *, max_mem_bytes: int, start_seconds: float) -> Measured
     card = spec.load(model)
     window_seconds = card.window_samples / card.sample_rate_hz
     with _noise(max(NOISE_SECONDS, round(2 * window_seconds))) as path:
-        started, outcome, ready = _hear(model, path, max_mem_bytes, start_seconds)
+        # Of no size: a file gets more time for each byte of it.
+        job = Job(path, 0)
+        started, outcome, ready = _hear(model, job, max_mem_bytes, start_seconds)
         took_seconds = time.monotonic() - started
     if not isinstance(outcome, Tagged):
         message = getattr(outcome, "message", "it did not listen")
@@ -91,19 +93,19 @@ def hear(model: str, path: str, *, max_mem_bytes: int, start_seconds: float) -> 
         The model is not usable, or does not fit the budget; what is wrong with the file comes
         back as `Failed`.
     """
-    _, outcome, _ = _hear(model, path, max_mem_bytes, start_seconds)
+    found = next(discover.walk([path]), None)
+    if os.path.isdir(path) or found is None:  # noqa: PTH112 - names may hold undecodable bytes
+        found = Failed(path=path, kind="not-a-file", message="it is a folder; give one file")
+    _, outcome, _ = _hear(model, found, max_mem_bytes, start_seconds)
     return outcome
 
 
 def _hear(
-    model: str, path: str, max_mem_bytes: int, start_seconds: float
+    model: str, found: Job | Outcome, max_mem_bytes: int, start_seconds: float
 ) -> tuple[float, Outcome, Ready]:
     """Return when the file was begun, what became of it, and what the worker said of itself."""
-    found = next(discover.walk([path]), None)
-    if os.path.isdir(path) or found is None:  # noqa: PTH112 - names may hold undecodable bytes
-        found = Failed(path=path, kind="not-a-file", message="it is a folder; give one file")
     options = Options(models=(model,), dry_run=True, max_mem_bytes=max_mem_bytes)
-    runner = Runner(options, jobs=1, patience_seconds=600.0, start_seconds=start_seconds)
+    runner = Runner(options, jobs=1, patience_seconds=start_seconds, start_seconds=start_seconds)
     with contextlib.closing(runner):
         ready = runner.start(1)
         started = time.monotonic()

@@ -72,7 +72,7 @@ def _parser(name: str, description: str, *, runs: bool = True) -> options.Parser
             type=options.seconds,
             default=_START_SECONDS,
             metavar="S",
-            help="give a model up that has not loaded after S seconds (default: %(default)g)",
+            help="give a model up that takes longer to load, or to hear (default: %(default)g)",
         )
     return parser
 
