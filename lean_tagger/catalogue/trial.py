@@ -30,6 +30,9 @@ __all__ = ["Measured", "hear", "measure", "remember", "remembered"]
 NOISE_SECONDS = 20
 """What a model is measured with, if that fills two of its windows."""
 
+MOST_NOISE_SECONDS = 120
+"""However long a window is: a card may say hours, and noise takes 10 MB a minute."""
+
 _RATE_HZ = 44_100
 
 
@@ -72,7 +75,8 @@ def measure(model: str, *, max_mem_bytes: int, start_seconds: float) -> Measured
     """
     card = spec.load(model)
     window_seconds = card.window_samples / card.sample_rate_hz
-    with _noise(max(NOISE_SECONDS, round(2 * window_seconds))) as path:
+    seconds = min(max(NOISE_SECONDS, round(2 * window_seconds)), MOST_NOISE_SECONDS)
+    with _noise(seconds) as path:
         # Of no size: a file gets more time for each byte of it.
         job = Job(path, 0)
         started, outcome, ready = _hear(model, job, max_mem_bytes, start_seconds)
