@@ -118,6 +118,8 @@ class Model:
     ----------
     of_silence : Prediction
         What it said of the silent patch.
+    batch : int or None
+        Patches that the graph insists on; fewer cost as much. None is any number.
     """
 
     def __init__(
@@ -134,7 +136,7 @@ class Model:
         self.device, self._session = _open_session(spec.path, device, threads, notice)
         tensors = spec.tensors
         self._outputs = [name for name in (tensors.logits, tensors.embedding) if name is not None]
-        self._patch_shape, self._batch = _check_input(self._session, spec)
+        self._patch_shape, self.batch = _check_input(self._session, spec)
         self._input = np.empty(0, np.float32)
         silence = np.zeros((1, *self._patch_shape), np.float32)
         self.of_silence: Prediction = self.of(backbone.of_silence) if backbone else self(silence)
@@ -153,7 +155,7 @@ class Model:
         ModelError
             The network failed, or gave something that is no number.
         """
-        size = self._batch or len(patches)
+        size = self.batch or len(patches)
         parts = [self._run(patches[at : at + size]) for at in range(0, len(patches), size)]
         outputs = (
             parts[0] if len(parts) == 1 else list(map(np.concatenate, zip(*parts, strict=True)))
@@ -172,7 +174,7 @@ class Model:
     def _run(self, patches: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
         """Return the outputs for as many patches as the graph takes at once, or fewer."""
         arranged = LAYOUTS[self.spec.tensors.layout](patches)
-        size = self._batch or len(arranged)
+        size = self.batch or len(arranged)
         if len(arranged) < size or not arranged.flags.c_contiguous:
             if self._input.shape != (size, *arranged.shape[1:]):
                 self._input = np.zeros((size, *arranged.shape[1:]), np.float32)
