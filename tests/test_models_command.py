@@ -144,6 +144,14 @@ def test_a_model_is_removed_whole(models, own, tiny):
     assert (code, err.count("\n")) == (2, 1)
 
 
+def test_weights_that_another_card_names_as_well_are_kept(models, own, tiny):
+    models("add", tiny)
+    other = {**json.loads((own / "tiny.json").read_text()), "name": "other"}
+    (own / "other.json").write_text(json.dumps(other))
+    assert models("remove", "other")[0] == 0
+    assert models("verify", "tiny")[0] == 0
+
+
 @pytest.mark.parametrize("name", ["msd-musicnn", "../tiny", "", "a/b", ".json"])
 def test_what_is_not_the_persons_is_not_removed(name, models, own, tiny):
     models("add", tiny)

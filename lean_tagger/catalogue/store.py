@@ -133,7 +133,7 @@ def settle(prepared: Path, name: str, card: dict[str, Any]) -> None:
         write_json(prepared / f"{name}.json", card)
         (prepared / f"{name}.added").replace(folder / f"{name}.added")
         (prepared / f"{name}.json").replace(_card(name))
-        for file in set(old.values()) - set(_files(card).values()):
+        for file in set(old.values()) - set(_files(card).values()) - _of_others(name):
             (folder / file).unlink(missing_ok=True)
         _sync(folder)
 
@@ -156,7 +156,7 @@ def remove(name: str) -> None:
     files = _files(_read(_card(name)))
     with _own_errors(spec.user_folder()):
         _card(name).unlink()
-        for file in (f"{name}.added", *files.values()):
+        for file in {f"{name}.added", *files.values()} - _of_others(name):
             # The weights of a card that somebody wrote may be anything, also a folder.
             with contextlib.suppress(IsADirectoryError, FileNotFoundError, PermissionError):
                 (spec.user_folder() / file).unlink()
@@ -191,6 +191,12 @@ def _files(card: Mapping[str, Any]) -> dict[str, str]:
         for key, name in found.items()
         if isinstance(name, str) and name == Path(name).name
     }
+
+
+def _of_others(name: str) -> set[str]:
+    """Return the files of all other models: a card that somebody wrote may share weights."""
+    cards = (it for it in spec.user_folder().glob("*.json") if it != _card(name))
+    return {file for card in cards for file in _files(_read(card)).values()}
 
 
 def _name_file(card: dict[str, Any], key: str, name: str) -> None:
