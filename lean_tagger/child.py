@@ -13,7 +13,7 @@ from lean_tagger.messages import Inbox, Ready, pack
 from lean_tagger.options import Options
 from lean_tagger.outcome import Failed, Job
 
-__all__ = ["Child"]
+__all__ = ["START_SECONDS", "Child"]
 
 START_SECONDS = 120.0
 """A worker that has not loaded its model by then hangs."""
@@ -26,6 +26,13 @@ STOP_SECONDS = 1.0
 
 class Child:
     """One worker process, as the supervisor sees it.
+
+    Parameters
+    ----------
+    options : Options
+        What it is to do, and with what.
+    start_seconds : float
+        How long it may take to load its model.
 
     Attributes
     ----------
@@ -43,7 +50,7 @@ class Child:
         Why the supervisor ended it.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, *, start_seconds: float = START_SECONDS) -> None:
         read_fd, write_fd = os.pipe()
         try:
             self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
@@ -73,7 +80,7 @@ class Child:
         self.ready: Ready | None = None
         self.job: Job | None = None
         self.threads = options.threads
-        self.deadline = time.monotonic() + START_SECONDS
+        self.deadline = time.monotonic() + start_seconds
         self.peak_bytes = 0
         self.killed_for: Failed | None = None
         self.send(options)

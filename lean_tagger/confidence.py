@@ -77,7 +77,10 @@ def choices(labels: Sequence[Label], rules: Rules) -> list[Choice]:
             Choice(
                 labels=tuple(i for i, _ in mine),
                 least=tuple(
-                    own.get(it.name.casefold(), own.get(it.display.casefold(), field.min_score))
+                    own.get(
+                        it.name.casefold(),
+                        own.get(it.display.casefold(), max(field.min_score, it.least)),
+                    )
                     for _, it in mine
                 ),
                 ratio=field.ratio,

@@ -1,6 +1,5 @@
 """Run the network: patches in, logits out."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from lean_tagger import onnxfile
 from lean_tagger.errors import ModelError
 from lean_tagger.spec import Layout, ModelSpec
 from lean_tagger.words import Words
@@ -31,6 +31,9 @@ PROVIDERS: dict[str, str] = {
 """In the order that ``auto`` tries them. AMD's own provider left ONNX Runtime with 1.23;
 MIGraphX is what serves its cards now."""
 
+
+_NO_MEMORY = ("bad_alloc", "bad allocation", "Failed to allocate memory")
+"""How ONNX Runtime says that there is none left."""
 
 CLIP = 1e-6
 """Nearer to 0 or 1 a probability says nothing; one such window would outweigh all others."""
@@ -80,7 +83,7 @@ def _runtime_errors(what: str) -> Iterator[None]:
     except (ModelError, MemoryError):
         raise
     except Exception as error:
-        if "bad_alloc" in str(error) or "bad allocation" in str(error):
+        if any(words in str(error) for words in _NO_MEMORY):
             raise MemoryError("the network could not get the memory that it needs") from error
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise ModelError(f"{what}: {reason}") from error
@@ -269,16 +272,13 @@ def _logits(scores: npt.NDArray[np.float32], name: str, activation: str) -> npt.
 
 def _check_weights(path: Path, sha256: str) -> None:
     """Compare the weights with their card; a damaged copy must not tag anybody's music."""
-    try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelError(f"cannot read the model {path}: {error.strerror}") from error
+    found = onnxfile.sha256(path)
     if found != sha256:
         raise ModelError(
             f"the model {path} is not the one its card describes (sha256 {found[:12]}…, "
             f"expected {sha256[:12]}…): damaged or exchanged; install it again"
         )
+    onnxfile.read(path)  # refuses what ONNX Runtime would go and look for elsewhere
 
 
 def _open_session(

@@ -4,6 +4,7 @@ The command line builds it from its options, and the worker gets it whole: it is
 so it can cross to another process.
 """
 
+import os
 from dataclasses import dataclass
 from typing import Literal
 
@@ -107,3 +108,9 @@ class Options:
     def model(self) -> str:
         """The first model."""
         return self.models[0]
+
+    @property
+    def names(self) -> str:
+        """The models as a person calls them: of a path, the last part."""
+        last = (os.path.basename(model) for model in self.models)  # noqa: PTH119 - stay str
+        return ", ".join(name.removesuffix(".json").removesuffix(".onnx") for name in last)

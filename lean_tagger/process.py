@@ -7,8 +7,8 @@ import sys
 import time
 from typing import Any, BinaryIO
 
-from lean_tagger.errors import LeanTagError, StateError
-from lean_tagger.memory import current_rss_bytes, limit_data, peak_rss_bytes
+from lean_tagger.errors import LeanTagError, ModelError, StateError
+from lean_tagger.memory import current_rss_bytes, format_size, limit_data, peak_rss_bytes
 from lean_tagger.messages import (
     Broken,
     Cores,
@@ -58,13 +58,22 @@ def _serve(inbox: BinaryIO, post: _Post) -> None:
     try:
         # A model may ask for gigabytes when it is loaded. Room enough stays to measure one
         # that needs more than the budget, and to say how much.
-        limit_data(max(options.max_mem_bytes, LOADING_BYTES))
-        worker = Worker(
-            options,
-            progress=post.progress,
-            notice=lambda text: post.send(Notice(text)),
-            before_write=lambda writing: _ask(inbox, post, writing),
-        )
+        limit_bytes = max(options.max_mem_bytes, LOADING_BYTES)
+        limit_data(limit_bytes)
+        try:
+            worker = Worker(
+                options,
+                progress=post.progress,
+                notice=lambda text: post.send(Notice(text)),
+                before_write=lambda writing: _ask(inbox, post, writing),
+            )
+        except MemoryError as error:
+            limit_data(0)  # else there is no room to say so
+            raise ModelError(
+                f"the model {options.names} asks for more memory than the "
+                f"{format_size(limit_bytes)} that it may have; allow more with --max-mem, or "
+                "take another model"
+            ) from error
         post.send(Ready(worker.model, worker.device, worker.needed_bytes))
         while (message := receive(inbox)) is not None:
             match message:

@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from lean_tagger import budget, limits
 from lean_tagger.away import Away
-from lean_tagger.child import Child
+from lean_tagger.child import START_SECONDS, Child
 from lean_tagger.errors import ModelError
 from lean_tagger.memory import (
     current_rss_bytes,
@@ -64,6 +64,8 @@ class Runner:
     before_write : callable, optional
         Called as ``before_write(job, writing)`` before a worker changes a file; it waits until
         this returns, and does not write if this raises.
+    start_seconds : float
+        How long a worker may take to load its model.
     pressed : callable, optional
         Tells whether others need the memory: then no file is begun beside another.
     """
@@ -78,12 +80,14 @@ class Runner:
         notice: Callable[[str], None] | None = None,
         on_start: Callable[[Ready], None] | None = None,
         before_write: Callable[[Job, Writing], None] | None = None,
+        start_seconds: float = START_SECONDS,
         pressed: Callable[[], bool] | None = None,
     ) -> None:
         self._options = options
         self.jobs = jobs
         self._cores = min(limits.usable_cores(), jobs)
         self._patience_seconds = patience_seconds
+        self._start_seconds = start_seconds
         self._progress = progress or (lambda *_: None)
         self._notice = notice or (lambda _: None)
         self._on_start = on_start or (lambda _: None)
@@ -242,7 +246,8 @@ class Runner:
 
     def _spawn(self, *, threads: int, share_bytes: int = 0) -> Child:
         most_bytes = self._options.max_mem_bytes - budget.SUPERVISOR_BYTES
-        child = Child(replace(self._options, threads=threads, max_mem_bytes=most_bytes))
+        options = replace(self._options, threads=threads, max_mem_bytes=most_bytes)
+        child = Child(options, start_seconds=self._start_seconds)
         if share_bytes:
             child.send(Limit(share_bytes))
         self._children.append(child)
@@ -305,7 +310,10 @@ class Runner:
             # The first one says whether it can work at all; a later one may only have met
             # a moment in which somebody else took the memory.
             if self._shape is None or self._failed_starts >= MOST_FAILED_STARTS:
-                raise ModelError(f"a worker could not start: {failure.message}")
+                raise ModelError(
+                    f"a worker with the model {self._options.names} could not start: "
+                    f"{failure.message}"
+                )
 
     def _failed(self, job: Job, failure: Failed) -> Iterator[Outcome]:
         """Report a failure, unless the file is to be tried again.
@@ -369,5 +377,6 @@ def _post_mortem(path: str, status: int) -> Failed:
         return Failed(path=path, kind="killed", message=message)
     if status < 0:
         name = signal.Signals(-status).name
-        return Failed(path=path, kind="crashed", message=f"it crashed the decoder ({name})")
+        what = "it crashed the decoder" if path else "it crashed"
+        return Failed(path=path, kind="crashed", message=f"{what} ({name})")
     return Failed(path=path, kind="crashed", message=f"its worker ended with status {status}")

@@ -13,6 +13,7 @@ NAMES = {
     "import": ("exchange", "import_"),
     "labels": ("labels", "run"),
     "merge": ("exchange", "merge"),
+    "models": ("models", "run"),
     "redo": ("undo", "redo"),
     "retag": ("retag", "run"),
     "rules": ("rules", "run"),

@@ -61,7 +61,7 @@ def import_(arguments: list[str], _: Stop) -> int:
     given = parser.parse_args(arguments)
 
     def work(console: Console) -> None:
-        cards = {card.identity: card for card in map(spec.load, spec.installed())}
+        cards = {card.identity: card for card in spec.readable()}
         with running.journal(given, console) as journal:
             resume = Resume(journal, "import", Options(listen=False))
             for name in given.paths:

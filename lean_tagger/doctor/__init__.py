@@ -12,7 +12,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 
-from lean_tagger import __version__, limits, mounts
+from lean_tagger import __version__, limits, mounts, spec
 from lean_tagger.console import Console
 from lean_tagger.doctor import facts
 from lean_tagger.doctor.facts import Fit, Problem, Report
@@ -153,9 +153,11 @@ def _problems(report: Report) -> Iterator[Problem]:
         yield Problem("ONNX Runtime's telemetry is on.", "Set ORT_DISABLE_TELEMETRY=1.")
     if not report.models and not any(library.error for library in report.libraries):
         yield Problem("No model is installed.", again)
+    shipped = spec.shipped()
     for fit in report.models:
         if fit.least_bytes is None:
-            yield Problem(f"{fit.model} does not start: {fit.error}.", again)
+            remedy = again if fit.model in shipped else f"Or: lean-tag models remove {fit.model}"
+            yield Problem(f"{fit.model} does not start: {fit.error}.", remedy)
         elif fit.plan is None and fit.model == Options().model:
             yield _refusal(fit, report)
     yield from (place.obstacle for place in report.music if place.obstacle is not None)

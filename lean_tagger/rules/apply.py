@@ -194,7 +194,7 @@ def _sure_enough(there: Sequence[_Candidate], journey: _Journey) -> list[_Candid
     for candidate in there:
         names = (candidate.label.name.casefold(), candidate.label.display.casefold())
         own = [minimums[name] for name in names if name in minimums]
-        least = own[0] if own else field.min_score
+        least = own[0] if own else max(field.min_score, candidate.label.least)
         if candidate.score >= least:
             kept.append(candidate)
         elif candidate.score >= lowest / 4:  # below that, nobody wonders why it is missing

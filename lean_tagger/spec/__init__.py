@@ -13,7 +13,18 @@ from lean_tagger.spec.card import (
     Tensors,
 )
 from lean_tagger.spec.digest import sha256_of_file
-from lean_tagger.spec.library import families, family, installed, load, load_all, models_folder
+from lean_tagger.spec.library import (
+    families,
+    family,
+    installed,
+    load,
+    load_all,
+    models_folder,
+    read_json,
+    readable,
+    shipped,
+    user_folder,
+)
 from lean_tagger.spec.sound import Ends, FrontendSpec, Padding, ResamplerSpec, SamplesSpec
 from lean_tagger.spec.words import WordList, read_words
 
@@ -40,6 +51,10 @@ __all__ = [
     "load",
     "load_all",
     "models_folder",
+    "read_json",
     "read_words",
+    "readable",
     "sha256_of_file",
+    "shipped",
+    "user_folder",
 ]

@@ -65,11 +65,15 @@ class Label:
         What it is; decides which field it may go to, if any.
     display : str
         As a person wants to read it in a tag.
+    least : float
+        Probability, 0 to 1, below which it is not written where no rule names it: of a label
+        that has its opposite beside it, less than half means the opposite.
     """
 
     name: str
     kind: LabelKind
     display: str
+    least: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,6 +82,8 @@ def _complaints(spec: ModelSpec) -> list[str]:
         found.append("repeat_samples is for tracks whose ends are not continued")
     if spec.label_vectors is None and tensors.logits is not None and not spec.labels:
         found.append("'labels' is empty")
+    if not all(0 <= label.least <= 1 for label in spec.labels):
+        found.append("a label's 'least' must be from 0 to 1")
     if tensors.logits is None and tensors.embedding is None:
         found.append("'tensors' names neither logits nor an embedding")
     if tensors.layout not in _layouts(spec):

@@ -1,6 +1,9 @@
 """Where cards are, and how one is read."""
 
+import contextlib
 import json
+import os
+import stat
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +16,21 @@ from lean_tagger.spec.digest import sha256_of_file
 from lean_tagger.spec.shape import build, did_you_mean
 from lean_tagger.spec.words import read_words
 
-__all__ = ["families", "family", "installed", "load", "load_all", "models_folder"]
+__all__ = [
+    "families",
+    "family",
+    "installed",
+    "load",
+    "load_all",
+    "models_folder",
+    "read_json",
+    "readable",
+    "shipped",
+    "user_folder",
+]
+
+MOST_CARD_BYTES = 16 << 20
+"""Of a card with 10,000 labels: 1 MiB."""
 
 OF_THE_BACKBONE = (
     "sample_rate_hz",
@@ -37,9 +54,44 @@ def models_folder() -> Path:
     return inside if inside.is_dir() else here.parent / "models"
 
 
-def installed() -> list[str]:
+def user_folder() -> Path:
+    """Return the folder of the person's own models; it need not be there.
+
+    ``LEAN_TAG_MODELS``, or else ``lean-tag/models`` in the folder for data of the XDG base
+    directory specification, by which a path that is not absolute does not count.
+    """
+    if given := os.environ.get("LEAN_TAG_MODELS"):
+        return Path(given).absolute()
+    base = os.environ.get("XDG_DATA_HOME", "")
+    data = Path(base) if base and Path(base).is_absolute() else Path.home() / ".local/share"
+    return data / "lean-tag" / "models"
+
+
+def shipped() -> list[str]:
     """Return the names of the models that came with the package, sorted."""
-    return sorted(card.stem for card in models_folder().glob("*.json"))
+    return _names_in(models_folder())
+
+
+def installed() -> list[str]:
+    """Return the names of all models: those that came with the package, then the person's."""
+    ours = shipped()
+    return ours + [name for name in _names_in(user_folder()) if name not in ours]
+
+
+def readable() -> list[ModelSpec]:
+    """Return the cards of all models, but for those in which something is wrong."""
+    cards = []
+    for name in installed():
+        with contextlib.suppress(ConfigError):
+            cards.append(load(name))
+    return cards
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return sorted(card.stem for card in folder.glob("*.json") if not card.stem.startswith("."))
+    except OSError:  # no right to look into it
+        return []
 
 
 def load(name_or_path: str) -> ModelSpec:
@@ -48,8 +100,8 @@ def load(name_or_path: str) -> ModelSpec:
     Parameters
     ----------
     name_or_path : str
-        A shipped model's name ("msd-musicnn"), or the path of a ``.json`` card or of the
-        ``.onnx`` file beside one.
+        A model's name ("msd-musicnn"), where one that came with the package comes before one
+        of the person's; or the path of a ``.json`` card or of the ``.onnx`` file beside one.
 
     Raises
     ------
@@ -140,7 +192,7 @@ def family(name: str) -> dict[str, Any]:
     """
     if name not in families():
         raise ConfigError(f"there is no family {name!r}{did_you_mean(name, families())}")
-    card: dict[str, Any] = _read(models_folder() / "families" / f"{name}.json")
+    card: dict[str, Any] = read_json(models_folder() / "families" / f"{name}.json")
     return card
 
 
@@ -149,8 +201,9 @@ def _find(name_or_path: str) -> Path:
     given = Path(name_or_path)
     if given.suffix in {".json", ".onnx"} or given.parent != Path():
         return given.with_suffix(".json")
-    card = models_folder() / f"{name_or_path}.json"
-    if not card.is_file():
+    cards = [folder / f"{name_or_path}.json" for folder in (models_folder(), user_folder())]
+    card = next((card for card in cards if card.is_file()), None)
+    if card is None:
         raise ConfigError(
             f"there is no model {name_or_path!r}{did_you_mean(name_or_path, installed())}; "
             f"installed: {', '.join(installed())}"
@@ -158,10 +211,24 @@ def _find(name_or_path: str) -> Path:
     return card
 
 
-def _read(card: Path) -> Any:
-    """Return what is in a card's file."""
+def read_json(card: Path) -> Any:
+    """Return what a card, or any other JSON file about a model, says.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be read, is no regular file, or no JSON.
+    """
     try:
-        return json.loads(card.read_bytes())
+        # Opening a pipe would wait for ever, and a device never ends.
+        fd = os.open(card, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(fd, "rb") as file:  # noqa: PTH123 - a descriptor
+            about = os.fstat(fd)
+            if not stat.S_ISREG(about.st_mode):
+                raise ConfigError(f"cannot read the model card {card}: it is no regular file")
+            if about.st_size > MOST_CARD_BYTES:
+                raise ConfigError(f"the model card {card} is longer than any card")
+            return json.loads(file.read(MOST_CARD_BYTES))
     except OSError as error:
         raise ConfigError(f"cannot read the model card {card}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
@@ -170,7 +237,7 @@ def _read(card: Path) -> Any:
 
 def _build(card: Path) -> ModelSpec:
     """Make a card of its file; a head's with what it leaves to its backbone's."""
-    data = _read(card)
+    data = read_json(card)
     name = data.get("head_of") if isinstance(data, dict) else None
     if not isinstance(name, str):
         return _checked(data, card)
@@ -179,7 +246,7 @@ def _build(card: Path) -> ModelSpec:
         raise ConfigError(f"{card}: 'head_of' must be the name of a model, not {name!r}")
     if not below.is_file():
         below = _find(name)
-    sound = _read(below)
+    sound = read_json(below)
     if isinstance(sound, dict) and sound.get("head_of") is not None:
         raise ConfigError(f"{card}: {name!r} is a head itself")
     backbone = _checked(sound, below)

@@ -1,0 +1,92 @@
+"""Which of the families a network belongs to, by the shape of what it takes.
+
+Names of tensors differ from export to export, shapes do not. Two families may share a shape
+and differ in a constant, so that a shape alone never decides between them.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lean_tagger import spec
+from lean_tagger.onnxfile import FLOAT, Graph, Tensor
+
+__all__ = ["Fit", "fits", "shape_text", "template"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A family whose patches a graph takes.
+
+    Attributes
+    ----------
+    family : str
+        Its name.
+    tensor : Tensor
+        The graph's input.
+    layout : str
+        How a patch lies in it; see `spec.Layout`.
+    batch : int or None
+        Number of patches that the graph insists on.
+    whole : bool
+        Every axis of a patch has the family's length; otherwise some may have any.
+    """
+
+    family: str
+    tensor: Tensor
+    layout: str
+    batch: int | None
+    whole: bool
+
+
+def template(family: str) -> dict[str, Any]:
+    """Return a family's card, without what is no key of a card."""
+    return {key: value for key, value in spec.family(family).items() if key != "sources"}
+
+
+def fits(graph: Graph, families: Sequence[str]) -> Iterator[Fit]:
+    """Yield the families among those given whose patches the graph takes."""
+    inputs = [it for it in graph.inputs if it.kind == FLOAT and it.shape is not None]
+    for family in families:
+        card = template(family)
+        for layout, tensor in itertools.product(_layouts(card), inputs):
+            found = _fit(family, card, tensor, layout)
+            if found is not None:
+                yield found
+                break
+
+
+def shape_text(tensor: Tensor) -> str:
+    """Return a shape as people write it: ``n x 128 x 96``."""
+    if tensor.shape is None:
+        return "of no stated shape"
+    return " x ".join("?" if axis is None else str(axis) for axis in tensor.shape)
+
+
+def _layouts(card: Mapping[str, Any]) -> list[str]:
+    """Return the layouts in which a patch may lie, the family's own first."""
+    own = str(card.get("tensors", {}).get("layout", "frames_bands"))
+    plain = ["samples"] if "samples" in own else ["frames_bands", "bands_frames"]
+    return list(dict.fromkeys([own, *plain, *(f"1_{it}" for it in plain)]))
+
+
+def _fit(family: str, card: Mapping[str, Any], tensor: Tensor, layout: str) -> Fit | None:
+    front = card["frontend"]
+    lengths = {
+        "1": 1,
+        "frames": card["patch_frames"],
+        "samples": card["patch_frames"],
+        "bands": front.get("n_mels", 0),
+    }
+    wanted = [lengths[axis] for axis in layout.split("_")]
+    assert tensor.shape is not None  # noqa: S101 - narrows the type for mypy
+    count, *found = tensor.shape
+    if len(found) != len(wanted):
+        return None
+    for axis, length in zip(found, wanted, strict=True):
+        if isinstance(axis, int) and axis != length:
+            return None
+    batch = count if isinstance(count, int) else None
+    whole = all(isinstance(axis, int) for axis in found)
+    return Fit(family, tensor, layout, batch, whole)

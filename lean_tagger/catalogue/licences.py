@@ -1,0 +1,29 @@
+"""On what terms a model may be used, as far as its metadata say."""
+
+import re
+
+__all__ = ["ESSENTIA", "UNKNOWN", "needs_acceptance", "terms"]
+
+ESSENTIA = "CC-BY-NC-SA-4.0 or CC-BY-NC-ND-4.0"
+"""Of the models of essentia.upf.edu: their pages name one here and the other there. Both are
+for non-commercial use only; the Music Technology Group sells other licences."""
+
+UNKNOWN = "unknown"
+
+_FREE = re.compile(
+    r"(?:isc|mit|bsd|apache|cc0|cc-by-4\.0|cc-by-3\.0|unlicense|mpl|public domain).*", re.IGNORECASE
+)
+
+
+def needs_acceptance(licence: str) -> bool:
+    """Tell whether a person has to agree first: not to licences that allow any use."""
+    return _FREE.fullmatch(licence.strip().replace(" ", "-")) is None
+
+
+def terms(licence: str) -> str:
+    """Return what a licence means for the person, in one sentence."""
+    if licence == UNKNOWN:
+        return "its licence is not known: find out whether you may use it"
+    if re.search(r"\bnc\b|non-?commercial", licence.replace("-", " "), re.IGNORECASE):
+        return f"licence {licence}: for non-commercial use only"
+    return f"licence {licence}"
