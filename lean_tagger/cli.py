@@ -46,6 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             code: int = command(arguments, stop)
         except KeyboardInterrupt:
+            # Where it came while a class was being made (dataclasses and named tuples run source
+            # text), Python would end by SIGINT whatever we return; running another text forgets it.
+            exec("")  # noqa: S102 - nothing in it
             return stop.exit_code
         except OutputClosed:
             return _CLOSED_EXIT
