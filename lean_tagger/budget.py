@@ -33,6 +33,10 @@ class Shape:
     alone_bytes: int
 
 
+SPARE_MIB = 4
+"""By so much may the next start measure more, which is rounded up in steps."""
+
+
 def shape(budget_bytes: int, needed_bytes: int, *, cores: int, files: int, model: str) -> Shape:
     """Divide a budget.
 
@@ -60,10 +64,10 @@ def shape(budget_bytes: int, needed_bytes: int, *, cores: int, files: int, model
     """
     available = budget_bytes - SUPERVISOR_BYTES
     if available < needed_bytes:
-        least = SUPERVISOR_BYTES + needed_bytes
+        least_mib = -(-(SUPERVISOR_BYTES + needed_bytes) >> 20)
         raise BudgetError(
             f"--max-mem {format_size(budget_bytes)} is too little: with {model} one worker needs "
-            f"{-(-least >> 20)} MiB here (--max-mem {-(-least >> 20)}M)"
+            f"{least_mib} MiB here (--max-mem {least_mib + SPARE_MIB}M)"
         )
     workers = max(1, min(cores, files, available // needed_bytes))
     return Shape(

@@ -55,7 +55,8 @@ def test_below_the_floor_the_message_names_a_budget_that_suffices(run, missing_b
     assert "tiny" in str(refused.value)
     enough_bytes = memory.parse_size(said[1])
     assert budget.shape(enough_bytes, model="tiny", **run).workers >= 1
-    assert enough_bytes - least_bytes < MIB  # and asks for no more than it must
+    spare_bytes = enough_bytes - least_bytes  # for the next start, which may measure a step more
+    assert 0 <= spare_bytes - budget.SPARE_MIB * MIB < MIB
 
 
 def test_workers_come_before_threads():
