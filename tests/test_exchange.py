@@ -22,7 +22,7 @@ from lean_tagger.options import Options
 from lean_tagger.outcome import Identity, Job
 
 CARD = spec.load("msd-musicnn")
-KEY = Key(model=CARD.sha256, pooling=Decision(Options()).asked[0].pooling)
+KEY = Key(model=CARD.identity, pooling=Decision(Options()).asked[0].pooling)
 VALUES = st.lists(st.floats(0, 1), min_size=50, max_size=50).map(tuple)
 
 
@@ -59,7 +59,7 @@ def test_what_is_exported_comes_back_exactly(tmp_path_factory, form, name, value
         (folder / "out").open("rb" if binary else "r", **text) as source,
     ):
         count = exchange.import_(
-            journal, {CARD.sha256: CARD}, source, form=form, run=begin(journal)
+            journal, {CARD.identity: CARD}, source, form=form, run=begin(journal)
         )
         assert count == 2
         after = journal.recall(path, KEY)
@@ -102,13 +102,15 @@ def test_what_is_no_parquet_is_refused(tmp_path):
     pytest.importorskip("pyarrow")
     nothing = io.BytesIO(b"PAR1 and no more")
     with Journal(tmp_path / "a") as journal, pytest.raises(ConfigError, match="is not what"):
-        exchange.import_(journal, {CARD.sha256: CARD}, nothing, form="parquet", run=begin(journal))
+        exchange.import_(
+            journal, {CARD.identity: CARD}, nothing, form="parquet", run=begin(journal)
+        )
 
 
 @pytest.mark.parametrize("line", ["[]", "{", '{"path": "/a"}', "7"])
 def test_what_is_no_export_is_refused_with_its_place(tmp_path, line):
     with Journal(tmp_path / "a") as journal, pytest.raises(ConfigError, match="record 1 is not"):
-        exchange.import_(journal, {CARD.sha256: CARD}, [line], form="jsonl", run=begin(journal))
+        exchange.import_(journal, {CARD.identity: CARD}, [line], form="jsonl", run=begin(journal))
 
 
 def test_merging_keeps_the_later_look_and_every_way_back(tmp_path):

@@ -6,9 +6,9 @@ what each label *is*, so that nothing in the code depends on which model it runs
 """
 
 import json
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from lean_tagger.errors import ConfigError
 from lean_tagger.spec.digest import sha256_of
@@ -262,13 +262,11 @@ class ModelSpec:
     def identity(self) -> str:
         """SHA-256 of all that decides scores, in hex: the key to what is known of a track.
 
-        For a card that says nothing beyond what the first models' cards could say it is that of
-        the weights, so that what was written down for these stays good.
+        What is as it is by default does not count, so that a key of the card that is new one
+        day changes no identity of today.
         """
-        if self._is_plain():
-            return self.sha256
-        said = asdict(replace(self, labels=()))  # which may be thousands, and follow from the rest
-        decides = {name: said[name] for name in _DECIDES}
+        said = _said(self)
+        decides = {name: said[name] for name in _DECIDES if name in said}
         if self.label_vectors is not None:  # wherever the file is, and whatever it is called
             decides["label_vectors"] = [self.label_vectors.sha256, self.label_vectors.scale]
         if self.backbone is not None:
@@ -280,13 +278,6 @@ class ModelSpec:
     def without_words(self) -> str:
         """The identity of the same network with no words to compare: of its embedding alone."""
         return replace(self, label_vectors=None, labels=()).identity
-
-    def _is_plain(self) -> bool:
-        said = {"head_of": self.head_of, "label_vectors": self.label_vectors}
-        said |= {name: getattr(self, name) for name in ("last_patch", "short_track", "activation")}
-        for part in (self.frontend, self.tensors):
-            said |= {f.name: getattr(part, f.name) for f in fields(part) if f.name not in _FREE}
-        return said == _PLAIN
 
     @property
     def window_samples(self) -> int:
@@ -366,28 +357,12 @@ _DECIDES = (
     "label_vectors",
 )
 
-_FREE = {
-    *("kind", "n_fft", "hop_samples", "n_mels", "f_min_hz", "f_max_hz", "mel_rounding", "log_gain"),
-    *("input", "logits", "embedding"),
-}
-"""What the first cards could say about front-end and tensors."""
 
-_PLAIN: dict[str, object] = {
-    "head_of": None,
-    "label_vectors": None,
-    "last_patch": "drop",
-    "short_track": "repeat",
-    "activation": "logits",
-    "window": "hann_periodic",
-    "padding": "reflect",
-    "spectrum": "power",
-    "mel_scale": "slaney",
-    "mel_norm": "slaney",
-    **{
-        f.name: f.default
-        for kind in (FrontendSpec, Tensors)
-        for f in fields(kind)
-        if f.default is not MISSING and f.name not in _FREE
-    },
-}
-"""All else, as it was for every one of them."""
+def _said(card: Any) -> dict[str, Any]:
+    """Return the values of a dataclass that are not its defaults."""
+    values = ((it.name, getattr(card, it.name), it.default) for it in fields(card))
+    return {
+        name: _said(value) if is_dataclass(value) else value
+        for name, value, default in values
+        if value != default
+    }
