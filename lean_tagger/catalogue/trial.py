@@ -27,7 +27,7 @@ from lean_tagger.runner import Runner
 
 __all__ = ["Measured", "hear", "measure", "remember", "remembered"]
 
-NOISE_SECONDS = 20
+NOISE_SECONDS = 60
 """What a model is measured with, if that fills two of its windows."""
 
 MOST_NOISE_SECONDS = 120
@@ -79,8 +79,7 @@ def measure(model: str, *, max_mem_bytes: int, start_seconds: float) -> Measured
     with _noise(seconds) as path:
         # Of no size: a file gets more time for each byte of it.
         job = Job(path, 0)
-        started, outcome, ready = _hear(model, job, max_mem_bytes, start_seconds)
-        took_seconds = time.monotonic() - started
+        took_seconds, outcome, ready = _hear(model, job, max_mem_bytes, start_seconds)
     if not isinstance(outcome, Tagged):
         message = getattr(outcome, "message", "it did not listen")
         raise ModelError(f"the model {card.name} failed on noise: {message}")
@@ -107,14 +106,15 @@ def hear(model: str, path: str, *, max_mem_bytes: int, start_seconds: float) -> 
 def _hear(
     model: str, found: Job | Outcome, max_mem_bytes: int, start_seconds: float
 ) -> tuple[float, Outcome, Ready]:
-    """Return when the file was begun, what became of it, and what the worker said of itself."""
+    """Return how many seconds a file took, what became of it, and what the worker needs."""
     options = Options(models=(model,), dry_run=True, max_mem_bytes=max_mem_bytes)
     runner = Runner(options, jobs=1, patience_seconds=start_seconds, start_seconds=start_seconds)
     with contextlib.closing(runner):
         ready = runner.start(1)
         started = time.monotonic()
-        (outcome,) = runner.outcomes([found])
-    return started, outcome, ready
+        outcome = next(runner.outcomes([found]))
+        took_seconds = time.monotonic() - started  # and not the end of the worker
+    return took_seconds, outcome, ready
 
 
 @contextlib.contextmanager
