@@ -8,7 +8,6 @@ worker under its limits.
 Source: the protocol buffers wire format, and the messages and field numbers of onnx.proto.
 """
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -16,9 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lean_tagger.digest import sha256_of
 from lean_tagger.errors import ModelError
 
 __all__ = ["Graph", "Tensor", "opened", "read", "sha256"]
+
+_BLOCK_BYTES = 1 << 16
 
 MOST_BYTES = 2 << 30
 """A protocol buffer cannot be longer."""
@@ -145,7 +147,7 @@ def sha256(path: Path) -> str:
     with opened(path) as fd:
         try:
             with open(fd, "rb", closefd=False) as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
+                return sha256_of(iter(lambda: file.read(_BLOCK_BYTES), b""))
         except OSError as error:
             raise ModelError(f"cannot read the model {path}: {error.strerror}") from error
 

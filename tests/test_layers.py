@@ -13,7 +13,7 @@ import lean_tagger
 PACKAGE = Path(lean_tagger.__file__).parent
 
 LAYERS = [
-    {"errors", "messages", "onnxfile", "options", "outcome", "rules", "spec"},
+    {"digest", "errors", "messages", "onnxfile", "options", "outcome", "rules", "spec"},
     {
         "ahead",
         "decode",

@@ -9,6 +9,7 @@ from lean_tagger import limits, spec
 from lean_tagger.commands import options
 from lean_tagger.commands.stop import Stop
 from lean_tagger.console import Console
+from lean_tagger.digest import sha256_of_file
 from lean_tagger.errors import ConfigError, LeanTagError
 
 __all__ = ["run"]
@@ -103,7 +104,7 @@ def _show(path: Path, console: Console) -> None:
     found = spec.read_words(path)
     scale = "no scale, which the card must say" if found.scale is None else f"{found.scale:.4g}"
     console.line(f"{path}: {len(found.labels)} words, {found.dim} numbers each, scale {scale}")
-    console.line(f"sha256 {spec.sha256_of_file(path)}, for a card")
+    console.line(f"sha256 {sha256_of_file(path)}, for a card")
     if found.bias is not None:
         console.line(f"bias {found.bias:.4g}: each word is judged by itself")
     for kind, labels in groupby(sorted(found.labels, key=_kind), key=_kind):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations  # av.Packet is generic for type checkers only
 
-import hashlib
 import math
 import os
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from av.stream import Discard, Disposition
 from lean_tagger.decode import BLOCK_SAMPLES, headers, is_rate, mp4, silence_nonsense
 from lean_tagger.decode.samples import SAMPLE_FORMATS, Piece, joined, sum_channels
 from lean_tagger.decode.view import View
+from lean_tagger.digest import blake2b
 from lean_tagger.errors import (
     DecodeError,
     EncryptedError,
@@ -127,7 +127,7 @@ class FfmpegAudio:
         self.seconds_skipped = 0.0
         self._fd = fd
         self._size_bytes = os.fstat(fd).st_size
-        self._hash = hashlib.blake2b(digest_size=16)
+        self._hash = blake2b()
         self._samples = 0
         self._buffer = np.empty(BLOCK_SAMPLES, np.float32)
         self._good_bytes = 0

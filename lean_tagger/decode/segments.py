@@ -16,7 +16,6 @@ the first packets are decoded as that does it, and compared with where their pac
 """
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Iterator
 from itertools import islice
@@ -35,6 +34,7 @@ from lean_tagger.decode import (
 from lean_tagger.decode.ffmpeg import FfmpegAudio
 from lean_tagger.decode.places import Beginning, Unsteady, choose
 from lean_tagger.decode.samples import SAMPLE_FORMATS, Piece, joined, sum_channels
+from lean_tagger.digest import blake2b
 from lean_tagger.errors import FileError
 
 __all__ = ["PREROLL", "Segments", "Unsteady", "open_segments", "sampled_digest"]
@@ -192,7 +192,7 @@ class FfmpegSegments:
 
     def digest(self) -> str:
         """See `Segments.digest`."""
-        update = (hasher := hashlib.blake2b(digest_size=16)).update
+        update = (hasher := blake2b()).update
         update(f"{self.rate_hz} {self.samples}".encode())
         with _unsteady():
             for point in range(DIGEST_POINTS):

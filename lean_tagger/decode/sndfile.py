@@ -1,6 +1,5 @@
 """The second decoder: libsndfile, through soundfile."""
 
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ import numpy as np
 import soundfile
 
 from lean_tagger.decode import BLOCK_SAMPLES, is_rate, silence_nonsense
+from lean_tagger.digest import blake2b
 from lean_tagger.errors import DecodeError
 
 __all__ = ["SndfileAudio"]
@@ -39,7 +39,7 @@ class SndfileAudio:
         self.path = path
         self.seconds = 0.0
         self.seconds_skipped = 0.0
-        self._hash = hashlib.blake2b(digest_size=16)
+        self._hash = blake2b()
         with _sndfile_errors(path):
             # A copy: libsndfile closes what it is given, and its position is shared.
             self._file = soundfile.SoundFile(os.dup(fd), closefd=True)

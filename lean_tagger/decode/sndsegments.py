@@ -1,6 +1,5 @@
 """Decode parts of a track with libsndfile, which finds every sample itself."""
 
-import hashlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,6 +8,7 @@ import soundfile
 from lean_tagger.decode import BLOCK_SAMPLES, is_rate, silence_nonsense
 from lean_tagger.decode.segments import Unsteady
 from lean_tagger.decode.sndfile import SndfileAudio
+from lean_tagger.digest import blake2b
 from lean_tagger.errors import FileError
 
 __all__ = ["SndfileSegments"]
@@ -40,7 +40,7 @@ class SndfileSegments:
 
     def digest(self) -> str:
         """See `Segments.digest`; of decoded samples, since there are no packets."""
-        update = (hasher := hashlib.blake2b(digest_size=16)).update
+        update = (hasher := blake2b()).update
         update(f"{self.rate_hz} {self.samples}".encode())
         for point in range(_DIGEST_POINTS):
             start = self.samples * (2 * point + 1) // (2 * _DIGEST_POINTS)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from lean_tagger.digest import sha256_of
 from lean_tagger.errors import ConfigError
 from lean_tagger.rules.players import PLAIN, PLAYERS, Layout
 
@@ -170,10 +171,8 @@ class Rules:
         for field in plain["fields"]:
             field["allow"] = sorted(field["allow"])
             field["thresholds"] = sorted(field["thresholds"])
-        import hashlib  # late: it loads OpenSSL, 4 MiB of the supervisor's 25
-
         text = json.dumps(plain, sort_keys=True, ensure_ascii=True)
-        return hashlib.sha256(text.encode("ascii")).hexdigest()[:16]
+        return sha256_of([text.encode("ascii")])[:16]
 
 
 def _sorted(entries: Sequence[object]) -> list[object]:

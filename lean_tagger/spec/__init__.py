@@ -12,7 +12,6 @@ from lean_tagger.spec.card import (
     Source,
     Tensors,
 )
-from lean_tagger.spec.digest import sha256_of_file
 from lean_tagger.spec.library import (
     families,
     family,
@@ -54,7 +53,6 @@ __all__ = [
     "read_json",
     "read_words",
     "readable",
-    "sha256_of_file",
     "shipped",
     "user_folder",
 ]

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from lean_tagger.digest import sha256_of
 from lean_tagger.errors import ConfigError
-from lean_tagger.spec.digest import sha256_of
 from lean_tagger.spec.sound import (
     Ends,
     FrontendSpec,

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lean_tagger.digest import sha256_of_file
 from lean_tagger.errors import ConfigError
 from lean_tagger.spec.card import LabelVectors, ModelSpec
 from lean_tagger.spec.check import check
-from lean_tagger.spec.digest import sha256_of_file
 from lean_tagger.spec.shape import build, did_you_mean
 from lean_tagger.spec.words import read_words
 

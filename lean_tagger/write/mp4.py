@@ -5,11 +5,11 @@ bytes and order. When the list grows, the change is taken from free space where 
 some, so that the audio does not move; where it must, the chunk offsets move with it.
 """
 
-import hashlib
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from lean_tagger.digest import blake2b
 from lean_tagger.write import mp4atoms
 from lean_tagger.write.mp4atoms import Atom
 from lean_tagger.write.source import Piece, Source, Span
@@ -155,7 +155,7 @@ class Mp4File:
     def _targets(self, table: Atom) -> bytes:
         """Return what a table points to, in terms that do not change when all of it moves."""
         atoms = [atom.start for atom in self._top if atom.name not in _FREE]
-        hasher = hashlib.blake2b(digest_size=16)
+        hasher = blake2b()
         for offset in self._offsets(table):
             index = bisect_right(atoms, offset) - 1
             hasher.update(b"%d %d " % (index, offset - atoms[index] if index >= 0 else offset))

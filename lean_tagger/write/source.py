@@ -5,7 +5,6 @@ real size first, so that a damaged header ends in a sentence and not in an alloc
 """
 
 import errno
-import hashlib
 import os
 import stat
 import struct
@@ -15,6 +14,7 @@ from typing import NamedTuple
 
 from mutagen import MutagenError
 
+from lean_tagger.digest import blake2b
 from lean_tagger.errors import FileError, UnreadableError, WriteError
 
 __all__ = ["Piece", "Source", "Span", "opened", "translated"]
@@ -82,7 +82,7 @@ class Source:
 
     def digest(self, piece: Piece) -> bytes:
         """Return a digest of what a piece holds."""
-        hasher = hashlib.blake2b(digest_size=16)
+        hasher = blake2b()
         if isinstance(piece, Span):
             for block in self.blocks(piece):
                 hasher.update(block)
