@@ -616,7 +616,7 @@ def test_scores_of_an_older_journal_were_of_all_windows(tmp_path: Path) -> None:
         (KEY.model, bytes(16)),
     )
     older.execute(
-        "INSERT INTO files VALUES (?, 1, 2, 3, 4, 'tagged', '', '', 0, 1, 5.0, 'abc-1', '{}', "
+        "INSERT INTO files VALUES (?, 1, 2, 3, 'tagged', '', '', 0, 1, 5.0, 'abc-1', '{}', "
         "NULL, NULL, NULL)",
         (b"/a.mp3",),
     )

@@ -363,12 +363,12 @@ def test_an_older_journal_keeps_what_it_knows_and_how_to_undo_it(path):
     older = sqlite3.connect(path, isolation_level=None)
     schema.migrate(older, schema.MIGRATIONS[:1])
     older.execute(
-        "INSERT INTO files VALUES (?, 1000, 7, 3, 64, 'tagged', '', '', 1, 1, 5.0, NULL, "
+        "INSERT INTO files VALUES (?, 1000, 7, 3, 'tagged', '', '', 1, 1, 5.0, NULL, "
         """'{"genre": ["Rock"]}', NULL, NULL, NULL)""",
         (b"/music/a.mp3",),
     )
     older.execute(
-        "INSERT INTO writes VALUES (1, 1, ?, 'done', 5.0, 1000, 7, 3, 64, "
+        "INSERT INTO writes VALUES (1, 1, ?, 'done', 5.0, 1000, 7, 3, "
         """'{"genre": ["Folk"]}', '{"genre": ["Rock"]}')""",
         (b"/music/a.mp3",),
     )

@@ -21,7 +21,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             counts TEXT NOT NULL DEFAULT '{}', ending TEXT)""",
         """CREATE TABLE files (
             path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
-            inode INTEGER NOT NULL, device INTEGER NOT NULL, status TEXT NOT NULL,
+            inode INTEGER NOT NULL, status TEXT NOT NULL,
             kind TEXT NOT NULL, message TEXT NOT NULL, attempts INTEGER NOT NULL,
             run INTEGER NOT NULL, seen REAL NOT NULL, digest TEXT, fields TEXT,
             artist TEXT, albumartist TEXT, album TEXT) WITHOUT ROWID""",
@@ -36,15 +36,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE writes (
             id INTEGER PRIMARY KEY, run INTEGER NOT NULL, path BLOB NOT NULL,
             state TEXT NOT NULL, at REAL NOT NULL, size INTEGER NOT NULL,
-            mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, device INTEGER NOT NULL,
+            mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
             previous TEXT NOT NULL, written TEXT NOT NULL)""",
         "CREATE INDEX writes_by_path ON writes (path, id)",
         "CREATE INDEX writes_by_run ON writes (run, id)",
     ),
     (
-        # A device gets another number when the machine starts anew: no mark of a file.
-        "ALTER TABLE files DROP COLUMN device",
-        "ALTER TABLE writes DROP COLUMN device",
         # What was heard with less than full effort: of how many windows, and how sure it is.
         "ALTER TABLE scores ADD COLUMN of_windows INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE scores ADD COLUMN confidence REAL NOT NULL DEFAULT 1",
