@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 __all__ = ["ahead"]
 
-DEPTH = 8
+DEPTH = 4
 """Blocks that may wait: enough to bridge the consumer's longest step, three seconds of music."""
 
 Block: TypeAlias = tuple[int, memoryview]

@@ -195,8 +195,7 @@ def windows(
     for stem in stems:
         rate_hz, spec = stem.card.sample_rate_hz, stem.card.resampler
         if (rate_hz, spec) not in branches:
-            resampler = Resampler(spec, rate_hz=rate_hz, chunk_samples=rate_hz)
-            branches[rate_hz, spec] = resampler, []
+            branches[rate_hz, spec] = Resampler(spec, rate_hz=rate_hz), []
         branches[rate_hz, spec][1].append((stem, stem.rolling()))
     for rate_hz, block in blocks:
         for resampler, rolls in branches.values():
@@ -209,11 +208,11 @@ def windows(
 
 
 def _rolled(
-    chunks: Iterable[memoryview], rolls: Sequence[tuple[Stem, Rolling]]
+    pieces: Iterable[npt.NDArray[np.float32]], rolls: Sequence[tuple[Stem, Rolling]]
 ) -> Iterator[tuple[Stem, Window]]:
-    for chunk in chunks:
+    for piece in pieces:
         for stem, rolling in rolls:
-            for window in rolling.push(chunk):
+            for window in rolling.push(piece):
                 yield stem, window
 
 

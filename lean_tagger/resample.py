@@ -20,6 +20,7 @@ No array grows with the track. What lies beyond its two ends counts as silence.
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import chain
 from math import gcd
 
 import numpy as np
@@ -39,7 +40,7 @@ enough that most of the matrix, in which each column is shifted against the last
 COMPUTED_OUTPUTS = 64
 """Outputs whose weights are computed together where there is no table."""
 
-INPUT_SAMPLES = 1 << 15
+INPUT_SAMPLES = 1 << 16
 """Input taken in one step."""
 
 MAX_DECIMATION = 256
@@ -79,37 +80,43 @@ def resample(
     ValueError
         `chunk_samples` is not above 0, or a rate is outside 1 Hz to 256 · `rate_hz`.
     """
-    resampler = Resampler(spec, rate_hz=rate_hz, chunk_samples=chunk_samples)
-    for rate, block in blocks:
-        yield from resampler.push(rate, block)
-    yield from resampler.finish()
+    if chunk_samples <= 0:
+        raise ValueError(f"chunk_samples must be above 0, not {chunk_samples}")
+    resampler = Resampler(spec, rate_hz=rate_hz)
+    chunk, fill = np.empty(chunk_samples, np.float32), 0
+    pieces = (piece for rate, block in blocks for piece in resampler.push(rate, block))
+    for samples in chain(pieces, resampler.finish()):
+        start = 0
+        while start < len(samples):
+            count = min(len(samples) - start, chunk_samples - fill)
+            chunk[fill : fill + count] = samples[start : start + count]
+            start += count
+            fill += count
+            if fill == chunk_samples:
+                yield chunk.data
+                fill = 0
+    if fill:
+        yield chunk[:fill].data
 
 
 class Resampler:
-    """What `resample` does, for those who have one block at a time and share it with others.
+    """What `resample` does, for those who take pieces of any size, one block at a time.
 
     Parameters
     ----------
-    spec, rate_hz, chunk_samples
+    spec, rate_hz
         As for `resample`.
-
-    Raises
-    ------
-    ValueError
-        `chunk_samples` is not above 0.
     """
 
-    def __init__(self, spec: ResamplerSpec, *, rate_hz: int, chunk_samples: int) -> None:
-        if chunk_samples <= 0:
-            raise ValueError(f"chunk_samples must be above 0, not {chunk_samples}")
+    def __init__(self, spec: ResamplerSpec, *, rate_hz: int) -> None:
         self._spec, self._rate_hz = spec, rate_hz
-        self._chunk = np.empty(chunk_samples, np.float32)
-        self._fill = 0
         self._rate_in: int | None = None
         self._converter: _Converter | None = None
 
-    def push(self, rate_hz: int, block: memoryview) -> Iterator[memoryview]:
-        """Take a block of this rate; yield the chunks that it completes, as `resample` does.
+    def push(self, rate_hz: int, block: memoryview) -> Iterator[Floats]:
+        """Take a block of this rate; yield pieces, each valid until the next is asked for.
+
+        Where the rates are equal, the block itself.
 
         Raises
         ------
@@ -117,37 +124,20 @@ class Resampler:
             The rate is outside 1 Hz to 256 times ours.
         """
         if rate_hz != self._rate_in:
-            yield from self._end_rate()
+            yield from self.finish()
             same = rate_hz == self._rate_hz
             self._converter = None if same else _Converter(self._spec, rate_hz, self._rate_hz)
             self._rate_in = rate_hz
         samples = np.asarray(block, np.float32)
-        pieces = iter([samples]) if self._converter is None else self._converter.push(samples)
-        yield from self._chunks(pieces)
+        if self._converter is None:
+            yield samples
+        else:
+            yield from self._converter.push(samples)
 
-    def finish(self) -> Iterator[memoryview]:
+    def finish(self) -> Iterator[Floats]:
         """Yield what is left at the end of the track."""
-        yield from self._end_rate()
-        if self._fill:
-            yield self._chunk[: self._fill].data
-
-    def _end_rate(self) -> Iterator[memoryview]:
         if self._converter is not None:
-            yield from self._chunks(self._converter.finish())
-
-    def _chunks(self, pieces: Iterator[Floats]) -> Iterator[memoryview]:
-        """Yield the chunks that pieces of any size complete."""
-        chunk = self._chunk
-        for samples in pieces:
-            start = 0
-            while start < len(samples):
-                count = min(len(samples) - start, len(chunk) - self._fill)
-                chunk[self._fill : self._fill + count] = samples[start : start + count]
-                start += count
-                self._fill += count
-                if self._fill == len(chunk):
-                    yield chunk.data
-                    self._fill = 0
+            yield from self._converter.finish()
 
 
 class _Filter:
@@ -261,32 +251,39 @@ class _Converter:
         unit = GROUP_OUTPUTS // gcd(self._up, GROUP_OUTPUTS)
         periods = -(-reach // (self._down * unit)) * unit
         columns, self._advance = self._up * periods, self._down * periods
-        banks = min(columns, unit * self._up) // GROUP_OUTPUTS
+        banks = unit * self._up // GROUP_OUTPUTS
         if banks * reach * GROUP_OUTPUTS * 4 > BANK_BYTES:
-            self._groups: tuple[Floats, ...] = ()
+            self._bank = np.empty((0, 0, GROUP_OUTPUTS), np.float32)
             return self._group * self._down // self._up + 1
-        self._groups = _groups(self._filter, self._up, self._down, banks)
-        count = (INPUT_SAMPLES + self._advance + 2 * half) // self._advance + 1
+        self._bank = _bank(self._filter, self._up, self._down, banks)
+        self._step_samples = GROUP_OUTPUTS * self._down // self._up
+        self._units = periods // unit
+        last = self._advance - unit * self._down + (banks - 1) * self._step_samples
+        self._reach = max(self._advance + 2 * half, last + self._bank.shape[1])  # of a row
+        count = (INPUT_SAMPLES + self._reach) // self._advance + 1
         self._rows = np.empty((count, columns), np.float32)
-        return self._advance
+        return self._reach - 2 * half
 
     def _step(self, history: Floats) -> tuple[int, Floats]:
         """Return how many inputs are used up, and the outputs that they give."""
-        if not self._groups:
+        if not len(self._bank):
             return self._step_computed(history)
-        advance, banks = self._advance, len(self._groups)
-        reach = advance + 2 * self._filter.half_taps
-        count = max(0, (len(history) - reach) // advance + 1)
-        outputs = self._rows[:count]
-        for number in range(outputs.shape[1] // GROUP_OUTPUTS if count else 0):
-            first = number * GROUP_OUTPUTS
-            bank = self._groups[number % banks]
-            start = first * self._down // self._up * history.itemsize
-            strides = (advance * history.itemsize, history.itemsize)
-            # One row a period, each where the group's first tap is; nothing is copied.
-            inputs = np.ndarray((count, len(bank)), np.float32, history.data, start, strides)
-            np.matmul(inputs, bank, out=outputs[:, first : first + GROUP_OUTPUTS])
-        return count * advance, outputs.reshape(-1)
+        banks, taps, _ = self._bank.shape
+        count = max(0, (len(history) - self._reach) // self._advance + 1)
+        outputs, item = self._rows[:count], history.itemsize
+        if count:
+            # Nothing is copied: a view of units, groups, rows, taps; and one of what they give.
+            # One call, since each would take Python's lock anew, for which decoding waits.
+            unit = self._advance // self._units
+            inputs = np.ndarray(
+                (self._units, banks, count, taps),
+                np.float32,
+                history.data,
+                strides=[n * item for n in (unit, self._step_samples, self._advance, 1)],
+            )
+            parts = outputs.reshape(count, self._units, banks, GROUP_OUTPUTS)
+            np.matmul(inputs, self._bank, out=parts.transpose(1, 2, 0, 3))
+        return count * self._advance, outputs.reshape(-1)
 
     def _step_computed(self, history: Floats) -> tuple[int, Floats]:
         """Do without a bank: compute the weights of each group of outputs anew."""
@@ -311,19 +308,24 @@ class _Converter:
 
 
 @lru_cache(maxsize=1)  # for the next file of the same rate, and for the next part of this one
-def _groups(table: _Filter, up: int, down: int, count: int) -> tuple[Floats, ...]:
-    """Return the weights of each group of outputs, one output in a column, (inputs, outputs)."""
-    banks = []
-    for first in range(0, count * GROUP_OUTPUTS, GROUP_OUTPUTS):
-        starts, fractions = _positions(first, GROUP_OUTPUTS, up=up, down=down)
-        starts -= starts[0]
-        taps = 2 * table.half_taps
-        bank = np.zeros((starts[-1] + taps, GROUP_OUTPUTS), np.float32)
-        for column, weights in enumerate(table.weights(fractions)):
-            bank[starts[column] : starts[column] + taps, column] = weights
-        bank.flags.writeable = False
-        banks.append(bank)
-    return tuple(banks)
+def _bank(table: _Filter, up: int, down: int, count: int) -> Floats:
+    """Return the weights of each group of outputs, (groups, inputs, outputs).
+
+    Each group's first input lies the same whole number of samples behind that of the group
+    before. Its first tap is up to a sample a group later: zeros stand for these.
+    """
+    step, taps = GROUP_OUTPUTS * down // up, 2 * table.half_taps
+    groups = []
+    for number in range(count):
+        starts, fractions = _positions(number * GROUP_OUTPUTS, GROUP_OUTPUTS, up=up, down=down)
+        groups.append((starts - number * step, table.weights(fractions)))
+    inputs = taps + max(starts[-1] for starts, _ in groups)
+    bank = np.zeros((count, inputs, GROUP_OUTPUTS), np.float32)
+    for matrix, (starts, rows) in zip(bank, groups, strict=True):
+        for column, (start, weights) in enumerate(zip(starts, rows, strict=True)):
+            matrix[start : start + taps, column] = weights
+    bank.flags.writeable = False
+    return bank
 
 
 def _positions(

@@ -88,7 +88,7 @@ class Rolling:
         self._begun = ends.padding != "reflect"
         self._windows = self._seen = 0
 
-    def push(self, chunk: memoryview) -> Iterator[Floats]:
+    def push(self, chunk: memoryview | Floats) -> Iterator[Floats]:
         """Take a chunk; yield the windows that it completes, each as `roll` does."""
         buffer, pad = self._buffer, self._pad
         samples = np.asarray(chunk, np.float32)

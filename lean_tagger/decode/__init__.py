@@ -39,7 +39,7 @@ __all__ = [
     "silence_nonsense",
 ]
 
-BLOCK_SAMPLES = 1 << 15
+BLOCK_SAMPLES = 1 << 16
 """Capacity of a block. Larger than any common codec's frame, small beside the network."""
 
 LOUDEST = 2.0**20
