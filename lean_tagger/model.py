@@ -1,39 +1,20 @@
 """Run the network: patches in, logits out."""
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lean_tagger import onnxfile
+from lean_tagger.device import Bound, DeviceName, best_batch, open_session, reported
 from lean_tagger.errors import ModelError
 from lean_tagger.spec import Layout, ModelSpec
 from lean_tagger.words import Words
 
-# Before the import, however this module was reached: see lean_tagger/__init__.py.
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-import onnxruntime as ort
-
-__all__ = ["DeviceName", "Model", "Prediction"]
-
-DeviceName = Literal["auto", "cpu", "cuda", "rocm"]
-
-PROVIDERS: dict[str, str] = {
-    "cuda": "CUDAExecutionProvider",
-    "rocm": "MIGraphXExecutionProvider",
-    "cpu": "CPUExecutionProvider",
-}
-"""In the order that ``auto`` tries them. AMD's own provider left ONNX Runtime with 1.23;
-MIGraphX is what serves its cards now."""
-
-
-_NO_MEMORY = ("bad_alloc", "bad allocation", "Failed to allocate memory")
-"""How ONNX Runtime says that there is none left."""
+__all__ = ["Model", "Prediction"]
 
 CLIP = 1e-6
 """Nearer to 0 or 1 a probability says nothing; one such window would outweigh all others."""
@@ -71,24 +52,6 @@ class Prediction:
     embedding: npt.NDArray[np.float32] | None
 
 
-@contextmanager
-def _runtime_errors(what: str) -> Iterator[None]:
-    """Translate what ONNX Runtime raises; the only place that knows its exceptions.
-
-    Its exception classes share no base but Exception (they come from the C++ binding), and
-    which of them a bad file raises differs between versions.
-    """
-    try:
-        yield
-    except (ModelError, MemoryError):
-        raise
-    except Exception as error:
-        if any(words in str(error) for words in _NO_MEMORY):
-            raise MemoryError("the network could not get the memory that it needs") from error
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise ModelError(f"{what}: {reason}") from error
-
-
 class Model:
     """A loaded network: call it with patches, get a `Prediction`.
 
@@ -108,6 +71,8 @@ class Model:
         Told, once and in one sentence, when ``auto`` had to fall back.
     backbone : Model, optional
         Of a head: the network whose embeddings it gets in place of patches.
+    gpu_bytes : int
+        What the network may take of a GPU's memory, the driver's own share aside; 0 is no limit.
 
     Raises
     ------
@@ -122,7 +87,8 @@ class Model:
     words : Words or None
         What makes its logits, where its labels are words.
     batch : int or None
-        Patches that the graph insists on; fewer cost as much. None is any number.
+        Patches that it takes at a time; fewer cost as much. None is any number. A GPU takes as
+        many as a short measurement finds worth it, unless the graph insists on a number.
     """
 
     def __init__(
@@ -133,17 +99,29 @@ class Model:
         threads: int = 1,
         notice: Callable[[str], None] | None = None,
         backbone: "Model | None" = None,
+        gpu_bytes: int = 0,
     ) -> None:
         self.spec = spec
         self.words = Words(spec) if spec.label_vectors else None
         _check_weights(spec.path, spec.sha256)
-        self.device, self._session = _open_session(spec.path, device, threads, notice)
+        self.device, session = open_session(
+            spec.path, device, threads=threads, gpu_bytes=gpu_bytes, notice=notice
+        )
         tensors = spec.tensors
         self._outputs = [name for name in (tensors.logits, tensors.embedding) if name is not None]
-        self._patch_shape, self.batch = _check_input(self._session, spec)
+        self._patch_shape, self.batch = _check_input(session, spec)
         self._input = np.empty(0, np.float32)
-        silence = np.zeros((1, *self._patch_shape), np.float32)
-        self.of_silence: Prediction = self.of(backbone.of_silence) if backbone else self(silence)
+        self._bound = Bound(session, tensors.input, self._outputs)
+        try:
+            self.of_silence = self._try(backbone)
+        except MemoryError as error:
+            if not gpu_bytes or self.device == "cpu":
+                raise
+            raise ModelError(
+                f"the model {spec.name} needs more of the GPU's memory than the "
+                f"{gpu_bytes >> 20} MiB that it may have; allow more with --max-gpu-mem, or "
+                "take --device cpu"
+            ) from error
         self._check_outputs()
 
     def __call__(self, patches: npt.NDArray[np.float32]) -> Prediction:
@@ -188,8 +166,8 @@ class Model:
             # What other rows hold from before changes nothing in these, and is not looked at.
             self._input[: len(arranged)] = arranged
             arranged = self._input
-        with _runtime_errors(f"the model {self.spec.name} failed"):
-            outputs = self._session.run(self._outputs, {self.spec.tensors.input: arranged})
+        with reported(f"the model {self.spec.name} failed"):
+            outputs = self._bound.run(arranged)
         return [output[: len(patches)] for output in outputs]
 
     def of(self, said: Prediction) -> Prediction:
@@ -203,6 +181,18 @@ class Model:
         if said.embedding is None:
             raise ModelError(f"the model {self.spec.name} is a head, and got no embedding")
         return self(said.embedding)
+
+    def _try(self, backbone: "Model | None") -> Prediction:
+        """Return what it says of silence; on a GPU, choose the batch."""
+        if backbone is not None:
+            if self.device != "cpu" and self.batch is None:
+                self.batch = backbone.batch
+            return self.of(backbone.of_silence)
+        silence = np.zeros((1, *self._patch_shape), np.float32)
+        said = self(silence)
+        if self.device != "cpu" and self.batch is None:
+            self.batch = best_batch(lambda size: self(np.repeat(silence, size, axis=0)))
+        return said
 
     def _check_outputs(self) -> None:
         """Look at what came out of silence."""
@@ -279,54 +269,3 @@ def _check_weights(path: Path, sha256: str) -> None:
             f"expected {sha256[:12]}…): damaged or exchanged; install it again"
         )
     onnxfile.read(path)  # refuses what ONNX Runtime would go and look for elsewhere
-
-
-def _open_session(
-    path: Path, device: DeviceName, threads: int, notice: Callable[[str], None] | None
-) -> tuple[str, Any]:
-    """Return the device that the session really runs on, and the session."""
-    # Asking for a provider that the build lacks makes ONNX Runtime print to stdout.
-    offered = [name for name, it in PROVIDERS.items() if it in ort.get_available_providers()]
-    if device not in {"auto", *offered}:
-        raise ModelError(
-            f"this ONNX Runtime ({ort.__version__}) has no {PROVIDERS[device]} for --device "
-            f"{device}; it offers {', '.join(offered)}"
-        )
-    tried = offered if device == "auto" else [device]
-    for name, following in zip(tried, [*tried[1:], None], strict=True):
-        try:
-            with _runtime_errors(f"cannot load the model {path.name} on {name}"):
-                providers = list(dict.fromkeys([PROVIDERS[name], PROVIDERS["cpu"]]))
-                session = ort.InferenceSession(
-                    str(path), _session_options(threads), providers=providers
-                )
-        except ModelError:
-            if following is None:
-                raise
-        else:
-            # A provider that cannot start leaves its work to the CPU without an error.
-            if PROVIDERS[name] in session.get_providers():
-                return name, session
-            if device != "auto":
-                raise ModelError(f"--device {device} did not start: is its driver installed?")
-        if notice is not None:
-            notice(f"{PROVIDERS[name]} did not start; trying {following}")
-    raise ModelError("no execution provider could be started")
-
-
-def _session_options(threads: int) -> Any:
-    """Return the session's options.
-
-    Arena, memory pattern and prepacking stay as they come: switched off, singly or together,
-    they change the peak of the shipped models by -4 to +2 MiB and their speed by nothing
-    (`profiling/README.md`). Levels below full optimisation lack the blocked convolutions: twice
-    as slow.
-    """
-    options = ort.SessionOptions()
-    options.log_severity_level = 4  # errors arrive as exceptions; stderr is the person's
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    # A spinning pool burns a core while the decoder works.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return options

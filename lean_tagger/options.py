@@ -81,6 +81,8 @@ class Options:
         Load a model; without one, only what was heard before can be decided anew or undone.
     max_mem_bytes : int
         Memory budget of the run, in bytes; for a worker, the most that it may have.
+    max_gpu_mem_bytes : int
+        The same of a GPU's memory, for the networks; 0 is no limit.
     """
 
     models: tuple[str, ...] = ("msd-musicnn",)
@@ -103,6 +105,7 @@ class Options:
     ways: Ways = Ways()
     listen: bool = True
     max_mem_bytes: int = 0
+    max_gpu_mem_bytes: int = 0
 
     @property
     def model(self) -> str:

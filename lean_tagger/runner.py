@@ -120,7 +120,8 @@ class Runner:
             The model, the options or the budget are no good.
         """
         cores = self._cores
-        first = self._spawn(threads=cores // max(1, min(cores, files)))
+        expected = max(1, min(cores, files))
+        first = self._spawn(threads=cores // expected, workers=expected)
         while first.ready is None:
             for _ in self._look():
                 pass  # a worker without a job has no outcome; its end raises
@@ -132,6 +133,8 @@ class Runner:
             model=first.ready.model,
         )
         self._on_start(first.ready)
+        if self._options.max_gpu_mem_bytes and first.ready.device == "cpu":
+            self._notice("--max-gpu-mem limits nothing: the network runs on the CPU")
         if self._shape.threads == first.threads:
             first.send(Limit(self._shape.share_bytes))
         else:  # the budget holds fewer workers than there are cores; threads cannot be added
@@ -212,7 +215,8 @@ class Runner:
                 self._give(child, job, last=not waiting)
         starting = any(c.ready is None for c in self._children)
         if waiting and not starting and len(self._children) < self._planned.workers:
-            self._spawn(threads=self._planned.threads, share_bytes=self._planned.share_bytes)
+            plan = self._planned
+            self._spawn(threads=plan.threads, workers=plan.workers, share_bytes=plan.share_bytes)
 
     def _give(self, child: Child, job: Job, *, last: bool) -> None:
         """Give a worker a job; with the last one go the cores that nobody else will need."""
@@ -244,9 +248,14 @@ class Runner:
         assert self._shape is not None, "start() comes first"  # noqa: S101 - a caller's mistake
         return self._shape
 
-    def _spawn(self, *, threads: int, share_bytes: int = 0) -> Child:
-        most_bytes = self._options.max_mem_bytes - budget.SUPERVISOR_BYTES
-        options = replace(self._options, threads=threads, max_mem_bytes=most_bytes)
+    def _spawn(self, *, threads: int, workers: int, share_bytes: int = 0) -> Child:
+        """Start a worker, one of so many."""
+        options = replace(
+            self._options,
+            threads=threads,
+            max_mem_bytes=self._options.max_mem_bytes - budget.SUPERVISOR_BYTES,
+            max_gpu_mem_bytes=self._options.max_gpu_mem_bytes // workers,
+        )
         child = Child(options, start_seconds=self._start_seconds)
         if share_bytes:
             child.send(Limit(share_bytes))
@@ -340,7 +349,7 @@ class Runner:
         shape, self._alone = self._planned, job
         while not any(child.idle for child in self._children):
             if not self._children:  # also when one has ended before it was ready
-                self._spawn(threads=shape.threads, share_bytes=shape.alone_bytes)
+                self._spawn(threads=shape.threads, workers=1, share_bytes=shape.alone_bytes)
             yield from self._look()
         self._give(self._children[0], job, last=True)
         while self._busy() or self._away:

@@ -19,9 +19,10 @@ from lean_tagger.decision import ask
 from lean_tagger.decode import BLOCK_SAMPLES, Audio, DecoderName, Reader, open_audio
 from lean_tagger.decode.proof import proof
 from lean_tagger.decode.segments import Unsteady, open_segments
+from lean_tagger.device import DeviceName
 from lean_tagger.errors import ConfigError, TooShortError
 from lean_tagger.excerpts import Excerpts
-from lean_tagger.model import DeviceName, Model, Prediction
+from lean_tagger.model import Model, Prediction
 from lean_tagger.outcome import Identity
 from lean_tagger.pool import POOLS, PoolName, Scores, Tally
 from lean_tagger.resample import resample
@@ -85,6 +86,8 @@ class Tagger:
         By which the tags are chosen, as far as it matters when to stop.
     labels : str, optional
         A file of words (``.npz``) in place of those of the card; see `words`.
+    gpu_bytes : int
+        What the networks may take of a GPU's memory, each an equal part; 0 is no limit.
 
     Raises
     ------
@@ -122,6 +125,7 @@ class Tagger:
         effort: str = "full",
         rules: Rules = DEFAULT,
         labels: str | None = None,
+        gpu_bytes: int = 0,
     ) -> None:
         _check_choices(device=device, decoder=decoder, pool=pool, threads=threads)
         names = [model] if isinstance(model, str) else model
@@ -132,7 +136,15 @@ class Tagger:
         self._choices = choices(self.spec.labels, rules)
         self._on_window = on_window
         self.decodes_ahead = threads > 1
-        load = partial(Model, device=device, threads=max(1, threads - 1), notice=notice)
+        # As if each head had a backbone of its own.
+        most_networks = sum(2 if it.card.backbone else 1 for it in self._asked)
+        load = partial(
+            Model,
+            device=device,
+            threads=max(1, threads - 1),
+            notice=notice,
+            gpu_bytes=gpu_bytes // most_networks,
+        )
         self._stems = hearing.stems(self._asked, load)
         networks = [network for stem in self._stems for network in stem.networks]
         self.device = networks[0].model.device

@@ -112,6 +112,7 @@ class Worker:
                 effort=options.effort,
                 rules=self._decision.rules,
                 labels=options.labels,
+                gpu_bytes=options.max_gpu_mem_bytes,
                 on_window=self._on_window,
                 notice=notice,
             )

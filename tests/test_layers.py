@@ -17,6 +17,7 @@ LAYERS = [
     {
         "ahead",
         "decode",
+        "device",
         "resample",
         "window",
         "frontend",
@@ -64,6 +65,7 @@ WITHIN = {
     ("albums", "journal"),
     ("albums", "resume"),
     ("tags", "provenance"),
+    ("model", "device"),
     ("model", "words"),
     ("textmodel", "phrases"),
     ("write", "leftovers"),

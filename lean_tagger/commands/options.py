@@ -110,6 +110,13 @@ def add_model(group: argparse._ArgumentGroup) -> None:
         metavar="NAME",
     )
     add(
+        "--max-gpu-mem",
+        type=size,
+        default=0,
+        metavar="SIZE",
+        help="what the networks may take of a GPU's memory (default: what it has)",
+    )
+    add(
         "--decoder",
         choices=("auto", "ffmpeg", "soundfile"),
         default="auto",

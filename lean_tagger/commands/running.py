@@ -160,4 +160,5 @@ def build(given: argparse.Namespace, *, max_mem_bytes: int, listen: bool = True)
         ways=ways(given),
         listen=listen,
         max_mem_bytes=max_mem_bytes,
+        max_gpu_mem_bytes=given.max_gpu_mem,
     )

@@ -1,0 +1,262 @@
+"""Where the network runs: execution providers, their memory, and how work gets there."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from lean_tagger.errors import ModelError
+
+# Before the import, however this module was reached: see lean_tagger/__init__.py.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import onnxruntime as ort
+
+__all__ = ["BATCHES", "PROVIDERS", "Bound", "DeviceName", "best_batch", "open_session", "reported"]
+
+DeviceName = Literal["auto", "cpu", "cuda", "rocm"]
+
+PROVIDERS: dict[str, str] = {
+    "cuda": "CUDAExecutionProvider",
+    "rocm": "MIGraphXExecutionProvider",
+    "cpu": "CPUExecutionProvider",
+}
+"""In the order that ``auto`` tries them. AMD's own provider left ONNX Runtime with 1.23;
+MIGraphX is what serves its cards now."""
+
+BATCHES = (1, 2, 4, 8, 16, 32, 64)
+"""Patches at a time that are tried where the graph leaves it open: 3 minutes of music at most."""
+
+WORTH_IT = 1.1
+"""So many times faster has a larger batch to be: each takes memory, and waits to be full."""
+
+_NO_MEMORY = (
+    *("bad_alloc", "bad allocation", "Failed to allocate memory"),
+    # A GPU's arena at its limit, and the GPU itself.
+    *("Available memory of", "out of memory", "ALLOC_FAILED"),
+)
+"""How ONNX Runtime says that there is none left."""
+
+Floats = npt.NDArray[np.float32]
+
+
+@contextmanager
+def reported(what: str) -> Iterator[None]:
+    """Translate what ONNX Runtime raises; the only place that knows its exceptions.
+
+    Its exception classes share no base but Exception (they come from the C++ binding), and
+    which of them a bad file raises differs between versions.
+    """
+    try:
+        yield
+    except (ModelError, MemoryError):
+        raise
+    except Exception as error:
+        if any(words in str(error) for words in _NO_MEMORY):
+            raise MemoryError("the network could not get the memory that it needs") from error
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        raise ModelError(f"{what}: {reason}") from error
+
+
+def open_session(
+    path: Path,
+    device: DeviceName,
+    *,
+    threads: int = 1,
+    gpu_bytes: int = 0,
+    notice: Callable[[str], None] | None = None,
+) -> tuple[str, Any]:
+    """Load a network.
+
+    Parameters
+    ----------
+    path : Path
+        The weights.
+    device : {'auto', 'cpu', 'cuda', 'rocm'}
+        ``auto`` takes the first that the installed ONNX Runtime offers and that starts.
+    threads : int
+        Of the CPU provider.
+    gpu_bytes : int
+        What the network's arena may grow to on a GPU; 0 leaves that to the GPU.
+    notice : callable, optional
+        Told, once and in one sentence, when ``auto`` had to fall back.
+
+    Returns
+    -------
+    device : str
+        Where the session really runs.
+    session : onnxruntime.InferenceSession
+        Ready.
+
+    Raises
+    ------
+    ModelError
+        The device asked for is not there; or the weights are no good.
+    """
+    # Asking for a provider that the build lacks makes ONNX Runtime print to stdout.
+    offered = [name for name, it in PROVIDERS.items() if it in ort.get_available_providers()]
+    if device not in {"auto", *offered}:
+        raise ModelError(
+            f"this ONNX Runtime ({ort.__version__}) has no {PROVIDERS[device]} for --device "
+            f"{device}; it offers {', '.join(offered)}"
+        )
+    tried = offered if device == "auto" else [device]
+    for name, following in zip(tried, [*tried[1:], None], strict=True):
+        try:
+            with reported(f"cannot load the model {path.name} on {name}"):
+                providers = [_provider(name, gpu_bytes)]
+                if name != "cpu":
+                    providers.append(PROVIDERS["cpu"])
+                session = ort.InferenceSession(
+                    str(path), _session_options(threads), providers=providers
+                )
+        except ModelError:
+            if following is None:
+                raise
+        else:
+            # A provider that cannot start leaves its work to the CPU without an error.
+            if PROVIDERS[name] in session.get_providers():
+                return name, session
+            if device != "auto":
+                raise ModelError(f"--device {device} did not start: is its driver installed?")
+        if notice is not None:
+            notice(f"{PROVIDERS[name]} did not start; trying {following}")
+    raise ModelError("no execution provider could be started")
+
+
+def _provider(name: str, gpu_bytes: int) -> str | tuple[str, dict[str, str]]:
+    """Return a provider with its options.
+
+    Sources: ONNX Runtime's ``cuda_provider_options.h`` and MIGraphX's
+    ``migraphx_execution_provider_info.h``. The limit is the arena's; the driver's own context and
+    cuDNN's code come on top.
+    """
+    if name == "cuda":
+        # Grown by what is asked for, not to the next power of two; and no search that tries
+        # every kernel with whatever workspace it likes.
+        options = {
+            "arena_extend_strategy": "kSameAsRequested",
+            "cudnn_conv_algo_search": "HEURISTIC",
+        }
+        limit = "gpu_mem_limit"
+    elif name == "rocm":
+        # Compiling takes longer than loading, and is remembered: by a variable, which every
+        # version of MIGraphX's provider looks at.
+        folder = _cache_folder() / "migraphx"
+        if "ORT_MIGRAPHX_MODEL_CACHE_PATH" not in os.environ:
+            folder.mkdir(parents=True, exist_ok=True)
+            os.environ["ORT_MIGRAPHX_MODEL_CACHE_PATH"] = str(folder)
+        options = {"migraphx_arena_extend_strategy": "kSameAsRequested"}
+        limit = "migraphx_mem_limit"
+    else:
+        return PROVIDERS[name]
+    return PROVIDERS[name], options | ({limit: str(gpu_bytes)} if gpu_bytes else {})
+
+
+def _cache_folder() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_cache_path("lean-tag"))
+
+
+def _session_options(threads: int) -> Any:
+    """Return the session's options.
+
+    Arena, memory pattern and prepacking stay as they come: switched off, singly or together,
+    they change the peak of the shipped models by -4 to +2 MiB and their speed by nothing
+    (`profiling/README.md`). Levels below full optimisation lack the blocked convolutions: twice
+    as slow.
+    """
+    options = ort.SessionOptions()
+    options.log_severity_level = 4  # errors arrive as exceptions; stderr is the person's
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    # A spinning pool burns a core while the decoder works.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+class Bound:
+    """A session with its inputs and outputs bound: one copy to the device, one back.
+
+    Parameters
+    ----------
+    session : onnxruntime.InferenceSession
+        The network.
+    input : str
+        Its one input.
+    outputs : sequence of str
+        What is wanted of it.
+    """
+
+    def __init__(self, session: Any, input: str, outputs: Sequence[str]) -> None:  # noqa: A002
+        self._session, self._input, self._outputs = session, input, outputs
+        self._binding = session.io_binding()
+
+    def run(self, staged: Floats) -> list[Floats]:
+        """Run the network.
+
+        Parameters
+        ----------
+        staged : (n, …) float32
+            A contiguous buffer; the caller's, who may use it again afterwards.
+
+        Returns
+        -------
+        list of (n, …) float32
+            One for each output; the caller's.
+        """
+        # Bound anew each time: it is then that the values go to the device. What an output was
+        # bound to keeps the shape of the run before.
+        self._binding.bind_cpu_input(self._input, staged)
+        for name in self._outputs:
+            self._binding.bind_output(name, "cpu")
+        self._binding.synchronize_inputs()
+        self._session.run_with_iobinding(self._binding)
+        self._binding.synchronize_outputs()
+        outputs: list[Floats] = self._binding.copy_outputs_to_cpu()
+        return outputs
+
+
+def best_batch(
+    run: Callable[[int], object],
+    *,
+    batches: Sequence[int] = BATCHES,
+    clock: Callable[[], float] = time.perf_counter,
+) -> int:
+    """Try batches, each larger than the last, while that makes a patch notably cheaper.
+
+    Parameters
+    ----------
+    run : callable
+        Runs a batch of this size. MemoryError ends the search.
+    batches : sequence of int
+        What to try, ascending; the first has to be possible.
+    clock : callable
+        Returns the time, in seconds.
+
+    Returns
+    -------
+    int
+        The last that was worth it.
+    """
+    best, best_seconds = batches[0], 0.0
+    for size in batches:
+        try:
+            run(size)  # the first chooses kernels, and may compile
+            started = clock()
+            run(size)
+        except MemoryError:
+            if size == batches[0]:
+                raise
+            break
+        seconds = (clock() - started) / size
+        if best_seconds and seconds * WORTH_IT > best_seconds:
+            break
+        best, best_seconds = size, seconds
+    return best

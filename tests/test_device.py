@@ -1,0 +1,99 @@
+"""Work goes to a device and back, in batches that are worth it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command import Run
+from tinymodel import make
+
+from lean_tagger import Tagger, spec
+from lean_tagger.device import BATCHES, Bound, best_batch, open_session
+from lean_tagger.errors import ModelError
+from lean_tagger.model import Model
+
+WEST = Path(__file__).parent / "data" / "west.flac"
+
+
+def test_a_bound_session_takes_any_batch_and_leaves_what_it_gave_before(tmp_path: Path) -> None:
+    card = spec.load(str(make(tmp_path)))
+    device, session = open_session(card.path, "cpu")
+    outputs = ["logits", "embedding"]
+    bound = Bound(session, card.tensors.input, outputs)
+    random, given = np.random.default_rng(0), []
+    staged = np.empty((5, 187, 96), np.float32)  # one buffer for all, as the model has it
+    for count in (1, 1, 3, 5, 2):
+        random.random(out=staged, dtype=np.float32)
+        patches = staged[:count]
+        given.append((bound.run(patches), session.run(outputs, {"mel": patches})))
+    assert device == "cpu"
+    for got, want in given:
+        for a, b in zip(got, want, strict=True):
+            assert np.array_equal(a, b)
+
+
+def test_a_batch_is_as_large_as_it_pays_and_no_larger() -> None:
+    """A GPU takes as long for a few as for one; a processor does not."""
+
+    def until(worth: int) -> int:
+        now = 0.0
+
+        def run(size: int) -> None:
+            nonlocal now
+            now += max(1.0, size / worth)
+
+        return best_batch(run, clock=lambda: now)
+
+    assert until(1) == 1
+    assert until(8) == 8
+    assert until(10**6) == BATCHES[-1]
+
+
+def test_a_batch_for_which_there_is_no_memory_is_not_taken() -> None:
+    def run(size: int) -> None:
+        if size > 4:
+            raise MemoryError
+
+    ticks = iter(range(100))
+    assert best_batch(run, clock=lambda: next(ticks)) == 4
+    with pytest.raises(MemoryError):
+        best_batch(run, batches=(8, 16))
+
+
+def test_a_limit_for_a_gpu_is_said_to_limit_nothing_where_there_is_none() -> None:
+    run = Run("-n", "--device", "cpu", "--max-gpu-mem", "1G", WEST)
+    assert run.code == 0
+    assert run.said.count("--max-gpu-mem limits nothing: the network runs on the CPU") == 1
+
+
+# With a GPU
+
+
+@pytest.fixture(params=["cuda", "rocm"])
+def gpu(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    try:
+        Model(spec.load("msd-musicnn"), device=name)  # type: ignore[arg-type] - a DeviceName
+    except ModelError as error:
+        pytest.skip(str(error))
+    return name
+
+
+@pytest.mark.gpu
+def test_a_gpu_gives_the_scores_of_the_cpu(gpu: str) -> None:
+    here = Tagger(device="cpu").score(WEST)
+    there = Tagger(device=gpu).score(WEST)  # type: ignore[arg-type] - a DeviceName
+    assert there.n_windows == here.n_windows
+    assert np.abs(there.values - here.values).max() < 1e-3
+
+
+@pytest.mark.gpu
+def test_a_gpu_takes_the_batch_that_was_measured(gpu: str) -> None:
+    model = Model(spec.load("msd-musicnn"), device=gpu)  # type: ignore[arg-type] - a DeviceName
+    assert model.batch in BATCHES
+
+
+@pytest.mark.gpu
+def test_a_network_that_the_limit_does_not_hold_is_refused(gpu: str) -> None:
+    with pytest.raises(ModelError, match="--max-gpu-mem"):
+        Model(spec.load("msd-musicnn"), device=gpu, gpu_bytes=1 << 20)  # type: ignore[arg-type] - a DeviceName
