@@ -168,6 +168,8 @@ def main() -> None:
                 check=peer is ours,
             )
             peer.runs.append(done)
+            if peer is ours and not json.loads(done.output.splitlines()[-1])["audio_seconds"]:
+                sys.exit(f"{music} says itself what was heard in it: take one without our tags")
             if done.status and done.peak_bytes <= given.most:
                 print(f"{peer.name}: {done.errors[-500:]}", file=sys.stderr)
     write_table([row(peer, ours, given.most) for peer in present], "versus", given.out)
