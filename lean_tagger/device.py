@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +16,16 @@ from lean_tagger.errors import ModelError
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime as ort
 
-__all__ = ["BATCHES", "PROVIDERS", "Bound", "DeviceName", "best_batch", "open_session", "reported"]
+__all__ = [
+    "BATCHES",
+    "PROVIDERS",
+    "Bound",
+    "DeviceName",
+    "GpuMemoryError",
+    "best_batch",
+    "open_session",
+    "reported",
+]
 
 DeviceName = Literal["auto", "cpu", "cuda", "rocm"]
 
@@ -44,12 +53,17 @@ _NO_MEMORY = (
 Floats = npt.NDArray[np.float32]
 
 
+class GpuMemoryError(ModelError):
+    """A GPU has no more memory, or may not have it."""
+
+
 @contextmanager
-def reported(what: str) -> Iterator[None]:
+def reported(what: str, *, device: str) -> Iterator[None]:
     """Translate what ONNX Runtime raises; the only place that knows its exceptions.
 
-    Its exception classes share no base but Exception (they come from the C++ binding), and
-    which of them a bad file raises differs between versions.
+    Memory that a processor lacks is a MemoryError, as everywhere; that of a GPU is not the
+    budget's. ONNX Runtime's exception classes share no base but Exception (they come from the
+    C++ binding), and which of them a bad file raises differs between versions.
     """
     try:
         yield
@@ -57,6 +71,11 @@ def reported(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         if any(words in str(error) for words in _NO_MEMORY):
+            if device != "cpu":
+                raise GpuMemoryError(
+                    f"{what}: the GPU has no memory left for it; allow more with --max-gpu-mem "
+                    "if you gave one, or take --device cpu"
+                ) from error
             raise MemoryError("the network could not get the memory that it needs") from error
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise ModelError(f"{what}: {reason}") from error
@@ -107,7 +126,7 @@ def open_session(
     tried = offered if device == "auto" else [device]
     for name, following in zip(tried, [*tried[1:], None], strict=True):
         try:
-            with reported(f"cannot load the model {path.name} on {name}"):
+            with reported(f"cannot load the model {path.name} on {name}", device=name):
                 providers = [_provider(name, gpu_bytes)]
                 if name != "cpu":
                     providers.append(PROVIDERS["cpu"])
@@ -148,8 +167,9 @@ def _provider(name: str, gpu_bytes: int) -> str | tuple[str, dict[str, str]]:
         # version of MIGraphX's provider looks at.
         folder = _cache_folder() / "migraphx"
         if "ORT_MIGRAPHX_MODEL_CACHE_PATH" not in os.environ:
-            folder.mkdir(parents=True, exist_ok=True)
-            os.environ["ORT_MIGRAPHX_MODEL_CACHE_PATH"] = str(folder)
+            with suppress(OSError):  # then it compiles each time
+                folder.mkdir(parents=True, exist_ok=True)
+                os.environ["ORT_MIGRAPHX_MODEL_CACHE_PATH"] = str(folder)
         options = {"migraphx_arena_extend_strategy": "kSameAsRequested"}
         limit = "migraphx_mem_limit"
     else:
@@ -234,7 +254,7 @@ def best_batch(
     Parameters
     ----------
     run : callable
-        Runs a batch of this size. MemoryError ends the search.
+        Runs a batch of this size. Want of memory ends the search.
     batches : sequence of int
         What to try, ascending; the first has to be possible.
     clock : callable
@@ -251,7 +271,7 @@ def best_batch(
             run(size)  # the first chooses kernels, and may compile
             started = clock()
             run(size)
-        except MemoryError:
+        except (MemoryError, GpuMemoryError):
             if size == batches[0]:
                 raise
             break

@@ -112,16 +112,7 @@ class Model:
         self._patch_shape, self.batch = _check_input(session, spec)
         self._input = np.empty(0, np.float32)
         self._bound = Bound(session, tensors.input, self._outputs)
-        try:
-            self.of_silence = self._try(backbone)
-        except MemoryError as error:
-            if not gpu_bytes or self.device == "cpu":
-                raise
-            raise ModelError(
-                f"the model {spec.name} needs more of the GPU's memory than the "
-                f"{gpu_bytes >> 20} MiB that it may have; allow more with --max-gpu-mem, or "
-                "take --device cpu"
-            ) from error
+        self.of_silence = self._try(backbone)
         self._check_outputs()
 
     def __call__(self, patches: npt.NDArray[np.float32]) -> Prediction:
@@ -166,7 +157,7 @@ class Model:
             # What other rows hold from before changes nothing in these, and is not looked at.
             self._input[: len(arranged)] = arranged
             arranged = self._input
-        with reported(f"the model {self.spec.name} failed"):
+        with reported(f"the model {self.spec.name} failed", device=self.device):
             outputs = self._bound.run(arranged)
         return [output[: len(patches)] for output in outputs]
 

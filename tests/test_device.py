@@ -8,7 +8,14 @@ from command import Run
 from tinymodel import make
 
 from lean_tagger import Tagger, spec
-from lean_tagger.device import BATCHES, Bound, best_batch, open_session
+from lean_tagger.device import (
+    BATCHES,
+    Bound,
+    GpuMemoryError,
+    best_batch,
+    open_session,
+    reported,
+)
 from lean_tagger.errors import ModelError
 from lean_tagger.model import Model
 
@@ -58,6 +65,22 @@ def test_a_batch_for_which_there_is_no_memory_is_not_taken() -> None:
     assert best_batch(run, clock=lambda: next(ticks)) == 4
     with pytest.raises(MemoryError):
         best_batch(run, batches=(8, 16))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        # Of ONNX Runtime's arena, core/framework/bfc_arena.cc, and of its CUDA calls.
+        "Available memory of 1048576 is smaller than requested bytes of 7340032",
+        "Failed to allocate memory for requested buffer of size 7340032",
+        "CUDA failure 2: out of memory ; GPU=0",
+    ],
+)
+def test_a_gpu_without_memory_is_no_matter_of_the_budget(said: str) -> None:
+    with pytest.raises(GpuMemoryError, match="--max-gpu-mem"), reported("it", device="cuda"):
+        raise RuntimeError(said)
+    with pytest.raises(MemoryError), reported("it", device="cpu"):
+        raise RuntimeError(said)
 
 
 def test_a_limit_for_a_gpu_is_said_to_limit_nothing_where_there_is_none() -> None:
