@@ -18,7 +18,7 @@ examples:
 other commands, each with its own --help:
   retag, undo, redo                from what is on record, without listening
   explain, status, runs, doctor    what was done and why, what can be done here
-  models, labels                   what it listens with, and for: list, add, make
+  models, labels                   networks and words of your own
   rules, export, import, merge     your vocabulary; several machines
 
 exit codes: 0 all done, 1 some files failed, 2 bad option, 3 bad model,
