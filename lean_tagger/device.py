@@ -254,7 +254,8 @@ def best_batch(
     Parameters
     ----------
     run : callable
-        Runs a batch of this size. Want of memory ends the search.
+        Runs a batch of this size. Want of memory ends the search, and so does a graph that
+        leaves the batch open and takes only one patch all the same.
     batches : sequence of int
         What to try, ascending; the first has to be possible.
     clock : callable
@@ -271,7 +272,7 @@ def best_batch(
             run(size)  # the first chooses kernels, and may compile
             started = clock()
             run(size)
-        except (MemoryError, GpuMemoryError):
+        except (MemoryError, ModelError):
             if size == batches[0]:
                 raise
             break

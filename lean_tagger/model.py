@@ -159,6 +159,11 @@ class Model:
             arranged = self._input
         with reported(f"the model {self.spec.name} failed", device=self.device):
             outputs = self._bound.run(arranged)
+        rows = min(output.shape[0] if output.ndim else 0 for output in outputs)
+        if rows < len(arranged):
+            raise ModelError(
+                f"the model {self.spec.name} gave {rows} rows for {len(arranged)} patches"
+            )
         return [output[: len(patches)] for output in outputs]
 
     def of(self, said: Prediction) -> Prediction:

@@ -1,10 +1,14 @@
 """Work goes to a device and back, in batches that are worth it."""
 
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from command import Run
+from onnx import helper, numpy_helper
 from tinymodel import make
 
 from lean_tagger import Tagger, spec
@@ -20,6 +24,24 @@ from lean_tagger.errors import ModelError
 from lean_tagger.model import Model
 
 WEST = Path(__file__).parent / "data" / "west.flac"
+
+
+def make_for_one(folder: Path) -> Path:
+    """Write a network that makes one window of all that it is given, and its card."""
+    card = make(folder)
+    path = card.with_suffix(".onnx")
+    network = onnx.load(str(path))
+    shape = numpy_helper.from_array(np.array([1, -1, 96]), "one window")
+    network.graph.initializer.append(shape)
+    for node in network.graph.node:
+        node.input[:] = ["joined" if name == "mel" else name for name in node.input]
+    first = helper.make_node("Reshape", ["mel", "one window"], ["joined"])
+    network.graph.node.insert(0, first)
+    onnx.save(network, str(path))
+    said = json.loads(card.read_text())
+    said["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    card.write_text(json.dumps(said))
+    return card
 
 
 def test_a_bound_session_takes_any_batch_and_leaves_what_it_gave_before(tmp_path: Path) -> None:
@@ -65,6 +87,17 @@ def test_a_batch_for_which_there_is_no_memory_is_not_taken() -> None:
     assert best_batch(run, clock=lambda: next(ticks)) == 4
     with pytest.raises(MemoryError):
         best_batch(run, batches=(8, 16))
+
+
+def test_a_graph_that_takes_one_patch_whatever_it_says_gets_one(tmp_path: Path) -> None:
+    """Its batch axis is open, but it was written down for one window."""
+    model = Model(spec.load(str(make_for_one(tmp_path))))
+    patches = np.zeros((2, 187, 96), np.float32)
+    assert model.batch is None
+    assert model(patches[:1]).logits.shape == (1, 3)
+    with pytest.raises(ModelError, match="1 rows for 2 patches"):
+        model(patches)
+    assert best_batch(lambda size: model(np.repeat(patches[:1], size, axis=0))) == 1
 
 
 @pytest.mark.parametrize(
