@@ -38,17 +38,16 @@ PROVIDERS: dict[str, str] = {
 MIGraphX is what serves its cards now."""
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
-"""Patches at a time that are tried where the graph leaves it open: 3 minutes of music at most."""
+"""Patches at a time that are tried where the graph leaves it open."""
 
 WORTH_IT = 1.1
 """So many times faster has a larger batch to be: each takes memory, and waits to be full."""
 
-_NO_MEMORY = (
-    *("bad_alloc", "bad allocation", "Failed to allocate memory"),
-    # A GPU's arena at its limit, and the GPU itself.
-    *("Available memory of", "out of memory", "ALLOC_FAILED"),
-)
-"""How ONNX Runtime says that there is none left."""
+_NO_MEMORY = ("bad_alloc", "bad allocation")
+"""How C++ says that there is none left."""
+
+_NO_ARENA = ("Failed to allocate memory", "Available memory of", "out of memory", "ALLOC_FAILED")
+"""How ONNX Runtime's arena says it, and CUDA: on a GPU, of that."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -59,7 +58,7 @@ class GpuMemoryError(ModelError):
 
 @contextmanager
 def reported(what: str, *, device: str) -> Iterator[None]:
-    """Translate what ONNX Runtime raises; the only place that knows its exceptions.
+    """Translate what ONNX Runtime raises.
 
     Memory that a processor lacks is a MemoryError, as everywhere; that of a GPU is not the
     budget's. ONNX Runtime's exception classes share no base but Exception (they come from the
@@ -70,12 +69,13 @@ def reported(what: str, *, device: str) -> Iterator[None]:
     except (ModelError, MemoryError):
         raise
     except Exception as error:
-        if any(words in str(error) for words in _NO_MEMORY):
-            if device != "cpu":
-                raise GpuMemoryError(
-                    f"{what}: the GPU has no memory left for it; allow more with --max-gpu-mem "
-                    "if you gave one, or take --device cpu"
-                ) from error
+        no_arena = any(words in str(error) for words in _NO_ARENA)
+        if no_arena and device != "cpu":
+            raise GpuMemoryError(
+                f"{what}: the GPU has no memory left for it; allow more with --max-gpu-mem "
+                "if you gave one, or take --device cpu"
+            ) from error
+        if no_arena or any(words in str(error) for words in _NO_MEMORY):
             raise MemoryError("the network could not get the memory that it needs") from error
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise ModelError(f"{what}: {reason}") from error
@@ -87,6 +87,7 @@ def open_session(
     *,
     threads: int = 1,
     gpu_bytes: int = 0,
+    sha256: str = "",
     notice: Callable[[str], None] | None = None,
 ) -> tuple[str, Any]:
     """Load a network.
@@ -101,6 +102,8 @@ def open_session(
         Of the CPU provider.
     gpu_bytes : int
         What the network's arena may grow to on a GPU; 0 leaves that to the GPU.
+    sha256 : str
+        Of the weights: what is compiled from them is kept under it.
     notice : callable, optional
         Told, once and in one sentence, when ``auto`` had to fall back.
 
@@ -125,17 +128,20 @@ def open_session(
         )
     tried = offered if device == "auto" else [device]
     for name, following in zip(tried, [*tried[1:], None], strict=True):
+        what = "did not start"
         try:
             with reported(f"cannot load the model {path.name} on {name}", device=name):
-                providers = [_provider(name, gpu_bytes)]
+                providers = [_provider(name, gpu_bytes, sha256)]
                 if name != "cpu":
                     providers.append(PROVIDERS["cpu"])
                 session = ort.InferenceSession(
                     str(path), _session_options(threads), providers=providers
                 )
-        except ModelError:
+        except ModelError as error:
             if following is None:
                 raise
+            if isinstance(error, GpuMemoryError):
+                what = "has too little memory, or may not have it"
         else:
             # A provider that cannot start leaves its work to the CPU without an error.
             if PROVIDERS[name] in session.get_providers():
@@ -143,16 +149,17 @@ def open_session(
             if device != "auto":
                 raise ModelError(f"--device {device} did not start: is its driver installed?")
         if notice is not None:
-            notice(f"{PROVIDERS[name]} did not start; trying {following}")
+            notice(f"{PROVIDERS[name]} {what}; trying {following}")
     raise ModelError("no execution provider could be started")
 
 
-def _provider(name: str, gpu_bytes: int) -> str | tuple[str, dict[str, str]]:
-    """Return a provider with its options.
+def _provider(name: str, gpu_bytes: int, weights: str) -> str | tuple[str, dict[str, str]]:
+    """Return a provider with its options, for these weights (their sha256).
 
     Sources: ONNX Runtime's ``cuda_provider_options.h`` and MIGraphX's
     ``migraphx_execution_provider_info.h``. The limit is the arena's; the driver's own context and
-    cuDNN's code come on top.
+    cuDNN's code come on top. MIGraphX's provider reads its limit; whether every version of it
+    keeps to it could not be tried.
     """
     if name == "cuda":
         # Grown by what is asked for, not to the next power of two; and no search that tries
@@ -164,12 +171,12 @@ def _provider(name: str, gpu_bytes: int) -> str | tuple[str, dict[str, str]]:
         limit = "gpu_mem_limit"
     elif name == "rocm":
         # Compiling takes longer than loading, and is remembered: by a variable, which every
-        # version of MIGraphX's provider looks at.
-        folder = _cache_folder() / "migraphx"
-        if "ORT_MIGRAPHX_MODEL_CACHE_PATH" not in os.environ:
-            with suppress(OSError):  # then it compiles each time
-                folder.mkdir(parents=True, exist_ok=True)
-                os.environ["ORT_MIGRAPHX_MODEL_CACHE_PATH"] = str(folder)
+        # version of MIGraphX's provider looks at. It tells models apart by name and shapes:
+        # other weights get another folder.
+        folder = _cache_folder() / "migraphx" / weights
+        with suppress(OSError):  # then it compiles each time
+            folder.mkdir(parents=True, exist_ok=True)
+            os.environ["ORT_MIGRAPHX_MODEL_CACHE_PATH"] = str(folder)
         options = {"migraphx_arena_extend_strategy": "kSameAsRequested"}
         limit = "migraphx_mem_limit"
     else:

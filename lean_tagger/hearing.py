@@ -57,8 +57,8 @@ class Network:
     def hear(self, patch: Window, wanted: Container[int]) -> Iterator[tuple[int, Prediction]]:
         """Yield what the wanted of its models say of a patch.
 
-        A graph that insists on a batch says nothing until that is full: it would take as long
-        for one patch as for all.
+        A graph that insists on a batch, or a GPU, says nothing until that is full: it would
+        take as long for one patch as for all.
         """
         if self.model.batch in {None, 1}:
             yield from self._say(patch, wanted)

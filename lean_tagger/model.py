@@ -87,7 +87,7 @@ class Model:
     words : Words or None
         What makes its logits, where its labels are words.
     batch : int or None
-        Patches that it takes at a time; fewer cost as much. None is any number. A GPU takes as
+        Patches that it takes at a time; fewer cost as much. None is any number. With CUDA as
         many as a short measurement finds worth it, unless the graph insists on a number.
     """
 
@@ -105,7 +105,12 @@ class Model:
         self.words = Words(spec) if spec.label_vectors else None
         _check_weights(spec.path, spec.sha256)
         self.device, session = open_session(
-            spec.path, device, threads=threads, gpu_bytes=gpu_bytes, notice=notice
+            spec.path,
+            device,
+            threads=threads,
+            gpu_bytes=gpu_bytes,
+            sha256=spec.sha256,
+            notice=notice,
         )
         tensors = spec.tensors
         self._outputs = [name for name in (tensors.logits, tensors.embedding) if name is not None]
@@ -186,8 +191,10 @@ class Model:
             return self.of(backbone.of_silence)
         silence = np.zeros((1, *self._patch_shape), np.float32)
         said = self(silence)
-        if self.device != "cpu" and self.batch is None:
+        if self.device == "cuda" and self.batch is None:
             self.batch = best_batch(lambda size: self(np.repeat(silence, size, axis=0)))
+        elif self.device != "cpu" and self.batch is None:
+            self.batch = 1  # MIGraphX compiles each shape anew, for a minute or so
         return said
 
     def _check_outputs(self) -> None:

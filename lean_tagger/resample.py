@@ -37,10 +37,13 @@ GROUP_OUTPUTS = 20
 """Neighbouring outputs that are one row of a product: enough columns for a matrix kernel, few
 enough that most of the matrix, in which each column is shifted against the last, is no zero."""
 
+RUN_GROUPS = 8
+"""Most groups that are one call, and share a step."""
+
 COMPUTED_OUTPUTS = 64
 """Outputs whose weights are computed together where there is no table."""
 
-INPUT_SAMPLES = 1 << 16
+INPUT_SAMPLES = 1 << 15
 """Input taken in one step."""
 
 MAX_DECIMATION = 256
@@ -200,7 +203,7 @@ def _filter(spec: ResamplerSpec, ratio: float) -> _Filter:
 
 
 class _Converter:
-    """One stream from one rate to another; holds a few thousand samples at most."""
+    """One stream from one rate to another; holds one step of input and a filter's reach."""
 
     def __init__(self, spec: ResamplerSpec, rate_in: int, rate_out: int) -> None:
         if not 0 < rate_in <= MAX_DECIMATION * rate_out:
@@ -245,44 +248,43 @@ class _Converter:
         half = self._filter.half_taps
         # At absurd rates an output has thousands of taps: keep a group's weights to 1 MiB.
         self._group = max(4, min(COMPUTED_OUTPUTS, (1 << 16) // half))
-        reach = GROUP_OUTPUTS * self._down // self._up + 2 * half + 1  # of a group, in inputs
+        unit = GROUP_OUTPUTS // gcd(self._up, GROUP_OUTPUTS)
+        banks = unit * self._up // GROUP_OUTPUTS
+        run = gcd(banks, RUN_GROUPS)
+        # Of a group, in inputs; and the zeros that let its run have one step.
+        reach = GROUP_OUTPUTS * self._down // self._up + 2 * half + run
         # A row is some periods: whole groups, and no shorter than a group's reach, since a
         # product over rows that overlap misses the BLAS and is 40 times slower.
-        unit = GROUP_OUTPUTS // gcd(self._up, GROUP_OUTPUTS)
-        periods = -(-reach // (self._down * unit)) * unit
-        columns, self._advance = self._up * periods, self._down * periods
-        banks = unit * self._up // GROUP_OUTPUTS
+        self._units = -(-reach // (self._down * unit))
+        columns = self._up * unit * self._units
+        self._advance = self._down * unit * self._units
         if banks * reach * GROUP_OUTPUTS * 4 > BANK_BYTES:
-            self._bank = np.empty((0, 0, GROUP_OUTPUTS), np.float32)
+            self._banks = np.empty((0, run, reach, GROUP_OUTPUTS), np.float32)
             return self._group * self._down // self._up + 1
-        self._bank = _bank(self._filter, self._up, self._down, banks)
-        self._step_samples = GROUP_OUTPUTS * self._down // self._up
-        self._units = periods // unit
-        last = self._advance - unit * self._down + (banks - 1) * self._step_samples
-        self._reach = max(self._advance + 2 * half, last + self._bank.shape[1])  # of a row
+        self._banks = _banks(self._filter, self._up, self._down, run, reach)
+        self._reach = self._advance + 2 * half + run  # of a row
         count = (INPUT_SAMPLES + self._reach) // self._advance + 1
         self._rows = np.empty((count, columns), np.float32)
         return self._reach - 2 * half
 
     def _step(self, history: Floats) -> tuple[int, Floats]:
         """Return how many inputs are used up, and the outputs that they give."""
-        if not len(self._bank):
+        if not len(self._banks):
             return self._step_computed(history)
-        banks, taps, _ = self._bank.shape
+        runs, groups, taps, _ = self._banks.shape
         count = max(0, (len(history) - self._reach) // self._advance + 1)
         outputs, item = self._rows[:count], history.itemsize
-        if count:
+        parts = outputs.reshape(count, self._units, runs, groups, GROUP_OUTPUTS)
+        step = GROUP_OUTPUTS * self._down // self._up
+        strides = [n * item for n in (self._advance // self._units, step, self._advance, 1)]
+        for number in range(runs if count else 0):
+            first = number * groups * GROUP_OUTPUTS * self._down // self._up
             # Nothing is copied: a view of units, groups, rows, taps; and one of what they give.
-            # One call, since each would take Python's lock anew, for which decoding waits.
-            unit = self._advance // self._units
-            inputs = np.ndarray(
-                (self._units, banks, count, taps),
-                np.float32,
-                history.data,
-                strides=[n * item for n in (unit, self._step_samples, self._advance, 1)],
-            )
-            parts = outputs.reshape(count, self._units, banks, GROUP_OUTPUTS)
-            np.matmul(inputs, self._bank, out=parts.transpose(1, 2, 0, 3))
+            # Few calls, since each takes Python's lock anew, for which decoding waits.
+            shape = self._units, groups, count, taps
+            inputs = np.ndarray(shape, np.float32, history.data, first * item, strides)
+            out = parts[:, :, number].transpose(1, 2, 0, 3)
+            np.matmul(inputs, self._banks[number], out=out)
         return count * self._advance, outputs.reshape(-1)
 
     def _step_computed(self, history: Floats) -> tuple[int, Floats]:
@@ -308,24 +310,25 @@ class _Converter:
 
 
 @lru_cache(maxsize=1)  # for the next file of the same rate, and for the next part of this one
-def _bank(table: _Filter, up: int, down: int, count: int) -> Floats:
-    """Return the weights of each group of outputs, (groups, inputs, outputs).
+def _banks(table: _Filter, up: int, down: int, run: int, reach: int) -> Floats:
+    """Return the weights of all groups of outputs, (runs, groups, inputs, outputs).
 
-    Each group's first input lies the same whole number of samples behind that of the group
-    before. Its first tap is up to a sample a group later: zeros stand for these.
+    In a run of groups each one's first input lies the same whole number of samples behind that of
+    the group before; its first tap is less than a sample a group later. Zeros stand for these.
     """
     step, taps = GROUP_OUTPUTS * down // up, 2 * table.half_taps
-    groups = []
-    for number in range(count):
+    count = up // gcd(up, GROUP_OUTPUTS)
+    banks = np.zeros((count // run, run, reach, GROUP_OUTPUTS), np.float32)
+    for number, bank in enumerate(banks.reshape(count, reach, GROUP_OUTPUTS)):
         starts, fractions = _positions(number * GROUP_OUTPUTS, GROUP_OUTPUTS, up=up, down=down)
-        groups.append((starts - number * step, table.weights(fractions)))
-    inputs = taps + max(starts[-1] for starts, _ in groups)
-    bank = np.zeros((count, inputs, GROUP_OUTPUTS), np.float32)
-    for matrix, (starts, rows) in zip(bank, groups, strict=True):
-        for column, (start, weights) in enumerate(zip(starts, rows, strict=True)):
-            matrix[start : start + taps, column] = weights
-    bank.flags.writeable = False
-    return bank
+        place = number % run
+        starts -= (number - place) * GROUP_OUTPUTS * down // up + place * step
+        for column, (start, weights) in enumerate(
+            zip(starts, table.weights(fractions), strict=True)
+        ):
+            bank[start : start + taps, column] = weights
+    banks.flags.writeable = False
+    return banks
 
 
 def _positions(

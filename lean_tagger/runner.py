@@ -134,7 +134,7 @@ class Runner:
         )
         self._on_start(first.ready)
         if self._options.max_gpu_mem_bytes and first.ready.device == "cpu":
-            self._notice("--max-gpu-mem limits nothing: the network runs on the CPU")
+            self._notice("--max-gpu-mem limits nothing here: the network runs on the CPU")
         if self._shape.threads == first.threads:
             first.send(Limit(self._shape.share_bytes))
         else:  # the budget holds fewer workers than there are cores; threads cannot be added
@@ -254,7 +254,7 @@ class Runner:
             self._options,
             threads=threads,
             max_mem_bytes=self._options.max_mem_bytes - budget.SUPERVISOR_BYTES,
-            max_gpu_mem_bytes=self._options.max_gpu_mem_bytes // workers,
+            max_gpu_mem_bytes=-(-self._options.max_gpu_mem_bytes // workers),  # 0 is no limit
         )
         child = Child(options, start_seconds=self._start_seconds)
         if share_bytes:

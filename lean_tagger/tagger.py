@@ -143,7 +143,7 @@ class Tagger:
             device=device,
             threads=max(1, threads - 1),
             notice=notice,
-            gpu_bytes=gpu_bytes // most_networks,
+            gpu_bytes=-(-gpu_bytes // most_networks),
         )
         self._stems = hearing.stems(self._asked, load)
         networks = [network for stem in self._stems for network in stem.networks]

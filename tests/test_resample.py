@@ -1,5 +1,6 @@
 """The resampler gives the published filter, at any rate and any chunk size."""
 
+import tracemalloc
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lean_tagger.resample import resample
+from lean_tagger.resample import BANK_BYTES, resample
 from lean_tagger.spec import ResamplerSpec
 
 KAISER_BEST = ResamplerSpec(
@@ -69,6 +70,22 @@ def test_every_output_is_the_sum_of_its_taps(rate: int) -> None:
     want = by_definition(x, rate, 16000)
     assert len(got) == len(want)
     assert np.abs(got - want).max() < 2e-6
+
+
+@pytest.mark.parametrize(
+    ("rate", "target"),
+    [(11127, 16000), (15999, 16000), (22254, 32000), (16000, 22050), (44100, 48000)],
+)
+def test_a_rate_with_many_weights_is_exact_and_keeps_few_of_them(rate: int, target: int) -> None:
+    x = noise(rate // 8)
+    tracemalloc.start()
+    try:
+        got = collect([(rate, x)], target)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < BANK_BYTES + (8 << 20)
+    assert np.abs(got - by_definition(x, rate, target)).max() < 2e-6
 
 
 def test_equal_rates_pass_the_samples_through_untouched() -> None:
