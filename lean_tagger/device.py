@@ -99,9 +99,10 @@ def open_session(
     device : {'auto', 'cpu', 'cuda', 'rocm'}
         ``auto`` takes the first that the installed ONNX Runtime offers and that starts.
     threads : int
-        Of the CPU provider.
+        Of the CPU provider, above 0.
     gpu_bytes : int
-        What the network's arena may grow to on a GPU; 0 leaves that to the GPU.
+        What the network's arena may grow to on a GPU, the driver's own share aside; 0 leaves
+        that to the GPU.
     sha256 : str
         Of the weights: what is compiled from them is kept under it.
     notice : callable, optional
@@ -173,7 +174,9 @@ def _provider(name: str, gpu_bytes: int, weights: str) -> str | tuple[str, dict[
         # Compiling takes longer than loading, and is remembered: by a variable, which every
         # version of MIGraphX's provider looks at. It tells models apart by name and shapes:
         # other weights get another folder.
-        folder = _cache_folder() / "migraphx" / weights
+        import platformdirs
+
+        folder = Path(platformdirs.user_cache_path("lean-tag")) / "migraphx" / weights
         with suppress(OSError):  # then it compiles each time
             folder.mkdir(parents=True, exist_ok=True)
             os.environ["ORT_MIGRAPHX_MODEL_CACHE_PATH"] = str(folder)
@@ -182,12 +185,6 @@ def _provider(name: str, gpu_bytes: int, weights: str) -> str | tuple[str, dict[
     else:
         return PROVIDERS[name]
     return PROVIDERS[name], options | ({limit: str(gpu_bytes)} if gpu_bytes else {})
-
-
-def _cache_folder() -> Path:
-    import platformdirs
-
-    return Path(platformdirs.user_cache_path("lean-tag"))
 
 
 def _session_options(threads: int) -> Any:

@@ -63,16 +63,10 @@ class Model:
     ----------
     spec : ModelSpec
         The card.
-    device : {'auto', 'cpu', 'cuda', 'rocm'}
-        ``auto`` takes the first that the installed ONNX Runtime offers and that starts.
-    threads : int
-        Threads of the CPU provider, above 0.
-    notice : callable, optional
-        Told, once and in one sentence, when ``auto`` had to fall back.
+    device, threads, notice, gpu_bytes
+        As for `device.open_session`.
     backbone : Model, optional
         Of a head: the network whose embeddings it gets in place of patches.
-    gpu_bytes : int
-        What the network may take of a GPU's memory, the driver's own share aside; 0 is no limit.
 
     Raises
     ------

@@ -7,7 +7,6 @@ about ten minutes on two cores.
 """
 
 import argparse
-import hashlib
 import json
 import tempfile
 from pathlib import Path
@@ -20,6 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from peak_rss import long_mp3
 
 from lean_tagger import spec
+from lean_tagger.digest import sha256_of_file
 
 WIDTH, HEADS, LAYERS, TOKENS = 768, 12, 12, 469
 FRAMES, BANDS = 1876, 96
@@ -110,8 +110,8 @@ def write_model(folder: Path) -> Path:
     card = spec.family("maest-30s")
     del card["sources"]
     labels = [{"name": name.lower(), "kind": "genre", "display": name} for name in LABELS]
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    card |= {"name": "large", "file": path.name, "sha256": digest, "labels": labels}
+    sha256 = sha256_of_file(path)
+    card |= {"name": "large", "file": path.name, "sha256": sha256, "labels": labels}
     path.with_suffix(".json").write_text(json.dumps(card))
     return path.with_suffix(".json")
 
