@@ -6,9 +6,10 @@ does from what it heard.
 
 from collections.abc import Sequence
 
-from lean_tagger import rules, spec, tags
+from lean_tagger import rules, tags
 from lean_tagger.options import Options
 from lean_tagger.outcome import Asked, Heard, Pooling
+from lean_tagger.spec import load_cards
 
 __all__ = ["Decision", "ask"]
 
@@ -25,7 +26,7 @@ def ask(
     Parameters
     ----------
     names : sequence of str
-        As `spec.load` takes them.
+        As `load_card` takes them.
     pool, hop_seconds
         See `Options`; each card's own for None.
     labels : str, optional
@@ -38,7 +39,7 @@ def ask(
     """
     return tuple(
         Asked(card, Pooling(pool or card.pooling, card.hop_frames_for(hop_seconds)))
-        for card in spec.load_all(names, words=labels)
+        for card in load_cards(names, words=labels)
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lean_tagger import effort as efforts
-from lean_tagger import hearing, spec, tags, write
+from lean_tagger import hearing, tags, write
 from lean_tagger.ahead import ahead
 from lean_tagger.confidence import Confidence, choices
 from lean_tagger.decision import ask
@@ -27,6 +27,7 @@ from lean_tagger.outcome import Identity
 from lean_tagger.pool import POOLS, PoolName, Scores, Tally
 from lean_tagger.resample import resample
 from lean_tagger.rules import DEFAULT, Policy, Rules, adjusted
+from lean_tagger.spec import ResamplerSpec, load_card
 from lean_tagger.words import Words
 
 __all__ = ["Tagger", "Taggram", "stream"]
@@ -388,7 +389,7 @@ def stream(
     rate: int = 16000,
     chunk_seconds: float = 1.0,
     *,
-    resampler: spec.ResamplerSpec | None = None,
+    resampler: ResamplerSpec | None = None,
     decoder: DecoderName = "auto",
 ) -> Iterator[memoryview]:
     """Yield a file's audio as mono chunks of fixed size; memory does not grow with it.
@@ -420,7 +421,7 @@ def stream(
     ValueError
         A chunk would hold no sample.
     """
-    resampler = resampler or spec.load(DEFAULT_MODEL).resampler
+    resampler = resampler or load_card(DEFAULT_MODEL).resampler
     chunk_samples = round(rate * chunk_seconds)
     with open_audio(os.fsdecode(path), decoder=decoder) as audio:
         yield from resample(audio, resampler, rate_hz=rate, chunk_samples=chunk_samples)

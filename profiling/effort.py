@@ -31,11 +31,12 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the command does, before numpy is
 import numpy as np
 import numpy.typing as npt
 
-from lean_tagger import effort, spec, write
+from lean_tagger import effort, write
 from lean_tagger.confidence import Confidence, choices
 from lean_tagger.errors import FileError, WriteError
 from lean_tagger.pool import sigmoid
 from lean_tagger.rules import DEFAULT, decide
+from lean_tagger.spec import ModelSpec
 from lean_tagger.tagger import Tagger
 
 SUFFIXES = {".aac", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav"}
@@ -80,7 +81,7 @@ class Answer:
     writing_seconds: float
 
 
-def tags_of(scores: Floats, card: spec.ModelSpec) -> Tags:
+def tags_of(scores: Floats, card: ModelSpec) -> Tags:
     """Return what the default rules choose."""
     chosen = decide(tuple(map(float, scores)), card.labels, DEFAULT).chosen
     return {field: tuple(name for name, _ in items) for field, items in chosen.items()}
@@ -102,7 +103,7 @@ def hear(paths: Iterable[Path], tagger: Tagger) -> list[Track]:
     return tracks
 
 
-def agreement(answers: Sequence[tuple[Track, Floats]], card: spec.ModelSpec) -> dict[str, float]:
+def agreement(answers: Sequence[tuple[Track, Floats]], card: ModelSpec) -> dict[str, float]:
     """Return how often, and how nearly, scores lead to what all windows lead to."""
     genres = [i for i, label in enumerate(card.labels) if label.kind == "genre"]
     found = np.array(
@@ -130,7 +131,7 @@ def shown(values: dict[str, float]) -> dict[str, str]:
     }
 
 
-def curve(tracks: Sequence[Track], card: spec.ModelSpec) -> list[dict[str, float]]:
+def curve(tracks: Sequence[Track], card: ModelSpec) -> list[dict[str, float]]:
     """Return the agreement after each of `COUNTS` windows."""
     points = []
     for count in COUNTS:
@@ -146,7 +147,7 @@ def curve(tracks: Sequence[Track], card: spec.ModelSpec) -> list[dict[str, float
     return points
 
 
-def calibration(tracks: Sequence[Track], card: spec.ModelSpec) -> list[dict[str, object]]:
+def calibration(tracks: Sequence[Track], card: ModelSpec) -> list[dict[str, object]]:
     """Return how often the tags were right, by the confidence after each round."""
     pairs = []
     for track in tracks:
@@ -210,7 +211,7 @@ def in_turns(
 
 
 def rows_of(
-    answers: dict[str, list[Answer]], card: spec.ModelSpec, label: str
+    answers: dict[str, list[Answer]], card: ModelSpec, label: str
 ) -> list[dict[str, object]]:
     """Return a row for each effort."""
     full = answers["full"]
@@ -250,7 +251,7 @@ def encoded(tracks: Sequence[Track], label: str, folder: Path, tagger: Tagger) -
 def draw(
     points: Sequence[dict[str, float]],
     answers: dict[str, list[Answer]],
-    card: spec.ModelSpec,
+    card: ModelSpec,
     target: Path,
 ) -> None:
     """Draw the curve, and where the two efforts lie."""

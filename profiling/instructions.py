@@ -30,12 +30,13 @@ FORMATS = {
 def do(stage: str, path: str) -> None:
     """Do everything up to a stage; this is what valgrind runs."""
     sys.path.insert(0, str(ROOT))
-    from lean_tagger import decode, spec
+    from lean_tagger import decode
     from lean_tagger.frontend import LogMel
     from lean_tagger.resample import resample
+    from lean_tagger.spec import load_card
     from lean_tagger.window import roll
 
-    card = spec.load("msd-musicnn")
+    card = load_card("msd-musicnn")
     rate_hz, hop = card.sample_rate_hz, card.patch_frames * card.frontend.hop_samples
     frontend = LogMel(card.frontend, sample_rate_hz=rate_hz, patch_frames=card.patch_frames)
     with decode.open_audio(path) as audio:

@@ -18,8 +18,8 @@ from common import MIB, lean_tag, progress, run, write_table
 from onnx import TensorProto, helper, numpy_helper
 from peak_rss import long_mp3
 
-from lean_tagger import spec
 from lean_tagger.digest import sha256_of_file
+from lean_tagger.spec import family_card
 
 WIDTH, HEADS, LAYERS, TOKENS = 768, 12, 12, 469
 FRAMES, BANDS = 1876, 96
@@ -107,7 +107,7 @@ def write_model(folder: Path) -> Path:
     path = folder / "large.onnx"
     opset = [helper.make_opsetid("", 18)]
     onnx.save(helper.make_model(made, opset_imports=opset, ir_version=8), str(path))
-    card = spec.family("maest-30s")
+    card = family_card("maest-30s")
     del card["sources"]
     labels = [{"name": name.lower(), "kind": "genre", "display": name} for name in LABELS]
     sha256 = sha256_of_file(path)

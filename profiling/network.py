@@ -36,9 +36,9 @@ import onnx
 import onnxruntime as ort
 from musicnn_graphs import Rewrites, musicnn
 
-from lean_tagger import spec
 from lean_tagger.errors import FileError
 from lean_tagger.frontend import LogMel
+from lean_tagger.spec import load_card
 from lean_tagger.tagger import stream
 from lean_tagger.window import roll
 
@@ -178,7 +178,7 @@ def _calibrated(model: bytes, tracks: list[Track]) -> bytes:
 
 def listen(folder: Path, most_windows: int) -> Iterator[Track]:
     """Yield the patches of every track below a folder that is long enough to judge."""
-    card = spec.load(MODEL)
+    card = load_card(MODEL)
     frontend = LogMel(
         card.frontend, sample_rate_hz=card.sample_rate_hz, patch_frames=card.patch_frames
     )
@@ -207,7 +207,7 @@ def listen(folder: Path, most_windows: int) -> Iterator[Track]:
 
 def agreement(models: Mapping[str, bytes], tracks: list[Track]) -> dict[str, dict[str, str]]:
     """Return how far each form's scores of whole tracks are from the first one's."""
-    kinds = [label.kind for label in spec.load(MODEL).labels]
+    kinds = [label.kind for label in load_card(MODEL).labels]
     genres = [i for i, kind in enumerate(kinds) if kind == "genre"]
     expected: npt.NDArray[np.float64] | None = None
     result = {}

@@ -17,8 +17,9 @@ from common import ROOT, write_table
 
 sys.path.insert(0, str(ROOT))
 
-from lean_tagger import Tagger, spec
+from lean_tagger import Tagger
 from lean_tagger.pool import sigmoid
+from lean_tagger.spec import installed_models
 
 DATA = ROOT / "tests" / "data"
 Pair = tuple[Path, npt.NDArray[np.float32], npt.NDArray[np.float32]]
@@ -50,7 +51,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder for parity.md and parity.json")
     given = parser.parse_args()
     rows = []
-    for model in spec.installed():
+    for model in installed_models():
         tagger = Tagger(model)
         pairs = list(excerpts(model))
         if given.music and given.reference:

@@ -8,7 +8,7 @@ import pytest
 # As the command line does it: one BLAS thread, so that 16-core machines test the same code.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from lean_tagger import spec
+from lean_tagger.spec import ModelSpec, load_card
 
 DATA = Path(__file__).parent / "data"
 SHARED = Path(__file__).parents[2] / "shared"
@@ -29,8 +29,8 @@ def shared(name: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def card() -> spec.ModelSpec:
-    return spec.load("msd-musicnn")
+def card() -> ModelSpec:
+    return load_card("msd-musicnn")
 
 
 @pytest.fixture(autouse=True)

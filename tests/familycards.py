@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lean_tagger import spec
 from lean_tagger.decode import open_audio
 from lean_tagger.frontend import frontend
 from lean_tagger.resample import resample
+from lean_tagger.spec import ModelSpec, family_card
 from lean_tagger.spec.shape import build
 from lean_tagger.window import roll
 
@@ -24,7 +24,7 @@ LABELS = [
 
 def completed(family: str, **more: Any) -> dict[str, Any]:
     """Return a family's card with what belongs to weights, as a JSON object."""
-    card = spec.family(family)
+    card = family_card(family)
     assert card.pop("sources")
     card |= {"file": f"{family}.onnx", "sha256": "0" * 64}
     if card["tensors"]["logits"] is not None:
@@ -32,13 +32,13 @@ def completed(family: str, **more: Any) -> dict[str, Any]:
     return card | more
 
 
-def card_of(family: str) -> spec.ModelSpec:
-    card = build(spec.ModelSpec, completed(family), where=family)
-    assert isinstance(card, spec.ModelSpec)
+def card_of(family: str) -> ModelSpec:
+    card = build(ModelSpec, completed(family), where=family)
+    assert isinstance(card, ModelSpec)
     return card
 
 
-def heard(path: Path, card: spec.ModelSpec) -> Floats:
+def heard(path: Path, card: ModelSpec) -> Floats:
     """Return a whole file at the card's rate."""
     with open_audio(str(path)) as audio:
         rate = card.sample_rate_hz
@@ -46,7 +46,7 @@ def heard(path: Path, card: spec.ModelSpec) -> Floats:
         return np.concatenate([np.array(chunk) for chunk in chunks])
 
 
-def streamed(card: spec.ModelSpec, samples: Floats, *, chunk_samples: int = 16_000) -> Floats:
+def streamed(card: ModelSpec, samples: Floats, *, chunk_samples: int = 16_000) -> Floats:
     """Return the patches of a track that comes in chunks, as the tagger makes them."""
     made = frontend(
         card.frontend, sample_rate_hz=card.sample_rate_hz, patch_frames=card.patch_frames

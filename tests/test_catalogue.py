@@ -21,12 +21,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import helper
 
-from lean_tagger import onnxfile, spec
+from lean_tagger import onnxfile
 from lean_tagger.catalogue import cards, essentia, families, licences
 from lean_tagger.catalogue.cards import Proposal, Wishes
 from lean_tagger.catalogue.labels import labels, task_of
 from lean_tagger.errors import ConfigError
 from lean_tagger.rules import DEFAULT, FieldRules, decide
+from lean_tagger.spec import Label, family_card, family_names
 
 
 def propose(path: Path, metadata: dict[str, Any] | None = None, **wishes: Any) -> Proposal:
@@ -68,7 +69,7 @@ def test_a_class_with_an_opposite_has_to_be_likelier_than_that_to_be_written():
     """Of "happy 11 %, non_happy 89 %" nothing is a mood; with a shipped model, 11 % would be."""
     happy, not_happy = labels(["happy", "non_happy"], task="mood")
     assert (happy["least"], "least" in not_happy) == (0.5, False)
-    found = [spec.Label(**it) for it in (happy, not_happy)]
+    found = [Label(**it) for it in (happy, not_happy)]
     assert decide((0.49, 0.51), found, DEFAULT).chosen["mood"] == ()
     assert [value for value, _ in decide((0.51, 0.49), found, DEFAULT).chosen["mood"]] == ["Happy"]
     asked = FieldRules(name="mood", min_score=0.08, ratio=0.5, max_tags=2)
@@ -160,7 +161,7 @@ def test_a_shape_that_two_families_share_decides_nothing(tmp_path):
     with pytest.raises(ConfigError, match=r"as these do: .*musicnn.*; say which: --family"):
         propose(path, classes=names)
     proposal = propose(path, classes=names, family="essentia-musicnn")
-    assert proposal.card["frontend"] == spec.family("essentia-musicnn")["frontend"]
+    assert proposal.card["frontend"] == family_card("essentia-musicnn")["frontend"]
 
 
 def test_a_patch_that_lies_otherwise_in_the_tensor_is_known(tmp_path):
@@ -170,7 +171,7 @@ def test_a_patch_that_lies_otherwise_in_the_tensor_is_known(tmp_path):
     assert proposal.card["tensors"]["layout"] == "1_bands_frames"
 
 
-@pytest.mark.parametrize("name", spec.families())
+@pytest.mark.parametrize("name", family_names())
 def test_every_family_is_known_by_its_own_shape(name, tmp_path):
     card = families.template(name)
     layout = card["tensors"].get("layout", "frames_bands").split("_")
@@ -239,7 +240,7 @@ def test_an_operator_that_tells_nothing_is_an_assumption(tmp_path):
     metadata = effnet_metadata()
     metadata["schema"]["outputs"][0]["op"] = "?"
     proposal = propose(path, metadata)
-    assert proposal.card["activation"] == spec.family("discogs-effnet")["activation"]
+    assert proposal.card["activation"] == family_card("discogs-effnet")["activation"]
     assert "though the operator Abs makes it" in proposal.assumed[0]
 
 
@@ -255,7 +256,7 @@ def test_a_card_on_top_of_a_family_says_only_what_differs(tmp_path):
     }
     card = propose(effnet(tmp_path / "it.onnx"), mine).card
     assert card["hop_frames"] == 128
-    assert card["frontend"] == spec.family("discogs-effnet")["frontend"]
+    assert card["frontend"] == family_card("discogs-effnet")["frontend"]
     assert card["tensors"]["input"] == "melspectrogram"
     assert "sources" not in card
     assert "family" not in card

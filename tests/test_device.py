@@ -12,7 +12,7 @@ from command import Run
 from onnx import helper, numpy_helper
 from tinymodel import make
 
-from lean_tagger import Tagger, spec
+from lean_tagger import Tagger
 from lean_tagger.device import (
     BATCHES,
     PROVIDERS,
@@ -24,6 +24,7 @@ from lean_tagger.device import (
 )
 from lean_tagger.errors import ModelError
 from lean_tagger.model import Model
+from lean_tagger.spec import load_card
 
 WEST = Path(__file__).parent / "data" / "west.flac"
 
@@ -47,7 +48,7 @@ def make_for_one(folder: Path) -> Path:
 
 
 def test_a_bound_session_takes_any_batch_and_leaves_what_it_gave_before(tmp_path: Path) -> None:
-    card = spec.load(str(make(tmp_path)))
+    card = load_card(str(make(tmp_path)))
     device, session = open_session(card.path, "cpu")
     outputs = ["logits", "embedding"]
     bound = Bound(session, card.tensors.input, outputs)
@@ -93,7 +94,7 @@ def test_a_batch_for_which_there_is_no_memory_is_not_taken() -> None:
 
 def test_a_graph_that_takes_one_patch_whatever_it_says_gets_one(tmp_path: Path) -> None:
     """Its batch axis is open, but it was written down for one window."""
-    model = Model(spec.load(str(make_for_one(tmp_path))))
+    model = Model(load_card(str(make_for_one(tmp_path))))
     patches = np.zeros((2, 187, 96), np.float32)
     assert model.batch is None
     assert model(patches[:1]).logits.shape == (1, 3)
@@ -136,7 +137,7 @@ def gpu(request: pytest.FixtureRequest) -> str:
     if PROVIDERS[name] not in ort.get_available_providers():
         pytest.skip(f"this ONNX Runtime ({ort.__version__}) has no {PROVIDERS[name]}")
     try:
-        Model(spec.load("msd-musicnn"), device=name)  # type: ignore[arg-type] - a DeviceName
+        Model(load_card("msd-musicnn"), device=name)  # type: ignore[arg-type] - a DeviceName
     except ModelError as error:
         if "did not start" not in str(error):
             raise
@@ -154,11 +155,11 @@ def test_a_gpu_gives_the_scores_of_the_cpu(gpu: str) -> None:
 
 @pytest.mark.gpu
 def test_a_gpu_takes_the_batch_that_was_measured(gpu: str) -> None:
-    model = Model(spec.load("msd-musicnn"), device=gpu)  # type: ignore[arg-type] - a DeviceName
+    model = Model(load_card("msd-musicnn"), device=gpu)  # type: ignore[arg-type] - a DeviceName
     assert model.batch in BATCHES
 
 
 @pytest.mark.gpu
 def test_a_network_that_the_limit_does_not_hold_is_refused(gpu: str) -> None:
     with pytest.raises(ModelError, match="--max-gpu-mem"):
-        Model(spec.load("msd-musicnn"), device=gpu, gpu_bytes=1 << 20)  # type: ignore[arg-type] - a DeviceName
+        Model(load_card("msd-musicnn"), device=gpu, gpu_bytes=1 << 20)  # type: ignore[arg-type] - a DeviceName

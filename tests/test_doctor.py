@@ -15,7 +15,8 @@ import pytest
 from conftest import DATA, MODELS, VARIANTS
 
 import lean_tagger
-from lean_tagger import budget, limits, memory, spec
+from lean_tagger import budget, limits, memory
+from lean_tagger.spec import models_folder
 
 MIB = 1 << 20
 PACKAGE = Path(lean_tagger.__file__).parent
@@ -169,7 +170,7 @@ def test_music_that_is_not_there_is_a_problem_and_the_page_says_so(tmp_path):
 def test_a_damaged_model_is_a_problem_and_the_others_are_still_measured(tmp_path):
     ignored = shutil.ignore_patterns("__pycache__", "models")
     shutil.copytree(PACKAGE, tmp_path / "lean_tagger", ignore=ignored)
-    shutil.copytree(spec.models_folder(), tmp_path / "models")
+    shutil.copytree(models_folder(), tmp_path / "models")
     weights = tmp_path / "models/mtt-vgg.onnx"
     weights.write_bytes(weights.read_bytes()[:-1])
     done = run("--json", first=tmp_path)

@@ -14,14 +14,15 @@ from hypothesis import strategies as st
 from test_journal import IDENTITY, NAMES, begin, heard
 from test_resume import lean_tag, library, run  # noqa: F401 - `library` is a fixture
 
-from lean_tagger import discover, spec
+from lean_tagger import discover
 from lean_tagger.decision import Decision
 from lean_tagger.errors import ConfigError, StateError
 from lean_tagger.journal import Journal, Key, exchange, place
 from lean_tagger.options import Options
 from lean_tagger.outcome import Identity, Job
+from lean_tagger.spec import load_card
 
-CARD = spec.load("msd-musicnn")
+CARD = load_card("msd-musicnn")
 KEY = Key(model=CARD.identity, pooling=Decision(Options()).asked[0].pooling)
 VALUES = st.lists(st.floats(0, 1), min_size=50, max_size=50).map(tuple)
 

@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 import pytest
 
-from lean_tagger import spec
+from lean_tagger.spec import installed_models, load_card
 
 MODELS = Path(__file__).parent.parent / "models"
 SCRIPT = MODELS / "export_musicnn.py"
@@ -53,12 +53,12 @@ def session(name: str):
 
 
 def test_the_four_published_models_one_variant_and_no_others_are_shipped():
-    assert spec.installed() == sorted(NAMES)
+    assert installed_models() == sorted(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_card_loads_and_names_the_weights_beside_it(name):
-    card = spec.load(name)
+    card = load_card(name)
     assert card.name == name
     assert card.path.parent == MODELS
     assert hashlib.sha256(card.path.read_bytes()).hexdigest() == card.sha256
@@ -67,7 +67,7 @@ def test_the_card_loads_and_names_the_weights_beside_it(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_label_has_a_kind_and_a_form_that_players_do_not_split(name):
-    labels = spec.load(name).labels
+    labels = load_card(name).labels
     assert len(labels) == 50
     assert len({label.name for label in labels}) == 50
     for label in labels:
@@ -80,8 +80,8 @@ def test_every_label_has_a_kind_and_a_form_that_players_do_not_split(name):
 
 
 def test_models_of_one_dataset_share_its_labels():
-    assert spec.load("msd-musicnn").labels == spec.load("msd-vgg").labels
-    assert spec.load("mtt-musicnn").labels == spec.load("mtt-vgg").labels
+    assert load_card("msd-musicnn").labels == load_card("msd-vgg").labels
+    assert load_card("mtt-musicnn").labels == load_card("mtt-vgg").labels
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -147,14 +147,14 @@ def test_a_batch_gives_what_its_patches_give_one_by_one(name):
 
 @pytest.mark.parametrize("name", EXACT)
 def test_an_exact_model_claims_no_agreement(name):
-    assert spec.load(name).agreement is None
+    assert load_card(name).agreement is None
 
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_variant_says_whose_and_how_close(name):
-    agreement = spec.load(name).agreement
+    agreement = load_card(name).agreement
     assert agreement.model in EXACT
-    assert spec.load(agreement.model).labels == spec.load(name).labels
+    assert load_card(agreement.model).labels == load_card(name).labels
     assert agreement.tracks >= 40
     assert 0.9 < agreement.top_five_shared <= 1
     assert 0.9 < agreement.same_top_genre <= 1
@@ -164,7 +164,7 @@ def test_a_variant_says_whose_and_how_close(name):
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_variant_is_close_to_its_model_in_every_window(name):
     """Single windows differ more than whole tracks, of which the card speaks (measured: 0.013)."""
-    exact, variant = session(spec.load(name).agreement.model), session(name)
+    exact, variant = session(load_card(name).agreement.model), session(name)
     with np.load(REFERENCE) as reference:
         for key in (key for key in reference.files if "/logmel" in key):
             mel = {"mel": reference[key]}

@@ -12,12 +12,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tinymodel import EMBEDDING_SIZE, LABELS, make_family
 
-from lean_tagger import Tagger, spec
+from lean_tagger import Tagger
 from lean_tagger.errors import ConfigError
 from lean_tagger.frontend import LogMel, frontend
 from lean_tagger.model import Model
+from lean_tagger.spec import (
+    ModelSpec,
+    SamplesSpec,
+    family_card,
+    family_names,
+    load_card,
+    models_folder,
+)
 
-FAMILIES = spec.families()
+FAMILIES = family_names()
 ISSUED = (
     *("musicnn", "essentia-musicnn", "discogs-effnet", "maest-5s", "maest-10s", "maest-20s"),
     *("maest-30s", "vggish", "yamnet", "panns-cnn14", "clap-htsat-unfused", "mtr-plus-plus"),
@@ -25,13 +33,13 @@ ISSUED = (
 )
 
 
-def one_shot(card: spec.ModelSpec, samples: Floats) -> Floats:
+def one_shot(card: ModelSpec, samples: Floats) -> Floats:
     """Return a track's patches from the whole of it: padded, transformed, and only then cut.
 
     For tracks of at least one patch, without what is behind the last whole one.
     """
     front, size, hop = card.frontend, card.window_samples, card.hop_frames
-    if isinstance(front, spec.SamplesSpec) or front.patch_samples is not None:
+    if isinstance(front, SamplesSpec) or front.patch_samples is not None:
         made = frontend(front, sample_rate_hz=card.sample_rate_hz, patch_frames=card.patch_frames)
         starts = range(0, len(samples) - size + 1, hop * front.hop_samples)
         return np.concatenate([made(samples[start : start + size]).copy() for start in starts])
@@ -50,7 +58,7 @@ def test_a_network_of_the_familys_shape_hears_a_file_as_if_at_once(
     tmp_path: Path, family: str
 ) -> None:
     path = make_family(tmp_path, family)
-    card = spec.load(str(path))
+    card = load_card(str(path))
     music = DATA / "hacienda.ogg"
     tagger = Tagger(str(path))
     got = tagger.taggram(str(music)).logits
@@ -97,24 +105,24 @@ def test_patches_do_not_depend_on_chunks(family: str) -> None:
 def test_all_families_are_there_with_the_source_of_their_numbers() -> None:
     assert set(FAMILIES) >= set(ISSUED)
     for family in FAMILIES:
-        card = spec.family(family)
+        card = family_card(family)
         assert card["name"] == family
         assert len(card["sources"]) >= 3
         assert not {"file", "sha256", "labels"} & set(card)
 
 
 def test_musicnns_family_is_the_shipped_card() -> None:
-    shipped = json.loads((spec.models_folder() / "msd-musicnn.json").read_text())
-    family = spec.family("musicnn")
+    shipped = json.loads((models_folder() / "msd-musicnn.json").read_text())
+    family = family_card("musicnn")
     for key in ("frontend", "resampler", "patch_frames", "hop_frames", "sample_rate_hz"):
         assert family[key] == shipped[key]
 
 
 def test_an_unknown_family_is_met_with_the_nearest_name() -> None:
     with pytest.raises(ConfigError, match="did you mean 'yamnet'"):
-        spec.family("yamnett")
+        family_card("yamnett")
     with pytest.raises(ConfigError, match="no family"):
-        spec.family("../msd-musicnn")
+        family_card("../msd-musicnn")
 
 
 def test_a_short_track_fills_a_patch_as_the_card_says() -> None:
@@ -156,7 +164,7 @@ def test_samples_are_normalised_as_the_card_says(gain: float) -> None:
 
     def patch(normalise: str) -> Floats:
         keys: dict[str, Any] = {"kind": "samples", "normalise": normalise, "gain": gain}
-        front = spec.SamplesSpec(**keys)
+        front = SamplesSpec(**keys)
         return frontend(front, sample_rate_hz=16_000, patch_frames=4_000)(samples)[0]
 
     assert np.allclose(patch("none"), samples * gain)
@@ -168,10 +176,10 @@ def test_samples_are_normalised_as_the_card_says(gain: float) -> None:
 def test_silence_stays_finite_however_it_is_normalised() -> None:
     for normalise in ("none", "peak", "standard"):
         keys: dict[str, Any] = {"kind": "samples", "normalise": normalise}
-        made = frontend(spec.SamplesSpec(**keys), sample_rate_hz=16_000, patch_frames=100)
+        made = frontend(SamplesSpec(**keys), sample_rate_hz=16_000, patch_frames=100)
         assert not made(np.zeros(100, np.float32)).any()
 
 
 def test_a_familys_card_lacks_only_what_weights_bring(tmp_path: Path) -> None:
     (tmp_path / "card.json").write_text(json.dumps(completed("yamnet")))
-    assert spec.load(str(tmp_path / "card.json")).licence is None
+    assert load_card(str(tmp_path / "card.json")).licence is None

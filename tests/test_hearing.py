@@ -17,14 +17,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tinymodel import make, make_family, make_head
 
-from lean_tagger import Tagger, hearing, spec
+from lean_tagger import Tagger, hearing
 from lean_tagger.errors import ConfigError, FileError, ModelError
 from lean_tagger.resample import resample
+from lean_tagger.spec import load_card, models_folder
 from lean_tagger.window import roll
 
 SONG = str(DATA / "hacienda.ogg")
 PAIR = ("msd-musicnn", "mtt-musicnn")
-CARD = spec.load("msd-musicnn")
+CARD = load_card("msd-musicnn")
 FAR = {"n_fft": 1024, "hop_samples": 441, "f_max_hz": 11025.0}
 """A front-end with nothing in common with the shipped models' but the shape of its patches."""
 
@@ -32,7 +33,7 @@ FAR = {"n_fft": 1024, "hop_samples": 441, "f_max_hz": 11025.0}
 @pytest.fixture(scope="module")
 def far(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return a model with that front-end, another rate, and patches that overlap."""
-    shipped = json.loads((spec.models_folder() / "msd-musicnn.json").read_text())
+    shipped = json.loads((models_folder() / "msd-musicnn.json").read_text())
     change = {"sample_rate_hz": 22050, "hop_frames": 100, "frontend": shipped["frontend"] | FAR}
     return str(make(tmp_path_factory.mktemp("far"), change=change))
 
@@ -184,7 +185,7 @@ def test_windows_are_those_of_each_front_end_alone_as_soon_as_they_can_be(
         for rate, start, end in zip(rates, edges, edges[1:], strict=False)
     ]
     filled = replace(CARD, last_patch="zero", hop_frames=50)
-    cards = [CARD, spec.load("msd-vgg"), spec.load(far), filled]
+    cards = [CARD, load_card("msd-vgg"), load_card(far), filled]
     stems = [hearing.Stem(card, card.hop_frames, lambda window: window) for card in cards]
     taken = 0
 
@@ -271,13 +272,13 @@ def test_a_head_may_be_heard_in_part(tmp_path: Path, weights: np.ndarray) -> Non
 
 
 def test_what_a_head_hears_depends_on_its_backbone(tmp_path: Path, weights: np.ndarray) -> None:
-    body = spec.load(str(make(tmp_path)))
+    body = load_card(str(make(tmp_path)))
     path = make_head(tmp_path, "head", weights)
-    before = spec.load(str(path))
+    before = load_card(str(path))
     assert before.backbone == body
     assert body.identity != before.identity
     make(tmp_path, weights=lambda: np.ones((96, 3)))
-    after = spec.load(str(path))
+    after = load_card(str(path))
     assert after.sha256 == before.sha256
     assert after.identity != before.identity
 
@@ -297,7 +298,7 @@ def test_a_head_whose_card_makes_no_sense_is_refused(
     make(tmp_path)
     make(tmp_path, name="dumb", change={"tensors": {"input": "mel", "logits": "logits"}})
     with pytest.raises(ConfigError, match=said):
-        spec.load(str(make_head(tmp_path, "head", weights, change=change)))
+        load_card(str(make_head(tmp_path, "head", weights, change=change)))
 
 
 def test_a_head_for_another_embedding_is_refused_before_any_music(tmp_path: Path) -> None:

@@ -12,11 +12,11 @@ from conftest import DATA
 from hostilemodels import HOSTILE, endless, hostile
 from tinymodel import make
 
-from lean_tagger import spec
 from lean_tagger.errors import ConfigError, ModelError
 from lean_tagger.options import Options
 from lean_tagger.outcome import Job
 from lean_tagger.runner import Runner
+from lean_tagger.spec import load_card
 
 
 def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -78,4 +78,4 @@ def test_a_card_that_is_no_file_is_refused_without_waiting(what: str, tmp_path: 
         with card.open("wb") as file:
             file.truncate(1 << 40)
     with pytest.raises(ConfigError, match=r"model card"):
-        spec.load(str(card))
+        load_card(str(card))

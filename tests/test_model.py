@@ -10,14 +10,14 @@ from familycards import completed
 from onnx import helper
 from tinymodel import SHAPES, make, make_family
 
-from lean_tagger import spec
 from lean_tagger.errors import ModelError
 from lean_tagger.model import CLIP, LAYOUTS, Model
 from lean_tagger.pool import sigmoid
+from lean_tagger.spec import load_card
 
 
 def test_logits_and_embedding_come_as_the_card_names_them(tmp_path: Path) -> None:
-    model = Model(spec.load(str(make(tmp_path))))
+    model = Model(load_card(str(make(tmp_path))))
     patch = np.random.default_rng(0).random((2, 187, 96)).astype(np.float32)
     prediction = model(patch)
     assert prediction.logits.shape == (2, 3)
@@ -29,13 +29,13 @@ def test_logits_and_embedding_come_as_the_card_names_them(tmp_path: Path) -> Non
 
 def test_a_model_without_embedding_gives_none(tmp_path: Path) -> None:
     tensors = {"input": "mel", "logits": "logits"}
-    model = Model(spec.load(str(make(tmp_path, change={"tensors": tensors}))))
+    model = Model(load_card(str(make(tmp_path, change={"tensors": tensors}))))
     assert model(np.zeros((1, 187, 96), np.float32)).embedding is None
 
 
 @pytest.mark.parametrize("name", ["msd-musicnn", "mtt-vgg"])
 def test_batches_give_what_single_patches_give(name: str) -> None:
-    model = Model(spec.load(name))
+    model = Model(load_card(name))
     patches = np.random.default_rng(0).random((3, 187, 96)).astype(np.float32) * 3
     singly = np.concatenate([model(patch[None]).logits for patch in patches])
     assert np.allclose(model(patches).logits, singly, atol=1e-4)
@@ -43,7 +43,7 @@ def test_batches_give_what_single_patches_give(name: str) -> None:
 
 def refused(card: Path, **options: str) -> str:
     with pytest.raises(ModelError) as caught:
-        Model(spec.load(str(card)), **options)  # type: ignore[arg-type] - wrong on purpose
+        Model(load_card(str(card)), **options)  # type: ignore[arg-type] - wrong on purpose
     message = str(caught.value)
     assert "\n" not in message
     return message
@@ -119,7 +119,7 @@ def test_auto_runs_on_what_is_there_without_a_word(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     said: list[str] = []
-    model = Model(spec.load(str(make(tmp_path))), device="auto", notice=said.append)
+    model = Model(load_card(str(make(tmp_path))), device="auto", notice=said.append)
     assert model.device in {"cpu", "cuda", "rocm"}
     assert capfd.readouterr().out == ""
     if model.device != "cpu":
@@ -132,7 +132,7 @@ def test_a_patch_reaches_the_graph_in_the_cards_layout(tmp_path: Path, layout: s
     logits = {"logits": "said", "embedding": None, "input": "x"}
     labels = completed("yamnet")["labels"]
     path = make_family(tmp_path, family, layout=layout, tensors=logits, labels=labels)
-    card = spec.load(str(path))
+    card = load_card(str(path))
     patches = np.random.default_rng(0).random((2, *card.patch_shape)).astype(np.float32)
     said = Model(card)(patches)
     assert said.embedding is None
@@ -151,8 +151,8 @@ def test_a_fixed_batch_is_filled_and_cut(tmp_path: Path, patches: int) -> None:
     one.mkdir()
     four.mkdir()
     given = np.random.default_rng(0).random((patches, 128, 96)).astype(np.float32)
-    singly = Model(spec.load(str(make_family(one, "discogs-effnet"))))
-    fixed = Model(spec.load(str(make_family(four, "discogs-effnet", batch=4))))
+    singly = Model(load_card(str(make_family(one, "discogs-effnet"))))
+    fixed = Model(load_card(str(make_family(four, "discogs-effnet", batch=4))))
     for _ in range(2):  # what a batch held before is not heard again
         assert np.allclose(fixed(given).logits, singly(given).logits, atol=1e-5)
         embedding = fixed(given).embedding
@@ -165,7 +165,7 @@ def test_a_batch_that_only_the_graph_names_is_kept(tmp_path: Path) -> None:
     card = json.loads(path.read_text())
     del card["tensors"]["batch"]
     path.write_text(json.dumps(card))
-    assert Model(spec.load(str(path)))(np.zeros((3, 128, 96), np.float32)).logits.shape == (3, 3)
+    assert Model(load_card(str(path)))(np.zeros((3, 128, 96), np.float32)).logits.shape == (3, 3)
 
 
 def test_another_batch_than_the_graphs_is_refused(tmp_path: Path) -> None:
@@ -179,11 +179,11 @@ def test_another_batch_than_the_graphs_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
 def test_probabilities_become_logits_that_give_them_back(tmp_path: Path, activation: str) -> None:
     path = make_family(tmp_path, "yamnet", activation=activation)
-    card = spec.load(str(path))
+    card = load_card(str(path))
     patches = np.random.default_rng(0).normal(0, 20, (5, 96, 64)).astype(np.float32)
     got = sigmoid(Model(card)(patches).logits)
     plain = make_family(tmp_path, "yamnet", activation="logits")
-    raw = Model(spec.load(str(plain)))(patches).logits.astype(np.float64)
+    raw = Model(load_card(str(plain)))(patches).logits.astype(np.float64)
     exponents = np.exp(raw - raw.max(axis=1, keepdims=True))
     want = 1 / (1 + np.exp(-raw))
     if activation == "softmax":
@@ -192,7 +192,7 @@ def test_probabilities_become_logits_that_give_them_back(tmp_path: Path, activat
 
 
 def test_a_certain_network_gives_finite_logits(tmp_path: Path) -> None:
-    model = Model(spec.load(str(make_family(tmp_path, "yamnet", activation="sigmoid"))))
+    model = Model(load_card(str(make_family(tmp_path, "yamnet", activation="sigmoid"))))
     logits = model(np.full((1, 96, 64), 1e6, np.float32)).logits
     assert np.isfinite(logits).all()
     assert np.abs(logits).max() < 14
@@ -203,13 +203,13 @@ def test_scores_that_are_no_probabilities_are_refused(tmp_path: Path) -> None:
     card = json.loads(path.read_text())
     card["activation"] = "sigmoid"
     path.write_text(json.dumps(card))
-    model = Model(spec.load(str(path)))  # silence gives 0 either way
+    model = Model(load_card(str(path)))  # silence gives 0 either way
     with pytest.raises(ModelError, match="beyond 0 and 1, but its card says sigmoid"):
         model(np.full((1, 96, 64), 100, np.float32))
 
 
 def test_a_network_without_logits_gives_its_embedding(tmp_path: Path) -> None:
-    card = spec.load(str(make_family(tmp_path, "vggish")))
+    card = load_card(str(make_family(tmp_path, "vggish")))
     said = Model(card)(np.ones((2, 96, 64), np.float32))
     assert said.logits.shape == (2, 0)
     assert said.embedding is not None

@@ -18,8 +18,15 @@ from hostilemodels import HOSTILE, endless, hostile
 from onnx import helper
 from tinymodel import make
 
-from lean_tagger import spec
 from lean_tagger.cli import main
+from lean_tagger.spec import (
+    family_card,
+    installed_models,
+    load_card,
+    models_folder,
+    shipped_models,
+    user_models_folder,
+)
 
 MIB = 1 << 20
 ROOT = Path(__file__).parents[1]
@@ -128,8 +135,8 @@ def test_a_network_with_its_card_is_added_and_found_by_name_everywhere(models, o
     assert "added tiny: 3 labels" in out
     assert "a card of lean-tag" in err
     assert sorted(it.name for it in own.iterdir()) == ["tiny.added", "tiny.json", "tiny.onnx"]
-    assert spec.installed()[-1] == "tiny"
-    assert spec.load("tiny").path == own / "tiny.onnx"
+    assert installed_models()[-1] == "tiny"
+    assert load_card("tiny").path == own / "tiny.onnx"
     code, out, _ = models("test", DATA / "west.flac", "--model", "tiny", "--json")
     said = json.loads(out)
     assert (code, said["model"]) == (0, "tiny")
@@ -140,7 +147,7 @@ def test_the_doctor_knows_a_model_that_was_added(models, tiny, capsys):
     models("add", tiny)
     main(["doctor", "--json"])
     names = [fit["model"] for fit in json.loads(capsys.readouterr().out)["models"]]
-    assert names == [*spec.shipped(), "tiny"]
+    assert names == [*shipped_models(), "tiny"]
 
 
 def test_a_model_is_removed_whole(models, own, tiny):
@@ -162,9 +169,9 @@ def test_weights_that_another_card_names_as_well_are_kept(models, own, tiny):
 @pytest.mark.parametrize("name", ["msd-musicnn", "../tiny", "", "a/b", ".json"])
 def test_what_is_not_the_persons_is_not_removed(name, models, own, tiny):
     models("add", tiny)
-    before = sorted(spec.models_folder().iterdir()), sorted(own.iterdir())
+    before = sorted(models_folder().iterdir()), sorted(own.iterdir())
     assert models("remove", name)[0] == 2
-    assert (sorted(spec.models_folder().iterdir()), sorted(own.iterdir())) == before
+    assert (sorted(models_folder().iterdir()), sorted(own.iterdir())) == before
 
 
 @pytest.mark.parametrize("name", ["msd-musicnn", "../out", "a b", "x.json", "", "-x", "a" * 200])
@@ -177,13 +184,13 @@ def test_a_name_that_cannot_be_is_refused(name, models, own, tiny):
 
 def test_a_model_of_that_name_is_kept_unless_it_is_to_be_replaced(models, own, tmp_path, tiny):
     models("add", tiny)
-    first = spec.load("tiny")
+    first = load_card("tiny")
     make(tmp_path, weights=lambda: np.ones((96, 3)))
     code, _, err = models("add", tiny)
-    assert (code, spec.load("tiny")) == (2, first)
+    assert (code, load_card("tiny")) == (2, first)
     assert "--replace" in err
     assert models("add", tiny, "--replace")[0] == 0
-    second = spec.load("tiny")
+    second = load_card("tiny")
     assert second.sha256 == hashlib.sha256(second.path.read_bytes()).hexdigest() != first.sha256
     assert not first.path.exists()
     assert models("add", tiny, "--replace")[0] == 0  # the same again
@@ -194,8 +201,8 @@ def test_a_model_of_that_name_is_kept_unless_it_is_to_be_replaced(models, own, t
 def test_another_name_adds_a_second_one(models, tiny):
     models("add", tiny)
     assert models("add", tiny, "--name", "other")[0] == 0
-    assert spec.load("other").name == "other"
-    assert spec.load("other").file == "other.onnx"
+    assert load_card("other").name == "other"
+    assert load_card("other").file == "other.onnx"
 
 
 def test_weights_that_their_card_does_not_describe_are_refused(models, own, tiny):
@@ -247,7 +254,7 @@ def test_an_interrupted_add_leaves_nothing_for_long(models, own, tmp_path, tiny)
     assert models("add", tiny)[0] == 11  # one at a time
     run.kill()
     run.wait()
-    assert "tiny" not in spec.installed()
+    assert "tiny" not in installed_models()
     assert models("add", tiny)[0] == 0
     assert sorted(it.name for it in own.iterdir()) == ["tiny.added", "tiny.json", "tiny.onnx"]
 
@@ -274,7 +281,7 @@ def test_essentias_metadata_become_a_card(models, foreign):
     assert code == 0
     assert "added tiny-effnet-bsdynamic-1: 4 labels" in out
     assert "front-end of the family discogs-effnet" in err
-    card, family = spec.load("tiny-effnet-bsdynamic-1"), spec.family("discogs-effnet")
+    card, family = load_card("tiny-effnet-bsdynamic-1"), family_card("discogs-effnet")
     assert (card.tensors.input, card.tensors.logits) == ("melspectrogram", "activations")
     assert (card.tensors.embedding, card.activation) == ("embeddings", "sigmoid")
     assert (card.patch_frames, card.hop_frames) == (family["patch_frames"], family["hop_frames"])
@@ -369,7 +376,7 @@ def test_all_models_are_verified(models, tiny):
     code, out, err = models("verify", "--json")
     found = {it["name"]: it for it in map(json.loads, out.splitlines())}
     assert (code, err) == (0, "")
-    assert list(found) == spec.installed()
+    assert list(found) == installed_models()
     assert all(it["error"] is None and it["type"] == "verified" for it in found.values())
 
 
@@ -461,19 +468,19 @@ def test_verifying_loads_nothing_heavy_here():
 def test_the_folder_for_data_holds_the_models_unless_another_is_named(monkeypatch, tmp_path):
     monkeypatch.delenv("LEAN_TAG_MODELS", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    assert spec.user_folder() == tmp_path / "lean-tag/models"
+    assert user_models_folder() == tmp_path / "lean-tag/models"
     monkeypatch.setenv("XDG_DATA_HOME", "not/absolute")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert spec.user_folder() == tmp_path / "home/.local/share/lean-tag/models"
+    assert user_models_folder() == tmp_path / "home/.local/share/lean-tag/models"
     monkeypatch.setenv("LEAN_TAG_MODELS", str(tmp_path / "mine"))
-    assert spec.user_folder() == tmp_path / "mine"
+    assert user_models_folder() == tmp_path / "mine"
 
 
 def test_a_shipped_model_comes_before_one_of_the_same_name(own, tmp_path):
     own.mkdir(parents=True)
     shutil.copy(make(tmp_path), own / "msd-musicnn.json")
-    assert spec.load("msd-musicnn").folder == str(spec.models_folder())
-    assert spec.installed().count("msd-musicnn") == 1
+    assert load_card("msd-musicnn").folder == str(models_folder())
+    assert installed_models().count("msd-musicnn") == 1
 
 
 def test_a_head_without_its_backbone_is_refused_with_what_to_do(models, tmp_path):
@@ -491,7 +498,7 @@ def test_a_head_is_added_heard_with_and_keeps_its_backbone(models, own, tmp_path
     assert code == 0
     assert "added mood: 2 labels" in out
     assert "it takes the embeddings of tiny-effnet-bsdynamic-1" in err
-    card = spec.load("mood")
+    card = load_card("mood")
     assert (card.head_of, card.activation) == ("tiny-effnet-bsdynamic-1", "softmax")
     said = json.loads(models("test", DATA / "west.flac", "--model", "mood", "--json")[1])
     scores = {it["name"]: it["score"] for it in said["labels"]}
@@ -506,7 +513,7 @@ def test_a_network_that_gives_an_embedding_only_is_added(models, tmp_path):
     path = beside(effnet(tmp_path / "backbone.onnx"), effnet_metadata(classes=[]))
     assert models("add", path, "--accept-licence")[0] == 0
     assert models("verify", "backbone")[0] == 0
-    assert spec.load("backbone").tensors.logits is None
+    assert load_card("backbone").tensors.logits is None
 
 
 @pytest.mark.parametrize("batch", [1, 64])
@@ -520,7 +527,7 @@ def test_a_network_that_insists_on_a_batch_is_added_and_heard_with(batch, models
         out = models("test", DATA / "west.flac", "--model", path.stem, "--json")[1]
         heard.append({it["name"]: it["score"] for it in json.loads(out)["labels"]})
     assert heard[0] == pytest.approx(heard[1], abs=1e-4)
-    assert spec.load("fixed").tensors.batch == batch
+    assert load_card("fixed").tensors.batch == batch
 
 
 def test_what_is_wrong_with_a_card_is_said_of_the_file_that_was_given(models, own, tiny):
@@ -561,7 +568,7 @@ def test_a_broken_model_of_the_persons_stops_neither_the_doctor_nor_an_import(
 
 @pytest.mark.parametrize("family", ["birdnet-2.4", "clap-htsat-unfused", "maest-10s", "yamnet"])
 def test_a_network_of_a_family_is_added_by_naming_that(family, models, tmp_path):
-    card = spec.family(family)
+    card = family_card(family)
     front, frames = card["frontend"], card["patch_frames"]
     patch = {"1": 1, "frames": frames, "samples": frames, "bands": front.get("n_mels")}
     shape = [patch[axis] for axis in card["tensors"].get("layout", "frames_bands").split("_")]

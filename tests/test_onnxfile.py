@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from tinymodel import make
 
-from lean_tagger import onnxfile, spec
+from lean_tagger import onnxfile
 from lean_tagger.errors import ModelError
 from lean_tagger.onnxfile import Tensor
+from lean_tagger.spec import models_folder
 
-SHIPPED = sorted(spec.models_folder().glob("*.onnx"))
+SHIPPED = sorted(models_folder().glob("*.onnx"))
 
 
 def shape_of(value: onnx.ValueInfoProto) -> tuple[int | str | None, ...]:

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lean_tagger import spec
 from lean_tagger.errors import ConfigError
 from lean_tagger.rules import DEFAULT, PLAYERS, check, load, strangers, template
 from lean_tagger.rules.lines import line_numbers
 from lean_tagger.rules.patterns import LONGEST_NAME, LONGEST_PATTERN, refusal
 from lean_tagger.rules.toml import LARGEST_BYTES, parse
+from lean_tagger.spec import load_card
 
 
 def complaints(text: str) -> list[str]:
@@ -35,7 +35,7 @@ def test_every_example_in_the_template_is_one():
     genre = rules.fields[0]
     assert all([rules.renames, rules.ignore, rules.ignore_artists, rules.ignore_albums])
     assert all([rules.tree, genre.thresholds, genre.when_unsure, rules.layout.player])
-    assert strangers(rules, spec.load("msd-musicnn").labels) == []
+    assert strangers(rules, load_card("msd-musicnn").labels) == []
 
 
 def test_an_empty_file_is_the_default():

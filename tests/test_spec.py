@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from conftest import MODELS, VARIANTS
 
-from lean_tagger import spec
 from lean_tagger.errors import ConfigError
+from lean_tagger.spec import installed_models, load_card, models_folder
 
 
 @pytest.mark.parametrize("name", MODELS + VARIANTS)
 def test_shipped_cards_are_complete(name: str) -> None:
-    card = spec.load(name)
+    card = load_card(name)
     assert card.name == name
     assert card.path.is_file()
     assert card.window_samples == 186 * 256 + 512
@@ -25,16 +25,16 @@ def test_shipped_cards_are_complete(name: str) -> None:
 
 
 def test_the_shipped_models_are_listed() -> None:
-    assert spec.installed() == sorted(MODELS + VARIANTS)
+    assert installed_models() == sorted(MODELS + VARIANTS)
 
 
 def test_an_unknown_model_is_met_with_the_nearest_name() -> None:
     with pytest.raises(ConfigError, match="did you mean 'msd-musicnn'"):
-        spec.load("msd-musicn")
+        load_card("msd-musicn")
 
 
 def changed(tmp_path: Path, **changes: Any) -> str:
-    card = json.loads((spec.models_folder() / "msd-musicnn.json").read_text())
+    card = json.loads((models_folder() / "msd-musicnn.json").read_text())
     for key, value in changes.items():
         if value is None:
             del card[key]
@@ -93,18 +93,18 @@ def test_a_card_that_makes_no_sense_is_refused(
     tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        spec.load(changed(tmp_path, **changes))
+        load_card(changed(tmp_path, **changes))
 
 
 def test_unknown_keys_are_found_at_any_depth(tmp_path: Path) -> None:
-    front = json.loads((spec.models_folder() / "msd-musicnn.json").read_text())["frontend"]
+    front = json.loads((models_folder() / "msd-musicnn.json").read_text())["frontend"]
     with pytest.raises(ConfigError, match=r"frontend: unknown key 'n_mel' .did you mean 'n_mels'"):
-        spec.load(changed(tmp_path, frontend={**front, "n_mel": 96}))
+        load_card(changed(tmp_path, frontend={**front, "n_mel": 96}))
 
 
 def test_a_whole_number_will_do_for_a_fraction(tmp_path: Path) -> None:
-    front = json.loads((spec.models_folder() / "msd-musicnn.json").read_text())["frontend"]
-    card = spec.load(changed(tmp_path, frontend={**front, "f_max_hz": 8000}))
+    front = json.loads((models_folder() / "msd-musicnn.json").read_text())["frontend"]
+    card = load_card(changed(tmp_path, frontend={**front, "f_max_hz": 8000}))
     assert card.frontend.f_max_hz == 8000.0
 
 
@@ -112,18 +112,18 @@ def test_a_whole_number_will_do_for_a_fraction(tmp_path: Path) -> None:
 def test_what_is_no_card_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "m.json").write_bytes(content)
     with pytest.raises(ConfigError):
-        spec.load(str(tmp_path / "m.json"))
+        load_card(str(tmp_path / "m.json"))
 
 
 def test_a_card_is_found_beside_its_weights(tmp_path: Path) -> None:
     changed(tmp_path)
-    assert spec.load(str(tmp_path / "m.onnx")).name == "msd-musicnn"
+    assert load_card(str(tmp_path / "m.onnx")).name == "msd-musicnn"
     with pytest.raises(ConfigError, match="No such file"):
-        spec.load(str(tmp_path / "other.onnx"))
+        load_card(str(tmp_path / "other.onnx"))
 
 
 def changed_frontend(tmp_path: Path, **changes: Any) -> str:
-    front = json.loads((spec.models_folder() / "msd-musicnn.json").read_text())["frontend"]
+    front = json.loads((models_folder() / "msd-musicnn.json").read_text())["frontend"]
     return changed(tmp_path, frontend=front | changes)
 
 
@@ -147,13 +147,13 @@ def test_a_front_end_that_makes_no_sense_is_refused(
     tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        spec.load(changed_frontend(tmp_path, **changes))
+        load_card(changed_frontend(tmp_path, **changes))
 
 
 def test_a_value_that_is_the_default_leaves_identity(tmp_path: Path) -> None:
     """So a key that a later version knows changes no identity of today."""
-    said = spec.load(changed_frontend(tmp_path, mean=0.0, divisor=1.0)).identity
-    assert said == spec.load("msd-musicnn").identity
+    said = load_card(changed_frontend(tmp_path, mean=0.0, divisor=1.0)).identity
+    assert said == load_card("msd-musicnn").identity
 
 
 CHANGES: list[dict[str, Any]] = [
@@ -174,21 +174,21 @@ CHANGES: list[dict[str, Any]] = [
 
 
 def test_what_decides_scores_decides_identity(tmp_path: Path) -> None:
-    seen = {spec.load("msd-musicnn").identity}
+    seen = {load_card("msd-musicnn").identity}
     for changes in CHANGES:
         front = changes.get("frontend")
         path = changed_frontend(tmp_path, **front) if front else changed(tmp_path, **changes)
-        identity = spec.load(path).identity
+        identity = load_card(path).identity
         assert len(identity) == 64
         assert identity not in seen
-        assert spec.load(path).identity == identity
+        assert load_card(path).identity == identity
         seen.add(identity)
 
 
 def test_what_decides_nothing_leaves_identity(tmp_path: Path) -> None:
-    first = spec.load(changed(tmp_path, activation="sigmoid")).identity
+    first = load_card(changed(tmp_path, activation="sigmoid")).identity
     other = changed(tmp_path, activation="sigmoid", name="other", description="", licence=None)
-    assert spec.load(other).identity == first
+    assert load_card(other).identity == first
 
 
 def head(tmp_path: Path, **changes: Any) -> str:
@@ -208,7 +208,7 @@ def head(tmp_path: Path, **changes: Any) -> str:
 
 
 def test_a_head_hears_what_its_backbone_hears(tmp_path: Path) -> None:
-    card, backbone = spec.load(head(tmp_path)), spec.load("msd-musicnn")
+    card, backbone = load_card(head(tmp_path)), load_card("msd-musicnn")
     assert card.backbone == backbone
     assert (card.frontend, card.patch_frames) == (backbone.frontend, backbone.patch_frames)
     assert card.identity != card.sha256
@@ -217,25 +217,25 @@ def test_a_head_hears_what_its_backbone_hears(tmp_path: Path) -> None:
 def test_a_heads_backbone_may_lie_beside_it(tmp_path: Path) -> None:
     path = head(tmp_path, head_of="backbone")
     with pytest.raises(ConfigError, match="no model 'backbone'"):
-        spec.load(path)
+        load_card(path)
     Path(changed(tmp_path)).rename(tmp_path / "backbone.json")
-    first = spec.load(path)
+    first = load_card(path)
     assert first.backbone is not None
     assert first.backbone.folder == str(tmp_path)
     Path(changed(tmp_path, sha256="1" * 64)).rename(tmp_path / "backbone.json")
-    assert spec.load(path).identity != first.identity
+    assert load_card(path).identity != first.identity
 
 
 def test_a_head_of_what_gives_no_embedding_is_refused(tmp_path: Path) -> None:
     tensors = {"input": "mel", "logits": "logits"}
     Path(changed(tmp_path, tensors=tensors)).rename(tmp_path / "backbone.json")
     with pytest.raises(ConfigError, match="'backbone' gives no embedding"):
-        spec.load(head(tmp_path, head_of="backbone"))
+        load_card(head(tmp_path, head_of="backbone"))
     with pytest.raises(ConfigError, match="'moods' is a head itself"):
-        spec.load(head(tmp_path, head_of="moods"))
+        load_card(head(tmp_path, head_of="moods"))
 
 
 def test_a_heads_input_is_an_embedding(tmp_path: Path) -> None:
     tensors = {"input": "embedding", "logits": "moods"}
     with pytest.raises(ConfigError, match="'frames_bands' is none of embedding"):
-        spec.load(head(tmp_path, tensors=tensors))
+        load_card(head(tmp_path, tensors=tensors))

@@ -33,11 +33,12 @@ from tinytext import (
     table,
 )
 
-from lean_tagger import Tagger, spec, write
+from lean_tagger import Tagger, write
 from lean_tagger.errors import ConfigError, ModelError
 from lean_tagger.journal import place
 from lean_tagger.phrases import Phrase, parse
 from lean_tagger.pool import sigmoid
+from lean_tagger.spec import LabelVectors, ModelSpec, load_card, load_cards, read_words
 from lean_tagger.textmodel import TextModel, save
 from lean_tagger.words import Words
 
@@ -144,7 +145,7 @@ def test_what_numpy_saves_is_read_without_it(
     whole = arrays(words, kinds=kinds and np.array(kinds), bias=bias)
     save = data.draw(st.sampled_from([np.savez, np.savez_compressed]))
     save(tmp_path / "words.npz", **whole)
-    found = spec.read_words(tmp_path / "words.npz", vectors=True)
+    found = read_words(tmp_path / "words.npz", vectors=True)
     assert [label.name for label in found.labels] == [label.display for label in found.labels]
     assert [label.name for label in found.labels] == names
     assert [label.kind for label in found.labels] == (kinds or ["genre"] * len(names))
@@ -185,7 +186,7 @@ def test_a_file_that_is_not_what_it_should_be_is_refused(
 ) -> None:
     path = make_words(tmp_path / "words.npz", TWO, **changed)
     with pytest.raises(ConfigError, match=told):
-        spec.read_words(path)
+        read_words(path)
 
 
 def test_nothing_in_a_file_is_run(tmp_path: Path) -> None:
@@ -198,7 +199,7 @@ def test_nothing_in_a_file_is_run(tmp_path: Path) -> None:
     for name in ("names", "vectors", "scale"):
         path = make_words(tmp_path / "words.npz", TWO, **{name: np.array([Trap()], object)})
         with pytest.raises(ConfigError, match="of a type that cannot be used"):
-            spec.read_words(path, vectors=True)
+            read_words(path, vectors=True)
     assert not (tmp_path / "sprung").exists()
 
 
@@ -238,7 +239,7 @@ def test_a_file_that_declares_much_is_refused_before_memory_is_asked_for(
     tracemalloc.start()
     try:
         with pytest.raises(ConfigError):
-            spec.read_words(path, vectors=True)
+            read_words(path, vectors=True)
         assert tracemalloc.get_traced_memory()[1] < MIB
     finally:
         tracemalloc.stop()
@@ -252,7 +253,7 @@ def test_a_zip_of_countless_members_is_refused_unread(tmp_path: Path) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(ConfigError, match="holds 20000 arrays"):
-            spec.read_words(path)
+            read_words(path)
         assert tracemalloc.get_traced_memory()[1] < MIB
     finally:
         tracemalloc.stop()
@@ -264,7 +265,7 @@ def test_a_second_table_of_contents_is_not_followed(tmp_path: Path) -> None:
     data = path.read_bytes()
     path.write_bytes(data[:-22] + struct.pack("<4sLQL", b"PK\x06\x07", 0, 0, 1) + data[-22:])
     with pytest.raises(ConfigError, match="does not end as numpy ends one"):
-        spec.read_words(path)
+        read_words(path)
 
 
 def test_a_packing_that_takes_memory_as_it_likes_is_refused(tmp_path: Path) -> None:
@@ -272,7 +273,7 @@ def test_a_packing_that_takes_memory_as_it_likes_is_refused(tmp_path: Path) -> N
     with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr("names.npy", npy("<U1", "(1,)", b"a\0\0\0"))
     with pytest.raises(ConfigError, match="packed in a way"):
-        spec.read_words(path)
+        read_words(path)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
@@ -286,7 +287,7 @@ def test_a_damaged_file_is_refused_or_still_a_list_of_words(
     data[at % len(data)] ^= bits
     (tmp_path / "words.npz").write_bytes(data[: at % len(data)] if cut else data)
     try:
-        found = spec.read_words(tmp_path / "words.npz", vectors=True)
+        found = read_words(tmp_path / "words.npz", vectors=True)
     except ConfigError:
         return
     assert len(found.labels) == 2
@@ -298,22 +299,22 @@ def test_a_damaged_file_is_refused_or_still_a_list_of_words(
 def test_what_is_no_zip_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "words.npz").write_bytes(data)
     with pytest.raises(ConfigError):
-        spec.read_words(tmp_path / "words.npz")
+        read_words(tmp_path / "words.npz")
 
 
 def test_a_pipe_or_a_huge_file_keeps_nobody_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.npz")
     with pytest.raises(ConfigError, match="are no file"):
-        spec.read_words(tmp_path / "pipe.npz")
+        read_words(tmp_path / "pipe.npz")
     with (tmp_path / "huge.npz").open("wb") as file:
         file.truncate(1 << 40)
     with pytest.raises(ConfigError, match="is no file of words"):
-        spec.read_words(tmp_path / "huge.npz")
+        read_words(tmp_path / "huge.npz")
 
 
 def test_a_file_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot read the words .*: No such file"):
-        spec.read_words(tmp_path / "none.npz")
+        read_words(tmp_path / "none.npz")
 
 
 # The scores
@@ -322,10 +323,10 @@ def test_a_file_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:
 def words(tmp_path: Path, vectors: dict[str, Any], *, scale: Any = None, **more: Any) -> Words:
     path = make_words(tmp_path / "words.npz", vectors, **more)
     sha256 = "0" * 64
-    card = spec.load("msd-musicnn")
-    given = spec.LabelVectors(file=str(path), sha256=sha256, scale=scale)
+    card = load_card("msd-musicnn")
+    given = LabelVectors(file=str(path), sha256=sha256, scale=scale)
     fields = {name: getattr(card, name) for name in card.__slots__}
-    return Words(spec.ModelSpec(**fields | {"label_vectors": given}))
+    return Words(ModelSpec(**fields | {"label_vectors": given}))
 
 
 @given(row=st.lists(st.floats(-1e3, 1e3, width=32), min_size=3, max_size=3))
@@ -384,7 +385,7 @@ def test_words_that_cannot_be_compared_are_refused(
     tmp_path: Path, given: dict[str, Any], told: str
 ) -> None:
     path = make_words(tmp_path / "words.npz", TWO, **given)
-    card = spec.load(str(make_joint(tmp_path, path)))
+    card = load_card(str(make_joint(tmp_path, path)))
     with pytest.raises(ConfigError, match=told):
         Words(card)
 
@@ -485,7 +486,7 @@ def test_a_file_of_words_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         save(target, phrases, failing(), scale=1.0)
     assert target.read_bytes() == b"before"
     assert save(target, phrases, [np.ones(3, np.float32)] * 2, scale=2.0, bias=-1.0) == (2, 3)
-    found = spec.read_words(target)
+    found = read_words(target)
     assert (found.scale, found.bias, len(found.labels)) == (2.0, -1.0, 2)
     assert [it.name for it in tmp_path.iterdir()] == ["words.npz"]
 
@@ -731,7 +732,7 @@ def test_words_that_cannot_be_used_end_the_run_before_any_music(
 def test_words_that_are_not_the_cards_are_refused(tmp_path: Path, joint: Path) -> None:
     make_words(tmp_path / "words.npz", TWO)
     with pytest.raises(ConfigError, match="are not those that the card of joint describes"):
-        spec.load(str(joint))
+        load_card(str(joint))
 
 
 @pytest.mark.parametrize(
@@ -743,7 +744,7 @@ def test_words_that_are_not_the_cards_are_refused(tmp_path: Path, joint: Path) -
 )
 def test_a_card_says_labels_in_one_way(tmp_path: Path, change: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigError, match=told):
-        spec.load(str(make_joint(tmp_path, make_words(tmp_path / "w.npz", TWO), **change)))
+        load_card(str(make_joint(tmp_path, make_words(tmp_path / "w.npz", TWO), **change)))
 
 
 def test_scores_depend_on_the_words_and_not_on_the_files_name(tmp_path: Path) -> None:
@@ -752,19 +753,19 @@ def test_scores_depend_on_the_words_and_not_on_the_files_name(tmp_path: Path) ->
     named = Path(shutil.copy(first, tmp_path / "b.npz"))
     other = make_words(tmp_path / "c.npz", TWO, scale=np.float32(11.0))
     mine, same, different = (
-        spec.load_all([str(card)], words=it and str(it))[0] for it in (None, named, other)
+        load_cards([str(card)], words=it and str(it))[0] for it in (None, named, other)
     )
     assert mine.identity == same.identity != different.identity
     vectors = {"file": first.name, "sha256": hashlib.sha256(first.read_bytes()).hexdigest()}
     sharper = make_joint(tmp_path, first, name="x", label_vectors=vectors | {"scale": 9.0})
-    assert spec.load(str(sharper)).identity != mine.identity
+    assert load_card(str(sharper)).identity != mine.identity
     assert mine.without_words == same.without_words == different.without_words
     assert mine.without_words not in {mine.identity, different.identity}
 
 
 def test_whoever_reads_a_card_with_words_loads_no_numpy(joint: Path) -> None:
     script = (
-        f"import sys; from lean_tagger import spec; card = spec.load({str(joint)!r}); "
+        f"import sys; from lean_tagger.spec import load_card; card = load_card({str(joint)!r}); "
         "print([label.name for label in card.labels], 'numpy' in sys.modules)"
     )
     done = python(script)

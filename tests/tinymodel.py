@@ -11,7 +11,7 @@ import onnx
 from familycards import completed
 from onnx import TensorProto, helper, numpy_helper
 
-from lean_tagger import spec
+from lean_tagger.spec import models_folder
 from lean_tagger.spec.library import OF_THE_BACKBONE
 
 LABELS = (("rock", "genre", "Rock"), ("jazz", "genre", "Jazz"), ("chill", "mood", "Chill"))
@@ -72,7 +72,7 @@ def make_head(
 
 def _card() -> dict[str, Any]:
     labels = [{"name": n, "kind": k, "display": d} for n, k, d in LABELS]
-    card = json.loads((spec.models_folder() / "msd-musicnn.json").read_text())
+    card = json.loads((models_folder() / "msd-musicnn.json").read_text())
     return card | {"labels": labels}
 
 
@@ -123,7 +123,7 @@ def make_family(
     folder : Path
         For both files.
     family : str
-        Of `spec.families`.
+        Of `card.family_names`.
     layout, batch
         In place of the card's; `batch` patches are then all that the graph takes.
     **more

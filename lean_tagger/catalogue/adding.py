@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import lean_tagger
-from lean_tagger import spec
 from lean_tagger.catalogue import store, trial
 from lean_tagger.catalogue.cards import Proposal
 from lean_tagger.errors import ConfigError, ModelError
+from lean_tagger.spec import load_card
 
 __all__ = ["add", "class_names"]
 
@@ -73,7 +73,7 @@ def add(
         }
         store.write_json(prepared / f"{name}.added", record)
         store.settle(prepared, name, card)
-    trial.remember(spec.load(name), measured)
+    trial.remember(load_card(name), measured)
     return measured
 
 

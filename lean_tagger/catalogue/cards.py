@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lean_tagger import spec
 from lean_tagger.catalogue import essentia, families, outputs
 from lean_tagger.catalogue.labels import labels, task_of
 from lean_tagger.catalogue.licences import UNKNOWN
@@ -18,6 +17,7 @@ from lean_tagger.catalogue.outputs import Scores
 from lean_tagger.errors import ConfigError
 from lean_tagger.onnxfile import FLOAT, Graph, Tensor
 from lean_tagger.rules import FIELDS
+from lean_tagger.spec import family_names
 
 __all__ = ["Proposal", "Wishes", "propose"]
 
@@ -219,7 +219,7 @@ def _family(
 ) -> tuple[families.Fit, tuple[str, ...]]:
     """Return the family of a graph, and what of that is assumed."""
     asked = [wishes.family] if wishes.family else list(said.families)
-    found = list(families.fits(graph, asked or spec.families()))
+    found = list(families.fits(graph, asked or family_names()))
     if not asked:
         found = [fit for fit in found if fit.whole]
     takes = ", ".join(map(_shown, graph.inputs)) or "nothing"
@@ -227,7 +227,7 @@ def _family(
         known = " or ".join(asked) if asked else "any family that lean-tag knows"
         raise ConfigError(
             f"the network takes {takes}, which is no patch of {known}; write a card for it, or "
-            f"say --family: {', '.join(spec.families())}"
+            f"say --family: {', '.join(family_names())}"
         )
     if len(found) > 1 and not said.families:
         names = ", ".join(fit.family for fit in found)

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lean_tagger import onnxfile, spec
+from lean_tagger import onnxfile
 from lean_tagger.catalogue import licences
 from lean_tagger.errors import ConfigError
+from lean_tagger.spec import ModelSpec, installed_models, load_card, shipped_models
 
 __all__ = ["Metadata", "backbone", "read"]
 
@@ -136,12 +137,12 @@ def backbone(said: Metadata, dim: int | str | None, *, head_of: str | None) -> s
         There is none, or its embeddings are others.
     """
     if head_of is not None:
-        found = _embedding_dim(spec.load(head_of))
+        found = _embedding_dim(load_card(head_of))
         if found not in {dim, None}:
             raise ConfigError(f"the head takes {dim} numbers, but {head_of} gives {found}")
         return head_of
     # Not of ours: their graphs end elsewhere, and the numbers would be others.
-    own = [name for name in spec.installed() if name not in spec.shipped()]
+    own = [name for name in installed_models() if name not in shipped_models()]
     same = [name for name in own if _plain(name) == _plain(said.backbone)]
     for name in sorted(same, key=lambda name: name != said.backbone):
         if _embedding_dim(_loaded(name)) == dim:
@@ -153,14 +154,14 @@ def backbone(said: Metadata, dim: int | str | None, *, head_of: str | None) -> s
     )
 
 
-def _loaded(name: str) -> spec.ModelSpec | None:
+def _loaded(name: str) -> ModelSpec | None:
     try:
-        return spec.load(name)
+        return load_card(name)
     except ConfigError:
         return None
 
 
-def _embedding_dim(card: spec.ModelSpec | None) -> int | None:
+def _embedding_dim(card: ModelSpec | None) -> int | None:
     """Return the length of a model's embedding, as its graph says; None where it does not."""
     if card is None or card.tensors.embedding is None:
         return None

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lean_tagger import spec
 from lean_tagger.onnxfile import FLOAT, Graph, Tensor
+from lean_tagger.spec import family_card
 
 __all__ = ["Fit", "fits", "shape_text", "template"]
 
@@ -42,7 +42,7 @@ class Fit:
 
 def template(family: str) -> dict[str, Any]:
     """Return a family's card, without what is no key of a card."""
-    return {key: value for key, value in spec.family(family).items() if key != "sources"}
+    return {key: value for key, value in family_card(family).items() if key != "sources"}
 
 
 def fits(graph: Graph, families: Sequence[str]) -> Iterator[Fit]:

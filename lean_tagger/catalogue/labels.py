@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lean_tagger import spec
 from lean_tagger.catalogue.words import INSTRUMENTS, KNOWN, MOODS, NO_MOODS
+from lean_tagger.spec import load_card, shipped_models
 
 __all__ = ["labels", "task_of"]
 
@@ -95,7 +95,7 @@ def _words() -> Mapping[str, tuple[str, str]]:
     known = {_squeezed(name): it for name, it in KNOWN.items()}
     known |= {_squeezed(name): ("instrument", name) for name in INSTRUMENTS}
     known |= {_squeezed(name): ("mood", name) for name in MOODS}
-    for model in spec.shipped():
-        for label in spec.load(model).labels:
+    for model in shipped_models():
+        for label in load_card(model).labels:
             known.setdefault(_squeezed(label.name), (label.kind, label.display))
     return known

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lean_tagger import spec
 from lean_tagger.catalogue import licences
 from lean_tagger.catalogue.trial import Measured
 from lean_tagger.memory import format_size
+from lean_tagger.spec import ModelSpec
 from lean_tagger.terminal import cells, pad
 
 __all__ = [
@@ -46,7 +46,7 @@ class Row:
 
     name: str
     shipped: bool
-    card: spec.ModelSpec | None = None
+    card: ModelSpec | None = None
     size_bytes: int = 0
     measured: Measured | None = None
     error: str | None = None
@@ -97,7 +97,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     return row.name, str(len(row.card.labels)), format_size(row.size_bytes), needs, speed, last
 
 
-def kinds(card: spec.ModelSpec) -> dict[str, int]:
+def kinds(card: ModelSpec) -> dict[str, int]:
     """Return how many labels there are of each kind, most first."""
     return dict(Counter(label.kind for label in card.labels).most_common())
 
@@ -149,7 +149,7 @@ _SHOWN_ELSEWHERE = frozenset(
 )
 
 
-def _constants(card: spec.ModelSpec) -> Iterator[tuple[str, str]]:
+def _constants(card: ModelSpec) -> Iterator[tuple[str, str]]:
     """Yield the rest of the card as it is: one line for each key that says something."""
     for key, value in card_json(card).items():
         if key in _SHOWN_ELSEWHERE or value is None:
@@ -160,7 +160,7 @@ def _constants(card: spec.ModelSpec) -> Iterator[tuple[str, str]]:
             yield key, str(value)
 
 
-def card_json(card: spec.ModelSpec) -> dict[str, Any]:
+def card_json(card: ModelSpec) -> dict[str, Any]:
     """Return a card as JSON has it."""
     return {
         field.name: _plain(getattr(card, field.name))
@@ -177,7 +177,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def ranked(card: spec.ModelSpec, scores: Mapping[str, float], *, top: int) -> list[dict[str, Any]]:
+def ranked(card: ModelSpec, scores: Mapping[str, float], *, top: int) -> list[dict[str, Any]]:
     """Return the strongest labels, as JSON has them."""
     labels = {label.name: label for label in card.labels}
     best = sorted(scores.items(), key=lambda item: -item[1])[:top]

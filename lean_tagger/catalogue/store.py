@@ -19,8 +19,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lean_tagger import onnxfile, spec
+from lean_tagger import onnxfile
 from lean_tagger.errors import ConfigError, LockedError, StateError
+from lean_tagger.spec import read_json, shipped_models, user_models_folder
 
 __all__ = ["check_name", "copy", "place", "record", "remove", "settle", "write_json"]
 
@@ -42,7 +43,7 @@ def check_name(name: str, *, replace: bool) -> None:
             f"{name!r} cannot be a model's name: give one of letters, digits, dots and dashes "
             "with --name"
         )
-    if name in spec.shipped():
+    if name in shipped_models():
         raise ConfigError(
             f"{name} is the name of a model that came with lean-tag; give another with --name"
         )
@@ -64,7 +65,7 @@ def place() -> Iterator[Path]:
     StateError
         The folder for models cannot be made or written.
     """
-    folder = spec.user_folder()
+    folder = user_models_folder()
     with _own_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -123,7 +124,7 @@ def settle(prepared: Path, name: str, card: dict[str, Any]) -> None:
     card : dict
         Its ``file`` is changed where an older model's file of that name is still in use.
     """
-    folder, files = spec.user_folder(), _files(card)
+    folder, files = user_models_folder(), _files(card)
     old = _files(_read(_card(name)))
     with _own_errors(folder):
         for key, file in files.items():
@@ -146,35 +147,35 @@ def remove(name: str) -> None:
     ConfigError
         There is none, or it came with the package, or another one is a head of it.
     """
-    if name in spec.shipped():
+    if name in shipped_models():
         raise ConfigError(f"{name} came with lean-tag, and cannot be removed")
     if not _NAME.fullmatch(name) or not os.path.lexists(_card(name)):
-        raise ConfigError(f"there is no model {name!r} in {spec.user_folder()}")
-    for other in sorted(spec.user_folder().glob("*.json")):
+        raise ConfigError(f"there is no model {name!r} in {user_models_folder()}")
+    for other in sorted(user_models_folder().glob("*.json")):
         if other != _card(name) and _read(other).get("head_of") == name:
             raise ConfigError(f"{other.stem} is a head of {name}: remove that one first")
     files = _files(_read(_card(name)))
-    with _own_errors(spec.user_folder()):
+    with _own_errors(user_models_folder()):
         _card(name).unlink()
         for file in {f"{name}.added", *files.values()} - _of_others(name):
             # The weights of a card that somebody wrote may be anything, also a folder.
             with contextlib.suppress(IsADirectoryError, FileNotFoundError, PermissionError):
-                (spec.user_folder() / file).unlink()
-        _sync(spec.user_folder())
+                (user_models_folder() / file).unlink()
+        _sync(user_models_folder())
 
 
 def record(name: str) -> dict[str, Any]:
     """Return what is known of a model's adding; empty where nothing is."""
-    return _read(spec.user_folder() / f"{name}.added")
+    return _read(user_models_folder() / f"{name}.added")
 
 
 def _card(name: str) -> Path:
-    return spec.user_folder() / f"{name}.json"
+    return user_models_folder() / f"{name}.json"
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        data = spec.read_json(path)
+        data = read_json(path)
     except ConfigError:
         return {}
     return data if isinstance(data, dict) else {}
@@ -195,7 +196,7 @@ def _files(card: Mapping[str, Any]) -> dict[str, str]:
 
 def _of_others(name: str) -> set[str]:
     """Return the files of all other models: a card that somebody wrote may share weights."""
-    cards = (it for it in spec.user_folder().glob("*.json") if it != _card(name))
+    cards = (it for it in user_models_folder().glob("*.json") if it != _card(name))
     return {file for card in cards for file in _files(_read(card)).values()}
 
 

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import lean_tagger
-from lean_tagger import budget, discover, spec
+from lean_tagger import budget, discover
 from lean_tagger.errors import ModelError
 from lean_tagger.messages import Ready
 from lean_tagger.options import Options
 from lean_tagger.outcome import Failed, Job, Outcome, Tagged
 from lean_tagger.runner import Runner
+from lean_tagger.spec import ModelSpec, load_card
 
 __all__ = ["Measured", "hear", "measure", "remember", "remembered"]
 
@@ -73,7 +74,7 @@ def measure(model: str, *, max_mem_bytes: int, start_seconds: float) -> Measured
     LeanTagError
         The model is not usable, or does not fit the budget.
     """
-    card = spec.load(model)
+    card = load_card(model)
     window_seconds = card.window_samples / card.sample_rate_hz
     seconds = min(max(NOISE_SECONDS, round(2 * window_seconds)), MOST_NOISE_SECONDS)
     with _noise(seconds) as path:
@@ -133,7 +134,7 @@ def _noise(seconds: int) -> Iterator[str]:
 # What was measured is kept: a list of models is not to load them all each time.
 
 
-def remembered(card: spec.ModelSpec) -> Measured | None:
+def remembered(card: ModelSpec) -> Measured | None:
     """Return what was measured with this model, here and with these libraries."""
     try:
         return Measured(**_notes()[_key(card)])
@@ -141,7 +142,7 @@ def remembered(card: spec.ModelSpec) -> Measured | None:
         return None
 
 
-def remember(card: spec.ModelSpec, measured: Measured) -> None:
+def remember(card: ModelSpec, measured: Measured) -> None:
     """Keep what was measured; where that cannot be, it is measured again."""
     path = _notes_path()
     notes = {**_notes(), _key(card): asdict(measured)}
@@ -166,7 +167,7 @@ def _notes_path() -> Path:
     return cache / "lean-tag" / "measured.json"
 
 
-def _key(card: spec.ModelSpec) -> str:
+def _key(card: ModelSpec) -> str:
     try:
         runtime = importlib.metadata.version("onnxruntime")
     except importlib.metadata.PackageNotFoundError:

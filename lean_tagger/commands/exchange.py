@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from lean_tagger import spec
 from lean_tagger.commands import options, running
 from lean_tagger.commands.stop import Stop
 from lean_tagger.console import Console
@@ -15,6 +14,7 @@ from lean_tagger.errors import ConfigError, LeanTagError, StateError
 from lean_tagger.journal import Journal, Key, exchange
 from lean_tagger.options import Options
 from lean_tagger.resume import Resume
+from lean_tagger.spec import readable_cards
 
 __all__ = ["export", "import_", "merge"]
 
@@ -61,7 +61,7 @@ def import_(arguments: list[str], _: Stop) -> int:
     given = parser.parse_args(arguments)
 
     def work(console: Console) -> None:
-        cards = {card.identity: card for card in spec.readable()}
+        cards = {card.identity: card for card in readable_cards()}
         with running.journal(given, console) as journal:
             resume = Resume(journal, "import", Options(listen=False))
             for name in given.paths:

@@ -5,12 +5,13 @@ import math
 from itertools import groupby
 from pathlib import Path
 
-from lean_tagger import limits, spec
+from lean_tagger import limits
 from lean_tagger.commands import options
 from lean_tagger.commands.stop import Stop
 from lean_tagger.console import Console
 from lean_tagger.digest import sha256_of_file
 from lean_tagger.errors import ConfigError, LeanTagError
+from lean_tagger.spec import Label, read_words
 
 __all__ = ["run"]
 
@@ -101,7 +102,7 @@ def _make(given: argparse.Namespace, console: Console) -> None:
 
 
 def _show(path: Path, console: Console) -> None:
-    found = spec.read_words(path)
+    found = read_words(path)
     scale = "no scale, which the card must say" if found.scale is None else f"{found.scale:.4g}"
     console.line(f"{path}: {len(found.labels)} words, {found.dim} numbers each, scale {scale}")
     console.line(f"sha256 {sha256_of_file(path)}, for a card")
@@ -112,7 +113,7 @@ def _show(path: Path, console: Console) -> None:
         console.line(f"{kind} ({len(names)}): {', '.join(names)}")
 
 
-def _kind(label: spec.Label) -> str:
+def _kind(label: Label) -> str:
     return label.kind
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lean_tagger import onnxfile, spec
+from lean_tagger import onnxfile
 from lean_tagger.catalogue import adding, cards, licences, page, store, trial
 from lean_tagger.commands import options, running
 from lean_tagger.commands.stop import Stop
@@ -20,6 +20,14 @@ from lean_tagger.console import Console
 from lean_tagger.errors import ConfigError, LeanTagError
 from lean_tagger.options import Options
 from lean_tagger.outcome import Failed, Tagged
+from lean_tagger.spec import (
+    family_names,
+    installed_models,
+    load_card,
+    read_json,
+    shipped_models,
+    user_models_folder,
+)
 from lean_tagger.terminal import columns
 
 __all__ = ["run"]
@@ -42,7 +50,7 @@ _START_SECONDS = 120.0
 def run(arguments: list[str], _: Stop) -> int:
     """Do what the first argument says; ``list`` without one."""
     if arguments[:1] in (["-h"], ["--help"]):
-        for line in _HELP.format(folder=spec.user_folder()).splitlines():
+        for line in _HELP.format(folder=user_models_folder()).splitlines():
             Console().line(line)
         return 0
     name = "list"
@@ -80,7 +88,7 @@ def _parser(name: str, description: str, *, runs: bool = True) -> options.Parser
 def _row(name: str, *, shipped: bool) -> page.Row:
     """Return what is known of a model without running it."""
     try:
-        card = spec.load(name)
+        card = load_card(name)
         size_bytes = os.stat(card.path).st_size  # noqa: PTH116 - one way for all files
     except LeanTagError as error:
         return page.Row(name=name, shipped=shipped, error=str(error))
@@ -97,8 +105,8 @@ def _list(arguments: list[str]) -> int:
     parser.add_argument("--measure", action="store_true", help="measure them all anew")
     given = parser.parse_args(arguments)
     console = Console(json_lines=given.json)
-    shipped = spec.shipped()
-    rows = [_row(name, shipped=name in shipped) for name in spec.installed()]
+    shipped = shipped_models()
+    rows = [_row(name, shipped=name in shipped) for name in installed_models()]
     new = [it for it in rows if it.error is None and (given.measure or it.measured is None)]
     if new and console.wants_total:
         console.notice(f"measuring {len(new)} of them, once ...")
@@ -130,8 +138,8 @@ def _show(arguments: list[str]) -> int:
     parser.add_argument("name", metavar="NAME", help="of a model, or the path of its card")
     given = parser.parse_args(arguments)
     console = Console(json_lines=given.json)
-    card = spec.load(given.name)
-    row = _row(given.name, shipped=given.name in spec.shipped())
+    card = load_card(given.name)
+    row = _row(given.name, shipped=given.name in shipped_models())
     record = store.record(given.name)
     if given.json:
         said = {**page.row_json(row), "card": page.card_json(card), "record": record}
@@ -194,7 +202,7 @@ def _add_options(arguments: list[str]) -> argparse.Namespace:
     add("file", metavar="FILE.onnx", help="the network, all weights inside")
     add("card", nargs="?", metavar="CARD.json", help="a card of ours, or Essentia's metadata")
     add("--name", metavar="NAME", help="what to call it (default: as the file)")
-    add("--family", metavar="NAME", help=f"whose front-end it has: {', '.join(spec.families())}")
+    add("--family", metavar="NAME", help=f"whose front-end it has: {', '.join(family_names())}")
     add("--head-of", metavar="MODEL", help="the model whose embeddings it takes")
     add("--labels", metavar="FILE", help="names of its labels, one on each line")
     add("--replace", action="store_true", help="take the place of a model of that name")
@@ -208,7 +216,7 @@ def _metadata(weights: Path, given: str | None) -> tuple[dict[str, Any] | None, 
     path = Path(given) if given else weights.with_suffix(".json")
     if not given and not os.path.lexists(path):
         return None, None
-    data = spec.read_json(path)
+    data = read_json(path)
     if not isinstance(data, dict):
         raise ConfigError(f"{path} is no card and no metadata: it holds no JSON object")
     return data, path
@@ -249,8 +257,8 @@ def _verify(arguments: list[str]) -> int:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="default: all")
     given = parser.parse_args(arguments)
-    console, shipped, code = Console(json_lines=given.json), spec.shipped(), 0
-    for name in given.names or spec.installed():
+    console, shipped, code = Console(json_lines=given.json), shipped_models(), 0
+    for name in given.names or installed_models():
         row = _row(name, shipped=name in shipped)
         if row.error is None:
             row = _measured(row, given)
@@ -273,7 +281,7 @@ def _test(arguments: list[str]) -> int:
     add("--model", default=Options().model, metavar="NAME|PATH", help="default: %(default)s")
     add("--top", type=options.count, default=10, metavar="N", help="labels (default: %(default)s)")
     given = parser.parse_args(arguments)
-    console, card = Console(json_lines=given.json), spec.load(given.model)
+    console, card = Console(json_lines=given.json), load_card(given.model)
     outcome = trial.hear(
         given.model,
         os.path.abspath(given.file),  # noqa: PTH100 - names may hold undecodable bytes

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from lean_tagger import rules, spec
+from lean_tagger import rules
 from lean_tagger.commands import options, running
 from lean_tagger.commands.stop import Stop
 from lean_tagger.console import Console
 from lean_tagger.options import Options
+from lean_tagger.spec import load_card
 
 __all__ = ["run"]
 
@@ -51,7 +52,7 @@ def _check(path: Path, model: str) -> int:
     if complaints:
         console.error(*complaints)
         return 2
-    for doubt in rules.strangers(rules.load(str(path)), spec.load(model).labels):
+    for doubt in rules.strangers(rules.load(str(path)), load_card(model).labels):
         console.notice(f"{path}: {doubt}")
     console.line(f"{path}: nothing wrong")
     return 0

@@ -12,7 +12,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 
-from lean_tagger import __version__, limits, mounts, spec
+from lean_tagger import __version__, limits, mounts
 from lean_tagger.console import Console
 from lean_tagger.doctor import facts
 from lean_tagger.doctor.facts import Fit, Problem, Report
@@ -20,6 +20,7 @@ from lean_tagger.doctor.page import lay_out
 from lean_tagger.errors import StateError
 from lean_tagger.memory import format_size
 from lean_tagger.options import Options
+from lean_tagger.spec import shipped_models
 
 __all__ = ["Report", "examine", "run"]
 
@@ -153,7 +154,7 @@ def _problems(report: Report) -> Iterator[Problem]:
         yield Problem("ONNX Runtime's telemetry is on.", "Set ORT_DISABLE_TELEMETRY=1.")
     if not report.models and not any(library.error for library in report.libraries):
         yield Problem("No model is installed.", again)
-    shipped = spec.shipped()
+    shipped = shipped_models()
     for fit in report.models:
         if fit.least_bytes is None:
             remedy = again if fit.model in shipped else f"Or: lean-tag models remove {fit.model}"

@@ -20,10 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lean_tagger import budget, limits, mounts, spec
+from lean_tagger import budget, limits, mounts
 from lean_tagger.errors import BudgetError, LeanTagError
 from lean_tagger.options import Options
 from lean_tagger.runner import Runner
+from lean_tagger.spec import installed_models
 
 __all__ = [
     "LIBRARIES",
@@ -281,7 +282,7 @@ def memory_groups_off(proc: Path = Path("/proc")) -> bool:
 def fits(budget_bytes: int) -> Iterator[Fit]:
     """Start a worker for each installed model, and plan with what it needs."""
     cores = limits.usable_cores()
-    for name in spec.installed():
+    for name in installed_models():
         options = Options(models=(name,), max_mem_bytes=PLENTY_BYTES)
         runner = Runner(options, jobs=cores, patience_seconds=LOAD_SECONDS)
         try:

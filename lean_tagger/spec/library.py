@@ -17,16 +17,16 @@ from lean_tagger.spec.shape import build, did_you_mean
 from lean_tagger.spec.words import read_words
 
 __all__ = [
-    "families",
-    "family",
-    "installed",
-    "load",
-    "load_all",
+    "family_card",
+    "family_names",
+    "installed_models",
+    "load_card",
+    "load_cards",
     "models_folder",
     "read_json",
-    "readable",
-    "shipped",
-    "user_folder",
+    "readable_cards",
+    "shipped_models",
+    "user_models_folder",
 ]
 
 MOST_CARD_BYTES = 16 << 20
@@ -54,7 +54,7 @@ def models_folder() -> Path:
     return inside if inside.is_dir() else here.parent / "models"
 
 
-def user_folder() -> Path:
+def user_models_folder() -> Path:
     """Return the folder of the person's own models; it need not be there.
 
     ``LEAN_TAG_MODELS``, or else ``lean-tag/models`` in the folder for data of the XDG base
@@ -67,23 +67,23 @@ def user_folder() -> Path:
     return data / "lean-tag" / "models"
 
 
-def shipped() -> list[str]:
+def shipped_models() -> list[str]:
     """Return the names of the models that came with the package, sorted."""
     return _names_in(models_folder())
 
 
-def installed() -> list[str]:
+def installed_models() -> list[str]:
     """Return the names of all models: those that came with the package, then the person's."""
-    ours = shipped()
-    return ours + [name for name in _names_in(user_folder()) if name not in ours]
+    ours = shipped_models()
+    return ours + [name for name in _names_in(user_models_folder()) if name not in ours]
 
 
-def readable() -> list[ModelSpec]:
+def readable_cards() -> list[ModelSpec]:
     """Return the cards of all models, but for those in which something is wrong."""
     cards = []
-    for name in installed():
+    for name in installed_models():
         with contextlib.suppress(ConfigError):
-            cards.append(load(name))
+            cards.append(load_card(name))
     return cards
 
 
@@ -94,7 +94,7 @@ def _names_in(folder: Path) -> list[str]:
         return []
 
 
-def load(name_or_path: str) -> ModelSpec:
+def load_card(name_or_path: str) -> ModelSpec:
     """Read a card.
 
     Parameters
@@ -112,7 +112,7 @@ def load(name_or_path: str) -> ModelSpec:
     return _build(_find(name_or_path))
 
 
-def load_all(names_or_paths: Sequence[str], *, words: str | None = None) -> tuple[ModelSpec, ...]:
+def load_cards(names_or_paths: Sequence[str], *, words: str | None = None) -> tuple[ModelSpec, ...]:
     """Read the cards of models that are to hear the same music; see `load`.
 
     Parameters
@@ -128,7 +128,7 @@ def load_all(names_or_paths: Sequence[str], *, words: str | None = None) -> tupl
         As for `load`; or two of them have the same name, by which their scores are told apart;
         or words are given to models none of which compares any.
     """
-    cards = tuple(map(load, names_or_paths))
+    cards = tuple(map(load_card, names_or_paths))
     if words is not None:
         cards = tuple(_hearing(card, Path(words)) for card in cards)
         if not any(card.label_vectors for card in cards):
@@ -174,12 +174,12 @@ def _sha256(path: Path) -> str:
         raise ConfigError(f"cannot read the words {path}: {error.strerror}") from error
 
 
-def families() -> list[str]:
+def family_names() -> list[str]:
     """Return the names of the published networks whose cards want only weights, sorted."""
     return sorted(card.stem for card in (models_folder() / "families").glob("*.json"))
 
 
-def family(name: str) -> dict[str, Any]:
+def family_card(name: str) -> dict[str, Any]:
     """Return a card without weights, as a JSON object.
 
     It lacks ``file``, ``sha256``, ``labels``, and what else belongs to weights; ``sources`` says
@@ -190,8 +190,8 @@ def family(name: str) -> dict[str, Any]:
     ConfigError
         There is no such family.
     """
-    if name not in families():
-        raise ConfigError(f"there is no family {name!r}{did_you_mean(name, families())}")
+    if name not in family_names():
+        raise ConfigError(f"there is no family {name!r}{did_you_mean(name, family_names())}")
     card: dict[str, Any] = read_json(models_folder() / "families" / f"{name}.json")
     return card
 
@@ -201,12 +201,12 @@ def _find(name_or_path: str) -> Path:
     given = Path(name_or_path)
     if given.suffix in {".json", ".onnx"} or given.parent != Path():
         return given.with_suffix(".json")
-    cards = [folder / f"{name_or_path}.json" for folder in (models_folder(), user_folder())]
+    cards = [folder / f"{name_or_path}.json" for folder in (models_folder(), user_models_folder())]
     card = next((card for card in cards if card.is_file()), None)
     if card is None:
         raise ConfigError(
-            f"there is no model {name_or_path!r}{did_you_mean(name_or_path, installed())}; "
-            f"installed: {', '.join(installed())}"
+            f"there is no model {name_or_path!r}{did_you_mean(name_or_path, installed_models())}; "
+            f"installed: {', '.join(installed_models())}"
         )
     return card
 
