@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from lean_tagger.outcome import Failed, Outcome, Restored, Skipped, Tagged
 
-__all__ = ["Summary", "run"]
+__all__ = ["Summary", "report_all"]
 
 
 _STATUSES = (
@@ -85,7 +85,7 @@ class Summary:
             self.audio_seconds += heard.seconds
 
 
-def run(
+def report_all(
     outcomes: Iterable[Outcome],
     *,
     report: Callable[[Outcome], None],

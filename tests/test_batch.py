@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lean_tagger.batch import Summary, run
+from lean_tagger.batch import Summary, report_all
 from lean_tagger.errors import ModelError, StateError
 from lean_tagger.outcome import Failed, Outcome, Skipped, Tagged
 
@@ -27,7 +27,7 @@ def heard(path: str, status: str = "tagged", seconds: float = 60.0) -> Tagged:
 def done(outcomes, summary=None) -> tuple[list[Outcome], Summary]:
     summary = summary or Summary(max_mem_bytes=1000)
     reported: list[Outcome] = []
-    run(outcomes, report=reported.append, peak_rss_bytes=lambda: 77, summary=summary)
+    report_all(outcomes, report=reported.append, peak_rss_bytes=lambda: 77, summary=summary)
     return reported, summary
 
 
@@ -85,7 +85,7 @@ def test_an_outcome_is_counted_even_if_its_report_is_interrupted():
 
     summary = Summary()
     with pytest.raises(KeyboardInterrupt):
-        run([heard("a")], report=report, peak_rss_bytes=lambda: 0, summary=summary)
+        report_all([heard("a")], report=report, peak_rss_bytes=lambda: 0, summary=summary)
     assert summary.tagged == 1
 
 
@@ -97,7 +97,7 @@ def test_each_outcome_is_reported_before_the_next_is_asked_for():
             events.append(f"do {name}")
             yield heard(name)
 
-    run(
+    report_all(
         outcomes(),
         report=lambda outcome: events.append(f"report {outcome.path}"),
         peak_rss_bytes=lambda: 0,
@@ -118,7 +118,7 @@ def test_the_peak_is_asked_for_when_the_work_is_over():
         return 5
 
     summary = Summary()
-    run(outcomes(), report=lambda _: None, peak_rss_bytes=peak_rss_bytes, summary=summary)
+    report_all(outcomes(), report=lambda _: None, peak_rss_bytes=peak_rss_bytes, summary=summary)
     assert events == ["work over", "peak asked for"]
     assert summary.peak_rss_bytes == 5
 

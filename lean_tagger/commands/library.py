@@ -7,8 +7,9 @@ import functools
 import os
 from collections.abc import Iterator
 
-from lean_tagger import batch, discover
+from lean_tagger import discover
 from lean_tagger.albums import Albums
+from lean_tagger.batch import Summary
 from lean_tagger.commands import running
 from lean_tagger.commands.stop import Stop
 from lean_tagger.errors import LeanTagError
@@ -34,7 +35,7 @@ def tag(given: argparse.Namespace, stop: Stop) -> int:
                 if console.wants_total:
                     console.expect(_walk(given))
                 found = resume.jobs(_walk(given))
-                summary = batch.Summary(max_mem_bytes=max_mem_bytes)
+                summary = Summary(max_mem_bytes=max_mem_bytes)
                 do = functools.partial(running.do, console=console, stop=stop, summary=summary)
                 if not chosen.by_album:
                     return do(found, resume, given, chosen)

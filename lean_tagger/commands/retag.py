@@ -4,8 +4,8 @@ import argparse
 import contextlib
 import os
 
-from lean_tagger import batch
 from lean_tagger.albums import Albums
+from lean_tagger.batch import Summary
 from lean_tagger.commands import options, running
 from lean_tagger.commands.stop import Stop
 from lean_tagger.errors import LeanTagError
@@ -22,7 +22,7 @@ def run(arguments: list[str], stop: Stop) -> int:
     with contextlib.closing(console):
         try:
             chosen = running.build(given, max_mem_bytes=max_mem_bytes, listen=False)
-            summary = batch.Summary(max_mem_bytes=max_mem_bytes)
+            summary = Summary(max_mem_bytes=max_mem_bytes)
             with running.journal(given, console) as journal:
                 albums = Albums(journal, "retag", chosen)
                 found = (

@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from lean_tagger import batch, limits, memory, rules
+from lean_tagger import limits, memory, rules
+from lean_tagger.batch import Summary, report_all
 from lean_tagger.commands.options import models
 from lean_tagger.commands.stop import Stop
 from lean_tagger.console import Console
@@ -70,7 +71,7 @@ def do(
     *,
     console: Console,
     stop: Stop,
-    summary: batch.Summary,
+    summary: Summary,
     only_hear: bool = False,
 ) -> int:
     """Do what was found, with a summary whatever ends it, and return the exit code.
@@ -100,7 +101,7 @@ def do(
     code, ending = 0, "done"
     with contextlib.closing(runner):
         try:
-            batch.run(
+            report_all(
                 outcomes(),
                 report=console.result,
                 peak_rss_bytes=runner.peak_bytes,

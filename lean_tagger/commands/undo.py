@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import os
 
-from lean_tagger import batch
+from lean_tagger.batch import Summary
 from lean_tagger.commands import options, running
 from lean_tagger.commands.stop import Stop
 from lean_tagger.errors import LeanTagError
@@ -42,7 +42,7 @@ def _run(arguments: list[str], stop: Stop, *, command: str) -> int:
     under = [os.path.abspath(path) for path in given.paths]  # noqa: PTH100 - stay str
     with contextlib.closing(console):
         try:
-            summary = batch.Summary(max_mem_bytes=max_mem_bytes)
+            summary = Summary(max_mem_bytes=max_mem_bytes)
             with running.journal(given, console) as journal:
                 number = given.run
                 if number is None and not given.all:
