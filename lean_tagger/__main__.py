@@ -3,7 +3,7 @@
 import sys
 
 try:
-    from lean_tagger.cli import main
+    from lean_tagger.cli.main import main
 except KeyboardInterrupt:  # an impatient Ctrl-C: no traceback either
     raise SystemExit(130) from None
 

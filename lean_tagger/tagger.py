@@ -11,24 +11,26 @@ from typing import get_args
 import numpy as np
 import numpy.typing as npt
 
-from lean_tagger import effort as efforts
-from lean_tagger import hearing, tags, write
-from lean_tagger.ahead import ahead
-from lean_tagger.confidence import Confidence, choices
-from lean_tagger.decision import ask
-from lean_tagger.decode import BLOCK_SAMPLES, Audio, DecoderName, Reader, open_audio
-from lean_tagger.decode.proof import proof
-from lean_tagger.decode.segments import Unsteady, open_segments
-from lean_tagger.device import DeviceName
+from lean_tagger import write
+from lean_tagger.card import ResamplerSpec, load_card
+from lean_tagger.decide import tag_plan
+from lean_tagger.decide.decider import ask
 from lean_tagger.errors import ConfigError, TooShortError
-from lean_tagger.excerpts import Excerpts
-from lean_tagger.model import Model, Prediction
-from lean_tagger.outcome import Identity
-from lean_tagger.pool import POOLS, PoolName, Scores, Tally
-from lean_tagger.resample import resample
+from lean_tagger.jobs import Identity
+from lean_tagger.listen import effort as efforts
+from lean_tagger.listen import shared_pass
+from lean_tagger.listen.decode import BLOCK_SAMPLES, Audio, DecoderName, Reader, open_audio
+from lean_tagger.listen.decode.audio_proof import proof
+from lean_tagger.listen.decode.parts import Unsteady, open_segments
+from lean_tagger.listen.label_scores import Words
+from lean_tagger.listen.network import Model, Prediction
+from lean_tagger.listen.onnx_session import DeviceName
+from lean_tagger.listen.part_windows import Excerpts
+from lean_tagger.listen.pooling import POOLS, PoolName, Scores, Tally
+from lean_tagger.listen.read_ahead import ahead
+from lean_tagger.listen.resample import resample
+from lean_tagger.listen.stopping import Confidence, choices
 from lean_tagger.rules import DEFAULT, Policy, Rules, adjusted
-from lean_tagger.spec import ResamplerSpec, load_card
-from lean_tagger.words import Words
 
 __all__ = ["Tagger", "Taggram", "stream"]
 
@@ -68,7 +70,7 @@ class Tagger:
         A model's name, or the path of a card or of the ``.onnx`` beside one. Of several, each
         fills the fields that no earlier one is sure enough of.
     device : {'auto', 'cpu', 'cuda', 'rocm'}
-        Where the network runs; see `model.Model`.
+        Where the network runs; see `network.Model`.
     threads : int
         Cores to keep busy: from 2 on, decoding has a thread of its own.
     decoder : {'auto', 'ffmpeg', 'soundfile'}
@@ -86,7 +88,7 @@ class Tagger:
     rules : Rules
         By which the tags are chosen, as far as it matters when to stop.
     labels : str, optional
-        A file of words (``.npz``) in place of those of the card; see `words`.
+        A file of words (``.npz``) in place of those of the card; see `label_scores`.
     gpu_bytes : int
         What the networks may take of a GPU's memory, each an equal part; 0 is no limit.
 
@@ -146,7 +148,7 @@ class Tagger:
             notice=notice,
             gpu_bytes=-(-gpu_bytes // most_networks),
         )
-        self._stems = hearing.stems(self._asked, load)
+        self._stems = shared_pass.stems(self._asked, load)
         networks = [network for stem in self._stems for network in stem.networks]
         self.device = networks[0].model.device
         self.words: dict[int, Words] = {
@@ -269,7 +271,7 @@ class Tagger:
         policy: Policy | None = None,
         rules: Rules = DEFAULT,
         dry_run: bool = False,
-    ) -> tags.TagPlan:
+    ) -> tag_plan.TagPlan:
         """Listen to a file and write what its genre and mood fields lack.
 
         Parameters
@@ -307,7 +309,7 @@ class Tagger:
         *,
         policy: Policy | None = None,
         rules: Rules = DEFAULT,
-    ) -> tags.TagPlan:
+    ) -> tag_plan.TagPlan:
         """Decide what to write, from scores and what the file holds now; see `tag`.
 
         Parameters
@@ -321,14 +323,14 @@ class Tagger:
         policy, rules
             As for `tag`.
         """
-        return tags.propose(
+        return tag_plan.propose(
             path,
             self._asked,
             scores.heard(Identity(0, 0, 0), previous),
             rules=adjusted(rules, policy=policy),
         )
 
-    def apply(self, plan: tags.TagPlan, *, expected: str | None = None) -> None:
+    def apply(self, plan: tag_plan.TagPlan, *, expected: str | None = None) -> None:
         """Write a plan's changes, and verify by decoding what was written.
 
         Parameters
@@ -374,7 +376,7 @@ class Tagger:
         stems = [stem for stem in self._stems if stem.numbers() & set(wanted)]
         for stem in stems:
             stem.begin()
-        for stem, window in hearing.windows(blocks, stems):
+        for stem, window in shared_pass.windows(blocks, stems):
             yield from stem.hear(window, wanted)
             if self._on_window is not None:
                 self._on_window(path, audio)

@@ -24,8 +24,8 @@ import av
 import numpy as np
 
 from lean_tagger import Tagger, stream
-from lean_tagger.frontend import LogMel
-from lean_tagger.model import Model
+from lean_tagger.listen.frontend import LogMel
+from lean_tagger.listen.network import Model
 
 
 def bare_decode(path: str) -> None:

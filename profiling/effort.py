@@ -31,12 +31,13 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the command does, before numpy is
 import numpy as np
 import numpy.typing as npt
 
-from lean_tagger import effort, write
-from lean_tagger.confidence import Confidence, choices
+from lean_tagger import write
+from lean_tagger.card import ModelSpec
 from lean_tagger.errors import FileError, WriteError
-from lean_tagger.pool import sigmoid
+from lean_tagger.listen import effort
+from lean_tagger.listen.pooling import sigmoid
+from lean_tagger.listen.stopping import Confidence, choices
 from lean_tagger.rules import DEFAULT, decide
-from lean_tagger.spec import ModelSpec
 from lean_tagger.tagger import Tagger
 
 SUFFIXES = {".aac", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav"}

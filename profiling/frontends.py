@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from familycards import card_of, heard, streamed
 from frontendpeers import BY_ESSENTIA, BY_LIBROSA
 
-from lean_tagger.spec import FrontendSpec, ModelSpec
+from lean_tagger.card import FrontendSpec, ModelSpec
 
 MUSIC = {".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav"}
 

@@ -19,7 +19,7 @@ from common import MIB, ROOT, Tree, progress, write_table
 
 sys.path.insert(0, str(ROOT))
 
-from lean_tagger.memory import parse_size
+from lean_tagger.system.memory import parse_size
 
 MOUNTED = Path("/sys/fs/cgroup")
 SAY_SECONDS = 10.0

@@ -18,8 +18,8 @@ from common import MIB, lean_tag, progress, run, write_table
 from onnx import TensorProto, helper, numpy_helper
 from peak_rss import long_mp3
 
-from lean_tagger.digest import sha256_of_file
-from lean_tagger.spec import family_card
+from lean_tagger.card import family_card
+from lean_tagger.system.digest import sha256_of_file
 
 WIDTH, HEADS, LAYERS, TOKENS = 768, 12, 12, 469
 FRAMES, BANDS = 1876, 96

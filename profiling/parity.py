@@ -18,8 +18,8 @@ from common import ROOT, write_table
 sys.path.insert(0, str(ROOT))
 
 from lean_tagger import Tagger
-from lean_tagger.pool import sigmoid
-from lean_tagger.spec import installed_models
+from lean_tagger.card import installed_models
+from lean_tagger.listen.pooling import sigmoid
 
 DATA = ROOT / "tests" / "data"
 Pair = tuple[Path, npt.NDArray[np.float32], npt.NDArray[np.float32]]

@@ -15,7 +15,7 @@ from common import MIB, ROOT, Sample, Tree, progress, pyplot, save_picture, writ
 sys.path.insert(0, str(ROOT))
 
 from lean_tagger.errors import ConfigError
-from lean_tagger.memory import parse_size
+from lean_tagger.system.memory import parse_size
 
 CPU_SECONDS = 0.25
 """Length of the steps over which CPU use is averaged: its clock ticks every 10 ms."""

@@ -29,7 +29,7 @@ from common import MIB, ROOT, Run, lean_tag, progress, run, write_table
 sys.path.insert(0, str(ROOT))
 
 import lean_tagger
-from lean_tagger.memory import parse_size
+from lean_tagger.system.memory import parse_size
 
 PEERS = Path(__file__).parent / "peers"
 NETWORK = ROOT / "models" / "msd-musicnn.onnx"

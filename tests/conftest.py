@@ -8,7 +8,7 @@ import pytest
 # As the command line does it: one BLAS thread, so that 16-core machines test the same code.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from lean_tagger.spec import ModelSpec, load_card
+from lean_tagger.card import ModelSpec, load_card
 
 DATA = Path(__file__).parent / "data"
 SHARED = Path(__file__).parents[2] / "shared"

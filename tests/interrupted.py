@@ -11,7 +11,7 @@ from audiofiles import fingerprint
 
 from lean_tagger import write
 from lean_tagger.errors import FileError, LeanTagError
-from lean_tagger.options import Ways
+from lean_tagger.settings import Ways
 
 VALUES = {"genre": ("Rock",), "leantag": ("{}",)}
 

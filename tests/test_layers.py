@@ -1,4 +1,4 @@
-"""Imports point downwards only, and what supervises loads nothing heavy."""
+"""Rooms import downwards only, and what supervises loads nothing heavy."""
 
 import ast
 import subprocess
@@ -12,95 +12,53 @@ import lean_tagger
 
 PACKAGE = Path(lean_tagger.__file__).parent
 
-LAYERS = [
-    {"digest", "errors", "messages", "onnxfile", "options", "outcome", "rules", "spec"},
-    {
-        "ahead",
-        "decode",
-        "device",
-        "resample",
-        "window",
-        "frontend",
-        "model",
-        "pool",
-        "phrases",
-        "textmodel",
-        "words",
-        "confidence",
-        "decision",
-        "effort",
-        "provenance",
-        "tags",
-        "write",
-        "memory",
-        "limits",
-        "mounts",
-        "inplace",
-        "leftovers",
-    },
-    {"excerpts", "hearing", "process", "tagger", "worker"},
-    {
-        "albums",
-        "away",
-        "batch",
-        "budget",
-        "child",
-        "discover",
-        "journal",
-        "resume",
-        "runner",
-        "undo",
-    },
-    {"catalogue", "cli", "commands", "console", "doctor", "terminal", "__main__"},
-]
-# Within one layer only these, which name an order; layer 0 is plain data and may refer freely.
-WITHIN = {
-    ("worker", "tagger"),
-    ("tagger", "excerpts"),
-    ("tagger", "hearing"),
-    ("process", "worker"),
-    ("resume", "journal"),
-    ("undo", "journal"),
-    ("undo", "resume"),
-    ("albums", "journal"),
-    ("albums", "resume"),
-    ("tags", "provenance"),
-    ("model", "device"),
-    ("model", "words"),
-    ("textmodel", "phrases"),
-    ("write", "leftovers"),
-    ("write", "inplace"),
-    ("leftovers", "inplace"),
-    ("decision", "tags"),
-    ("batch", "discover"),
-    ("runner", "away"),
-    ("runner", "budget"),
-    ("runner", "child"),
-    ("doctor", "console"),
-    ("cli", "terminal"),
-    ("console", "terminal"),
-    ("commands", "terminal"),
-    ("doctor", "terminal"),
-    ("cli", "commands"),
-    ("commands", "console"),
-    ("commands", "doctor"),
-    ("commands", "catalogue"),
-    ("catalogue", "terminal"),
-    ("__main__", "cli"),
-}
+ORDER = (
+    {"errors"},
+    {"system"},
+    {"card"},
+    {"rules"},
+    {"jobs"},
+    {"settings"},
+    {"decide"},
+    {"listen", "write"},
+    {"tagger"},
+    {"store", "run"},
+    {"catalogue"},
+    {"cli"},
+    {"__main__"},
+)
+"""A room may import from rooms above it in this list. Rooms of one line never see each other."""
+
+RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
+
+EXCEPTIONS = {("store.resume", "run")}
+"""Pairs (module, room) that may break the order. One that is not used fails."""
+
 HEAVY = {"av", "mutagen", "numpy", "onnxruntime", "soundfile"}
-# Late as well: `--version` and a pipe need neither.
 LATE = {"psutil", "tqdm"}
+"""Loaded late by the supervisor as well: `--version` and a pipe need neither."""
 
-LAYER = {module: number for number, names in enumerate(LAYERS) for module in names}
+WORKERS = ("listen", "write", "tagger", "run.worker", "run.worker_main", "catalogue.text")
+"""Rooms and modules that load heavy libraries; all the others do not, however far one follows."""
+LIGHT_ALL_THE_SAME = ("listen.effort", "catalogue.text.word_list")
+
+PLAIN_DATA = ("errors", "card", "rules", "jobs", "settings", "system.digest", "run.messages")
+"""Standard library only, also inside of functions."""
 
 
-def sources() -> Iterator[tuple[str, Path]]:
-    """Yield (module, file); a package's files belong to the module that the package is."""
-    for file in sorted(PACKAGE.rglob("*.py")):
-        module = file.relative_to(PACKAGE).with_suffix("").parts[0]
-        if module != "__init__":  # the façade, which may offer anything
-            yield module, file
+def dotted(file: Path) -> str:
+    """Return a module's name without the package's."""
+    parts = file.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+SOURCES = {dotted(file): file for file in sorted(PACKAGE.rglob("*.py"))}
+MODULES = [module for module in SOURCES if module]  # all but the façade, which offers anything
+
+
+def within(module: str, places: tuple[str, ...]) -> bool:
+    """Tell whether a module is one of these, or in one of these rooms."""
+    return any(module == place or module.startswith(f"{place}.") for place in places)
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
@@ -113,80 +71,70 @@ def imports(tree: ast.AST) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def imports_on_load(tree: ast.Module) -> Iterator[str]:
-    """Yield what is imported when the module is: not inside of functions."""
-    for statement in tree.body:
-        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
-            continue
-        if isinstance(statement, ast.If) and "TYPE_CHECKING" in ast.unparse(statement.test):
-            continue
-        yield from imports(statement)
-
-
-def ours(names: Iterator[str]) -> Iterator[str]:
-    """Yield the modules of this package among the names."""
-    for name in names:
+def rooms_of_ours(tree: ast.AST) -> Iterator[str]:
+    """Yield the rooms of this package that are imported."""
+    for name in imports(tree):
         top, _, rest = name.partition(".")
-        module = rest.partition(".")[0]
-        if top == "lean_tagger" and module in LAYER:
-            yield module
+        room = rest.partition(".")[0]
+        if top == "lean_tagger" and room in RANK:
+            yield room
 
 
-SOURCES = list(sources())
-IDS = [str(file.relative_to(PACKAGE)) for _, file in SOURCES]
+def broken() -> set[tuple[str, str]]:
+    """Return each (module, room) where an import does not point downwards."""
+    return {
+        (module, room)
+        for module in MODULES
+        for room in rooms_of_ours(ast.parse(SOURCES[module].read_bytes()))
+        if room != module.partition(".")[0] and RANK[room] >= RANK.get(module.partition(".")[0], -1)
+    }
 
 
-@pytest.mark.parametrize(("module", "file"), SOURCES, ids=IDS)
-def test_every_module_has_a_layer(module, file):
-    assert module in LAYER, f"{file.name}: give it a layer here, after DESIGN.md"
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_is_in_a_room(module: str) -> None:
+    assert module.partition(".")[0] in RANK, f"{module}: give its room a place in ORDER"
 
 
-@pytest.mark.parametrize(("module", "file"), SOURCES, ids=IDS)
-def test_imports_point_downwards_only(module, file):
-    for target in ours(imports(ast.parse(file.read_bytes()))):
-        if target == module:
-            continue  # the files of one package
-        if (module, target) in WITHIN or LAYER[module] == LAYER[target] == 0:
-            continue
-        assert LAYER[target] < LAYER[module], f"{module} must not import {target}"
+def test_imports_point_downwards_only() -> None:
+    assert broken() - EXCEPTIONS == set()
 
 
-@pytest.mark.parametrize(("module", "file"), SOURCES, ids=IDS)
-def test_only_the_layers_that_do_the_work_load_heavy_libraries(module, file):
-    tree = ast.parse(file.read_bytes())
-    tops = {name.partition(".")[0] for name in imports_on_load(tree)}
-    if LAYER[module] == 0:
-        everywhere = {name.partition(".")[0] for name in imports(tree)}
-        assert everywhere <= {*sys.stdlib_module_names, "lean_tagger"}
-    elif LAYER[module] >= 3 or module == "memory":
-        assert not tops & (HEAVY | LATE)
-        assert LAYER[module] < 3 or not {
-            target for target in ours(imports_on_load(tree)) if LAYER[target] == 2
-        }
+def test_every_exception_is_used() -> None:
+    assert EXCEPTIONS - broken() == set()
 
 
-def test_the_supervising_modules_load_nothing_heavy():
-    """In a new interpreter: whatever these import in turn counts as well."""
-    script = (
-        "import sys, lean_tagger.__main__, lean_tagger.cli, lean_tagger.console, "
-        "lean_tagger.batch, lean_tagger.resume, lean_tagger.commands.running, "
-        "lean_tagger.discover, lean_tagger.doctor, lean_tagger.memory, "
-        "lean_tagger.commands.models; "
-        f"print(sorted({HEAVY | LATE!r} & set(sys.modules)))"
-    )
-    result = subprocess.run(
+def test_the_rooms_and_light_modules_named_here_exist() -> None:
+    named = {*RANK, *WORKERS, *LIGHT_ALL_THE_SAME, *PLAIN_DATA}
+    assert {name for name in named if name not in SOURCES} == set()
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if within(m, PLAIN_DATA)])
+def test_plain_data_needs_the_standard_library_only(module: str) -> None:
+    tops = {name.partition(".")[0] for name in imports(ast.parse(SOURCES[module].read_bytes()))}
+    assert tops <= {*sys.stdlib_module_names, "lean_tagger"}
+
+
+def loaded_by(statements: str) -> list[str]:
+    """Return which heavy libraries a new interpreter has loaded after these statements."""
+    script = f"import sys\n{statements}\nprint(sorted({HEAVY | LATE!r} & set(sys.modules)))"
+    done = subprocess.run(
         [sys.executable, "-c", script], check=True, capture_output=True, text=True
     )
-    assert result.stdout.strip() == "[]"
+    return list(ast.literal_eval(done.stdout.splitlines()[-1]))
 
 
-def test_the_version_loads_nothing_heavy():
-    script = (
-        "import sys\nfrom lean_tagger.cli import main\n"
-        "try: main(['--version'])\nexcept SystemExit: pass\n"
-        f"print(sorted({HEAVY | LATE!r} & set(sys.modules)))"
+def test_the_supervising_modules_load_nothing_heavy() -> None:
+    light = [m for m in MODULES if not within(m, WORKERS) or within(m, LIGHT_ALL_THE_SAME)]
+    guilty = "\n".join(
+        f"import lean_tagger.{module}\nassert not {HEAVY | LATE!r} & set(sys.modules), {module!r}"
+        for module in light
+        if module != "__main__"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    assert loaded_by(guilty) == []
+
+
+def test_the_version_loads_nothing_heavy() -> None:
+    version = (
+        "from lean_tagger.cli.main import main\ntry: main(['--version'])\nexcept SystemExit: pass"
     )
-    assert result.stdout.splitlines() == [f"lean-tag {lean_tagger.__version__}", "[]"]
+    assert loaded_by(version) == []

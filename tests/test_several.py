@@ -17,10 +17,10 @@ from conftest import DATA
 from tinymodel import LABELS, make
 
 from lean_tagger import write
-from lean_tagger.journal import place
-from lean_tagger.journal.records import packed
-from lean_tagger.options import Options
-from lean_tagger.runner import Runner
+from lean_tagger.run.supervisor import Runner
+from lean_tagger.settings import Options
+from lean_tagger.store import location
+from lean_tagger.store.rows import packed
 
 PAIR = ("--model", "msd-musicnn", "--model", "mtt-musicnn")
 MIB = 1 << 20
@@ -100,7 +100,7 @@ def test_an_album_has_one_decision_of_all_models(song: Path) -> None:
 def marked(name: str) -> tuple[float, ...]:
     """Put other scores on record for a model, by which they are known again."""
     values = (0.125,) * 50
-    with sqlite3.connect(place.default_path()) as journal:
+    with sqlite3.connect(location.default_path()) as journal:
         journal.execute(
             'UPDATE scores SET "values" = ? WHERE model = (SELECT sha256 FROM models '
             "WHERE name = ?)",

@@ -16,7 +16,7 @@ from tinymodel import make
 
 from lean_tagger import Tagger, stream, write
 from lean_tagger.errors import ConfigError, FileError, TooShortError
-from lean_tagger.pool import sigmoid
+from lean_tagger.listen.pooling import sigmoid
 
 
 @pytest.fixture(scope="module")

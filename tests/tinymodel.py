@@ -11,8 +11,8 @@ import onnx
 from familycards import completed
 from onnx import TensorProto, helper, numpy_helper
 
-from lean_tagger.spec import models_folder
-from lean_tagger.spec.library import OF_THE_BACKBONE
+from lean_tagger.card import models_folder
+from lean_tagger.card.locate import OF_THE_BACKBONE
 
 LABELS = (("rock", "genre", "Rock"), ("jazz", "genre", "Jazz"), ("chill", "mood", "Chill"))
 

@@ -12,10 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lean_tagger import onnxfile
+from lean_tagger.card import ModelSpec, installed_models, load_card, onnx_graph, shipped_models
 from lean_tagger.catalogue import licences
 from lean_tagger.errors import ConfigError
-from lean_tagger.spec import ModelSpec, installed_models, load_card, shipped_models
 
 __all__ = ["Metadata", "backbone", "read"]
 
@@ -165,7 +164,7 @@ def _embedding_dim(card: ModelSpec | None) -> int | None:
     """Return the length of a model's embedding, as its graph says; None where it does not."""
     if card is None or card.tensors.embedding is None:
         return None
-    for tensor in onnxfile.read(card.path).outputs:
+    for tensor in onnx_graph.read(card.path).outputs:
         if tensor.name == card.tensors.embedding and tensor.shape:
             last = tensor.shape[-1]
             return last if isinstance(last, int) else None

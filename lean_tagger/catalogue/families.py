@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lean_tagger.onnxfile import FLOAT, Graph, Tensor
-from lean_tagger.spec import family_card
+from lean_tagger.card import family_card
+from lean_tagger.card.onnx_graph import FLOAT, Graph, Tensor
 
 __all__ = ["Fit", "fits", "shape_text", "template"]
 
@@ -26,7 +26,7 @@ class Fit:
     tensor : Tensor
         The graph's input.
     layout : str
-        How a patch lies in it; see `spec.Layout`.
+        How a patch lies in it; see `card.Layout`.
     batch : int or None
         Number of patches that the graph insists on.
     whole : bool

@@ -2,19 +2,18 @@
 
 ::
 
-    rules.toml ─ load ─ Rules ─ adjusted ─ decide(scores, labels) ─ Decision ─ tags.plan
+    rules.toml ─ load ─ Rules ─ adjusted ─ decide(scores, labels) ─ Decision ─ tag_plan
     check, template     DEFAULT  options                chosen, steps
 
-`vocabulary` is the types, `toml` reads a file (with `lines` and `patterns`), `apply` is the
-fixed order of the steps, `players` how values go into a field, `album` one opinion for a
+`model` is the types, `read_file` reads a file (with `toml_lines` and `safe_regex`), `apply` is the
+fixed order of the steps, `players` how values go into a field, `album_vote` one opinion for a
 whole album, `template` the file that a person starts from. Standard library only: the
 supervisor and every worker load it.
 """
 
-from lean_tagger.rules.album import NOISE, AlbumDecision, Outlier, Tie, album_key, pool
+from lean_tagger.rules.album_vote import NOISE, AlbumDecision, Outlier, Tie, album_key, pool
 from lean_tagger.rules.apply import decide, strangers
-from lean_tagger.rules.players import PLAIN, PLAYERS, Layout
-from lean_tagger.rules.vocabulary import (
+from lean_tagger.rules.model import (
     DEFAULT,
     FIELDS,
     POLICIES,
@@ -27,6 +26,7 @@ from lean_tagger.rules.vocabulary import (
     Track,
     adjusted,
 )
+from lean_tagger.rules.players import PLAIN, PLAYERS, Layout
 
 __all__ = [
     "DEFAULT",
@@ -61,17 +61,17 @@ __all__ = [
 
 
 def load(path: str) -> Rules:
-    """Read a rules file; see `toml.load`."""
-    from lean_tagger.rules import toml
+    """Read a rules file; see `read_file.load`."""
+    from lean_tagger.rules import read_file
 
-    return toml.load(path)
+    return read_file.load(path)
 
 
 def check(path: str) -> list[str]:
-    """Return all that is wrong with a rules file; see `toml.check`."""
-    from lean_tagger.rules import toml
+    """Return all that is wrong with a rules file; see `read_file.check`."""
+    from lean_tagger.rules import read_file
 
-    return toml.check(path)
+    return read_file.check(path)
 
 
 def template() -> str:

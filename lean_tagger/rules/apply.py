@@ -22,9 +22,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from lean_tagger.rules.names import fault
-from lean_tagger.rules.patterns import LONGEST_NAME
-from lean_tagger.rules.vocabulary import (
+from lean_tagger.card import Label
+from lean_tagger.rules.model import (
     Casing,
     Decision,
     FieldRules,
@@ -34,7 +33,8 @@ from lean_tagger.rules.vocabulary import (
     Step,
     Track,
 )
-from lean_tagger.spec import Label
+from lean_tagger.rules.names import fault
+from lean_tagger.rules.safe_regex import LONGEST_NAME
 
 __all__ = ["album_name", "decide", "strangers"]
 

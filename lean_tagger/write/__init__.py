@@ -13,22 +13,22 @@ times over:
 
 A file where any of this is in doubt is refused with one sentence and left alone.
 
-`source` reads, `fields` knows the formats; one module per format edits: `id3` with
-`id3frames`, `id3file`, `containers` and `mpeg` around it, `flac` and `ogg` around
-`vorbis`, `mp4` with `mp4atoms`, `asf`, `ape`; `oldtags` reads what older tags say;
-`second` is mutagen, and so is `whose`, which reads what else is asked for.
+`source` reads, `formats.detect` knows the formats; one module per format edits: `id3` with
+`id3_frames`, `id3_file`, `id3_hosts` and `mpeg` around it, `flac` and `ogg` around
+`vorbis_comment`, `mp4` with `mp4_atoms`, `asf`, `ape`; `older_tags` reads what older tags say;
+`mutagen_check` is mutagen, and so is `track_info`, which reads what else is asked for.
 """
 
 import os
 from collections.abc import Callable, Mapping, Sequence
 
 from lean_tagger.errors import FileError, OverBudgetError, UnreadableError, WriteError
-from lean_tagger.options import Ways
-from lean_tagger.write.fields import FIELDS, Document, format_of, parse
+from lean_tagger.settings import Ways
+from lean_tagger.write.formats.detect import FIELDS, Document, format_of, parse
 from lean_tagger.write.replace import replace
 from lean_tagger.write.source import Source, opened, translated
 from lean_tagger.write.splice import copy, splice
-from lean_tagger.write.whose import track
+from lean_tagger.write.track_info import track
 
 __all__ = ["FIELDS", "read", "supported", "track", "write"]
 

@@ -10,9 +10,9 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from lean_tagger import inplace, leftovers
 from lean_tagger.errors import FileError, HardlinkedError, LeanTagError, StateError, WriteError
-from lean_tagger.options import Ways
+from lean_tagger.settings import Ways
+from lean_tagger.system import patch_in_place, temporary_files
 from lean_tagger.write.source import Source
 
 __all__ = ["replace"]
@@ -88,10 +88,10 @@ def _change_in_place(source: Source, real: str, new_fd: int, ways: Ways) -> None
             "old one; nothing was written (--hardlinks break writes, and parts them)",
         )
     folder, name = os.path.split(real)
-    undo = os.path.join(folder, leftovers.name_for(".undo"))  # noqa: PTH118
+    undo = os.path.join(folder, temporary_files.name_for(".undo"))  # noqa: PTH118
     fd = os.open(real, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
-        inplace.change(fd, new_fd, name=name, undo=undo)
+        patch_in_place.change(fd, new_fd, name=name, undo=undo)
         if ways.preserve_mtime:
             os.utime(fd, ns=(source.stat.st_atime_ns, source.stat.st_mtime_ns))
     finally:
@@ -122,7 +122,7 @@ def _create(folder: str, real: str) -> tuple[str, int]:
     suffix = os.path.splitext(real)[1]  # noqa: PTH122
     if len(os.fsencode(suffix)) > _LONGEST_SUFFIX_BYTES:
         suffix = ""
-    temporary = os.path.join(folder, leftovers.name_for(f".tmp{suffix}"))  # noqa: PTH118
+    temporary = os.path.join(folder, temporary_files.name_for(f".tmp{suffix}"))  # noqa: PTH118
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     return temporary, os.open(temporary, flags, 0o600)
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from mutagen import MutagenError
 
-from lean_tagger.digest import blake2b
 from lean_tagger.errors import FileError, UnreadableError, WriteError
+from lean_tagger.system.digest import blake2b
 
 __all__ = ["Piece", "Source", "Span", "opened", "translated"]
 

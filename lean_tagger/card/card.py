@@ -1,0 +1,368 @@
+"""The model card: everything about a model that is not a weight, as data.
+
+A model is two files: ``<name>.onnx`` and ``<name>.json``, the card. The card names the
+resampler and the front-end with every constant, the patch, the tensors, the pooling, and
+what each label *is*, so that nothing in the code depends on which model it runs.
+"""
+
+import json
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from lean_tagger.card.preprocessing import (
+    Ends,
+    FrontendSpec,
+    LastPatch,
+    Padding,
+    ResamplerSpec,
+    SamplesSpec,
+    ShortTrack,
+)
+from lean_tagger.errors import ConfigError
+from lean_tagger.system.digest import sha256_of
+
+__all__ = [
+    "Accuracy",
+    "Agreement",
+    "Label",
+    "LabelKind",
+    "LabelVectors",
+    "Layout",
+    "Licence",
+    "ModelSpec",
+    "Source",
+    "Tensors",
+]
+
+LabelKind = Literal["genre", "mood", "instrument", "vocals", "era", "other"]
+
+Layout = Literal[
+    "frames_bands",
+    "1_frames_bands",
+    "frames_bands_1",
+    "bands_frames",
+    "1_bands_frames",
+    "bands_frames_1",
+    "samples",
+    "1_samples",
+    "samples_1",
+    "embedding",
+]
+"""The input tensor's axes behind the first, which counts patches; ``1`` is an axis of length 1.
+``embedding`` is a head's: what another network makes of a patch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One thing the model can say.
+
+    Attributes
+    ----------
+    name : str
+        As the model's authors spell it.
+    kind : LabelKind
+        What it is; decides which field it may go to, if any.
+    display : str
+        As a person wants to read it in a tag.
+    least : float
+        Probability, 0 to 1, below which it is not written where no rule names it: of a label
+        that has its opposite beside it, less than half means the opposite.
+    """
+
+    name: str
+    kind: LabelKind
+    display: str
+    least: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tensors:
+    """Names and shapes of the graph's tensors, all float32.
+
+    Attributes
+    ----------
+    input : str
+        Shaped as `layout` says.
+    logits : str or None
+        (n, n_labels); None where the network gives an embedding only.
+    embedding : str or None
+        (n, dim), where the model has one.
+    layout : Layout
+        How a patch lies in the input tensor.
+    batch : int or None
+        Number of patches that the graph insists on; None is any.
+    """
+
+    input: str
+    logits: str | None = None
+    embedding: str | None = None
+    layout: Layout = "frames_bands"
+    batch: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelVectors:
+    """Labels that are vectors beside the embedding: words, as a text network hears them.
+
+    The network's embedding of a track, the mean over its windows, is compared with each vector:
+    ``logit = scale · cosine + bias``. Without a bias in the file, the words of one kind share a
+    softmax, since such networks are trained to pick one text out of several; with one, each has
+    a sigmoid of its own. The top of `label_scores` says why, and what it means for thresholds;
+    the top of `label_vectors` says what is in the file. ``lean-tag labels make`` writes one, and
+    ``--labels`` puts another in its place.
+
+    Attributes
+    ----------
+    file : str
+        An ``.npz`` beside the card.
+    sha256 : str
+        Of that file.
+    scale : float or None
+        Factor from cosine to logit; None where the file says it.
+    """
+
+    file: str
+    sha256: str
+    scale: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Licence:
+    """Who made the weights, and on what terms they travel."""
+
+    id: str
+    holder: str
+    notice: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where the weights came from."""
+
+    package: str
+    sha256: str
+    member: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accuracy:
+    """Published accuracy: areas under the ROC and precision-recall curves, 0 to 1."""
+
+    dataset: str
+    roc_auc: float
+    pr_auc: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """How close a variant's scores come to those of the network that it stands in for.
+
+    Attributes
+    ----------
+    model : str
+        That network's name.
+    tracks : int
+        Whole tracks that both have scored.
+    same_top_genre, top_five_shared : float
+        Share of the tracks with the same best genre, and of the five best labels that both
+        name, 0 to 1.
+    max_difference, mean_difference : float
+        Of a track's probabilities.
+    """
+
+    model: str
+    tracks: int
+    same_top_genre: float
+    top_five_shared: float
+    max_difference: float
+    mean_difference: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """One model card.
+
+    Attributes
+    ----------
+    name, description : str
+        As shown to people; ``name`` is also the files' stem.
+    file : str
+        The weights, beside the card.
+    sha256 : str
+        Of the weights.
+    sample_rate_hz : int
+        What the network hears.
+    resampler : ResamplerSpec
+        How any other rate gets there.
+    frontend : FrontendSpec or SamplesSpec
+        From samples to patch frames.
+    patch_frames, hop_frames : int
+        Length and stride of a patch; equal where patches touch. For `SamplesSpec` a frame is
+        a sample.
+    last_patch : {'drop', 'repeat', 'repeat_samples', 'zero'}
+        What becomes of an incomplete last patch; see `short_track`.
+    short_track : {'repeat', 'repeat_samples', 'zero'}
+        How a track shorter than one patch fills it: its patch frames are repeated, its samples
+        are (as often as they fit whole, then silence), or silence follows it.
+    tensors : Tensors
+        The graph's tensors.
+    activation : {'logits', 'sigmoid', 'softmax'}
+        What the graph's scores are; see `Prediction.logits` for what becomes of them.
+    pooling : {'logit-mean'}
+        How windows become one score per label.
+    labels : tuple of Label
+        In output order; none where the network gives an embedding only.
+    head_of : str or None
+        The model whose embedding this one takes. What is said of sound, from `sample_rate_hz`
+        to `short_track`, is then that model's, and no key of this card.
+    label_vectors : LabelVectors or None
+        Labels that are compared with the embedding.
+    licence, source, accuracy
+        Provenance, where it is known.
+    agreement : Agreement or None
+        For a variant, a faster network whose scores are not exactly the published one's.
+    folder : str
+        Where the card was read from; not a key of the card.
+    backbone : ModelSpec or None
+        The card that `head_of` names; not a key of the card.
+    """
+
+    name: str
+    description: str
+    file: str
+    sha256: str
+    sample_rate_hz: int
+    resampler: ResamplerSpec
+    frontend: FrontendSpec | SamplesSpec
+    patch_frames: int
+    hop_frames: int
+    last_patch: LastPatch
+    short_track: ShortTrack
+    tensors: Tensors
+    activation: Literal["logits", "sigmoid", "softmax"]
+    pooling: Literal["logit-mean"]
+    labels: tuple[Label, ...] = ()
+    head_of: str | None = None
+    label_vectors: LabelVectors | None = None
+    licence: Licence | None = None
+    source: Source | None = None
+    accuracy: Accuracy | None = None
+    agreement: Agreement | None = None
+    folder: str = field(default="", metadata={"card": False})
+    backbone: "ModelSpec | None" = field(default=None, metadata={"card": False})
+
+    @property
+    def path(self) -> Path:
+        """The weights."""
+        return Path(self.folder) / self.file
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of all that decides scores, in hex: the key to what is known of a track.
+
+        What is as it is by default does not count, so that a key of the card that is new one
+        day changes no identity of today.
+        """
+        said = _said(self)
+        decides = {name: said[name] for name in _DECIDES if name in said}
+        if self.label_vectors is not None:  # wherever the file is, and whatever it is called
+            decides["label_vectors"] = [self.label_vectors.sha256, self.label_vectors.scale]
+        if self.backbone is not None:
+            decides["backbone"] = self.backbone.identity
+        text = json.dumps(decides, sort_keys=True, separators=(",", ":"))
+        return sha256_of([text.encode()])
+
+    @property
+    def without_words(self) -> str:
+        """The identity of the same network with no words to compare: of its embedding alone."""
+        return replace(self, label_vectors=None, labels=()).identity
+
+    @property
+    def window_samples(self) -> int:
+        """Samples under one patch: derived, unless the card cuts the track before."""
+        front = self.frontend
+        if isinstance(front, SamplesSpec):
+            return self.patch_frames
+        if front.patch_samples is not None:
+            return front.patch_samples
+        return (self.patch_frames - 1) * front.hop_samples + front.transform_samples
+
+    @property
+    def ends(self) -> Ends:
+        """What becomes of the track's two ends."""
+        front, least = self.frontend, 1
+        if isinstance(front, FrontendSpec):
+            own = 0 if front.patch_samples is None else front.pad_samples
+            # Reflection takes one sample more than it adds.
+            least = max(front.transform_samples - 2 * own, own + 1)
+        return Ends(
+            padding=self._padding,
+            last_patch=self.last_patch,
+            short_track=self.short_track,
+            least_samples=least,
+            grid_samples=front.hop_samples,
+        )
+
+    @property
+    def _padding(self) -> Padding:
+        front = self.frontend
+        if isinstance(front, SamplesSpec) or front.patch_samples is not None:
+            return "none"
+        return front.padding
+
+    @property
+    def pad_samples(self) -> int:
+        """Samples by which each end of the track is continued (centred STFT)."""
+        front = self.frontend
+        if isinstance(front, SamplesSpec) or front.patch_samples is not None:
+            return 0
+        return front.pad_samples
+
+    @property
+    def patch_shape(self) -> tuple[int, ...]:
+        """Shape of a patch: (patch_frames, n_mels), or (samples,)."""
+        front = self.frontend
+        if isinstance(front, SamplesSpec):
+            return (self.patch_frames,)
+        return (self.patch_frames, front.n_mels)
+
+    def hop_frames_for(self, hop_seconds: float | None) -> int:
+        """Return the stride of the windows in patch frames, the card's own for None.
+
+        Raises
+        ------
+        ConfigError
+            It is not above 0.
+        """
+        if hop_seconds is None:
+            return self.hop_frames
+        if not 0 < hop_seconds < float("inf"):
+            raise ConfigError(f"--hop-seconds must be above 0, not {hop_seconds:g}")
+        return max(1, round(hop_seconds * self.sample_rate_hz / self.frontend.hop_samples))
+
+
+_DECIDES = (
+    "sha256",
+    "sample_rate_hz",
+    "resampler",
+    "frontend",
+    "patch_frames",
+    "hop_frames",
+    "last_patch",
+    "short_track",
+    "tensors",
+    "activation",
+    "label_vectors",
+)
+
+
+def _said(card: Any) -> dict[str, Any]:
+    """Return the values of a dataclass that are not its defaults."""
+    values = ((it.name, getattr(card, it.name), it.default) for it in fields(card))
+    return {
+        name: _said(value) if is_dataclass(value) else value
+        for name, value, default in values
+        if value != default
+    }

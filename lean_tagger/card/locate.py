@@ -1,0 +1,266 @@
+"""Where cards are, and how one is read."""
+
+import contextlib
+import json
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from lean_tagger.card.card import LabelVectors, ModelSpec
+from lean_tagger.card.check import check
+from lean_tagger.card.from_json import build, did_you_mean
+from lean_tagger.card.label_vectors import read_words
+from lean_tagger.errors import ConfigError
+from lean_tagger.system.digest import sha256_of_file
+
+__all__ = [
+    "family_card",
+    "family_names",
+    "installed_models",
+    "load_card",
+    "load_cards",
+    "models_folder",
+    "read_json",
+    "readable_cards",
+    "shipped_models",
+    "user_models_folder",
+]
+
+MOST_CARD_BYTES = 16 << 20
+"""Of a card with 10,000 labels: 1 MiB."""
+
+OF_THE_BACKBONE = (
+    "sample_rate_hz",
+    "resampler",
+    "frontend",
+    "patch_frames",
+    "hop_frames",
+    "last_patch",
+    "short_track",
+)
+"""Keys that a head's card leaves to the card that it names."""
+
+
+def models_folder() -> Path:
+    """Return the folder of the models that came with the package.
+
+    Inside the package when installed, beside it in a checkout.
+    """
+    here = Path(__file__).parents[1]
+    inside = here / "models"
+    return inside if inside.is_dir() else here.parent / "models"
+
+
+def user_models_folder() -> Path:
+    """Return the folder of the person's own models; it need not be there.
+
+    ``LEAN_TAG_MODELS``, or else ``lean-tag/models`` in the folder for data of the XDG base
+    directory specification, by which a path that is not absolute does not count.
+    """
+    if given := os.environ.get("LEAN_TAG_MODELS"):
+        return Path(given).absolute()
+    base = os.environ.get("XDG_DATA_HOME", "")
+    data = Path(base) if base and Path(base).is_absolute() else Path.home() / ".local/share"
+    return data / "lean-tag" / "models"
+
+
+def shipped_models() -> list[str]:
+    """Return the names of the models that came with the package, sorted."""
+    return _names_in(models_folder())
+
+
+def installed_models() -> list[str]:
+    """Return the names of all models: those that came with the package, then the person's."""
+    ours = shipped_models()
+    return ours + [name for name in _names_in(user_models_folder()) if name not in ours]
+
+
+def readable_cards() -> list[ModelSpec]:
+    """Return the cards of all models, but for those in which something is wrong."""
+    cards = []
+    for name in installed_models():
+        with contextlib.suppress(ConfigError):
+            cards.append(load_card(name))
+    return cards
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return sorted(card.stem for card in folder.glob("*.json") if not card.stem.startswith("."))
+    except OSError:  # no right to look into it
+        return []
+
+
+def load_card(name_or_path: str) -> ModelSpec:
+    """Read a card.
+
+    Parameters
+    ----------
+    name_or_path : str
+        A model's name ("msd-musicnn"), where one that came with the package comes before one
+        of the person's; or the path of a ``.json`` card or of the ``.onnx`` file beside one.
+
+    Raises
+    ------
+    ConfigError
+        There is no such model; the card is no JSON, lacks a key, has one too many, or
+        holds a value of the wrong type.
+    """
+    return _build(_find(name_or_path))
+
+
+def load_cards(names_or_paths: Sequence[str], *, words: str | None = None) -> tuple[ModelSpec, ...]:
+    """Read the cards of models that are to hear the same music; see `load`.
+
+    Parameters
+    ----------
+    names_or_paths : sequence of str
+        The models.
+    words : str, optional
+        The path of a file of words, for those of them whose labels are words.
+
+    Raises
+    ------
+    ConfigError
+        As for `load`; or two of them have the same name, by which their scores are told apart;
+        or words are given to models none of which compares any.
+    """
+    cards = tuple(map(load_card, names_or_paths))
+    if words is not None:
+        cards = tuple(_hearing(card, Path(words)) for card in cards)
+        if not any(card.label_vectors for card in cards):
+            raise ConfigError(
+                f"--labels {words}: {names_or_paths[0]} was not trained together with text; give "
+                "a --model whose card has 'label_vectors'"
+            )
+    names = [card.name for card in cards]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"there are two models called {name!r}; give each --model once")
+    return cards
+
+
+def _hearing(card: ModelSpec, words: Path) -> ModelSpec:
+    """Return a card with these words, if its network and a text network go together."""
+    if card.label_vectors is None and card.labels:
+        return card
+    read_words(words)  # first, since it says what is wrong, and takes no time over anything
+    given = LabelVectors(file=str(words.absolute()), sha256=_sha256(words))
+    return _worded(replace(card, label_vectors=given))
+
+
+def _worded(card: ModelSpec) -> ModelSpec:
+    """Return a card with the labels of its file of words, which alone say what is heard."""
+    given = card.label_vectors
+    if given is None:
+        return card
+    path = Path(card.folder) / given.file
+    labels = read_words(path).labels
+    if _sha256(path) != given.sha256:
+        raise ConfigError(
+            f"the words {path} are not those that the card of {card.name} describes (by their "
+            "sha256); make the card anew, or name the file with --labels"
+        )
+    return replace(card, labels=labels, tensors=replace(card.tensors, logits=None))
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return sha256_of_file(path)
+    except OSError as error:
+        raise ConfigError(f"cannot read the words {path}: {error.strerror}") from error
+
+
+def family_names() -> list[str]:
+    """Return the names of the published networks whose cards want only weights, sorted."""
+    return sorted(card.stem for card in (models_folder() / "families").glob("*.json"))
+
+
+def family_card(name: str) -> dict[str, Any]:
+    """Return a card without weights, as a JSON object.
+
+    It lacks ``file``, ``sha256``, ``labels``, and what else belongs to weights; ``sources`` says
+    where each of its numbers comes from, and is no key of a card.
+
+    Raises
+    ------
+    ConfigError
+        There is no such family.
+    """
+    if name not in family_names():
+        raise ConfigError(f"there is no family {name!r}{did_you_mean(name, family_names())}")
+    card: dict[str, Any] = read_json(models_folder() / "families" / f"{name}.json")
+    return card
+
+
+def _find(name_or_path: str) -> Path:
+    """Return where the card is."""
+    given = Path(name_or_path)
+    if given.suffix in {".json", ".onnx"} or given.parent != Path():
+        return given.with_suffix(".json")
+    cards = [folder / f"{name_or_path}.json" for folder in (models_folder(), user_models_folder())]
+    card = next((card for card in cards if card.is_file()), None)
+    if card is None:
+        raise ConfigError(
+            f"there is no model {name_or_path!r}{did_you_mean(name_or_path, installed_models())}; "
+            f"installed: {', '.join(installed_models())}"
+        )
+    return card
+
+
+def read_json(card: Path) -> Any:
+    """Return what a card, or any other JSON file about a model, says.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be read, is no regular file, or no JSON.
+    """
+    try:
+        # Opening a pipe would wait for ever, and a device never ends.
+        fd = os.open(card, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(fd, "rb") as file:  # noqa: PTH123 - a descriptor
+            about = os.fstat(fd)
+            if not stat.S_ISREG(about.st_mode):
+                raise ConfigError(f"cannot read the model card {card}: it is no regular file")
+            if about.st_size > MOST_CARD_BYTES:
+                raise ConfigError(f"the model card {card} is longer than any card")
+            return json.loads(file.read(MOST_CARD_BYTES))
+    except OSError as error:
+        raise ConfigError(f"cannot read the model card {card}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"the model card {card} is not JSON: {error}") from error
+
+
+def _build(card: Path) -> ModelSpec:
+    """Make a card of its file; a head's with what it leaves to its backbone's."""
+    data = read_json(card)
+    name = data.get("head_of") if isinstance(data, dict) else None
+    if not isinstance(name, str):
+        return _checked(data, card)
+    below = card.parent / f"{name}.json"
+    if Path(name).name != name:
+        raise ConfigError(f"{card}: 'head_of' must be the name of a model, not {name!r}")
+    if not below.is_file():
+        below = _find(name)
+    sound = read_json(below)
+    if isinstance(sound, dict) and sound.get("head_of") is not None:
+        raise ConfigError(f"{card}: {name!r} is a head itself")
+    backbone = _checked(sound, below)
+    if backbone.tensors.embedding is None:
+        raise ConfigError(f"{card}: {name!r} gives no embedding")
+    for key in OF_THE_BACKBONE:
+        if key in data:
+            raise ConfigError(f"{card}: {key!r} is for the card of {name!r} to say")
+    return _checked(data | {key: sound[key] for key in OF_THE_BACKBONE}, card, backbone=backbone)
+
+
+def _checked(data: object, card: Path, *, backbone: ModelSpec | None = None) -> ModelSpec:
+    folder = str(card.parent.absolute())
+    spec = build(ModelSpec, data, where=str(card), folder=folder, backbone=backbone)
+    assert isinstance(spec, ModelSpec)  # noqa: S101 - narrows the type for mypy
+    check(spec, card)
+    return _worded(spec)

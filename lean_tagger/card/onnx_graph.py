@@ -1,0 +1,413 @@
+"""What an ONNX file says of itself: its tensors, its operators, and where its weights are.
+
+A reader of its own, so that a file from anywhere can be looked at by a process that loads no
+library: it steps over the weights without reading them, and gives up on a file that holds more
+than a network does. It decides nothing about the numbers; that is ONNX Runtime's work, in a
+worker under its limits.
+
+Source: the protocol buffers wire format, and the messages and field numbers of onnx.proto.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lean_tagger.errors import ModelError
+from lean_tagger.system.digest import sha256_of
+
+__all__ = ["Graph", "Tensor", "opened", "read", "sha256"]
+
+_BLOCK_BYTES = 1 << 16
+
+MOST_BYTES = 2 << 30
+"""A protocol buffer cannot be longer."""
+
+MOST_FIELDS = 2_000_000
+"""Of the largest taggers: under 200,000. Reading so many takes some seconds."""
+
+MOST_NODES = 100_000
+
+MOST_NAME_BYTES = 1024
+
+DEEPEST = 24
+"""Graphs in graphs: the bodies of loops and branches."""
+
+KNOWN_DOMAINS = frozenset(
+    {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc", "com.microsoft.nhwc"}
+)
+"""Of the operators that every ONNX Runtime brings; "" is the standard's own."""
+
+FLOAT = 1
+"""TensorProto.DataType: float32."""
+
+_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
+_BLOCK_BYTES = 1 << 16
+
+# Operators that hand values on as they are, or only in another shape.
+_SHAPING = frozenset({"Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Cast", "Dropout"})
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """An input or output of the graph.
+
+    Attributes
+    ----------
+    name : str
+        By which the runtime is asked for it.
+    shape : tuple of int, str or None
+        Length of each axis; the name of one that may vary; ``None`` where nothing is said. The
+        whole is ``None`` where not even the number of axes is known.
+    kind : int
+        Of its numbers, as ONNX counts them; 1 is float32.
+    """
+
+    name: str
+    shape: tuple[int | str | None, ...] | None
+    kind: int
+
+
+@dataclass(slots=True)
+class Graph:
+    """What a file holds.
+
+    Attributes
+    ----------
+    inputs, outputs : list of Tensor
+        In the file's order; constants that older files list as inputs are none.
+    made_by : dict
+        Operator, and name of its first input, by the tensor that it makes.
+    """
+
+    inputs: list[Tensor] = field(default_factory=list)
+    outputs: list[Tensor] = field(default_factory=list)
+    made_by: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def operator(self, name: str) -> str:
+        """Return the operator that computes a tensor's values; "" if it is not to be seen."""
+        operator, _ = self._origin(name)
+        return operator
+
+    def before(self, name: str) -> str:
+        """Return the name of the first tensor that the operator of a tensor's values takes."""
+        _, first = self._origin(name)
+        return first
+
+    def _origin(self, name: str) -> tuple[str, str]:
+        operator, first = "", name
+        for _ in range(32):  # a file may pretend that a tensor is made of itself
+            if first not in self.made_by:
+                break
+            operator, first = self.made_by[first]
+            if operator not in _SHAPING:
+                return operator, first
+        return "", ""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[int]:
+    """Open a model's file, and give its descriptor.
+
+    Raises
+    ------
+    ModelError
+        It cannot be read, is larger than any, or no regular file: opening a pipe would wait
+        for ever.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise ModelError(f"cannot read the model {path}: {error.strerror}") from error
+    except ValueError as error:  # a NUL in the name
+        raise ModelError(f"cannot read the model {path}: {error}") from error
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise ModelError(f"cannot read the model {path}: it is no regular file")
+        if os.fstat(fd).st_size > MOST_BYTES:
+            raise ModelError(
+                f"cannot load the model {path.name}: it is larger than 2 GiB, which no ONNX file "
+                "can be"
+            )
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a model's file, in hexadecimal digits.
+
+    Raises
+    ------
+    ModelError
+        As `opened`.
+    """
+    with opened(path) as fd:
+        try:
+            with open(fd, "rb", closefd=False) as file:
+                return sha256_of(iter(lambda: file.read(_BLOCK_BYTES), b""))
+        except OSError as error:
+            raise ModelError(f"cannot read the model {path}: {error.strerror}") from error
+
+
+def read(path: Path) -> Graph:
+    """Look at a model's file.
+
+    Parameters
+    ----------
+    path : Path
+        The ``.onnx`` file; of its weights, nothing is read.
+
+    Raises
+    ------
+    ModelError
+        It is none or is damaged; it keeps weights in other files; it needs operators that only
+        its authors have.
+    """
+    refused = f"cannot load the model {path.name}:"
+    with opened(path) as fd:
+        found = _Reader(fd, os.fstat(fd).st_size)
+        try:
+            found.model()
+        except _DamageError as error:
+            raise ModelError(
+                f"{refused} it is no ONNX file, or a damaged one ({error}); fetch it again"
+            ) from error
+        except OSError as error:
+            raise ModelError(f"cannot read the model {path}: {error.strerror}") from error
+    if found.elsewhere is not None:
+        raise ModelError(
+            f"{refused} it keeps weights in another file, {found.elsewhere!r}; save it as one "
+            "file (onnx.save_model without save_as_external_data)"
+        )
+    foreign = sorted(found.operators - found.functions)
+    if foreign:
+        domain, operator = foreign[0]
+        raise ModelError(
+            f"{refused} it needs the operator {operator!r} of {domain!r}, which ONNX Runtime "
+            "does not bring; export it with standard operators"
+        )
+    if not found.graph.outputs:
+        raise ModelError(f"{refused} it has no outputs")
+    return found.graph
+
+
+class _DamageError(Exception):
+    """The bytes are no ONNX model."""
+
+
+class _Reader:
+    """Reads one file; each method one message of onnx.proto, from a start to an end."""
+
+    def __init__(self, fd: int, size_bytes: int) -> None:
+        self._fd, self._size_bytes = fd, size_bytes
+        self._block, self._block_start = b"", 0
+        self._fields = self._nodes = 0
+        self._constants: set[str] = set()
+        self.graph = Graph()
+        self.elsewhere: str | None = None
+        self.operators: set[tuple[str, str]] = set()
+        self.functions: set[tuple[str, str]] = set()
+
+    # The wire
+
+    def _bytes(self, start: int, end: int) -> bytes:
+        """Return a few bytes, from a block that is kept."""
+        if not self._block_start <= start <= end <= self._block_start + len(self._block):
+            self._block_start = start
+            self._block = os.pread(self._fd, max(_BLOCK_BYTES, end - start), start)
+            if len(self._block) < end - start:
+                raise _DamageError("it ends early")
+        return self._block[start - self._block_start : end - self._block_start]
+
+    def _varint(self, at: int, end: int) -> tuple[int, int]:
+        """Return a number, and where the next thing begins."""
+        value = 0
+        taken = self._bytes(at, min(at + 10, end))
+        for index, byte in enumerate(taken):
+            value |= (byte & 0x7F) << (7 * index)
+            if byte < 0x80:
+                return value & 0xFFFF_FFFF_FFFF_FFFF, at + index + 1
+        raise _DamageError("a number in it does not end")
+
+    def _each(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+        """Yield the fields of a message: number, and the value or, of a length, start and end.
+
+        A plain number comes as ``(number, value, -1)``.
+        """
+        at = start
+        while at < end:
+            self._fields += 1
+            if self._fields > MOST_FIELDS:
+                raise _DamageError("it holds more parts than any tagger")
+            key, at = self._varint(at, end)
+            number, wire = key >> 3, key & 7
+            if wire == _VARINT:
+                value, at = self._varint(at, end)
+                yield number, value, -1
+                continue
+            if wire == _LENGTH:
+                length, at = self._varint(at, end)
+            elif wire in {_FIXED32, _FIXED64}:
+                length = 4 if wire == _FIXED32 else 8
+            else:
+                raise _DamageError("it holds a field of no known kind")
+            if length > end - at:
+                raise _DamageError("it ends early")
+            if wire == _LENGTH:
+                yield number, at, at + length
+            at += length
+
+    def _text(self, start: int, end: int) -> str:
+        if end < 0:
+            raise _DamageError("a name in it is a number")
+        if end - start > MOST_NAME_BYTES:
+            raise _DamageError("a name in it is too long")
+        return self._bytes(start, end).decode("utf-8", "replace")
+
+    def _inside(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+        """Yield the fields of a part that has to be a message."""
+        if end < 0:
+            raise _DamageError("a part of it is a number")
+        return self._each(start, end)
+
+    # The messages
+
+    def model(self) -> None:
+        """ModelProto."""
+        graphs = 0
+        for number, start, end in self._each(0, self._size_bytes):
+            if number == 7:  # graph
+                graphs += 1
+                self._graph(start, end, depth=0)
+            elif number == 20:  # training_info: initialization, algorithm
+                for part, first, last in self._inside(start, end):
+                    if part in {1, 2}:
+                        self._graph(first, last, depth=1)
+            elif number == 25:  # functions
+                self._function(start, end)
+        if not graphs:
+            raise _DamageError("it has no graph")
+        outer = self.graph
+        outer.inputs = [it for it in outer.inputs if it.name not in self._constants]
+
+    def _graph(self, start: int, end: int, *, depth: int) -> None:
+        """GraphProto; of the outermost, the tensors are kept."""
+        if depth > DEEPEST:
+            raise _DamageError("its graphs are nested too deeply")
+        for number, first, last in self._inside(start, end):
+            if number == 1:  # node
+                self._node(first, last, depth=depth)
+            elif number == 5:  # initializer
+                name = self._tensor(first, last)
+                if depth == 0:
+                    self._constants.add(name)
+            elif number == 15:  # sparse_initializer
+                self._sparse(first, last)
+            elif number == 11 and depth == 0:
+                self.graph.inputs.append(self._value(first, last))
+            elif number == 12 and depth == 0:
+                self.graph.outputs.append(self._value(first, last))
+
+    def _function(self, start: int, end: int) -> None:
+        """FunctionProto: an operator that the file itself defines."""
+        name = domain = ""
+        for number, first, last in self._inside(start, end):
+            if number == 1:
+                name = self._text(first, last)
+            elif number == 10:
+                domain = self._text(first, last)
+            elif number == 7:  # node
+                self._node(first, last, depth=1)
+            elif number == 11:  # attribute_proto
+                self._attribute(first, last, depth=1)
+        self.functions.add((domain, name))
+
+    def _node(self, start: int, end: int, *, depth: int) -> None:
+        """NodeProto."""
+        self._nodes += 1
+        if self._nodes > MOST_NODES:
+            raise _DamageError("it holds more parts than any tagger")
+        first_input, outputs, operator, domain = "", [], "", ""
+        for number, first, last in self._inside(start, end):
+            if number == 1:
+                first_input = first_input or self._text(first, last)
+            elif number == 2:
+                outputs.append(self._text(first, last))
+            elif number == 4:
+                operator = self._text(first, last)
+            elif number == 7:
+                domain = self._text(first, last)
+            elif number == 5:
+                self._attribute(first, last, depth=depth)
+        if domain not in KNOWN_DOMAINS:
+            self.operators.add((domain, operator))
+        if depth == 0:
+            self.graph.made_by.update(dict.fromkeys(outputs, (operator, first_input)))
+
+    def _attribute(self, start: int, end: int, *, depth: int) -> None:
+        """AttributeProto: it may hold tensors and graphs."""
+        for number, first, last in self._inside(start, end):
+            if number in {5, 10}:  # t, tensors
+                self._tensor(first, last)
+            elif number in {6, 11}:  # g, graphs
+                self._graph(first, last, depth=depth + 1)
+            elif number in {22, 23}:  # sparse_tensor, sparse_tensors
+                self._sparse(first, last)
+
+    def _sparse(self, start: int, end: int) -> None:
+        """SparseTensorProto."""
+        for number, first, last in self._inside(start, end):
+            if number in {1, 2}:  # values, indices
+                self._tensor(first, last)
+
+    def _tensor(self, start: int, end: int) -> str:
+        """TensorProto: return its name, and note if its data are elsewhere."""
+        name = ""
+        for number, first, last in self._inside(start, end):
+            if number == 8:
+                name = self._text(first, last)
+            elif number == 14 and first == 1 and last < 0:  # data_location: EXTERNAL
+                self.elsewhere = self.elsewhere or "?"
+            elif number == 13:  # external_data
+                entry = {key: self._text(a, b) for key, a, b in self._inside(first, last)}
+                if entry.get(1) == "location":
+                    self.elsewhere = entry.get(2, "?")
+        return name
+
+    def _value(self, start: int, end: int) -> Tensor:
+        """ValueInfoProto."""
+        name, kind, shape = "", 0, None
+        for number, first, last in self._inside(start, end):
+            if number == 1:
+                name = self._text(first, last)
+            elif number == 2:  # type
+                for which, a, b in self._inside(first, last):
+                    if which == 1:  # tensor_type
+                        kind, shape = self._tensor_type(a, b)
+        return Tensor(name, shape, kind)
+
+    def _tensor_type(self, start: int, end: int) -> tuple[int, tuple[int | str | None, ...] | None]:
+        """TypeProto.Tensor: kind of number, and shape."""
+        kind, shape = 0, None
+        for number, first, last in self._inside(start, end):
+            if number == 1:
+                kind = first
+            elif number == 2:  # shape
+                axes = [self._axis(a, b) for each, a, b in self._inside(first, last) if each == 1]
+                if len(axes) > 16:
+                    raise _DamageError("a tensor in it has too many axes")
+                shape = tuple(axes)
+        return kind, shape
+
+    def _axis(self, start: int, end: int) -> int | str | None:
+        """TensorShapeProto.Dimension."""
+        axis: int | str | None = None
+        for number, first, last in self._inside(start, end):
+            if number == 1 and last < 0:
+                axis = first if first < 1 << 63 else None  # some exporters write -1
+            elif number == 2:
+                axis = self._text(first, last) or None
+        return axis

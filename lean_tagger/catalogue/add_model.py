@@ -1,0 +1,118 @@
+"""Put a network into the person's folder: copied, tried under a budget, and only then there."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import lean_tagger
+from lean_tagger.card import load_card
+from lean_tagger.catalogue import measure, user_models
+from lean_tagger.catalogue.propose_card import Proposal
+from lean_tagger.errors import ConfigError, ModelError
+
+__all__ = ["add", "class_names"]
+
+MOST_NAMES_BYTES = 1 << 20
+
+
+def add(
+    weights: Path,
+    beside: Path | None,
+    proposal: Proposal,
+    *,
+    accepted: str | None,
+    replace: bool,
+    max_mem_bytes: int,
+    start_seconds: float,
+) -> measure.Measured:
+    """Add a network under the name that its card has, and return what it needs.
+
+    Parameters
+    ----------
+    weights : Path
+        The network.
+    beside : Path or None
+        The file with the metadata, if there was one.
+    proposal : Proposal
+        Its card.
+    accepted : str or None
+        The day on which its licence was accepted.
+    replace : bool
+        In place of a model of that name.
+    max_mem_bytes, start_seconds
+        See `measure.measure`.
+
+    Raises
+    ------
+    LeanTagError
+        It does not run, does not fit its card, or cannot be copied: nothing is added then.
+    """
+    name = str(proposal.card["name"])
+    with user_models.place() as prepared:
+        user_models.check_name(name, replace=replace)  # again: it may have come meanwhile
+        card = _card(weights, beside, proposal.card, prepared)
+        user_models.write_json(prepared / f"{name}.json", card)
+        try:
+            measured = measure.measure(
+                str(prepared / f"{name}.json"),
+                max_mem_bytes=max_mem_bytes,
+                start_seconds=start_seconds,
+            )
+        except ConfigError as error:  # of the copy, whose name says nothing to anybody
+            text = str(error).replace(str(prepared / f"{name}.json"), str(beside or weights))
+            raise ConfigError(text) from error
+        record = {
+            "added": time.strftime("%Y-%m-%d"),
+            "by": f"lean-tag {lean_tagger.__version__}",
+            "from": str(weights.absolute()),
+            "metadata": str(beside.absolute()) if beside else None,
+            "licence": proposal.licence,
+            "accepted": accepted,
+            "said": list(proposal.said),
+            "assumed": list(proposal.assumed),
+        }
+        user_models.write_json(prepared / f"{name}.added", record)
+        user_models.settle(prepared, name, card)
+    measure.remember(load_card(name), measured)
+    return measured
+
+
+def _card(
+    weights: Path, beside: Path | None, proposed: dict[str, Any], prepared: Path
+) -> dict[str, Any]:
+    """Copy the files that belong to a card, and return it with their names."""
+    name = proposed["name"]
+    sha256 = user_models.copy(weights, prepared / f"{name}.onnx")
+    if proposed.get("sha256") not in {None, sha256}:
+        raise ModelError(
+            f"{weights} is not the network that {beside} describes (sha256 {sha256[:12]}…): "
+            "damaged or exchanged; fetch it again"
+        )
+    first = {"name": name, "description": proposed["description"]}
+    card = {**first, **proposed, "file": f"{name}.onnx", "sha256": sha256}
+    vectors = card.get("label_vectors")
+    if isinstance(vectors, dict) and beside is not None:
+        user_models.copy(beside.parent / str(vectors.get("file")), prepared / f"{name}.npz")
+        card["label_vectors"] = {**vectors, "file": f"{name}.npz"}
+    return card
+
+
+def class_names(path: Path) -> tuple[str, ...]:
+    """Return the names of labels, one on each line of a file.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be read, or names none, or one twice.
+    """
+    try:
+        if not path.is_file():
+            raise ConfigError(f"cannot read {path}: it is no file")
+        with path.open(encoding="utf-8") as file:
+            lines = file.read(MOST_NAMES_BYTES).splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+    names = tuple(line.strip() for line in lines if line.strip())
+    if not names or len(set(names)) < len(names):
+        raise ConfigError(f"{path} names no labels, or one of them twice")
+    return names

@@ -1,0 +1,101 @@
+"""What a model's classes are: genre, mood, instrument, vocals, era, or nothing to be written.
+
+Metadata from elsewhere name classes and no more. What a class is follows from, in this order:
+what its name says of itself ("Rock---Grunge", "not_danceable"), what the model is for ("mood
+happy"), and what is known of the word.
+"""
+
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lean_tagger.card import load_card, shipped_models
+from lean_tagger.catalogue.known_labels import INSTRUMENTS, KNOWN, MOODS, NO_MOODS
+
+__all__ = ["labels", "task_of"]
+
+_PARTED = "---"
+"""Between a Discogs genre and its style."""
+
+_NEGATIVE = re.compile(r"(?:non|not|no|without)[\s_-]+(?P<rest>.+)", re.IGNORECASE)
+
+_TASKS: Mapping[str, tuple[str, ...]] = {
+    "mood": ("mood", "emotion"),
+    "instrument": ("instrument",),
+    "vocals": ("voice", "vocal", "gender"),
+    "genre": ("genre", "style"),
+}
+"""Words that tell what a model is for; the first that is found counts."""
+
+
+def task_of(*texts: str) -> str:
+    """Return what a model is for, by its name and description: a kind of label, or ``any``."""
+    for text in texts:
+        for task, words in _TASKS.items():
+            if any(word in text.lower() for word in words):
+                return task
+    return "any"
+
+
+EVEN = 0.5
+"""Below it, a class with an opposite is less likely than that."""
+
+
+def labels(classes: Sequence[str], *, task: str) -> list[dict[str, Any]]:
+    """Return the labels of a card, as it spells them.
+
+    Parameters
+    ----------
+    classes : sequence of str
+        In the order of the outputs.
+    task : str
+        From `task_of`.
+    """
+    opposed = {_squeezed(found["rest"]) for name in classes if (found := _NEGATIVE.fullmatch(name))}
+    return [
+        {"name": name, "kind": kind, "display": display}
+        | ({"least": EVEN} if _squeezed(name) in opposed else {})
+        for name in classes
+        for kind, display in [_what(name, task)]
+    ]
+
+
+def _what(name: str, task: str) -> tuple[str, str]:
+    """Return kind and display of one class."""
+    parent, parted, style = name.partition(_PARTED)
+    if parted:
+        return ("other" if parent == "Non-Music" else "genre"), _spelt(style, as_is=True)
+    word = _squeezed(name)
+    found = _words().get(word) or _words().get(word.removesuffix("music"))
+    if found is not None and (task in {"any", found[0]} or found[0] in {"vocals", "era"}):
+        return found
+    if negative := _NEGATIVE.fullmatch(name):
+        return "other", f"Not {_spelt(negative['rest'])}"
+    kind = "other" if task == "any" else task
+    if task == "mood" and word in NO_MOODS:
+        kind = "other"
+    return kind, found[1] if found is not None else _spelt(name)
+
+
+def _spelt(name: str, *, as_is: bool = False) -> str:
+    """Return a class as a person wants to read it; players part values at ``; / ,``."""
+    words = re.sub(r"\s*[;/,]\s*|[_\x00-\x1f\x7f]", " ", name).strip()
+    return words if as_is or words != words.lower() else words.title()
+
+
+def _squeezed(name: str) -> str:
+    """Return a name by which spellings compare: ``Hip-Hop``, ``hip hop`` and ``hiphop``."""
+    return re.sub(r"[^0-9a-z&]+", "", name.lower())
+
+
+@functools.cache
+def _words() -> Mapping[str, tuple[str, str]]:
+    """Return what is known of words: the labels of the shipped models, and `words`."""
+    known = {_squeezed(name): it for name, it in KNOWN.items()}
+    known |= {_squeezed(name): ("instrument", name) for name in INSTRUMENTS}
+    known |= {_squeezed(name): ("mood", name) for name in MOODS}
+    for model in shipped_models():
+        for label in load_card(model).labels:
+            known.setdefault(_squeezed(label.name), (label.kind, label.display))
+    return known

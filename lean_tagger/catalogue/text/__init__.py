@@ -1,0 +1,1 @@
+"""Words as labels: their vectors, made by a text network."""

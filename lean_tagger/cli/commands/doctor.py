@@ -1,0 +1,22 @@
+"""``lean-tag doctor``: its options."""
+
+from lean_tagger.cli import doctor, options
+from lean_tagger.cli.signals import Stop
+
+__all__ = ["run"]
+
+
+def run(arguments: list[str], _: Stop) -> int:
+    """Look at this machine, and tell."""
+    parser = options.Parser(
+        prog="lean-tag doctor",
+        description="Tell whether lean-tag will work here, and if not, what to do.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="music that a run would be given")
+    parser.add_argument(
+        "--max-mem", type=options.size, metavar="SIZE", help="plan with this budget"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
+    given = parser.parse_anywhere(arguments)
+    return doctor.run(given.paths, max_mem_bytes=given.max_mem, as_json=given.json)

@@ -1,0 +1,136 @@
+"""``lean-tag export``, ``import`` and ``merge``: take what is on record elsewhere."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from lean_tagger.card import readable_cards
+from lean_tagger.cli import options, session
+from lean_tagger.cli.console import Console
+from lean_tagger.cli.signals import Stop
+from lean_tagger.decide.decider import Decision
+from lean_tagger.errors import ConfigError, LeanTagError, StateError
+from lean_tagger.settings import Options
+from lean_tagger.store import exchange
+from lean_tagger.store.journal import Journal, Key
+from lean_tagger.store.resume import Resume
+
+__all__ = ["export", "import_", "merge"]
+
+
+def export(arguments: list[str], _: Stop) -> int:
+    """Write scores and tags of every file on record."""
+    parser = options.Parser(
+        prog="lean-tag export",
+        description="Write scores and tags of every file on record, as a table or line by line.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("paths", nargs="?", metavar="FILE", help="where to (default: standard output)")
+    add("--format", choices=exchange.FORMATS, default="jsonl", help="default: jsonl")
+    options.add_models(parser)
+    options.add_state(parser)
+    given = parser.parse_args(arguments)
+    asked = Decision(Options(models=options.models(given), labels=given.labels)).asked
+    models = {Key(model=it.card.identity, pooling=it.pooling): it.card for it in asked}
+
+    def work(_: Console) -> None:
+        with (
+            _target(given.paths, binary=given.format == "parquet") as target,
+            Journal(
+                session.state_path(given), locked=False, on_network=given.state_on_network
+            ) as journal,
+        ):
+            exchange.export(journal, models, target, form=given.format)
+
+    return _guarded(work)
+
+
+def import_(arguments: list[str], _: Stop) -> int:
+    """Put on record what was exported elsewhere."""
+    parser = options.Parser(
+        prog="lean-tag import",
+        description="Put on record what was exported elsewhere. Files are known again by their "
+        "audio, wherever they are by then.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("paths", nargs="+", metavar="FILE", help="from lean-tag export")
+    parser.add_argument("--format", choices=exchange.FORMATS, help="default: by the name")
+    options.add_state(parser)
+    given = parser.parse_args(arguments)
+
+    def work(console: Console) -> None:
+        cards = {card.identity: card for card in readable_cards()}
+        with session.journal(given, console) as journal:
+            resume = Resume(journal, "import", Options(listen=False))
+            for name in given.paths:
+                ending = Path(name).suffix[1:].lower()
+                form = given.format or (ending if ending in exchange.FORMATS else "jsonl")
+                with _source(name, binary=form == "parquet") as source:
+                    count = exchange.import_(journal, cards, source, form=form, run=resume.run)
+                console.line(f"{name}: {count} files")
+            resume.end({}, "done")
+
+    return _guarded(work)
+
+
+def merge(arguments: list[str], _: Stop) -> int:
+    """Take other journals in."""
+    parser = options.Parser(
+        prog="lean-tag merge",
+        description="Take other journals in, as of machines that shared a library by --shard.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("paths", nargs="+", metavar="JOURNAL", help="another journal.sqlite3")
+    options.add_state(parser)
+    given = parser.parse_args(arguments)
+
+    def work(console: Console) -> None:
+        with session.journal(given, console) as journal:
+            for name in given.paths:
+                console.line(f"{name}: {exchange.merge(journal, Path(name).absolute())} files")
+
+    return _guarded(work)
+
+
+def _guarded(work: Callable[[Console], None]) -> int:
+    console = Console()
+    try:
+        work(console)
+    except LeanTagError as error:
+        console.error(*error.sentences)
+        return error.exit_code
+    return 0
+
+
+@contextlib.contextmanager
+def _target(name: str | None, *, binary: bool) -> Iterator[IO[Any]]:
+    if name is None and binary:
+        raise ConfigError("Parquet is no text; name a file to write it to")
+    try:
+        if name is None:
+            # Names that are no text go out as the bytes that they are.
+            sys.stdout.reconfigure(errors="surrogateescape", newline="")  # type: ignore[union-attr]
+            yield sys.stdout
+        else:
+            with _open(name, "w", binary=binary) as file:
+                yield file
+    except OSError as error:
+        raise StateError(f"cannot write {name or 'the output'}: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _source(name: str, *, binary: bool) -> Iterator[IO[Any]]:
+    try:
+        with _open(name, "r", binary=binary) as file:
+            yield file
+    except OSError as error:
+        raise ConfigError(f"cannot read {name}: {error.strerror}") from error
+
+
+def _open(name: str, mode: str, *, binary: bool) -> IO[Any]:
+    if binary:
+        return Path(name).open(f"{mode}b")
+    return Path(name).open(mode, encoding="utf-8", errors="surrogateescape", newline="")

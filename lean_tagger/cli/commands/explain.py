@@ -1,0 +1,146 @@
+"""``lean-tag explain FILE``: why a file has the tags that it has."""
+
+import argparse
+import dataclasses
+import json
+import os
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+from lean_tagger.cli import options, session
+from lean_tagger.cli.console import Console
+from lean_tagger.cli.signals import Stop
+from lean_tagger.decide.decider import Decision
+from lean_tagger.errors import ConfigError, LeanTagError
+from lean_tagger.jobs import Heard
+from lean_tagger.store.journal import Journal, Key
+from lean_tagger.store.resume import identify, why_set_aside
+
+__all__ = ["run"]
+
+
+def run(arguments: list[str], _: Stop) -> int:
+    """Print the scores, each rule and what it did, what was and what would be written."""
+    given = _parse(arguments)
+    console = Console(json_lines=given.json)
+    try:
+        with Journal(
+            session.state_path(given), locked=False, on_network=given.state_on_network
+        ) as journal:
+            for path in given.paths:
+                report = _report(journal, os.path.abspath(path), given)  # noqa: PTH100 - stay str
+                for line in [json.dumps(report)] if given.json else _lines(report):
+                    console.line(line)
+    except LeanTagError as error:
+        console.error(*error.sentences)
+        return error.exit_code
+    return 0
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = options.Parser(
+        prog="lean-tag explain",
+        description="Tell why a file has the tags that it has, from what is on record.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("paths", nargs="*", metavar="FILE", help="a file that was heard")
+    options.add_choice(parser.add_argument_group("what would be written"))
+    options.add_model(parser.add_argument_group("whose scores"))
+    options.add_state(parser.add_argument_group("journal"))
+    parser.add_argument("--json", action="store_true", help="one JSON object per file")
+    given = parser.parse_anywhere(arguments)
+    if not given.paths:
+        parser.error("give a file")
+    return given
+
+
+def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str, Any]:
+    decision = Decision(session.build(given, max_mem_bytes=0, listen=False))
+    each: list[Heard] = []
+    for it in decision.asked:
+        known = journal.recall(path, Key(model=it.card.identity, pooling=it.pooling))
+        if known is None or known.heard is None:
+            if known is not None and known.status == "failed":
+                raise ConfigError(f"{path}: {why_set_aside(known)}")
+            message = f"{it.card.name} has not heard {path} yet; run lean-tag -n on it first"
+            raise ConfigError(message)
+        each.append(known.heard)
+    assert known is not None  # noqa: S101 - at least one model is asked
+    heard = dataclasses.replace(each[0], others=tuple(each[1:]))
+    plan = decision.plan(path, heard)
+    others = {
+        by.card.name: {"windows": it.windows}
+        for by, it in zip(decision.asked[1:], heard.others, strict=True)
+    }
+    try:
+        changed = not identify(path).matches(known.identity)
+    except OSError:
+        changed = True
+    return {
+        "type": "explanation",
+        "path": path,
+        "model": decision.asked[0].card.name,
+        "windows": heard.windows,
+        "of_windows": heard.of_windows or heard.windows,
+        "effort": heard.effort,
+        "confidence": heard.confidence,
+        "seconds": round(heard.seconds, 3),
+        **({"others": others} if others else {}),
+        "changed_since": changed,
+        "fields": {field: list(values) for field, values in heard.fields.items()},
+        "steps": [
+            dataclasses.asdict(step) | ({"model": name} if others else {})
+            for name, step in decision.steps(path, heard)
+        ],
+        "would_write": {field: list(values) for field, values in plan.changes.items()},
+        "writes": [
+            {
+                "run": write.run,
+                "at": write.at,
+                "state": write.state,
+                "previous": {field: list(values) for field, values in write.previous.items()},
+                "written": {field: list(values) for field, values in write.written.items()},
+            }
+            for write in journal.writes(under=[path], states=("intent", "done", "undone"))
+        ],
+    }
+
+
+def _share(report: dict[str, Any]) -> str:
+    if report["effort"] == "full":
+        return f"{report['windows']} windows"
+    heard = f"{report['windows']} of {report['of_windows']} windows"
+    return f"{heard} (--effort {report['effort']}, {report['confidence']:.0%} sure of the tags)"
+
+
+def _lines(report: dict[str, Any]) -> Iterator[str]:
+    yield report["path"]
+    yield f"  heard by {report['model']}: {_share(report)}, {report['seconds']:.0f} s"
+    others = report.get("others", {})
+    for name, other in others.items():
+        yield f"  and by {name}, which fills what is left open: {other['windows']} windows"
+    if report["changed_since"]:
+        yield "  the file has changed since; its tags below may not be those it has now"
+    for (label, score, model), group in groupby(
+        report["steps"], lambda it: (it["label"], it["score"], it.get("model"))
+    ):
+        steps = list(group)
+        did = "; ".join(step["did"] for step in steps)
+        end = steps[-1]["value"] if steps[-1]["rule"] == "chosen" else "no"
+        whose = f"{model}: " if model else ""
+        yield f"  {score:6.1%}  {label:<20} {whose}{steps[0]['field']}: {end} ({did})"
+    for field, values in report["fields"].items():
+        if field != "leantag":
+            yield f"  {field} in the file: {', '.join(values)}"
+    for write in report["writes"]:
+        for field, values in write["written"].items():
+            if field != "leantag":
+                before = ", ".join(write["previous"].get(field, [])) or "nothing"
+                now = ", ".join(values) or "nothing"
+                yield f"  run {write['run']} wrote {field}: {now} over {before} ({write['state']})"
+    would = {f: v for f, v in report["would_write"].items() if f != "leantag"}
+    for field, values in would.items():
+        yield f"  would be written as {field}: {', '.join(values) or 'nothing'}"
+    if not would:
+        yield "  nothing would be written"

@@ -1,0 +1,54 @@
+"""``lean-tag retag``: decide anew from what was heard before, and hear nothing."""
+
+import argparse
+import contextlib
+import os
+
+from lean_tagger.cli import options, session
+from lean_tagger.cli.signals import Stop
+from lean_tagger.errors import LeanTagError
+from lean_tagger.run.summary import Summary
+from lean_tagger.store.albums import Albums
+
+__all__ = ["run"]
+
+
+def run(arguments: list[str], stop: Stop) -> int:
+    """Decide anew, and write what comes out differently."""
+    given = _parse(arguments)
+    max_mem_bytes = session.budget_bytes(given.max_mem)
+    console = session.console(given, max_mem_bytes=max_mem_bytes)
+    under = [os.path.abspath(path) for path in given.paths]  # noqa: PTH100 - stay str
+    with contextlib.closing(console):
+        try:
+            chosen = session.build(given, max_mem_bytes=max_mem_bytes, listen=False)
+            summary = Summary(max_mem_bytes=max_mem_bytes)
+            with session.journal(given, console) as journal:
+                albums = Albums(journal, "retag", chosen)
+                found = (
+                    albums.by_album(under, notice=console.notice)
+                    if chosen.by_album
+                    else albums.stored(under)
+                )
+                return session.do(
+                    found, albums, given, chosen, console=console, stop=stop, summary=summary
+                )
+        except LeanTagError as error:
+            console.error(*error.sentences)
+            return error.exit_code
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = options.Parser(
+        prog="lean-tag retag",
+        description="Choose tags anew from stored scores, with other thresholds or fields; what "
+        "lean-tag wrote before gives way, what you wrote is treated as in a first run.",
+        allow_abbrev=False,
+        add_help=False,
+    )
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="files and folders; all without")
+    options.add_choice(parser.add_argument_group("what is written"))
+    options.add_model(parser.add_argument_group("whose scores"))
+    options.add_state(parser.add_argument_group("journal"))
+    options.add_resources(parser.add_argument_group("resources and output"))
+    return parser.parse_anywhere(arguments)

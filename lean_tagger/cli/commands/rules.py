@@ -1,0 +1,58 @@
+"""``lean-tag rules``: begin a rules file, and find out what is wrong with one."""
+
+from pathlib import Path
+
+from lean_tagger import rules
+from lean_tagger.card import load_card
+from lean_tagger.cli import options, session
+from lean_tagger.cli.console import Console
+from lean_tagger.cli.signals import Stop
+from lean_tagger.settings import Options
+
+__all__ = ["run"]
+
+
+def run(arguments: list[str], _: Stop) -> int:
+    """Write a commented rules file, or check one."""
+    parser = options.Parser(
+        prog="lean-tag rules",
+        description="Your own vocabulary: what labels are called, and which are written.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("paths", nargs="?", metavar="FILE", help=f"default: {session.rules_path()}")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--init", action="store_true", help="write a commented file to begin with")
+    what.add_argument("--check", action="store_true", help="say what is wrong, line by line")
+    add("--model", default=Options().model, metavar="NAME|PATH", help="whose labels it is for")
+    given = parser.parse_args(arguments)
+    path = Path(given.paths) if given.paths else session.rules_path()
+    return _init(path) if given.init else _check(path, given.model)
+
+
+def _init(path: Path) -> int:
+    console = Console()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(rules.template())
+    except FileExistsError:
+        console.error(f"{path} is there already; it was left as it is")
+        return 2
+    except OSError as error:
+        console.error(f"cannot write {path}: {error.strerror}")
+        return 5
+    console.line(f"wrote {path}; edit it, then: lean-tag rules --check, lean-tag retag -n")
+    return 0
+
+
+def _check(path: Path, model: str) -> int:
+    console = Console()
+    complaints = rules.check(str(path))
+    if complaints:
+        console.error(*complaints)
+        return 2
+    for doubt in rules.strangers(rules.load(str(path)), load_card(model).labels):
+        console.notice(f"{path}: {doubt}")
+    console.line(f"{path}: nothing wrong")
+    return 0

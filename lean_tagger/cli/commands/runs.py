@@ -1,0 +1,46 @@
+"""``lean-tag runs``: what was done, run by run."""
+
+import dataclasses
+import json
+import time
+
+from lean_tagger.cli import options, session
+from lean_tagger.cli.console import Console
+from lean_tagger.cli.signals import Stop
+from lean_tagger.cli.terminal import duration
+from lean_tagger.errors import LeanTagError
+from lean_tagger.store.journal import Journal, Run
+
+__all__ = ["run"]
+
+
+def run(arguments: list[str], _: Stop) -> int:
+    """Print the runs on record, the last one first."""
+    parser = options.Parser(
+        prog="lean-tag runs", description="What was done, run by run.", allow_abbrev=False
+    )
+    parser.set_defaults(paths=[])
+    options.add_state(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object per line")
+    given = parser.parse_anywhere(arguments)
+    console = Console(json_lines=given.json)
+    try:
+        with Journal(
+            session.state_path(given), locked=False, on_network=given.state_on_network
+        ) as journal:
+            for it in journal.runs():
+                line = json.dumps(dataclasses.asdict(it)) if given.json else _line(it)
+                console.line(line)
+    except LeanTagError as error:
+        console.error(*error.sentences)
+        return error.exit_code
+    return 0
+
+
+def _line(it: Run) -> str:
+    begun = time.strftime("%Y-%m-%d %H:%M", time.localtime(it.started))
+    took = duration(it.ended - it.started) if it.ended else "not ended"
+    counts = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in it.counts.items())
+    how = "" if it.ending in {"done", None} else f" ({it.ending})"
+    dry = " -n" if it.options.get("dry_run") else ""
+    return f"{it.id:>4}  {begun}  {it.command + dry:<9} {took:>9}{how}  {counts or 'nothing'}"

@@ -1,0 +1,384 @@
+"""Everything that a person or a program sees; nothing else prints.
+
+Results go to standard output, one line per file: for people, or with ``--json`` for
+programs. The rest (what runs, the progress bar, complaints) goes to standard error. The bar
+appears only where standard error is a terminal, columns and colours only where standard
+output is one; a pipe gets plain lines with whole paths.
+
+A file's name, or a message that quotes one, may hold anything but NUL and a slash, so all
+text passes `terminal.escape` before it can reach a terminal.
+"""
+
+import contextlib
+import dataclasses
+import io
+import json
+import os
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TextIO
+
+from lean_tagger.cli.terminal import (
+    OutputClosed,
+    beginning,
+    cells,
+    columns,
+    duration,
+    escape,
+    pad,
+    shorten,
+)
+from lean_tagger.errors import StateError
+from lean_tagger.jobs import Failed, Job, Outcome, Restored, Skipped, Tagged, to_json
+from lean_tagger.run.messages import Ready
+from lean_tagger.run.summary import Summary
+from lean_tagger.system import memory
+
+__all__ = ["Console"]
+
+_RED, _GREEN, _YELLOW, _CYAN, _DIM = "31", "32", "33", "36", "2"
+_STATUS_COLOURS = {
+    "tagged": _GREEN,
+    "would tag": _CYAN,
+    "undone": _GREEN,
+    "can undo": _CYAN,
+    "unchanged": _DIM,
+    "skipped": _YELLOW,
+    "failed": _RED,
+}
+_COUNTS = {word: word.replace(" ", "_") for word in _STATUS_COLOURS} | {
+    "undone": "restored",
+    "can undo": "would_restore",
+}
+_STATUS_COLUMNS = max(map(len, _STATUS_COLOURS))
+_LEAST_COLUMNS = 16  # for what is said of a file, on the narrowest terminal
+# Faster than anyone reads, and a hundredth of the cost of drawing at every window.
+_REDRAW_SECONDS = 0.1
+_FANCY = ("·", "×", "…")  # noqa: RUF001 - a multiplication sign is meant
+
+
+class Console:
+    """The two streams of one run.
+
+    Parameters
+    ----------
+    json_lines : bool
+        JSON objects on standard output, and nothing else there.
+    quiet : bool
+        Of the results only failures; no bar, no notices, no summary for people.
+    colour : {'auto', 'always', 'never'}
+        ``auto`` respects ``NO_COLOR``, ``TERM=dumb`` and what the output is.
+    base : str or None
+        Folder against which names are shown on a terminal.
+    max_mem_bytes : int
+        Budget of the run, shown beside the memory in use.
+    rss_bytes : callable
+        Returns the memory in use; asked ten times a second at most.
+    out, err : text stream or None
+        Standard output and standard error unless given.
+    """
+
+    def __init__(
+        self,
+        *,
+        json_lines: bool = False,
+        quiet: bool = False,
+        colour: str = "auto",
+        base: str | None = None,
+        max_mem_bytes: int = 0,
+        rss_bytes: Callable[[], int] = memory.current_rss_bytes,
+        out: TextIO | None = None,
+        err: TextIO | None = None,
+    ) -> None:
+        self._json_lines, self._quiet = json_lines, quiet
+        self._prefix = os.path.join(base, "") if base else ""  # noqa: PTH118 - paths stay str
+        self._max_mem_bytes, self.rss_bytes = max_mem_bytes, rss_bytes
+        self._out, self._err = _usable(out or sys.stdout), _usable(err or sys.stderr)
+        dumb = os.environ.get("TERM") == "dumb"
+        self._columnar = self._out.isatty() and not json_lines
+        plain = dumb or bool(os.environ.get("NO_COLOR")) or not self._columnar
+        self._coloured = colour == "always" or (colour == "auto" and not plain)
+        self.wants_total = self._err.isatty() and not quiet and not dumb
+        unicode = all("utf" in (s.encoding or "utf-8").lower() for s in (self._out, self._err))
+        self._dot, self._times, self._mark = _FANCY if unicode else ("|", "x", "...")
+        self._bar: Any = None  # tqdm has no type hints
+        self._active: dict[str, tuple[Job, float, float]] = {}  # seconds heard, fraction done
+        self._jobs = self._jobs_done = self._bytes_done = self._longest_name = 0
+        self._audio_seconds = self._started = self._drawn = 0.0
+
+    def close(self) -> None:
+        """Take the bar away; results may still be printed."""
+        bar, self._bar = self._bar, None
+        if bar is not None:
+            bar.close()
+
+    def start(self, *, model: str, device: str) -> None:
+        """Say what will run: once, before the first file."""
+        budget = memory.format_size(self._max_mem_bytes)
+        self.notice(f"{model} on {device}, memory budget {budget}")
+
+    def ready(self, worker: Ready) -> None:
+        """Say what runs, once it does; a worker that hears nothing is nothing to speak of."""
+        if worker.device:
+            self.start(model=worker.model, device=worker.device)
+
+    def notice(self, text: str) -> None:
+        """Say something that the person should know and need not act on."""
+        if not self._quiet:
+            self._print(self._err, escape(text))
+
+    def line(self, text: str) -> None:
+        """Print one line on standard output."""
+        self._print(self._out, escape(text))
+
+    def error(self, *sentences: str) -> None:
+        """Say why the run ended early, a line each; quiet or not."""
+        for sentence in sentences:
+            self._print(self._err, f"lean-tag: {escape(sentence)}")
+
+    def expect(self, found: Iterable[Job | Skipped | Failed]) -> None:
+        """Open the bar over what was found, and fit the columns to its names."""
+        total_bytes = 0
+        for item in found:
+            self._longest_name = max(self._longest_name, cells(self._name(item.path)))
+            if isinstance(item, Job):
+                self._jobs += 1
+                total_bytes += item.size_bytes
+        if not self.wants_total or not self._jobs:
+            return
+        import threading
+
+        from tqdm import tqdm
+
+        tqdm.monitor_interval = 0  # no watching thread: we redraw often enough
+        tqdm.set_lock(threading.RLock())  # the default one loads multiprocessing
+        often = {"mininterval": 0, "miniters": 0, "smoothing": 0.1}  # `progress` sets the pace
+        self._bar = tqdm(
+            total=total_bytes, file=self._err, leave=False, bar_format="{bar}", **often
+        )
+
+    def progress(self, job: Job, audio_seconds: float, fraction: float) -> None:
+        """Note how far a file in work has come; first with 0, when it is begun."""
+        self._started = self._started or time.monotonic()
+        self._active[job.path] = (job, audio_seconds, min(max(fraction, 0.0), 1.0))
+        if self._bar is not None and time.monotonic() - self._drawn >= _REDRAW_SECONDS:
+            self._draw(job)
+
+    def _draw(self, job: Job) -> None:
+        self._drawn = time.monotonic()
+        width = columns()
+        self._bar.ncols = max(width - 3, 10)  # room for an echoed "^C", lest it wraps
+        room = max(12, width * 3 // 10)
+        name = pad(shorten(self._name(job.path), room, mark=self._mark), room)
+        left = f"{self._jobs_done + 1:>{len(str(self._jobs))}}/{self._jobs}  {name}"
+        elapsed = max(self._drawn - self._started, 1e-3)
+        heard_seconds = self._audio_seconds + sum(s for _, s, _ in self._active.values())
+        speed = f"{heard_seconds / elapsed:.0f}{self._times}" if heard_seconds else ""
+        now, limit = map(memory.format_size, (self.rss_bytes(), self._max_mem_bytes))
+        right = f"{speed:>5}  {now.removesuffix(limit[-4:])}/{limit}"  # the unit, " MiB", once
+        self._bar.bar_format = (
+            f"{_braced(left)} {{bar}} {{percentage:3.0f}}% {_braced(right)}  {{remaining}} left"
+        )
+        position = self._bytes_done + sum(j.size_bytes * f for j, _, f in self._active.values())
+        try:
+            self._bar.update(position - self._bar.n)
+        except OSError:  # the terminal went away: the run need not
+            self._bar = None
+
+    def result(self, outcome: Outcome) -> None:
+        """Print what became of one file."""
+        if (active := self._active.pop(outcome.path, None)) is not None:
+            self._jobs_done += 1
+            self._bytes_done += active[0].size_bytes
+        if heard := _heard(outcome):
+            if active is None and heard.heard is not None:  # the journal knew it
+                self._jobs_done += 1
+                self._bytes_done += heard.heard.identity.size_bytes
+            self._audio_seconds += 0.0 if heard.known else heard.seconds
+        if self._json_lines:
+            self._print(self._out, json.dumps(to_json(outcome)))
+        elif not self._quiet or isinstance(outcome, Failed):
+            self._print(self._out, self._line(outcome))
+
+    def summary(self, summary: Summary) -> None:
+        """Print what the run came to, last."""
+        self.close()
+        if self._json_lines:
+            record = {"type": "summary", **dataclasses.asdict(summary)}
+            rounded = {k: round(v, 3) if isinstance(v, float) else v for k, v in record.items()}
+            self._print(self._out, json.dumps(rounded))
+        elif not self._quiet:
+            width = columns() if self._columnar else 0
+            self._print(self._out, self._joined(self._summary_parts(summary), width))
+
+    def _line(self, outcome: Outcome) -> str:
+        status, notes = _judgement(outcome)
+        name, indent, room = self._name(outcome.path), 0, 0
+        if self._columnar:
+            width = columns()
+            name_columns = min(max(width * 34 // 100, 12), 44, self._longest_name or 44)
+            indent = _STATUS_COLUMNS + 2 + name_columns + 2
+            room = max(width - indent, _LEAST_COLUMNS)
+            name = pad(shorten(name, name_columns, mark=self._mark), name_columns)
+        heard = _heard(outcome)
+        note = f"({', '.join(notes)})" if heard and notes else ", ".join(notes)
+        # Tags that were not written make way for the reason, so that a second run over a
+        # library still takes one line per file.
+        beside = room - cells(note) - 2 if status == "unchanged" else 0
+        tags = self._tags(heard, beside if beside >= _LEAST_COLUMNS else room) if heard else ""
+        fits = not room or not tags or cells(tags) + 2 + cells(note) <= room
+        if room:
+            note = ("\n" + " " * indent).join(textwrap.wrap(note, room))
+        gap = "  " if fits else "\n" + " " * indent
+        tags = self._paint(tags, _DIM if status == "unchanged" else "")
+        if heard:
+            note = self._paint(note, _YELLOW if heard.seconds_skipped else _DIM)
+        head = self._paint(pad(status, _STATUS_COLUMNS), _STATUS_COLOURS[status])
+        return f"{head}  {name}{'  ' if room else ': '}{tags}{gap if tags and note else ''}{note}"
+
+    def _tags(self, heard: Tagged, room: int) -> str:
+        """Return the values by field, strongest first; as many as fit, if there is a limit."""
+        lists = [list(values) for values in heard.tags.values() if values]
+        full = [len(values) for values in lists]
+        while True:
+            text = f" {self._dot} ".join(
+                ", ".join([*(_value(v, heard) for v in values), *[self._mark][: n - len(values)]])
+                for values, n in zip(lists, full, strict=True)
+            )
+            longer = [values for values in lists if len(values) > 1]
+            if not room or cells(text) <= room:
+                return text
+            if not longer:
+                return beginning(text, room - cells(self._mark)) + self._mark
+            min(longer, key=lambda values: heard.sureness.get(values[-1], 0.0)).pop()
+
+    def _summary_parts(self, summary: Summary) -> list[str]:
+        counts = {word: getattr(summary, _COUNTS[word]) for word in _STATUS_COLOURS}
+        shown = [f"{count} {word}" for word, count in counts.items() if count]
+        files = f"{summary.files} file{'' if summary.files == 1 else 's'}"
+        parts = [f"{files}: {', '.join(shown)}" if shown else files]
+        if summary.audio_seconds:
+            speed = summary.audio_seconds / max(summary.wall_seconds, 1e-3)
+            parts.append(
+                f"{duration(summary.audio_seconds)} of music in {duration(summary.wall_seconds)} "
+                f"({speed:.{0 if speed >= 9.5 else 1}f}{self._times} real time)"
+            )
+        peak, budget = map(memory.format_size, (summary.peak_rss_bytes, summary.max_mem_bytes))
+        return [*parts, f"peak {peak} of {budget}"]
+
+    def _joined(self, parts: list[str], columns: int) -> str:
+        """Join the parts on one line, or on as few as fit where there is a width."""
+        separator = f" {self._dot} "
+        lines = parts[:1]
+        for part in parts[1:]:
+            longer = lines[-1] + separator + part
+            if columns and cells(longer) > columns:
+                lines.append(part)
+            else:
+                lines[-1] = longer
+        return "\n".join(lines)
+
+    def _name(self, path: str) -> str:
+        if self._columnar or self._bar is not None:
+            path = path.removeprefix(self._prefix) or path
+        return escape(path)
+
+    def _paint(self, text: str, colour: str) -> str:
+        return f"\x1b[{colour}m{text}\x1b[0m" if self._coloured and colour and text else text
+
+    def _print(self, stream: TextIO, text: str) -> None:
+        if self._bar is not None:
+            self._bar.clear()
+            self._err.write("\x1b[K")  # the "^C" that a terminal echoes behind the bar
+        try:
+            stream.write(text + "\n")
+            stream.flush()  # a program at the other end wants each result when it is there
+        except OSError as error:
+            if stream is self._out:
+                _discard(stream)
+                if isinstance(error, BrokenPipeError):
+                    raise OutputClosed from None
+                raise StateError(f"cannot write the results: {error.strerror}") from error
+        if self._bar is not None:
+            self._bar.refresh()
+
+
+def _discard(stream: TextIO) -> None:
+    """Send what is still buffered, and all that follows, to the null device.
+
+    Python would otherwise try again at exit, and complain.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _heard(outcome: Outcome) -> Tagged | None:
+    if isinstance(outcome, Restored):
+        return None
+    return outcome if isinstance(outcome, Tagged) else outcome.scored
+
+
+_UNSURE = 0.7
+"""Below, a decision from a part of a track is said to be one."""
+
+
+def _judgement(outcome: Outcome) -> tuple[str, list[str]]:
+    """Return an outcome's status and its (escaped) notes."""
+    if isinstance(outcome, Restored):
+        word = "undone" if outcome.status == "restored" else "can undo"
+        return word, [escape(note) for note in _restored(outcome)]
+    if not isinstance(outcome, Tagged):
+        return "failed" if isinstance(outcome, Failed) else "skipped", [escape(outcome.message)]
+    heard = [name for name, values in outcome.tags.items() if values]
+    gone = [name for name, values in outcome.written.items() if not values]
+    kept = [name for name in heard if name not in outcome.written]
+    notes = []
+    if gone:
+        notes.append(f"{' and '.join(gone)} of ours removed")
+    elif not heard:
+        notes.append("nothing sure enough")
+    elif outcome.status == "unchanged":
+        notes.append(f"has {' and '.join(heard)}")
+    elif kept:
+        notes.append(f"{' and '.join(kept)} kept")
+    if outcome.repeated:
+        notes.append("short")
+    if outcome.confidence < _UNSURE:
+        notes.append(f"heard in part: {outcome.confidence:.0%} sure of this")
+    if outcome.seconds_skipped:
+        notes.append(f"{duration(outcome.seconds_skipped)} damaged")
+    return outcome.status.replace("_", " "), notes
+
+
+def _restored(outcome: Restored) -> Iterator[str]:
+    """Yield what each field was put back to, and what was left alone because it is not ours."""
+    for field, values in outcome.restored.items():
+        if field != "leantag":
+            yield f"{field}: {', '.join(values) if values else 'none, as before'}"
+    for field, values in outcome.kept.items():
+        if field != "leantag":
+            now = ", ".join(values) if values else "nothing"
+            yield f"{field} kept: somebody has changed it to {now}"
+    if not outcome.restored and not outcome.kept:
+        yield "as it was already"
+
+
+def _value(value: str, heard: Tagged) -> str:
+    score = heard.sureness.get(value)
+    return escape(value) if score is None else f"{escape(value)} {100 * score:.0f}%"
+
+
+def _braced(text: str) -> str:
+    """Return text that survives `str.format`, through which tqdm sends the bar."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _usable(stream: TextIO | None) -> TextIO:
+    """Return a stream that takes any text; the null device where the caller closed it."""
+    if stream is None:  # Python's way of saying ">&-"
+        return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - as stdout
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+    return stream

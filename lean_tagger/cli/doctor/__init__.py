@@ -1,0 +1,191 @@
+"""``lean-tag doctor``: will it work here, and if not, what to do.
+
+`facts` looks at the libraries, the machine, the models and the given folders; what it comes
+to is judged here and laid out by `lay_out`. Nothing is written and no network is asked.
+"""
+
+import dataclasses
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+
+from lean_tagger import __version__
+from lean_tagger.card import shipped_models
+from lean_tagger.cli.console import Console
+from lean_tagger.cli.doctor import facts
+from lean_tagger.cli.doctor.facts import Fit, Problem, Report
+from lean_tagger.cli.doctor.lay_out import lay_out
+from lean_tagger.errors import StateError
+from lean_tagger.settings import Options
+from lean_tagger.system import machine, mounts
+from lean_tagger.system.memory import format_size
+
+__all__ = ["Report", "examine", "run"]
+
+
+def run(paths: Sequence[str], *, max_mem_bytes: int | None, as_json: bool) -> int:
+    """Look, print what was found, and return the exit code.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Music that a run would be given; none is fine.
+    max_mem_bytes : int or None
+        The budget to plan with; ``None`` takes the default.
+    as_json : bool
+        Print one JSON object instead of a page.
+
+    Returns
+    -------
+    int
+        0 if all will work, 1 if something will not.
+    """
+    console = Console(json_lines=as_json)
+    if console.wants_total:  # a person is waiting
+        console.notice("loading the libraries and every model once ...")
+    report = examine(paths, max_mem_bytes=max_mem_bytes)
+    try:
+        _print(report, console, as_json=as_json)
+    except StateError as error:  # a full disk behind the output
+        console.error(*error.sentences)
+        return error.exit_code
+    return 1 if report.problems else 0
+
+
+def _print(report: Report, console: Console, *, as_json: bool) -> None:
+    if as_json:
+        found = {"type": "doctor", "ok": not report.problems, **dataclasses.asdict(report)}
+        console.line(json.dumps(found))
+        return
+    columns = shutil.get_terminal_size().columns
+    for line in lay_out(report, columns=min(max(columns, 60), 100)):
+        console.line(line)
+
+
+def examine(paths: Sequence[str], *, max_mem_bytes: int | None = None) -> Report:
+    """Return everything that `run` prints; see there."""
+    allowed_bytes = machine.machine_limit_bytes()
+    budget_bytes = min(max_mem_bytes or machine.default_budget_bytes(), allowed_bytes)
+    libraries, runtimes = list(facts.load_all(facts.LIBRARIES)), facts.installed_runtimes()
+    # Without the libraries every model would fail, each with a riddle.
+    models = [] if any(lib.error for lib in libraries) else list(facts.fits(budget_bytes))
+    table = mounts.table()
+    state = facts.look_at(facts.state_folder(), table, music=False)
+    music = [facts.look_at(path, table) for path in paths]
+    report = Report(
+        lean_tag=__version__,
+        python=platform.python_version(),
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        libraries=libraries,
+        runtimes=runtimes,
+        cpu=facts.cpu(),
+        memory={
+            "physical_bytes": machine.physical_bytes(),
+            "available_bytes": machine.available_bytes(),
+            "cgroup_limits": [
+                {"file": str(file), "bytes": limit_bytes}
+                for file, limit_bytes in machine.cgroup_limits(machine.membership())
+                if limit_bytes < machine.physical_bytes()  # what lies above limits nothing
+            ],
+            "machine_limit_bytes": machine.machine_limit_bytes(),
+            "default_budget_bytes": machine.default_budget_bytes(),
+            "budget_bytes": budget_bytes,
+            "control_groups_off": facts.memory_groups_off(),
+        },
+        telemetry="off" if os.environ.get("ORT_DISABLE_TELEMETRY") == "1" else "on",
+        models=models,
+        state=state,
+        music=music,
+        notes=[],
+        problems=[],
+    )
+    report.notes.extend(_notes(report, asked_bytes=max_mem_bytes or 0))
+    report.problems.extend(_problems(report))
+    return report
+
+
+def _notes(report: Report, *, asked_bytes: int) -> Iterator[str]:
+    """Yield what a person should know and need not act on."""
+    memory = report.memory
+    if asked_bytes > memory["machine_limit_bytes"]:
+        allowed = format_size(memory["machine_limit_bytes"])
+        yield f"--max-mem is more than this machine allows; lowered to {allowed}."
+    least_bytes = min((fit.least_bytes for fit in report.models if fit.least_bytes), default=0)
+    if memory["available_bytes"] < least_bytes:
+        free = format_size(memory["available_bytes"])
+        yield f"Only {free} of memory are free just now: close something before a run."
+    if memory["control_groups_off"]:
+        yield (
+            "The kernel was started without memory control groups (Raspberry Pi OS does so): "
+            "--max-mem holds, but a container's memory limit does not. To switch them on, add "
+            "cgroup_enable=memory cgroup_memory=1 to the one line of /boot/firmware/cmdline.txt "
+            "and restart."
+        )
+    features = report.cpu["features"]
+    if platform.machine() in {"x86_64", "AMD64"} and features and "avx2" not in features:
+        yield "This processor has no AVX2: everything works, several times slower."
+    for place in report.music:
+        if place.network and place.obstacle is None:
+            yield f"{place.path} is on a network ({place.filesystem}): it sets the speed."
+    if report.state.obstacle is not None:
+        yield f"{report.state.obstacle.what} Set XDG_STATE_HOME to a folder that can."
+    elif report.state.network:
+        yield (
+            f"{report.state.path} is on a network ({report.state.filesystem}), where locks do "
+            "not always hold: set XDG_STATE_HOME to a folder on this machine."
+        )
+
+
+def _problems(report: Report) -> Iterator[Problem]:
+    """Yield what will not work."""
+    again = "Install it again: pip install --force-reinstall lean-tagger"
+    for library in report.libraries:
+        if library.error is not None:
+            yield Problem(f"{library.name} does not load: {library.error}.", again + _wheels())
+    if len(report.runtimes) > 1:
+        names = [runtime.split()[0] for runtime in report.runtimes]
+        yield Problem(
+            f"Several builds of ONNX Runtime are installed over each other: "
+            f"{', '.join(report.runtimes)}.",
+            f"Keep one: pip uninstall {' '.join(names)}, then pip install the one you want.",
+        )
+    if report.telemetry != "off":
+        yield Problem("ONNX Runtime's telemetry is on.", "Set ORT_DISABLE_TELEMETRY=1.")
+    if not report.models and not any(library.error for library in report.libraries):
+        yield Problem("No model is installed.", again)
+    shipped = shipped_models()
+    for fit in report.models:
+        if fit.least_bytes is None:
+            remedy = again if fit.model in shipped else f"Or: lean-tag models remove {fit.model}"
+            yield Problem(f"{fit.model} does not start: {fit.error}.", remedy)
+        elif fit.plan is None and fit.model == Options().model:
+            yield _refusal(fit, report)
+    yield from (place.obstacle for place in report.music if place.obstacle is not None)
+
+
+def _refusal(fit: Fit, report: Report) -> Problem:
+    """Say that the default model does not fit, and what would."""
+    least_bytes = fit.least_bytes or 0
+    given, least = format_size(report.memory["budget_bytes"]), -(-least_bytes >> 20)
+    what = f"{fit.model} does not fit a budget of {given}: it needs {least} MiB."
+    smaller = [other.model for other in report.models if other.plan is not None]
+    ways = [f"allow --max-mem {least}M"]
+    if least_bytes > report.memory["machine_limit_bytes"]:
+        allowed = format_size(report.memory["machine_limit_bytes"])
+        ways = [f"raise the limit of this machine or container, {allowed}"]
+    if smaller:
+        ways.append(f"take --model {smaller[0]}")
+    remedy = ", or ".join(ways)
+    return Problem(what, f"{remedy[0].upper()}{remedy[1:]}.")
+
+
+def _wheels() -> str:
+    """Say where no ready-made libraries exist, if this is such a place."""
+    if sys.maxsize < 2**32:
+        return " - but most of it is not built for 32-bit systems: use a 64-bit one"
+    if platform.system() == "Linux" and platform.libc_ver()[0] != "glibc":
+        return " - but ONNX Runtime is not built for musl (Alpine): use a Debian image"
+    return ""

@@ -1,0 +1,374 @@
+"""What a doctor looks at: libraries, processor, memory groups, models, places.
+
+The libraries are loaded in a process of their own: one that was built for another processor
+takes its process with it.
+"""
+
+import contextlib
+import dataclasses
+import importlib
+import importlib.metadata
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lean_tagger.card import installed_models
+from lean_tagger.errors import BudgetError, LeanTagError
+from lean_tagger.run import budget
+from lean_tagger.run.supervisor import Runner
+from lean_tagger.settings import Options
+from lean_tagger.system import machine, mounts
+
+__all__ = [
+    "LIBRARIES",
+    "Fit",
+    "Library",
+    "Place",
+    "Problem",
+    "Report",
+    "cpu",
+    "fits",
+    "installed_runtimes",
+    "load_all",
+    "load_here",
+    "look_at",
+    "memory_groups_off",
+    "state_folder",
+]
+
+LIBRARIES = {
+    "av": "PyAV",
+    "onnxruntime": "ONNX Runtime",
+    "numpy": "NumPy",
+    "mutagen": "mutagen",
+    "soundfile": "soundfile",
+    "psutil": "psutil",
+    "tqdm": "tqdm",
+}
+"""What must load, by the name of its module."""
+
+RUNTIMES = frozenset(
+    {
+        *("onnxruntime", "onnxruntime-gpu", "onnxruntime-migraphx", "onnxruntime-rocm"),
+        *("onnxruntime-directml", "onnxruntime-openvino", "onnxruntime-qnn"),
+        *("onnxruntime-training", "ort-nightly", "ort-nightly-gpu"),
+    }
+)
+"""Distributions that all bring the module ``onnxruntime``; pip lets one overwrite another."""
+
+FEATURES = (
+    *("avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8"),
+    *("neon", "asimd", "asimdhp", "asimddp", "i8mm", "sve", "sve2"),
+)
+"""What the network's kernels are built for, as /proc/cpuinfo calls it."""
+
+LOAD_SECONDS = 30.0
+"""A library that has not loaded by then never will."""
+
+ANSWER_SECONDS = 1.0
+"""A folder that has not answered by then has lost its server."""
+
+
+PLENTY_BYTES = 4 << 30
+"""What a model may take while it is measured: the floor is to be seen below any budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that will not work: one sentence, and one with what to do."""
+
+    what: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """A library as it loads here.
+
+    Attributes
+    ----------
+    name, module : str
+        For people, and for Python.
+    version : str or None
+        ``None`` if it does not load; `error` tells why.
+    parts : dict
+        What it brings along: version by name, and ONNX Runtime's build and providers.
+    """
+
+    name: str
+    module: str
+    version: str | None = None
+    parts: dict[str, Any] = field(default_factory=dict)
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """One installed model, and what a run with it would look like.
+
+    Attributes
+    ----------
+    least_bytes : int or None
+        Least budget with which it runs, all processes together; ``None`` if it does not load.
+    plan : budget.Shape or None
+        ``None`` where the budget is too little or the model does not load: see `error`.
+    """
+
+    model: str
+    device: str | None = None
+    least_bytes: int | None = None
+    plan: budget.Shape | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder or file: where it is, and what stands in its way, if anything."""
+
+    path: str
+    filesystem: str | None
+    network: bool
+    obstacle: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything that was found; ``--json`` prints it as it is.
+
+    Attributes
+    ----------
+    runtimes : list of str
+        Distributions of ONNX Runtime, ``name version``; more than one is a problem.
+    models : list of Fit
+        Empty where they could not be tried, because a library does not load.
+    notes : list of str
+        What to know; `problems` is what will not work.
+    """
+
+    lean_tag: str
+    python: str
+    system: str
+    libraries: list[Library]
+    runtimes: list[str]
+    cpu: dict[str, Any]
+    memory: dict[str, Any]
+    telemetry: str
+    models: list[Fit]
+    state: Place
+    music: list[Place]
+    notes: list[str]
+    problems: list[Problem]
+
+
+def load_all(names: Iterable[str]) -> Iterator[Library]:
+    """Load libraries in a process of their own; go on behind one that crashes it."""
+    left = list(names)
+    while left:
+        code = "from lean_tagger.cli.doctor.facts import load_here; load_here()"
+        # -P and PYTHONPATH: the same folders as here, and not the one we are in.
+        path = os.pathsep.join([str(Path(__file__).parents[3]), *filter(None, sys.path)])
+        try:
+            done = subprocess.run(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-P", "-c", code, *left],
+                env={**os.environ, "PYTHONPATH": path},
+                capture_output=True,
+                timeout=LOAD_SECONDS,
+                check=False,
+            )
+            out, died_of = done.stdout, _death(done.returncode)
+        except subprocess.TimeoutExpired as expired:
+            out, died_of = expired.stdout or b"", "it does not finish loading"
+        for line in out.splitlines():
+            with contextlib.suppress(ValueError, TypeError):  # a library that prints
+                found = Library(**json.loads(line))
+                if found.module in left:
+                    left.remove(found.module)
+                    yield found
+        if left:
+            name = left.pop(0)
+            yield Library(LIBRARIES.get(name, name), name, error=died_of)
+
+
+def load_here() -> None:
+    """Load the libraries that the command line names; print each as JSON when it is there."""
+    for name in sys.argv[1:]:
+        try:
+            module = importlib.import_module(name)
+            version = getattr(module, "__version__", None) or module.version_string
+            found = Library(LIBRARIES.get(name, name), name, str(version), _parts(module))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the person needs it
+            reason = f"{type(error).__name__}: {error}"
+            found = Library(LIBRARIES.get(name, name), name, error=reason)
+        sys.stdout.write(json.dumps(dataclasses.asdict(found)) + "\n")
+        sys.stdout.flush()
+
+
+def _parts(module: Any) -> dict[str, Any]:
+    """Return what a library says of what it brings along."""
+    match module.__name__:
+        case "av":
+            numbers = {name: ".".join(map(str, v)) for name, v in module.library_versions.items()}
+            return {"FFmpeg": getattr(module, "ffmpeg_version_info", "?"), **numbers}
+        case "soundfile":
+            return {"libsndfile": module.__libsndfile_version__}
+        case "onnxruntime":
+            return {"build": module.get_build_info(), "providers": module.get_available_providers()}
+    return {}
+
+
+def _death(status: int) -> str:
+    if status < 0:
+        return f"loading it crashes Python ({signal.Signals(-status).name})"
+    return f"loading it ends Python with status {status}"
+
+
+def installed_runtimes() -> list[str]:
+    """Return every installed distribution of ONNX Runtime, as ``name version``."""
+    found: dict[str, str] = {}
+    for distribution in importlib.metadata.distributions():
+        name = str(distribution.metadata["Name"] or "").lower().replace("_", "-")
+        if name in RUNTIMES:  # the first of a name is the one that is imported
+            found.setdefault(name, f"{name} {distribution.version}")
+    return sorted(found.values())
+
+
+def cpu(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, Any]:
+    """Return the processor: model, features that matter, cores, and what limits them."""
+    facts: dict[str, str] = {}
+    with contextlib.suppress(OSError):
+        for line in cpuinfo.read_text(errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            facts.setdefault(key.strip().lower(), value.strip())
+    flags = f"{facts.get('flags', '')} {facts.get('features', '')}".split()
+    named = (facts.get(key) for key in ("model", "model name", "hardware"))
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    return {
+        "model": next((n for n in named if n and not n.isdigit()), platform.machine()),
+        "features": [name for name in FEATURES if name in flags],
+        "cores": os.cpu_count() or 1,
+        "affinity": affinity,
+        "quota": min(machine.cpu_quotas(machine.membership()), default=None),
+        "usable": machine.usable_cores(),
+    }
+
+
+def memory_groups_off(proc: Path = Path("/proc")) -> bool:
+    """Tell whether the kernel was started without memory control groups.
+
+    Raspberry Pi OS does so. ``/proc/cgroups`` knows; a kernel that no longer lists the
+    controller there tells by its command line, where the last word counts.
+    """
+    with contextlib.suppress(OSError):
+        for line in (proc / "cgroups").read_text().splitlines():
+            words = line.split()
+            if len(words) == 4 and words[0] == "memory":  # name, hierarchy, groups, enabled
+                return words[3] == "0"
+    off = False
+    with contextlib.suppress(OSError):
+        for word in (proc / "cmdline").read_text(errors="replace").split():
+            key, _, value = word.partition("=")
+            if key in {"cgroup_disable", "cgroup_enable"} and "memory" in value.split(","):
+                off = key == "cgroup_disable"
+    return off
+
+
+def fits(budget_bytes: int) -> Iterator[Fit]:
+    """Start a worker for each installed model, and plan with what it needs."""
+    cores = machine.usable_cores()
+    for name in installed_models():
+        options = Options(models=(name,), max_mem_bytes=PLENTY_BYTES)
+        runner = Runner(options, jobs=cores, patience_seconds=LOAD_SECONDS)
+        try:
+            with contextlib.closing(runner):
+                ready = runner.start(cores)
+        except LeanTagError as error:
+            yield Fit(name, error=str(error))
+            continue
+        least_bytes = budget.SUPERVISOR_BYTES + ready.needed_bytes
+        try:
+            plan = budget.shape(
+                budget_bytes, ready.needed_bytes, cores=cores, files=cores, model=name
+            )
+            yield Fit(name, ready.device, least_bytes, plan)
+        except BudgetError as error:
+            yield Fit(name, ready.device, least_bytes, error=str(error))
+
+
+def state_folder() -> str:
+    """Return where lean-tag would keep what it remembers; nothing is made there."""
+    # The XDG base directory specification: a path that is not absolute does not count.
+    base = os.environ.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(base):  # noqa: PTH117 - paths stay str
+        base = os.path.expanduser("~/.local/state")  # noqa: PTH111 - as above
+    return os.path.join(base, "lean-tag")  # noqa: PTH118 - as above
+
+
+def look_at(path: str, table: list[mounts.Mount], *, music: bool = True) -> Place:
+    """Return where a path is, and what stands in the way of using it.
+
+    Parameters
+    ----------
+    path : str
+        Of music, which must be there; or else of a folder that can still be made.
+    table : list of Mount
+        What is mounted.
+    """
+    mount = mounts.find(os.path.abspath(path), table)  # noqa: PTH100 - asks nobody
+    try:
+        mount, obstacle = _within(ANSWER_SECONDS, lambda: _approach(path, table, music=music))
+    except TimeoutError:
+        obstacle = Problem(
+            f"{path} does not answer.", "Is its server on? Unmount it or bring it back."
+        )
+    if mount is None:
+        return Place(path, None, network=False, obstacle=obstacle)
+    return Place(path, mount.kind, mount.network, obstacle)
+
+
+def _approach(path: str, table: list[mounts.Mount], *, music: bool) -> "_Found":
+    """Go to a path, which may take for ever."""
+    real = os.path.realpath(path)
+    mount = mounts.find(real, table)
+    there = os.path.exists(real)  # noqa: PTH110 - paths stay str
+    if music and not there:
+        return mount, Problem(f"{path} does not exist.", "Is it spelt right, and mounted?")
+    folder = real
+    while not os.path.isdir(folder) and folder != os.path.dirname(folder):  # noqa: PTH112, PTH120
+        folder = os.path.dirname(folder)  # noqa: PTH120 - a new file is put beside the old one
+    if music and not os.access(real, os.R_OK):
+        return mount, Problem(f"{path} cannot be read by this user.", "Give it the right to.")
+    if mount is not None and mount.read_only:
+        what, remedy = "is mounted read-only", f"Mount {mount.point} writable"
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        what, remedy = "cannot be written by this user", f"Give it the right to write in {folder}"
+    else:
+        return mount, None
+    return mount, Problem(f"{path} {what}.", remedy + (", or use -n." if music else "."))
+
+
+_Found = tuple[mounts.Mount | None, Problem | None]
+
+
+def _within(seconds: float, ask: Callable[[], _Found]) -> _Found:
+    """Return an answer that comes in time; a call that never returns is left behind.
+
+    Raises
+    ------
+    TimeoutError
+        There is none yet.
+    """
+    answers: list[_Found] = []
+    thread = threading.Thread(target=lambda: answers.append(ask()), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not answers:
+        raise TimeoutError
+    return answers[0]

@@ -1,0 +1,55 @@
+"""The command ``lean-tag``: find out what is asked for, do it, end with the right code.
+
+``lean-tag PATH...`` tags; the other commands stand in `commands.NAMES`, and a folder that is
+called like one can be given as ``./name``. Nothing heavy is imported until the options are
+known to be good, so ``--help`` and mistakes answer at once.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from lean_tagger.cli import commands
+from lean_tagger.cli.signals import Stop
+from lean_tagger.cli.terminal import OutputClosed
+
+__all__ = ["main"]
+
+_CLOSED_EXIT = 128 + 13  # as if ended by SIGPIPE, whose number Windows lacks
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    argv : sequence of str or None
+        The arguments; ``None`` takes those of the process.
+
+    Returns
+    -------
+    int
+        Exit code: 0; 1 if a file failed; the error's own if the run was ended by one; 128
+        and the signal's number if it was ended by a signal.
+
+    Raises
+    ------
+    SystemExit
+        After ``--help`` and ``--version``, and with 2 for a bad option.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    module, function = "tag", "run"
+    if arguments and arguments[0] in commands.NAMES:
+        module, function = commands.NAMES[arguments.pop(0)]
+    command = getattr(importlib.import_module(f"lean_tagger.cli.commands.{module}"), function)
+    with Stop() as stop:
+        try:
+            code: int = command(arguments, stop)
+        except KeyboardInterrupt:
+            # Where it came while a class was being made (dataclasses and named tuples run source
+            # text), Python would end by SIGINT whatever we return; running another text forgets it.
+            exec("")  # noqa: S102 - nothing in it
+            return stop.exit_code
+        except OutputClosed:
+            return _CLOSED_EXIT
+        return code

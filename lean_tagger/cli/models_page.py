@@ -1,0 +1,206 @@
+"""How models are shown: a table of all, a page of one."""
+
+import dataclasses
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from lean_tagger.card import ModelSpec
+from lean_tagger.catalogue import licences
+from lean_tagger.catalogue.measure import Measured
+from lean_tagger.cli.terminal import cells, pad
+from lean_tagger.system.memory import format_size
+
+__all__ = [
+    "Row",
+    "card_json",
+    "changed",
+    "describe",
+    "in_short",
+    "kinds",
+    "ranked",
+    "ranking",
+    "row_json",
+    "table",
+]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One model, as far as it can be read.
+
+    Attributes
+    ----------
+    name : str
+        By which it is asked for.
+    shipped : bool
+        It came with the package.
+    card : ModelSpec or None
+        ``None`` where `error` says why there is none.
+    size_bytes : int
+        Of the weights.
+    measured : Measured or None
+        What it needs here; ``None`` where it is not known.
+    """
+
+    name: str
+    shipped: bool
+    card: ModelSpec | None = None
+    size_bytes: int = 0
+    measured: Measured | None = None
+    error: str | None = None
+
+    @property
+    def licence(self) -> str:
+        """The name of its licence."""
+        card = self.card
+        return getattr(getattr(card, "licence", None), "id", None) or licences.UNKNOWN
+
+
+def row_json(row: Row) -> dict[str, Any]:
+    """Return a row for programs."""
+    card, measured = row.card, row.measured
+    return {
+        "type": "model",
+        "name": row.name,
+        "shipped": row.shipped,
+        "labels": len(card.labels) if card else 0,
+        "kinds": kinds(card) if card else {},
+        "licence": row.licence if card else None,
+        "size_bytes": row.size_bytes,
+        "least_bytes": measured.least_bytes if measured else None,
+        "speed": round(measured.speed, 1) if measured else None,
+        "device": measured.device if measured else None,
+        "error": row.error,
+    }
+
+
+def table(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield a line for each model, below one that says what the columns are."""
+    head = ("name", "labels", "size", "needs", "speed", "licence")
+    lines = [head, *(_cells(row) for row in rows)]
+    widths = [max(cells(line[column]) for line in lines) for column in range(len(head) - 1)]
+    for line in lines:
+        columns = (pad(text, width) for text, width in zip(line, widths, strict=False))
+        yield "  ".join([*columns, line[-1]]).rstrip()
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    if row.card is None:
+        return row.name, "-", "-", "-", "-", f"NOT USABLE: {row.error}"
+    needs, speed = "-", "-"
+    if row.measured is not None:
+        # Rounded up, so that a budget of that many MiB is one that suffices.
+        needs, speed = f"{-(-row.measured.least_bytes >> 20)} MiB", f"{row.measured.speed:.0f}x"
+    last = f"NOT USABLE: {row.error}" if row.error else row.licence
+    return row.name, str(len(row.card.labels)), format_size(row.size_bytes), needs, speed, last
+
+
+def kinds(card: ModelSpec) -> dict[str, int]:
+    """Return how many labels there are of each kind, most first."""
+    return dict(Counter(label.kind for label in card.labels).most_common())
+
+
+def describe(row: Row, record: Mapping[str, Any], *, columns: int) -> Iterator[str]:
+    """Yield the page of one model."""
+    card = row.card
+    assert card is not None, "one that can be read"  # noqa: S101 - narrows the type for mypy
+    measured = row.measured
+    rows: list[tuple[str, str]] = [
+        ("name", card.name),
+        ("about", card.description),
+        ("file", f"{card.path} ({format_size(row.size_bytes)})"),
+        ("sha256", card.sha256),
+        ("licence", row.licence),
+        *_added(record),
+    ]
+    if measured is not None:
+        least = -(-measured.least_bytes >> 20)
+        rows.append(("needs", f"{least} MiB, all processes together"))
+        rows.append(("speed", f"{measured.speed:.0f} x real time on one core ({measured.device})"))
+    rows += [(key, text) for key, text in _constants(card)]
+    for kind in kinds(card):
+        names = [label.display for label in card.labels if label.kind == kind]
+        rows.append((kind, f"{len(names)}: {', '.join(dict.fromkeys(names))}"))
+    width = max(len(key) for key, _ in rows) + 2
+    for key, text in rows:
+        yield from textwrap.wrap(
+            text,
+            columns,
+            initial_indent=f"{key:<{width}}",
+            subsequent_indent=" " * width,
+            break_long_words=False,
+            break_on_hyphens=False,
+        ) or [key]
+
+
+def _added(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if record.get("added"):
+        yield "added", f"{record['added']}, from {record.get('from', '?')}"
+    if record.get("accepted"):
+        yield "accepted", f"its licence, {record['accepted']}"
+    for assumed in record.get("assumed") or ():
+        yield "assumed", str(assumed)
+
+
+_SHOWN_ELSEWHERE = frozenset(
+    {"name", "description", "file", "sha256", "labels", "licence", "folder", "backbone"}
+)
+
+
+def _constants(card: ModelSpec) -> Iterator[tuple[str, str]]:
+    """Yield the rest of the card as it is: one line for each key that says something."""
+    for key, value in card_json(card).items():
+        if key in _SHOWN_ELSEWHERE or value is None:
+            continue
+        if isinstance(value, dict):
+            yield key, ", ".join(f"{k} {v}" for k, v in value.items() if v is not None)
+        else:
+            yield key, str(value)
+
+
+def card_json(card: ModelSpec) -> dict[str, Any]:
+    """Return a card as JSON has it."""
+    return {
+        field.name: _plain(getattr(card, field.name))
+        for field in dataclasses.fields(card)
+        if field.metadata.get("card", True)
+    }
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def ranked(card: ModelSpec, scores: Mapping[str, float], *, top: int) -> list[dict[str, Any]]:
+    """Return the strongest labels, as JSON has them."""
+    labels = {label.name: label for label in card.labels}
+    best = sorted(scores.items(), key=lambda item: -item[1])[:top]
+    return [{**_plain(labels[name]), "score": round(score, 6)} for name, score in best]
+
+
+def ranking(best: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a line for each of the strongest labels: how sure, what, and of what kind."""
+    width = max((cells(it["display"]) for it in best), default=0)
+    for it in best:
+        yield f"{it['score']:.3f}  {pad(it['display'], width)}  {it['kind']}"
+
+
+def in_short(row: Row) -> str:
+    """Return what a model has and needs, in a few words."""
+    assert row.card is not None  # noqa: S101 - narrows the type for mypy
+    parts = [f"{len(row.card.labels)} labels"]
+    if row.measured is not None:
+        parts.append(f"{-(-row.measured.least_bytes >> 20)} MiB")
+        parts.append(f"{row.measured.speed:.0f}x real time on one core")
+    return ", ".join(parts)
+
+
+def changed(row: Row, *, measured: Measured | None, error: str | None) -> Row:
+    """Return a row with what came of running its model."""
+    return dataclasses.replace(row, measured=measured, error=error)

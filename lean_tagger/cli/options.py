@@ -1,0 +1,293 @@
+"""The parser of every command, and what an option may be."""
+
+import argparse
+import contextlib
+import os
+from typing import NoReturn
+
+from lean_tagger import __version__
+from lean_tagger.cli.terminal import escape
+from lean_tagger.errors import ConfigError
+from lean_tagger.listen import effort as efforts
+from lean_tagger.rules import FIELDS, PLAYERS
+from lean_tagger.settings import Options
+from lean_tagger.system import machine, memory
+
+__all__ = [
+    "Parser",
+    "add_choice",
+    "add_effort",
+    "add_model",
+    "add_models",
+    "add_output",
+    "add_resources",
+    "add_state",
+    "add_ways",
+    "count",
+    "effort",
+    "fields",
+    "models",
+    "run_number",
+    "seconds",
+    "shard",
+    "share",
+    "size",
+]
+
+_MOST = 1024  # threads or values: more is a slip of the finger
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line, and takes options anywhere."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with one sentence instead of the whole usage."""
+        self.exit(2, f"{self.prog}: {escape(message)}; see {self.prog} --help\n")
+
+    def parse_anywhere(self, arguments: list[str]) -> argparse.Namespace:
+        """Parse; what follows ``--`` is paths, which argparse gets wrong when it comes first."""
+        split = arguments.index("--") if "--" in arguments else len(arguments)
+        given = self.parse_intermixed_args(arguments[:split])
+        given.paths += arguments[split + 1 :]
+        return given
+
+
+def add_choice(group: argparse._ArgumentGroup) -> None:
+    """Add what decides what is written."""
+    add = group.add_argument
+    add("-n", "--dry-run", action="store_true", help="show what would be written, write nothing")
+    policy = group.add_mutually_exclusive_group()
+    policy.add_argument(
+        "--overwrite",
+        dest="policy",
+        action="store_const",
+        const="overwrite",
+        help="replace the genres and moods that are there",
+    )
+    policy.add_argument(
+        "--merge",
+        dest="policy",
+        action="store_const",
+        const="merge",
+        help="keep what is there and add to it",
+    )
+    add("--rules", metavar="FILE", help="your own vocabulary; see lean-tag rules --init")
+    add("--player", choices=sorted(PLAYERS), metavar="NAME", help=f"for: {', '.join(PLAYERS)}")
+    add("--album-genre", action="store_true", help="one decision for all tracks of an album")
+    add(
+        "--fields",
+        type=fields,
+        metavar="LIST",
+        help="which to write: genre,mood (default), genre or mood",
+    )
+    add_ways(group)
+    add("--min-score", type=share, metavar="X", help="least score of a tag, 0 to 1")
+    add("--ratio", type=share, metavar="R", help="least share of the top score, 0 to 1")
+    add("--max-tags", type=count, metavar="N", help="most values per field")
+
+
+def add_ways(group: argparse._ActionsContainer) -> None:
+    """Add how files are written."""
+    add = group.add_argument
+    add(
+        "--hardlinks",
+        choices=("skip", "break", "in-place"),
+        default="skip",
+        metavar="HOW",
+        help="files with several names: skip (default), break, in-place",
+    )
+    add("--preserve-mtime", action="store_true", help="keep the file's time; servers go by it")
+
+
+def add_model(group: argparse._ArgumentGroup) -> None:
+    """Add what decides how a file is heard."""
+    add_models(group)
+    add = group.add_argument
+    add(
+        "--device",
+        choices=("auto", "cpu", "cuda", "rocm"),
+        default="auto",
+        help="where the network runs: auto (default), cpu, cuda, rocm",
+        metavar="NAME",
+    )
+    add(
+        "--max-gpu-mem",
+        type=size,
+        default=0,
+        metavar="SIZE",
+        help="what the networks may take of a GPU's memory (default: what it has)",
+    )
+    add(
+        "--decoder",
+        choices=("auto", "ffmpeg", "soundfile"),
+        default="auto",
+        help="auto (default), ffmpeg, soundfile",
+        metavar="NAME",
+    )
+    add(
+        "--pool",
+        choices=("logit-mean", "prob-mean", "max"),
+        help="over windows: logit-mean, prob-mean, max (default: the model's)",
+        metavar="HOW",
+    )
+    add(
+        "--hop-seconds",
+        type=seconds,
+        metavar="S",
+        help="from window to window (default: the model's)",
+    )
+
+
+def add_models(group: argparse._ActionsContainer) -> None:
+    """Add which models are asked; see `models`."""
+    group.add_argument(
+        "--model",
+        action="extend",
+        type=_model_names,
+        metavar="NAME|PATH",
+        help=f"default: {Options().model}; again for one that fills what the first leaves open",
+    )
+    group.add_argument(
+        "--labels",
+        metavar="FILE.npz",
+        help="your own words, for a model that knows text; see lean-tag labels make --help",
+    )
+
+
+def models(given: argparse.Namespace) -> tuple[str, ...]:
+    """Return the models that are asked, in the order in which they have a say."""
+    return tuple(given.model or Options().models)
+
+
+def add_effort(group: argparse._ActionsContainer) -> None:
+    """Add how much of a track is heard."""
+    group.add_argument(
+        "--effort",
+        type=effort,
+        default="full",
+        metavar="full|balanced|fast|N",
+        help="windows to hear: all (default); until the tags are clear; a few; or N of them",
+    )
+
+
+def add_resources(group: argparse._ArgumentGroup) -> None:
+    """Add what a run may use, and how it reports."""
+    add = group.add_argument
+    add(
+        "--max-mem",
+        type=size,
+        metavar="SIZE",
+        help="memory budget: 1500M, 1.5G, 512MiB (default: 2G, or half of the machine)",
+    )
+    add(
+        "--jobs",
+        type=count,
+        default=machine.usable_cores(),
+        metavar="N",
+        help="most files at a time, and cores in use (default: all usable, %(default)s here)",
+    )
+    add(
+        "--timeout",
+        type=seconds,
+        default=60.0,
+        metavar="S",
+        help="give a file up after S seconds (default: 60) and 40 for each MB of it",
+    )
+    add_output(group)
+
+
+def add_output(group: argparse._ArgumentGroup) -> None:
+    """Add how a command reports."""
+    add = group.add_argument
+    add("--json", action="store_true", help="one JSON object per line, for programs")
+    add("-q", "--quiet", action="store_true", help="print only what failed")
+    add(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        metavar="WHEN",
+        help="auto (default), always, never",
+    )
+    add("--version", action="version", version=f"lean-tag {__version__}", help="print it and end")
+    add("-h", "--help", action="help", help="print this and end")
+
+
+def add_state(group: argparse._ActionsContainer) -> None:
+    """Add the options that say where the journal is."""
+    add = group.add_argument
+    add("--state", metavar="PATH", help="journal of what was heard and written (default: yours)")
+    add("--state-on-network", action="store_true", help="allow it on a network file system")
+
+
+def size(text: str) -> int:
+    """Return a number of bytes."""
+    try:
+        return memory.parse_size(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _model_names(text: str) -> list[str]:
+    """Return the models of one ``--model``; the path of one may have commas in it."""
+    return [text] if os.path.exists(text) else text.split(",")  # noqa: PTH110 - stays str
+
+
+def fields(text: str) -> tuple[str, ...]:
+    """Return fields, in the order in which they are written."""
+    names = [name.strip() for name in text.lower().split(",")]
+    if not set(names) <= set(FIELDS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of {' and '.join(FIELDS)}")
+    return tuple(name for name in FIELDS if name in names)
+
+
+def effort(text: str) -> str:
+    """Return the name of an effort."""
+    try:
+        return efforts.effort(text).name
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def count(text: str) -> int:
+    """Return a whole number above 0."""
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:10]) <= _MOST):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {_MOST}")
+    return int(text)
+
+
+def shard(text: str) -> tuple[int, int]:
+    """Return which part of how many: ``2/3``."""
+    first, _, last = text.partition("/")
+    if first.isdigit() and last.isdigit() and text.isascii() and len(text) < 12:
+        part, parts = int(first), int(last)
+        if 1 <= part <= parts:
+            return part, parts
+    raise argparse.ArgumentTypeError(f"{text!r} is no part of a library; write it as 2/3")
+
+
+def run_number(text: str) -> int:
+    """Return the number of a run."""
+    if not (text.isascii() and text.isdigit() and int(text[:18]) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the number of a run; see lean-tag runs")
+    return int(text[:18])
+
+
+def share(text: str) -> float:
+    """Return a number from 0 to 1."""
+    return _number(text, most=1.0, what="a number from 0 to 1")
+
+
+def seconds(text: str) -> float:
+    """Return a time in seconds, up to an hour."""
+    number = _number(text, most=3600.0, what="a number of seconds from 0.01 to 3600")
+    if number < 0.01:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0.01 to 3600")
+    return number
+
+
+def _number(text: str, *, most: float, what: str) -> float:
+    with contextlib.suppress(ValueError):
+        number = float(text)
+        if 0 <= number <= most:  # false for NaN
+            return number
+    raise argparse.ArgumentTypeError(f"{text!r} is not {what}")

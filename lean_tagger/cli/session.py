@@ -1,0 +1,167 @@
+"""What all commands share that change files: the journal, the workers, the report."""
+
+import argparse
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from lean_tagger import rules
+from lean_tagger.cli.console import Console
+from lean_tagger.cli.options import models
+from lean_tagger.cli.signals import Stop
+from lean_tagger.errors import LeanTagError
+from lean_tagger.jobs import Job, Outcome, Tagged
+from lean_tagger.run.summary import Summary, report_all
+from lean_tagger.run.supervisor import Runner
+from lean_tagger.settings import Options, Ways
+from lean_tagger.store import location
+from lean_tagger.store.journal import Journal
+from lean_tagger.store.resume import Resume
+from lean_tagger.system import machine, memory
+
+__all__ = [
+    "budget_bytes",
+    "build",
+    "console",
+    "do",
+    "journal",
+    "load_rules",
+    "rules_path",
+    "state_path",
+]
+
+_FAILED_EXIT = 1
+
+
+def budget_bytes(given_bytes: int | None) -> int:
+    """Return the memory budget of a run: what was given, as far as the machine allows."""
+    return min(given_bytes or machine.default_budget_bytes(), machine.machine_limit_bytes())
+
+
+def console(given: argparse.Namespace, *, max_mem_bytes: int) -> Console:
+    """Return the console that the options ask for."""
+    folders = [path for path in given.paths if os.path.isdir(path)]  # noqa: PTH112 - stay str
+    made = Console(
+        json_lines=given.json,
+        quiet=given.quiet,
+        colour=given.color,
+        base=folders[0] if len(given.paths) == 1 and folders else None,
+        max_mem_bytes=max_mem_bytes,
+    )
+    if given.max_mem and given.max_mem > max_mem_bytes:
+        allowed = memory.format_size(max_mem_bytes)
+        made.notice(f"--max-mem is more than this machine allows; lowered to {allowed}")
+    return made
+
+
+def state_path(given: argparse.Namespace) -> Path:
+    """Return where the journal is that the options name."""
+    return Path(given.state).absolute() if given.state else location.default_path()
+
+
+def journal(given: argparse.Namespace, console: Console) -> Journal:
+    """Open and hold the journal that the options name."""
+    return Journal(state_path(given), notice=console.notice, on_network=given.state_on_network)
+
+
+def do(
+    found: Iterable[Job | Outcome],
+    resume: Resume,
+    given: argparse.Namespace,
+    options: Options,
+    *,
+    console: Console,
+    stop: Stop,
+    summary: Summary,
+    only_hear: bool = False,
+) -> int:
+    """Do what was found, with a summary whatever ends it, and return the exit code.
+
+    With `only_hear`, what was heard goes into the journal and no further, for another run to
+    decide on, which adds to the same summary and prints it.
+    """
+    runner = Runner(
+        options,
+        jobs=given.jobs,
+        patience_seconds=given.timeout,
+        progress=console.progress,
+        notice=console.notice,
+        on_start=console.ready,
+        before_write=resume.before_write,
+    )
+    console.rss_bytes = runner.rss_bytes
+
+    def outcomes() -> Iterator[Outcome]:
+        for outcome in runner.outcomes(found):
+            resume.record(outcome)
+            if not (only_hear and isinstance(outcome, Tagged)):
+                yield outcome
+            elif not outcome.known:
+                summary.audio_seconds += outcome.seconds
+
+    code, ending = 0, "done"
+    with contextlib.closing(runner):
+        try:
+            report_all(
+                outcomes(),
+                report=console.result,
+                peak_rss_bytes=runner.peak_bytes,
+                summary=summary,
+            )
+        except LeanTagError as error:
+            console.error(*error.sentences)
+            code, ending = error.exit_code, error.kind
+        except KeyboardInterrupt:
+            console.error("stopped; the files that were not reached are as they were")
+            code, ending = stop.exit_code, "stopped"
+            runner.close()  # before the summary, lest a worker still writes while it is read
+        resume.end(summary.counts(), ending)
+        if (not only_hear or code) and (not code or runner.started or summary.files):
+            console.summary(summary)
+    return code or (_FAILED_EXIT if summary.failed else 0)
+
+
+def ways(given: argparse.Namespace) -> Ways:
+    """Return how files are to be written."""
+    return Ways(hardlinks=given.hardlinks, preserve_mtime=given.preserve_mtime)
+
+
+def rules_path() -> Path:
+    """Return where a person's rules are looked for unless they say otherwise."""
+    import platformdirs
+
+    return Path(platformdirs.user_config_path("lean-tag")) / "rules.toml"
+
+
+def load_rules(name: str | None) -> rules.Rules:
+    """Return the rules of a file; of the person's own if none is named, else the defaults."""
+    path = Path(name) if name else rules_path()
+    return rules.load(str(path)) if name or path.exists() else rules.DEFAULT
+
+
+def build(given: argparse.Namespace, *, max_mem_bytes: int, listen: bool = True) -> Options:
+    """Return the options of a run, from the command line's."""
+    return Options(
+        models=models(given),
+        # Workers have their own idea of where they are.
+        labels=os.path.abspath(given.labels) if given.labels else None,  # noqa: PTH100 - stays str
+        device=given.device,
+        decoder=given.decoder,
+        pool=given.pool,
+        hop_seconds=given.hop_seconds,
+        effort=getattr(given, "effort", "full"),
+        rules=load_rules(given.rules),
+        fields=given.fields,
+        policy=given.policy,
+        player=given.player,
+        by_album=given.album_genre,
+        dry_run=given.dry_run,
+        min_score=given.min_score,
+        ratio=given.ratio,
+        max_tags=given.max_tags,
+        ways=ways(given),
+        listen=listen,
+        max_mem_bytes=max_mem_bytes,
+        max_gpu_mem_bytes=given.max_gpu_mem,
+    )

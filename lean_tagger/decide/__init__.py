@@ -1,0 +1,1 @@
+"""From scores to a plan: what to write into which field."""

@@ -1,0 +1,242 @@
+"""From what the rules chose and what a file holds to a plan of what to write.
+
+Nothing here opens a file. What we wrote ourselves, by the LEANTAG field, is no choice of the
+person's: a plan looks at what stood there before, so that later rules replace our values and
+never theirs.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from lean_tagger.decide import leantag_field
+from lean_tagger.jobs import Asked, Heard, Opinion, Ours, Tagged, TagStatus, Track, Values
+from lean_tagger.rules import Decision, Layout, Policy, Rules, decide
+from lean_tagger.rules import Track as Whose
+
+__all__ = ["TagPlan", "decisions_on", "outcome", "plan", "propose"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagPlan:
+    """What to write into one file.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    tags : mapping of str to tuple of str
+        What the scores say, by field, strongest first.
+    sureness : mapping of str to float
+        For each value in `tags`, the score of the label behind it.
+    changes : mapping of str to tuple of str
+        Field to its full new values; empty where there is nothing to write.
+    previous : mapping of str to tuple of str
+        What each changed field held; a missing key held nothing.
+    by : mapping of str to str
+        For each field with a value in `tags`, the model that said it.
+    """
+
+    path: str
+    tags: Mapping[str, tuple[str, ...]]
+    sureness: Mapping[str, float]
+    changes: Mapping[str, tuple[str, ...]]
+    previous: Mapping[str, tuple[str, ...]]
+    by: Mapping[str, str]
+
+
+def decisions_on(
+    path: str,
+    asked: Sequence[Asked],
+    heard: Heard,
+    *,
+    rules: Rules,
+    values: Sequence[Sequence[float]] | None = None,
+) -> dict[str, Decision]:
+    """Return what the rules say to the scores of one file, by the model that gave them.
+
+    A field is the first model's that is sure enough of a value for it: the decisions of later
+    ones are without it.
+
+    Parameters
+    ----------
+    path : str
+        The file; its folder stands for the album where no tag does.
+    asked : sequence of Asked
+        The models that gave the scores.
+    heard : Heard
+        The scores, and whose music it is, where that is known.
+    rules : Rules
+        The run's.
+    values : sequence of sequence of float, optional
+        Scores to decide by in place of the file's own, for each model.
+    """
+    folder, _, _ = path.rpartition("/")
+    known = heard.track or Track()
+    whose = Whose(
+        artist=known.artist, albumartist=known.albumartist, album=known.album, folder=folder
+    )
+    scores = values or [it.values for it in heard.each()]
+    decisions: dict[str, Decision] = {}
+    taken: set[str] = set()
+    for by, mine in zip(asked, scores, strict=True):
+        whole = decide(mine, by.card.labels, rules, track=whose)
+        decisions[by.card.name] = replace(
+            whole,
+            chosen={field: items for field, items in whole.chosen.items() if field not in taken},
+            steps=tuple(step for step in whole.steps if step.field not in taken),
+        )
+        taken |= {field for field, items in whole.chosen.items() if items}
+    return decisions
+
+
+def propose(
+    path: str,
+    asked: Sequence[Asked],
+    heard: Heard,
+    *,
+    rules: Rules,
+    values: Sequence[Sequence[float]] | None = None,
+) -> TagPlan:
+    """Return what to write, from what was heard in a file and what it holds now.
+
+    Parameters
+    ----------
+    path : str
+        The file; not opened.
+    asked : sequence of Asked
+        The models that heard it. How their scores came to be goes into the LEANTAG field, by
+        which the file is known again when the journal is lost.
+    heard : Heard
+        The scores, and the file's present fields.
+    rules : Rules
+        The run's.
+    values : sequence of sequence of float, optional
+        Scores to decide by in place of the file's own, for each model.
+    """
+    decisions = decisions_on(path, asked, heard, rules=rules, values=values)
+    chosen: dict[str, tuple[tuple[str, float], ...]] = {}
+    by: dict[str, str] = {}
+    for name, decision in decisions.items():
+        chosen |= decision.chosen
+        by |= {field: name for field, items in decision.chosen.items() if items}
+    one = replace(decisions[asked[0].card.name], chosen=chosen)
+    said = leantag_field.of(heard, asked)
+    return plan(path, one, heard.fields, rules=rules, said=said, by=by)
+
+
+def plan(
+    path: str,
+    decision: Decision,
+    previous: Values,
+    *,
+    rules: Rules,
+    said: Mapping[str, object],
+    by: Mapping[str, str] | None = None,
+) -> TagPlan:
+    """Return what to write, given what is there.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    decision : Decision
+        Of the rules.
+    previous : mapping of str to tuple of str
+        The file's present values by field; a missing key holds nothing.
+    rules : Rules
+        What becomes of values that are there, and how values are laid out.
+    said : mapping
+        What the LEANTAG field is to hold; written along with any other change, as JSON,
+        with what we wrote and over what: so a later decision knows which values are ours.
+    by : mapping of str to str, optional
+        Which model said what a field is to hold.
+    """
+    changes: dict[str, tuple[str, ...]] = {}
+    ours_before = leantag_field.ours_in(previous)
+    kept: dict[str, Ours] = {}
+    for field, items in decision.chosen.items():
+        there = previous.get(field, ())
+        mine = ours_before.get(field)
+        before = mine.before if mine and mine.written == there else there
+        ours = tuple(name for name, _ in items)
+        word = decision.when_unsure.get(field)
+        wanted = _combine(before, ours, rules.policies[field], layout=rules.layout, word=word)
+        if wanted != there:
+            changes[field] = wanted
+        if wanted != before:
+            kept[field] = Ours(wanted, before)
+    for field, mine in ours_before.items():
+        if field not in decision.chosen and mine.written == previous.get(field, ()):
+            kept[field] = mine
+    if changes:
+        changes["leantag"] = (leantag_field.signed(said, kept),) if kept else ()
+    return TagPlan(
+        path=path,
+        tags={
+            field: rules.layout.values(name for name, _ in items)
+            for field, items in decision.chosen.items()
+        },
+        sureness={
+            rules.layout.clean(name): score
+            for items in decision.chosen.values()
+            for name, score in reversed(items)
+        },
+        changes=changes,
+        previous={field: previous[field] for field in changes if field in previous},
+        by=by or {},
+    )
+
+
+def _combine(
+    there: tuple[str, ...],
+    ours: tuple[str, ...],
+    policy: Policy,
+    *,
+    layout: Layout,
+    word: str | None,
+) -> tuple[str, ...]:
+    """Return what a field is to hold; one that holds only `word` counts as empty."""
+    unsure = layout.render(() if word is None else (word,))
+    held = tuple(value for value in there if value.casefold() not in map(str.casefold, unsure))
+    if not ours:
+        return there if held else unsure or there
+    if policy == "overwrite" or not held:
+        return layout.render(ours)
+    return there if policy == "fill" else layout.extend(held, ours)
+
+
+def outcome(
+    plan: TagPlan, heard: Heard, asked: Sequence[Asked], status: TagStatus, *, known: bool
+) -> Tagged:
+    """Return the outcome of a file that was decided on; `known` if not heard in this run."""
+    first, *others = map(_opinion, asked, heard.each())
+    return Tagged(
+        path=plan.path,
+        model=first.model,
+        status=status,
+        seconds=heard.seconds,
+        windows=first.windows,
+        seconds_skipped=heard.seconds_skipped,
+        repeated=first.repeated,
+        scores=first.scores,
+        tags=plan.tags,
+        written={field: values for field, values in plan.changes.items() if field in plan.tags},
+        sureness=plan.sureness,
+        known=known,
+        heard=heard,
+        effort=heard.effort,
+        of_windows=heard.of_windows or heard.windows,
+        confidence=heard.confidence,
+        others=tuple(others),
+        by=plan.by,
+    )
+
+
+def _opinion(asked: Asked, heard: Heard) -> Opinion:
+    ranked = sorted(zip(asked.card.labels, heard.values, strict=True), key=lambda item: -item[1])
+    return Opinion(
+        model=asked.card.name,
+        windows=heard.windows,
+        repeated=heard.repeated,
+        scores={label.name: score for label, score in ranked},
+    )

@@ -1,0 +1,402 @@
+"""What was asked for one file, what was heard in it, and what became of it.
+
+Plain data: picklable, so that it can cross to a worker process, and JSON-able, so that
+``--json`` prints it as it is.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from lean_tagger.card import ModelSpec
+
+__all__ = [
+    "Asked",
+    "Failed",
+    "Heard",
+    "Identity",
+    "Job",
+    "Opinion",
+    "Ours",
+    "Outcome",
+    "Pooling",
+    "Restore",
+    "Restored",
+    "Skipped",
+    "TagStatus",
+    "Tagged",
+    "Track",
+    "Values",
+    "to_json",
+]
+
+Values = Mapping[str, tuple[str, ...]]
+"""What fields hold, by field; an absent field holds nothing."""
+
+TagStatus = Literal["tagged", "would_tag", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """By what a file is known to be unchanged; as stat(2) tells it.
+
+    The device is none of it: it gets another number when the machine or a share is started
+    anew. An inode of 0 is not known.
+    """
+
+    size_bytes: int
+    mtime_ns: int
+    inode: int
+
+    def matches(self, other: "Identity") -> bool:
+        """Tell whether both are of one file, as far as is known."""
+        inodes = {self.inode, other.inode} - {0}
+        return self.without_inode() == other.without_inode() and len(inodes) < 2
+
+    def without_inode(self) -> "Identity":
+        """Return the same, for a file system whose numbers mean nothing."""
+        return replace(self, inode=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Pooling:
+    """How windows became one score: on this, too, scores depend.
+
+    Attributes
+    ----------
+    pool : str
+        The way, as ``--pool`` names it.
+    hop : int
+        Patch frames from window to window.
+    """
+
+    pool: str
+    hop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A model that a run asks, and how its windows become one score."""
+
+    card: ModelSpec
+    pooling: Pooling
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """Whose music it is, by the file's tags; empty where they do not say."""
+
+    artist: str = ""
+    albumartist: str = ""
+    album: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What is known of a file once it was heard: enough to decide anew without hearing it.
+
+    Of one model; where a run asks several, this is of the first, and `others` of the rest.
+
+    Attributes
+    ----------
+    identity : Identity
+        The file's, when it was last looked at.
+    digest : str
+        Of its audio; see `decode.Audio.digest`.
+    values : tuple of float
+        Pooled probability of each label, in the model's order; none where only the embedding
+        is known, with which a worker is to compare words.
+    embedding : bytes
+        Mean of the windows' embeddings, little-endian float32; empty without one.
+    windows : int
+        How many were heard.
+    seconds, seconds_skipped : float
+        Length of the track, and of the damage that was met in it.
+    repeated : bool
+        The track is shorter than one window and was repeated to fill it.
+    fields : mapping of str to tuple of str
+        What our fields hold.
+    track : Track or None
+        ``None`` where nobody needed it.
+    effort : str
+        With which it was heard; see `effort`.
+    of_windows : int
+        Windows of the whole track; 0 where all were heard.
+    confidence : float
+        Estimated probability that all windows would lead to the same tags, 0 to 1.
+    others : tuple of Heard
+        What the run's further models heard in the same audio, in their order.
+    """
+
+    identity: Identity
+    digest: str
+    values: tuple[float, ...]
+    embedding: bytes
+    windows: int
+    seconds: float
+    seconds_skipped: float
+    repeated: bool
+    fields: Values
+    track: Track | None = None
+    effort: str = "full"
+    of_windows: int = 0
+    confidence: float = 1.0
+    others: "tuple[Heard, ...]" = ()
+
+    def each(self) -> "tuple[Heard, ...]":
+        """Return what each model heard, in their order."""
+        return (self, *self.others)
+
+    @staticmethod
+    def together(each: "Sequence[Heard | None]") -> "Heard | None":
+        """Return what each model heard as one; None where one of them did not hear it."""
+        known = [heard for heard in each if heard is not None]
+        return replace(known[0], others=tuple(known[1:])) if len(known) == len(each) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """What we wrote into a field, and what it held before."""
+
+    written: tuple[str, ...]
+    before: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restore:
+    """Values to put back, each only where the field still holds what we wrote."""
+
+    fields: Mapping[str, Ours]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One file to do.
+
+    Attributes
+    ----------
+    path : str
+        As the operating system names it; undecodable bytes are surrogates (PEP 383).
+    size_bytes : int
+        At the time of the walk; for progress only.
+    identity : Identity or None
+        At the time of the walk.
+    heard : Heard or None
+        From an earlier run, the file being unchanged since: it is not decoded again.
+    candidates : tuple of tuple of Heard
+        From earlier runs, for each model; one of them counts if the audio is the same.
+    scores : tuple of tuple of float or None
+        To decide by in place of the file's own, for each model, as for a whole album.
+    ours : mapping of str to Ours
+        What we wrote into its fields before, where that is known.
+    restore : Restore or None
+        Put values back, and do nothing else.
+    """
+
+    path: str
+    size_bytes: int
+    identity: Identity | None = None
+    heard: Heard | None = None
+    candidates: tuple[tuple[Heard, ...], ...] = ()
+    scores: tuple[tuple[float, ...], ...] | None = None
+    ours: Mapping[str, Ours] = field(default_factory=dict)
+    restore: Restore | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """What a run's further model heard; the attributes are those of `Tagged`."""
+
+    model: str
+    windows: int
+    repeated: bool
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tagged:
+    """The file was scored, and its tags are as the plan wants them.
+
+    Attributes
+    ----------
+    path, model : str
+        The file and the name of the model that heard it.
+    status : {'tagged', 'would_tag', 'unchanged'}
+        Written; would be written but for ``--dry-run``; nothing to write.
+    seconds : float
+        Length of the track.
+    windows : int
+        How many windows the network heard.
+    seconds_skipped : float
+        Length of the damaged packets that were passed over.
+    repeated : bool
+        The track is shorter than one window and was repeated to fill it.
+    scores : mapping of str to float
+        Pooled probability (0 to 1) of every label of the model, strongest first.
+    tags : mapping of str to tuple of str
+        What the scores say, by field ("genre", "mood"), strongest first; what was written
+        is this where the field was free or the policy allowed it.
+    written : mapping of str to tuple of str
+        The values that each changed field now holds, or would hold.
+    sureness : mapping of str to float
+        For each value in ``tags``, the score of the label behind it.
+    known : bool
+        An earlier run heard it; this one decided anew.
+    heard : Heard or None
+        For the journal; not part of the printed result.
+    effort : str
+        With which it was heard.
+    of_windows : int
+        Windows of the whole track.
+    confidence : float
+        Estimated probability that all windows would lead to the same tags, 0 to 1.
+    others : tuple of Opinion
+        What the run's further models heard, in their order.
+    by : mapping of str to str
+        For each field with a value in ``tags``, the model that said it.
+    """
+
+    path: str
+    model: str
+    status: TagStatus
+    seconds: float
+    windows: int
+    seconds_skipped: float
+    repeated: bool
+    scores: Mapping[str, float]
+    tags: Mapping[str, tuple[str, ...]]
+    written: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sureness: Mapping[str, float] = field(default_factory=dict)
+    known: bool = False
+    heard: Heard | None = None
+    effort: str = "full"
+    of_windows: int = 0
+    confidence: float = 1.0
+    others: tuple[Opinion, ...] = ()
+    by: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """The file was left alone, for a reason that is no failure.
+
+    Attributes
+    ----------
+    kind, message : str
+        The reason, for programs and for people.
+    scored : Tagged or None
+        The scores, where the file was heard before it turned out that nothing can be
+        written into its format.
+    """
+
+    path: str
+    kind: str
+    message: str
+    scored: Tagged | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The file could not be done, and is as it was.
+
+    Attributes
+    ----------
+    kind, message : str
+        `FileError.kind` and its sentence.
+    scored : Tagged or None
+        The scores, where it was only the writing that failed.
+    """
+
+    path: str
+    kind: str
+    message: str
+    scored: Tagged | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """What we had written was taken back.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    status : {'restored', 'would_restore'}
+        Done; would be done but for ``--dry-run``.
+    restored : mapping of str to tuple of str
+        What each field that was put back holds now; empty where it held nothing before.
+    kept : mapping of str to tuple of str
+        What stands in fields that somebody else has changed since; they were left alone.
+    identity : Identity
+        Of the file now.
+    fields : mapping of str to tuple of str
+        What all our fields hold now.
+    """
+
+    path: str
+    status: Literal["restored", "would_restore"]
+    restored: Values
+    kept: Values
+    identity: Identity
+    fields: Values
+
+
+Outcome = Tagged | Restored | Skipped | Failed
+
+
+def to_json(outcome: Outcome) -> dict[str, Any]:
+    """Return the ``--json`` object of one outcome.
+
+    Every key is always there; what does not apply is ``None``, empty or zero. Only of several
+    models there are two more: ``others`` and ``tags_by``.
+    """
+    error = None
+    if isinstance(outcome, Restored):
+        return {
+            "type": "result",
+            "path": outcome.path,
+            "status": outcome.status,
+            "restored": {field: list(values) for field, values in outcome.restored.items()},
+            "kept": {field: list(values) for field, values in outcome.kept.items()},
+        }
+    if isinstance(outcome, Tagged):
+        heard: Tagged | None = outcome
+        status: str = outcome.status
+    else:
+        heard = outcome.scored
+        status = "failed" if isinstance(outcome, Failed) else "skipped"
+        error = {"kind": outcome.kind, "message": outcome.message}
+    return {
+        "type": "result",
+        "path": outcome.path,
+        "status": status,
+        "model": heard.model if heard else None,
+        "seconds": round(heard.seconds, 3) if heard else 0.0,
+        "windows": heard.windows if heard else 0,
+        "of_windows": heard.of_windows if heard else 0,
+        "effort": heard.effort if heard else None,
+        "confidence": round(heard.confidence, 3) if heard else 0.0,
+        "seconds_skipped": round(heard.seconds_skipped, 3) if heard else 0.0,
+        "repeated": heard.repeated if heard else False,
+        "known": heard.known if heard else False,
+        "scores": _rounded(heard.scores) if heard else {},
+        **(_others(heard) if heard and heard.others else {}),
+        "tags": {k: list(v) for k, v in heard.tags.items()} if heard else {},
+        "error": error,
+    }
+
+
+def _others(heard: Tagged) -> dict[str, Any]:
+    others = {
+        it.model: {
+            "windows": it.windows,
+            "repeated": it.repeated,
+            "scores": _rounded(it.scores),
+        }
+        for it in heard.others
+    }
+    return {"others": others, "tags_by": dict(heard.by)}
+
+
+def _rounded(scores: Mapping[str, float]) -> dict[str, float]:
+    return {label: round(score, 6) for label, score in scores.items()}

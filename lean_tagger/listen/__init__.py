@@ -1,0 +1,1 @@
+"""From a file to scores: decode → resample → window → front-end → network → pool."""

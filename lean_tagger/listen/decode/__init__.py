@@ -1,0 +1,260 @@
+"""Decode a file to mono samples, at the file's own rate.
+
+Two decoders stand behind `open_audio`: FFmpeg (PyAV) and libsndfile (soundfile). Both give
+an `Audio`, an iterator of blocks ``(rate_hz, samples)``:
+
+- ``samples`` is a float32 memoryview of at most `BLOCK_SAMPLES` mono samples, the plain
+  average of the file's channels, full scale ±1. It is a view of one buffer that the `Audio`
+  owns, valid until the next block is asked for.
+- ``rate_hz`` may change between blocks, where a stream changes in the middle.
+
+What lies before timestamp 0 (encoder delay) is not part of a track and is dropped. Damaged
+packets are passed over and counted. Nothing here holds more than one block and one packet.
+"""
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from lean_tagger.errors import DecodeError, FileError, NoAudioError, UnreadableError
+
+if TYPE_CHECKING:
+    from lean_tagger.listen.decode.ffmpeg import FfmpegAudio
+
+__all__ = [
+    "BLOCK_SAMPLES",
+    "Audio",
+    "DecoderName",
+    "Reader",
+    "ffmpeg_audio",
+    "fingerprint",
+    "is_rate",
+    "open_audio",
+    "packet_hash",
+    "silence_nonsense",
+]
+
+BLOCK_SAMPLES = 1 << 16
+"""Capacity of a block. Larger than any common codec's frame, small beside the network."""
+
+LOUDEST = 2.0**20
+"""Beyond this, and for NaN, a float sample is damage and no sound (full scale is 1). Room is
+left for floats that somebody stored at the scale of 16-bit integers."""
+
+DecoderName = Literal["auto", "ffmpeg", "soundfile"]
+
+
+class Reader(Protocol):
+    """Whoever hears a file, and can say how far it is.
+
+    Attributes
+    ----------
+    seconds : float
+        Length of what was decoded so far.
+    """
+
+    seconds: float
+
+    def progress(self) -> float:
+        """Return how much of the file is done, 0 to 1."""
+        ...
+
+
+class Audio(Protocol):
+    """One open file, read once from its start to its end.
+
+    Attributes
+    ----------
+    seconds : float
+        Length of what was decoded so far.
+    seconds_skipped : float
+        Length of the damaged packets passed over so far, as far as they tell it.
+    """
+
+    seconds: float
+    seconds_skipped: float
+
+    def __iter__(self) -> Iterator[tuple[int, memoryview]]:
+        """Yield ``(rate_hz, samples)``; raises DecodeError where nothing can be decoded."""
+        ...
+
+    def progress(self) -> float:
+        """Return how far into the file the reader is, 0 to 1."""
+        ...
+
+    def digest(self) -> str:
+        """Return a hash of the audio read so far, independent of the file's tags.
+
+        Of the compressed packets and the number of decoded samples (FFmpeg), or of the
+        decoded samples (libsndfile): the same audio gives the same digest before and after
+        its tags are written.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the decoder."""
+        ...
+
+
+@contextlib.contextmanager
+def open_audio(path: str, *, decoder: DecoderName = "auto") -> Iterator[Audio]:
+    """Open the audio of a file.
+
+    Parameters
+    ----------
+    path : str
+        A regular file, or a link to one.
+    decoder : {'auto', 'ffmpeg', 'soundfile'}
+        ``auto`` is FFmpeg, and libsndfile where FFmpeg refuses a file that it can read.
+
+    Yields
+    ------
+    Audio
+        Closed when the context ends.
+
+    Raises
+    ------
+    UnreadableError
+        The file cannot be opened, or is a folder, pipe, socket or device.
+    NoAudioError
+        The file is empty, or holds no audio stream.
+    DecodeError, EncryptedError
+        The audio cannot be read.
+    """
+    fd = _open_regular(path)
+    audio: Audio | None = None
+    try:
+        audio = _open_with(decoder, fd, path)
+        yield audio
+    finally:
+        if audio is not None:
+            audio.close()
+        os.close(fd)
+
+
+def fingerprint(path: str, *, decoder: DecoderName = "auto") -> str:
+    """Decode a whole file and return its digest.
+
+    Raises
+    ------
+    FileError
+        As `open_audio`, and whatever decoding it raises.
+    """
+    with open_audio(path, decoder=decoder) as audio:
+        for _ in audio:
+            pass
+        return audio.digest()
+
+
+def packet_hash(path: str) -> str | None:
+    """Return the part of a file's digest that can be had without decoding it.
+
+    Returns
+    -------
+    str or None
+        What stands before the hyphen in `Audio.digest`; ``None`` where only decoding tells.
+
+    Raises
+    ------
+    FileError
+        As `open_audio`.
+    """
+    with ffmpeg_audio(path) as audio:
+        return audio.packet_hash()
+
+
+@contextlib.contextmanager
+def ffmpeg_audio(path: str) -> "Iterator[FfmpegAudio]":
+    """Open a file with FFmpeg, for what only its packets tell.
+
+    Raises
+    ------
+    FileError
+        As `open_audio`.
+    """
+    from lean_tagger.listen.decode.ffmpeg import FfmpegAudio
+
+    fd = _open_regular(path)
+    try:
+        with contextlib.closing(FfmpegAudio(fd, path)) as audio:
+            yield audio
+    finally:
+        os.close(fd)
+
+
+_DSD_RATES_HZ = {base * factor for base in (44_100, 48_000) for factor in (16, 32, 64)}
+
+
+def is_rate(rate_hz: int) -> bool:
+    """Tell whether music has this sample rate: telephone to 384 kHz, and DSD's up to DSD512.
+
+    Anything else is a damaged header, and to turn it into the model's rate could take any
+    amount of time.
+    """
+    return 1_000 <= rate_hz <= 384_000 or rate_hz in _DSD_RATES_HZ
+
+
+def silence_nonsense(block: npt.NDArray[np.float32]) -> int:
+    """Set to 0, in place, the samples that are no sound, and return how many there were.
+
+    One NaN would otherwise make every score of the track a NaN.
+    """
+    with np.errstate(invalid="ignore"):
+        bad = ~(np.abs(block) <= LOUDEST)
+    if not bad.any():
+        return 0
+    block[bad] = 0
+    return int(bad.sum())
+
+
+def _open_regular(path: str) -> int:
+    """Open a regular file for reading and return its descriptor.
+
+    O_NONBLOCK: a FIFO would otherwise hang in open(2) until somebody writes to it.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise UnreadableError(path, f"cannot open the file: {error.strerror}") from error
+    except ValueError as error:  # a NUL in the name
+        raise UnreadableError(path, "no file can have this name") from error
+    info = os.fstat(fd)
+    problem: FileError | None = None
+    if not stat.S_ISREG(info.st_mode):
+        problem = UnreadableError(path, "not a regular file")
+    elif info.st_size == 0:
+        problem = NoAudioError(path, "the file is empty")
+    if problem is not None:
+        os.close(fd)
+        raise problem
+    return fd
+
+
+def _open_with(decoder: DecoderName, fd: int, path: str) -> Audio:
+    """Open `fd` with the decoder asked for; FFmpeg's refusal is the one that is reported."""
+    if decoder == "soundfile":
+        return _open_sndfile(fd, path)
+    from lean_tagger.listen.decode.ffmpeg import FfmpegAudio
+
+    try:
+        return FfmpegAudio(fd, path)
+    except (DecodeError, NoAudioError) as refusal:
+        if decoder == "ffmpeg":
+            raise
+        try:
+            return _open_sndfile(fd, path)
+        except FileError:
+            raise refusal from None
+
+
+def _open_sndfile(fd: int, path: str) -> Audio:
+    # Late: it costs 4 MiB and is seldom needed.
+    from lean_tagger.listen.decode.sndfile import SndfileAudio
+
+    os.lseek(fd, 0, os.SEEK_SET)
+    return SndfileAudio(fd, path)

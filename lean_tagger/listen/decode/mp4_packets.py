@@ -1,0 +1,282 @@
+"""MP4: where the packets are, read from the file's own tables as they are needed.
+
+FFmpeg reads these tables whole when it opens a file, and holds 8 MiB for an hour of music.
+Read piece by piece they cost nothing: so FFmpeg sees the first few entries only (`cuts`),
+which is enough to set the decoder up, and the packets come from here.
+
+Source: ISO/IEC 14496-12, sections 8.6 (time) and 8.7 (layout); all numbers are big-endian.
+Whatever is not plain (fragments, several edits, raw samples) is left to FFmpeg.
+"""
+
+import math
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
+
+from lean_tagger.listen.decode.masked_file import Patch
+
+__all__ = ["Sample", "Table", "Track", "scan"]
+
+SHOWN_SAMPLES = 64
+"""How many packets FFmpeg sees: a second or so, from which it learns what it needs."""
+
+LARGE_ITEM_BYTES = 1 << 16
+"""A larger metadata item is hidden from FFmpeg, and every cover."""
+
+_CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"udta", b"meta", b"ilst"}
+_MOST_ATOMS = 10_000
+_SLICE_ENTRIES = 4096
+_UNIT_RATE = 0x00010000
+
+
+class Sample(NamedTuple):
+    """One packet: where it is, and when, in the track's own ticks."""
+
+    offset: int
+    size: int
+    start_ticks: int
+    duration_ticks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of fixed-size entries in the file.
+
+    Attributes
+    ----------
+    fd : int
+        The file; the caller's.
+    offset : int
+        Of the first entry.
+    count : int
+        Entries, no more than the atom that holds them has room for.
+    layout : str
+        One entry, as `struct` writes it.
+    count_offset : int
+        Where the count stands.
+    """
+
+    fd: int
+    offset: int
+    count: int
+    layout: str
+    count_offset: int
+
+    def __iter__(self) -> Iterator[tuple[int, ...]]:
+        """Yield the entries; a few thousand are in memory at a time."""
+        entry = struct.Struct(self.layout)
+        for first in range(0, self.count, _SLICE_ENTRIES):
+            size = min(_SLICE_ENTRIES, self.count - first) * entry.size
+            data = os.pread(self.fd, size, self.offset + first * entry.size)
+            yield from entry.iter_unpack(data[: len(data) // entry.size * entry.size])
+
+    def cut(self, count: int) -> Patch:
+        """Return the patch that shows fewer entries."""
+        return Patch(self.count_offset, struct.pack(">I", min(count, self.count)))
+
+
+@dataclass(slots=True)
+class Track:
+    """What the atoms of one track say.
+
+    Attributes
+    ----------
+    handler : bytes
+        ``soun`` for audio.
+    timescale : int
+        Ticks a second.
+    edits : tuple
+        Entries of its edit list: duration (in ticks of the movie), start (in its own), rate.
+    tables : dict
+        `Table` by the atom's name; ``co64`` stands as ``stco``.
+    """
+
+    handler: bytes = b""
+    timescale: int = 0
+    edits: tuple[tuple[int, int, int], ...] = ()
+    tables: dict[bytes, Table] = field(default_factory=dict)
+    movie_timescale: int = 0
+
+    def plain(self) -> bool:
+        """Tell whether `samples` gives exactly the packets that FFmpeg would."""
+        starts = [start for _, start, _ in self.edits]
+        return (
+            self.timescale > 0
+            and {b"stts", b"stsc", b"stsz", b"stco"} <= set(self.tables)
+            and not {b"ctts", b"several", b"raw"} & set(self.tables)
+            and all(rate == _UNIT_RATE for _, _, rate in self.edits)
+            and (not starts or (starts[-1] >= 0 and starts[:-1] in ([], [-1])))
+        )
+
+    def cuts(self) -> list[Patch]:
+        """Return the patches by which FFmpeg sees the beginning of the tables only."""
+        chunks = samples = 0
+        for _, count in self._chunks():
+            chunks, samples = chunks + 1, samples + count
+            if samples >= SHOWN_SAMPLES:
+                break
+        patches = []
+        if chunks == 1 and samples > SHOWN_SAMPLES:
+            # All in one chunk, as FFmpeg itself writes a minute of music: show less of it.
+            samples = SHOWN_SAMPLES
+            patches.append(Patch(self.tables[b"stsc"].offset + 4, struct.pack(">I", samples)))
+        # FFmpeg refuses a run of chunks that begins behind the last chunk.
+        runs = sum(first <= chunks for first, _, _ in islice(self.tables[b"stsc"], chunks))
+        shown = {b"stsz": samples, b"stco": chunks, b"stsc": runs}
+        return patches + [t.cut(shown.get(name, samples)) for name, t in self.tables.items()]
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield the packets in order, those before the edit's start with negative times."""
+        start_ticks = -self.edits[-1][1] if self.edits else 0
+        end_ticks = self.edit_seconds() * self.timescale
+        sizes, durations = iter(self.tables[b"stsz"]), self._durations()
+        for offset, count in self._chunks():
+            position = offset
+            for (size,), duration_ticks in zip(sizes, durations, strict=False):
+                if start_ticks >= end_ticks:
+                    return
+                yield Sample(position, size, start_ticks, duration_ticks)
+                start_ticks += duration_ticks
+                position += size
+                count -= 1  # noqa: PLW2901 - counts down what is left in this chunk
+                if not count:
+                    break
+
+    def edit_seconds(self) -> float:
+        """Return how long the music is by the edit list; what decodes behind is padding."""
+        if not self.edits or not self.edits[-1][0] or not self.movie_timescale:
+            return math.inf
+        return self.edits[-1][0] / self.movie_timescale
+
+    def _chunks(self) -> Iterator[tuple[int, int]]:
+        """Yield the offset of each chunk, and how many samples are in it."""
+        runs = iter(self.tables[b"stsc"])
+        _, count, _ = next(runs, (1, 0, 0))
+        following = next(runs, None)
+        for number, (offset,) in enumerate(self.tables[b"stco"], 1):
+            while following is not None and following[0] <= number:
+                count, following = following[1], next(runs, None)
+            if count:
+                yield offset, count
+
+    def _durations(self) -> Iterator[int]:
+        last = 0
+        for count, last in self.tables[b"stts"]:
+            for _ in range(count):
+                yield last
+        while True:  # a table that is too short: the last duration goes on, as in FFmpeg
+            yield last
+
+
+def scan(fd: int, size_bytes: int) -> tuple[Track | None, list[Patch]]:
+    """Look through the atoms of an MP4 file.
+
+    Returns
+    -------
+    track : Track or None
+        The only audio track, where its packets can be read here.
+    patches : list of Patch
+        By which FFmpeg passes over covers and large items, and over what `track` reads.
+    """
+    movie = _Movie(fd)
+    movie.walk(0, size_bytes, b"")
+    audio = [track for track in movie.tracks if track.handler == b"soun"]
+    if len(audio) != 1 or movie.fragmented or not audio[0].plain():
+        return None, movie.patches
+    audio[0].movie_timescale = movie.timescale
+    cuts = [cut for track in movie.tracks if track.plain() for cut in track.cuts()]
+    return audio[0], movie.patches + cuts
+
+
+class _Movie:
+    """What one walk over the atoms found."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._atoms = 0
+        self.timescale = 0
+        self.fragmented = False
+        self.tracks: list[Track] = []
+        self.patches: list[Patch] = []
+
+    def walk(self, start: int, end: int, parent: bytes) -> None:
+        """Visit the atoms in a span; sizes that do not fit end it, as they do for FFmpeg."""
+        position = start
+        while position + 8 <= end and self._atoms < _MOST_ATOMS:
+            self._atoms += 1
+            head = os.pread(self._fd, 16, position)
+            if len(head) < 8:
+                return
+            size, name, body = int.from_bytes(head[:4], "big"), head[4:8], position + 8
+            if size == 1 and len(head) == 16:
+                size, body = int.from_bytes(head[8:], "big"), position + 16
+            elif size == 0:
+                size = end - position
+            if position + size < body:
+                return
+            self._visit(name, position, body, min(position + size, end), parent)
+            position += size
+
+    def _visit(self, name: bytes, start: int, body: int, end: int, parent: bytes) -> None:
+        if parent == b"ilst":
+            if name == b"covr" or end - start > LARGE_ITEM_BYTES:
+                self.patches.append(Patch(start + 4, b"free"))
+        elif name in _CONTAINERS:
+            if name == b"trak":
+                self.tracks.append(Track())
+            if name == b"meta" and os.pread(self._fd, 4, body + 4) != b"hdlr":
+                body += 4  # version and flags, which QuickTime's own kind has not
+            self.walk(body, end, name)
+        elif name in (b"moof", b"mvex"):
+            self.fragmented = True
+        elif name == b"mvhd":
+            self.timescale = self._timescale(body)
+        elif self.tracks:
+            self._visit_track(self.tracks[-1], name, body, end)
+
+    def _visit_track(self, track: Track, name: bytes, body: int, end: int) -> None:
+        head = os.pread(self._fd, 12, body)
+        if len(head) < 12:
+            return
+        if name == b"mdhd":
+            track.timescale = self._timescale(body)
+        elif name == b"hdlr" and not track.handler:
+            track.handler = head[8:12]
+        elif name == b"elst":
+            layout = ">QqI" if head[0] == 1 else ">IiI"
+            entries = self._table(layout, body + 4, end)
+            track.edits = (
+                tuple((a, b, c) for a, b, c in entries) if entries.count <= 2 else ((0, -1, 0),)
+            )
+        elif name == b"stsd" and int.from_bytes(head[4:8], "big") != 1:
+            track.tables[b"several"] = self._table(">I", body + 4, end)
+        elif name == b"stsz":
+            same = int.from_bytes(head[4:8], "big")
+            # Samples of one size may be single PCM frames, which FFmpeg puts together.
+            track.tables[b"raw" if same else name] = self._table(">I", body + 8, end)
+        elif name in _TABLES:
+            as_name, layout = _TABLES[name]
+            track.tables[as_name] = self._table(layout, body + 4, end)
+
+    def _table(self, layout: str, count_offset: int, end: int) -> Table:
+        count = int.from_bytes(os.pread(self._fd, 4, count_offset), "big")
+        room = max(0, end - count_offset - 4) // struct.calcsize(layout)
+        return Table(self._fd, count_offset + 4, min(count, room), layout, count_offset)
+
+    def _timescale(self, body: int) -> int:
+        """Return ticks a second from a ``mvhd`` or ``mdhd``."""
+        # Two times stand before it, of 64 bits each in version 1.
+        offset = body + (20 if os.pread(self._fd, 1, body) == b"\1" else 12)
+        return int.from_bytes(os.pread(self._fd, 4, offset), "big")
+
+
+_TABLES = {
+    b"stts": (b"stts", ">II"),
+    b"ctts": (b"ctts", ">Ii"),
+    b"stsc": (b"stsc", ">III"),
+    b"stco": (b"stco", ">I"),
+    b"co64": (b"stco", ">Q"),
+}

@@ -1,0 +1,219 @@
+"""Where in a file the packets of a place in the track are; see `parts`.
+
+A `Way` finds them: by the frames of a raw stream, by the table of an MP4, or by FFmpeg's own
+seeking. Each says which of the track's samples a packet begins with.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, NamedTuple, Protocol
+
+import av
+
+from lean_tagger.listen.decode import mp4_packets, ogg_pages
+from lean_tagger.listen.decode.ffmpeg import FfmpegAudio
+from lean_tagger.listen.decode.frame_index import AdtsWalk, FlacFrames, Mp3Walk, WalkedFrames
+
+__all__ = ["Beginning", "Packet", "Unsteady", "Way", "choose"]
+
+SEEKABLE = frozenset({"aiff", "matroska,webm", "ogg", "w64", "wav"})
+"""Containers in which FFmpeg finds packets by time, and their times are exact."""
+
+DIGEST_PACKETS = 16
+DIGEST_PAGES = 2
+
+
+class Unsteady(Exception):  # noqa: N818 - no error: the file is heard in another way
+    """A place in the file could not be found for certain."""
+
+
+class Packet(NamedTuple):
+    """A packet to be decoded, and the track's sample with which it begins."""
+
+    packet: Any
+    start: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """What the first packets of a track show.
+
+    Attributes
+    ----------
+    rate_hz, samples : int
+        Of the decoded frames; `samples` in one of them, with nothing cut off.
+    missing : int
+        Samples that were cut off the first one that gave any.
+    origin : int
+        Samples from the beginning of the packets' clock to sample 0 of the track.
+    offset : int
+        Of the first packet, in the file.
+    first_pts : int
+        The first packet's time, in ticks.
+    dropped : int
+        Samples from the beginning of the first packet to sample 0 of the track.
+    """
+
+    rate_hz: int
+    samples: int
+    missing: int
+    origin: int
+    offset: int
+    first_pts: int
+    dropped: int
+
+
+class Way(Protocol):
+    """How packets are found."""
+
+    samples: int
+
+    def packets(self, start: int) -> Iterator[Packet]:
+        """Yield packets from the one that holds the track's sample `start`, or before."""
+        ...
+
+    def content(self, start: int) -> Iterator[Any]:
+        """Yield the bytes of some packets near a sample, the same ones every time."""
+        ...
+
+
+def choose(audio: FfmpegAudio, fd: int, begin: Beginning) -> Way:
+    """Return the way to the places of a track.
+
+    Raises
+    ------
+    Unsteady
+        There is none that can be trusted.
+    """
+    form, stream = audio._container.format.name, audio._stream
+    if audio._track is not None:
+        return _Table(audio._track, fd, begin)
+    seconds = float((stream.duration or 0) * (stream.time_base or 0))
+    if not seconds:
+        seconds = (audio._container.duration or 0) / av.time_base
+    samples = round(seconds * begin.rate_hz)
+    if form in ("mp3", "aac"):
+        head = os.pread(fd, 7, begin.offset)
+        walk = Mp3Walk(head[:4]) if form == "mp3" else AdtsWalk(head)
+        frames = WalkedFrames(fd, begin.offset, walk)
+        whole = frames.count * begin.samples - begin.dropped
+        # An MP3's first frame may say how much of its last one is padding.
+        known = form == "mp3" and 0 <= whole - samples <= 2 * begin.samples
+        return _Frames(frames, begin, samples=samples if known else whole)
+    if form == "flac":
+        flac = FlacFrames(fd, begin.offset, block_samples=begin.samples, samples=samples)
+        if next(flac.read(flac.count - 1), None) is None:
+            raise Unsteady("it is shorter than its header says")
+        return _Frames(flac, begin, samples=samples)
+    name = stream.codec_context.name
+    if form not in SEEKABLE or (form, name) == ("ogg", "flac"):
+        raise Unsteady(f"no place can be found for {name} in {form}")
+    return _Container(audio, fd, begin, samples=samples - begin.missing)
+
+
+class _Frames:
+    """By the frames of a raw stream, all of which have as many samples."""
+
+    def __init__(
+        self, frames: WalkedFrames | FlacFrames, begin: Beginning, *, samples: int
+    ) -> None:
+        self._frames, self._size = frames, begin.samples
+        self._origin = begin.dropped
+        self.samples = samples
+
+    def packets(self, start: int) -> Iterator[Packet]:
+        """See `Way`."""
+        number = max(0, (start + self._origin) // self._size)
+        for frame in self._frames.read(number):
+            yield Packet(av.Packet(frame.data), frame.number * self._size - self._origin)
+
+    def content(self, start: int) -> Iterator[Any]:
+        """See `Way`."""
+        return (it.packet for it in islice(self.packets(start), DIGEST_PACKETS))
+
+
+class _Table:
+    """By the table of an MP4."""
+
+    def __init__(self, track: mp4_packets.Track, fd: int, begin: Beginning) -> None:
+        self._track, self._fd = track, fd
+        self._scale = begin.rate_hz / track.timescale
+        first = next(iter(track.samples()), None)
+        if first is None:
+            raise Unsteady("its table is empty")
+        self._shift_ticks = begin.first_pts - first.start_ticks
+        self._origin = begin.origin
+        self._samples: Iterator[mp4_packets.Sample] = iter(())
+        self._next: mp4_packets.Sample | None = None
+        table_ticks = sum(count * ticks for count, ticks in track.tables[b"stts"])
+        end_ticks = min(first.start_ticks + table_ticks, track.edit_seconds() * track.timescale)
+        self.samples = self._place(int(end_ticks))
+
+    def _place(self, ticks: int) -> int:
+        return round((ticks + self._shift_ticks) * self._scale) - self._origin
+
+    def packets(self, start: int) -> Iterator[Packet]:
+        """See `Way`; going forwards goes on where it was."""
+        start_ticks = (start + self._origin) / self._scale - self._shift_ticks
+        if self._next is None or self._next.start_ticks > start_ticks:
+            self._samples = iter(self._track.samples())
+            self._next = next(self._samples, None)
+        while self._next is not None:
+            sample = self._next
+            self._next = next(self._samples, None)
+            if sample.start_ticks + sample.duration_ticks <= start_ticks or not sample.size:
+                continue
+            data = os.pread(self._fd, sample.size, sample.offset)
+            if len(data) < sample.size:
+                raise Unsteady("it was cut short")
+            yield Packet(av.Packet(data), self._place(sample.start_ticks))
+
+    def content(self, start: int) -> Iterator[Any]:
+        """See `Way`."""
+        return (it.packet for it in islice(self.packets(start), DIGEST_PACKETS))
+
+
+class _Container:
+    """By FFmpeg's own seeking."""
+
+    def __init__(self, audio: FfmpegAudio, fd: int, begin: Beginning, *, samples: int) -> None:
+        self._container, self._stream, self._fd = audio._container, audio._stream, fd
+        self._begin, self.samples = begin, samples
+        self._samples_a_tick = float(self._stream.time_base or 0) * begin.rate_hz
+        self._check_end()
+
+    def _check_end(self) -> None:
+        """See that there is music where the header says that it ends."""
+        rate_hz = self._begin.rate_hz
+        starts = (it.start for it in self.packets(max(0, self.samples - rate_hz // 2)))
+        if self.samples - max(starts, default=0) > rate_hz // 4:
+            raise Unsteady("it is shorter than its header says")
+
+    def packets(self, start: int) -> Iterator[Packet]:
+        """See `Way`."""
+        begin = self._begin
+        self._container.seek(
+            int((start + begin.origin) / self._samples_a_tick), stream=self._stream
+        )
+        late = True
+        for packet in self._container.demux(self._stream):
+            if not packet.size:
+                return
+            if packet.pts is None:
+                raise Unsteady("its packets have no times")
+            place = round(packet.pts * self._samples_a_tick) - begin.origin
+            if late and place > max(start, 0) + begin.samples:
+                raise Unsteady("its index is wrong")
+            late = False
+            if packet.duration and place + packet.duration * self._samples_a_tick <= start:
+                continue
+            yield Packet(packet, place)
+
+    def content(self, start: int) -> Iterator[Any]:
+        """See `Way`."""
+        if self._container.format.name == "ogg":
+            return ogg_pages.bodies(self._fd, start, count=DIGEST_PAGES)
+        behind = (it.packet for it in self.packets(start) if it.start >= start)
+        return islice(behind, DIGEST_PACKETS)

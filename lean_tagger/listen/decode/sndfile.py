@@ -1,0 +1,81 @@
+"""The second decoder: libsndfile, through soundfile."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import soundfile
+
+from lean_tagger.errors import DecodeError
+from lean_tagger.listen.decode import BLOCK_SAMPLES, is_rate, silence_nonsense
+from lean_tagger.system.digest import blake2b
+
+__all__ = ["SndfileAudio"]
+
+
+@contextmanager
+def _sndfile_errors(path: str) -> Iterator[None]:
+    """Translate what soundfile raises; the only place that knows its exceptions."""
+    try:
+        yield
+    except (soundfile.SoundFileError, ValueError, TypeError) as error:
+        reason = getattr(error, "error_string", None) or str(error)
+        raise DecodeError(path, f"libsndfile cannot read the file: {reason}") from error
+
+
+class SndfileAudio:
+    """An `Audio` over libsndfile; see `lean_tagger.listen.decode.Audio`.
+
+    Parameters
+    ----------
+    fd : int
+        An open regular file at position 0; stays the caller's, must outlive this object.
+    path : str
+        For messages.
+    """
+
+    def __init__(self, fd: int, path: str) -> None:
+        self.path = path
+        self.seconds = 0.0
+        self.seconds_skipped = 0.0
+        self._hash = blake2b()
+        with _sndfile_errors(path):
+            # A copy: libsndfile closes what it is given, and its position is shared.
+            self._file = soundfile.SoundFile(os.dup(fd), closefd=True)
+        channels = self._file.channels
+        self._planes = np.empty((BLOCK_SAMPLES // 8, channels), np.float32)
+        self._mono = np.empty(len(self._planes), np.float32)
+        self._samples = 0
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def progress(self) -> float:
+        """Return how far into the file the reader is, 0 to 1."""
+        return min(1.0, self._samples / max(1, int(self._file.frames)))
+
+    def digest(self) -> str:
+        """Return the hash of the mono samples read so far."""
+        return f"{self._hash.hexdigest()}-{self._samples}"
+
+    def __iter__(self) -> Iterator[tuple[int, memoryview]]:
+        """Yield ``(rate_hz, samples)`` blocks of averaged channels."""
+        rate_hz = int(self._file.samplerate)
+        if not is_rate(rate_hz):
+            raise DecodeError(self.path, f"no music has {rate_hz} Hz")
+        while True:
+            with _sndfile_errors(self.path):
+                count = len(self._file.read(out=self._planes))
+            if count == 0:
+                break
+            block = self._mono[:count]
+            np.mean(self._planes[:count], axis=1, dtype=np.float32, out=block)
+            self.seconds_skipped += silence_nonsense(block) / rate_hz
+            self._hash.update(block.data)
+            self._samples += count
+            self.seconds += count / rate_hz
+            yield rate_hz, block.data
+        if self._samples == 0:
+            raise DecodeError(self.path, "no sample of its audio could be decoded")

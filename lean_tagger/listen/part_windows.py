@@ -1,0 +1,119 @@
+"""The windows of a track, each for itself: a part of it is decoded, and nothing before.
+
+A window here holds the samples that the same window of the full pass holds. So a part begins
+where the resampler's grid of outputs falls together with the input's, and earlier by the
+filter's reach. The first and the last windows are not to be had: they continue the track's
+ends, and a decoder cannot start in the first moments.
+"""
+
+from math import gcd
+
+import numpy as np
+import numpy.typing as npt
+
+from lean_tagger.card import ModelSpec
+from lean_tagger.listen.decode.parts import Segments, Unsteady
+from lean_tagger.listen.resample import resample
+from lean_tagger.listen.windows import count_windows
+
+__all__ = ["Excerpts"]
+
+WARM_SECONDS = 0.5
+"""No part begins before; see `Segments.read`."""
+
+MARGIN_SECONDS = 0.1
+"""Nor ends so near to the end: a container's idea of it may be off by a packet."""
+
+
+class Excerpts:
+    """Windows of one track, in any order.
+
+    Parameters
+    ----------
+    segments : Segments
+        The track; stays the caller's.
+    card : ModelSpec
+        For rate, filter and windows.
+    hop_frames : int
+        Patch frames from window to window.
+
+    Attributes
+    ----------
+    n_windows : int
+        Of the whole track, as `windows.roll` would count them.
+    usable : range
+        Numbers of those that `windows` gives.
+    seconds : float
+        Length of the windows that were given so far.
+    seconds_skipped : float
+        0: a part with damage in it is not given.
+    """
+
+    seconds_skipped = 0.0
+
+    def __init__(self, segments: Segments, card: ModelSpec, *, hop_frames: int) -> None:
+        self._segments, self._card = segments, card
+        self._hop_samples = hop_frames * card.frontend.hop_samples
+        rate_in, rate_out = segments.rate_hz, card.sample_rate_hz
+        divisor = gcd(rate_in, rate_out)
+        self._up, self._down = rate_out // divisor, rate_in // divisor
+        # Taps on each side, in input samples; more of them where the filter is stretched.
+        reach = card.resampler.zero_crossings * max(1.0, rate_in / rate_out) * 1.02
+        self._reach = 0 if rate_in == rate_out else int(reach) + 2
+        self.n_windows = count_windows(
+            -(-segments.samples * self._up // self._down),
+            window_samples=card.window_samples,
+            hop_samples=self._hop_samples,
+            pad_samples=card.pad_samples,
+            ends=card.ends,
+        )
+        self.usable = self._find_usable()
+        self._given = 0
+        self.seconds = 0.0
+
+    def progress(self) -> float:
+        """Return which share of the windows was given."""
+        return self._given / max(1, self.n_windows)
+
+    def window(self, number: int) -> npt.NDArray[np.float32]:
+        """Return the samples of a window, (window_samples,) float32.
+
+        Raises
+        ------
+        Unsteady
+            The track cannot be heard in parts.
+        """
+        size, rate_hz = self._card.window_samples, self._card.sample_rate_hz
+        first, count, skipped = self._span(number)
+        chunks = resample(
+            self._segments.read(first, count),
+            self._card.resampler,
+            rate_hz=rate_hz,
+            chunk_samples=skipped + size,
+        )
+        found = np.asarray(next(iter(chunks), memoryview(b"")), np.float32)
+        if len(found) < skipped + size:
+            raise Unsteady("a part of it was too short")
+        self._given += 1
+        self.seconds += size / rate_hz
+        return found[skipped:]
+
+    def _span(self, number: int) -> tuple[int, int, int]:
+        """Return first sample and length of the input of a window, and outputs before it."""
+        start = number * self._hop_samples - self._card.pad_samples
+        if self._up == self._down:
+            return start, self._card.window_samples, 0
+        group = max(0, start * self._down // self._up - self._reach) // self._down
+        end = -(-(start + self._card.window_samples) * self._down // self._up) + self._reach
+        first = group * self._down
+        return first, end - first, start - group * self._up
+
+    def _find_usable(self) -> range:
+        rate_hz = self._segments.rate_hz
+        earliest, latest = WARM_SECONDS * rate_hz, self._segments.samples - MARGIN_SECONDS * rate_hz
+        first, stop = 0, self.n_windows
+        while first < stop and self._span(first)[0] < earliest:
+            first += 1
+        while first < stop and sum(self._span(stop - 1)[:2]) > latest:
+            stop -= 1
+        return range(first, stop)

@@ -1,0 +1,225 @@
+"""Pool the windows' logits into one score per label."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from lean_tagger.jobs import Asked, Heard, Identity, Values
+
+__all__ = ["POOLS", "Average", "Pool", "PoolName", "Scores", "Tally", "sigmoid"]
+
+PoolName = Literal["logit-mean", "prob-mean", "max"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """What a model heard in one track.
+
+    Attributes
+    ----------
+    model : str
+        Its name.
+    labels : tuple of str
+        Its vocabulary, in output order.
+    values : (n_labels,) float64
+        Pooled probability of each label, 0 to 1.
+    n_windows : int
+        Windows heard.
+    seconds : float
+        Length of the track.
+    seconds_skipped : float
+        Length of the damage that was passed over, as far as it was met.
+    repeated : bool
+        The track is shorter than one window and was repeated to fill it.
+    digest : str
+        Hash of the audio, independent of the tags; see `decode.Audio.digest`.
+    embedding : (dim,) float32, optional
+        Mean over the windows of what the network has before its last layer.
+    effort : str
+        With which it was heard: ``full`` also where a lower one came to hear all of it.
+    of_windows : int
+        Windows of the whole track; 0 where all were heard.
+    confidence : float
+        Estimated probability that all windows would lead to the same tags, 0 to 1.
+    others : tuple of Scores
+        What further models heard in the same pass, in their order.
+    """
+
+    model: str
+    labels: tuple[str, ...]
+    values: npt.NDArray[np.float64]
+    n_windows: int
+    seconds: float
+    seconds_skipped: float
+    repeated: bool
+    digest: str
+    embedding: npt.NDArray[np.float32] | None = None
+    effort: str = "full"
+    of_windows: int = 0
+    confidence: float = 1.0
+    others: "tuple[Scores, ...]" = ()
+
+    def as_dict(self) -> dict[str, float]:
+        """Return ``{label: score}``, strongest first."""
+        order = np.argsort(-self.values, kind="stable")
+        return {self.labels[i]: float(self.values[i]) for i in order}
+
+    def heard(self, identity: Identity, fields: Values) -> Heard:
+        """Return this as plain data, for a file that is this one and holds these fields."""
+        embedding = self.embedding
+        return Heard(
+            identity=identity,
+            digest=self.digest,
+            values=tuple(map(float, self.values)),
+            embedding=b"" if embedding is None else embedding.astype("<f4").tobytes(),
+            windows=self.n_windows,
+            seconds=self.seconds,
+            seconds_skipped=self.seconds_skipped,
+            repeated=self.repeated,
+            fields=fields,
+            effort=self.effort,
+            of_windows=self.of_windows,
+            confidence=self.confidence,
+            others=tuple(other.heard(identity, fields) for other in self.others),
+        )
+
+    def top(self, count: int) -> list[tuple[str, float]]:
+        """Return the `count` strongest labels with their scores."""
+        return list(self.as_dict().items())[:count]
+
+
+class Pool(Protocol):
+    """Takes windows one by one, in float64; holds no more than one row."""
+
+    n_windows: int
+
+    def add(self, logits: npt.NDArray[np.float32]) -> None:
+        """Take the logits of a batch of windows, (n, n_labels) float32."""
+        ...
+
+    def values(self) -> npt.NDArray[np.float64]:
+        """Return the pooled probabilities, (n_labels,) float64, 0 to 1."""
+        ...
+
+
+def sigmoid(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """Return ``1 / (1 + exp(-x))`` in float64, without overflow at either end."""
+    return np.exp(-np.logaddexp(0.0, -np.asarray(logits, np.float64)))
+
+
+class _Mean:
+    """The mean of something of each window: its logits, or its probabilities."""
+
+    def __init__(
+        self,
+        before: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float64]],
+        after: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]],
+    ) -> None:
+        self.n_windows = 0
+        self._before, self._after = before, after
+        self._sum: npt.NDArray[np.float64] | None = None
+
+    def add(self, logits: npt.NDArray[np.float32]) -> None:
+        summed = self._before(logits).sum(axis=0)
+        self._sum = summed if self._sum is None else self._sum + summed
+        self.n_windows += len(logits)
+
+    def values(self) -> npt.NDArray[np.float64]:
+        if self._sum is None:
+            raise ValueError("no window was added")
+        return self._after(self._sum / self.n_windows)
+
+
+class Average:
+    """The mean of the windows' rows, in float64; of none where there are none."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+        self._sum: npt.NDArray[np.float64] | None = None
+
+    def add(self, rows: npt.NDArray[np.float32] | None) -> None:
+        """Take (n, dim) float32, or None."""
+        if rows is not None:
+            summed = rows.sum(axis=0, dtype=np.float64)
+            self._sum = summed if self._sum is None else self._sum + summed
+            self._rows += len(rows)
+
+    def value(self) -> npt.NDArray[np.float32] | None:
+        """Return the mean, (dim,) float32."""
+        return None if self._sum is None else (self._sum / self._rows).astype(np.float32)
+
+
+class Tally:
+    """What one model says of a track, window by window.
+
+    Parameters
+    ----------
+    asked : Asked
+        The model, and how its windows become one score.
+    """
+
+    def __init__(self, asked: Asked) -> None:
+        self._card = asked.card
+        self._pool = POOLS[asked.pooling.pool]()
+        self._embedding = Average()
+
+    @property
+    def n_windows(self) -> int:
+        """How many were added."""
+        return self._pool.n_windows
+
+    def add(
+        self, logits: npt.NDArray[np.float32], embedding: npt.NDArray[np.float32] | None
+    ) -> None:
+        """Take what the network says of a batch of windows; see `network.Prediction`."""
+        self._pool.add(logits)
+        self._embedding.add(embedding)
+
+    def scores(self, *, seconds: float, **heard: Any) -> Scores:
+        """Return what the windows come to; the attributes of `Scores` that are not theirs given."""
+        card = self._card
+        patch_samples = card.window_samples - 2 * card.pad_samples
+        return Scores(
+            model=card.name,
+            labels=tuple(label.name for label in card.labels),
+            values=self._pool.values(),
+            n_windows=self._pool.n_windows,
+            seconds=seconds,
+            repeated=seconds < patch_samples / card.sample_rate_hz,
+            embedding=self._embedding.value(),
+            **heard,
+        )
+
+
+class _Max:
+    """The largest probability of any window."""
+
+    def __init__(self) -> None:
+        self.n_windows = 0
+        self._max: npt.NDArray[np.float64] | None = None
+
+    def add(self, logits: npt.NDArray[np.float32]) -> None:
+        top = np.asarray(logits, np.float64).max(axis=0)
+        self._max = top if self._max is None else np.maximum(self._max, top)
+        self.n_windows += len(logits)
+
+    def values(self) -> npt.NDArray[np.float64]:
+        if self._max is None:
+            raise ValueError("no window was added")
+        return sigmoid(self._max)
+
+
+def _as_float64(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    return np.asarray(logits, np.float64)
+
+
+POOLS: dict[str, Callable[[], Pool]] = {
+    "logit-mean": lambda: _Mean(_as_float64, sigmoid),
+    "prob-mean": lambda: _Mean(sigmoid, lambda mean: mean),
+    "max": _Max,
+}
+"""Ways to pool. ``logit-mean`` (a geometric mean of odds) is the default; ``prob-mean`` is
+what the original implementation prints."""

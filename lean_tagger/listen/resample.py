@@ -1,0 +1,339 @@
+"""Bring mono blocks of any rate to fixed-size chunks at the model's rate.
+
+The network hears the resampler's filter, so the filter is the card's: a windowed sinc
+(J. O. Smith, "Digital Audio Resampling Home Page", CCRMA) sampled into a table, with the
+table read by linear interpolation, as in resampy 0.2. With ``r = rate_out / rate_in``,
+``m = min(1, r)`` and a table of ``steps`` entries per zero crossing:
+
+- output ``t`` lies at input position ``t / r``; its taps are the input samples around it,
+- the taps' weights are the table read every ``int(m · steps)`` entries, scaled by ``m``.
+  The stride is *truncated* (185, not 185.76, for 44.1 → 16 kHz), which lowers the cutoff
+  and adds up to 0.4 % of gain. That is part of the filter the networks were trained with.
+
+For a rational ratio ``r = L / M`` the weights repeat every L outputs, so a group of neighbouring
+outputs is a row of inputs times a fixed matrix, and the same group of every period together is
+one matrix product. Where L is too large for a table (44,101 Hz), the weights are computed as they
+are needed: exact too, only slower.
+
+No array grows with the track. What lies beyond its two ends counts as silence.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import chain
+from math import gcd
+
+import numpy as np
+import numpy.typing as npt
+
+from lean_tagger.card import ResamplerSpec
+
+__all__ = ["Resampler", "resample"]
+
+BANK_BYTES = 11 << 20
+"""Largest matrices kept for one ratio; 44.1 kHz needs 0.25 MiB, DSD512 2."""
+
+GROUP_OUTPUTS = 20
+"""Neighbouring outputs that are one row of a product: enough columns for a matrix kernel, few
+enough that most of the matrix, in which each column is shifted against the last, is no zero."""
+
+RUN_GROUPS = 8
+"""Most groups that are one call, and share a step."""
+
+COMPUTED_OUTPUTS = 64
+"""Outputs whose weights are computed together where there is no table."""
+
+INPUT_SAMPLES = 1 << 15
+"""Input taken in one step."""
+
+MAX_DECIMATION = 256
+"""Above 256 times the model's rate (4 MHz) the filter table has no entries left to stride."""
+
+Floats = npt.NDArray[np.float32]
+
+
+def resample(
+    blocks: Iterable[tuple[int, memoryview]],
+    spec: ResamplerSpec,
+    *,
+    rate_hz: int,
+    chunk_samples: int,
+) -> Iterator[memoryview]:
+    """Yield chunks of `chunk_samples` at `rate_hz`; only the last one is shorter.
+
+    Parameters
+    ----------
+    blocks : iterable of (int, memoryview)
+        Rate in Hz and float32 mono samples; the rate may change from one to the next.
+    spec : ResamplerSpec
+        The filter; not applied where the rates are equal.
+    rate_hz : int
+        The rate to bring them to.
+    chunk_samples : int
+        Above 0.
+
+    Yields
+    ------
+    memoryview
+        float32, a view of one buffer, valid until the next chunk is asked for. A track of
+        n samples becomes ``ceil(n · rate_hz / rate)``.
+
+    Raises
+    ------
+    ValueError
+        `chunk_samples` is not above 0, or a rate is outside 1 Hz to 256 · `rate_hz`.
+    """
+    if chunk_samples <= 0:
+        raise ValueError(f"chunk_samples must be above 0, not {chunk_samples}")
+    resampler = Resampler(spec, rate_hz=rate_hz)
+    chunk, fill = np.empty(chunk_samples, np.float32), 0
+    pieces = (piece for rate, block in blocks for piece in resampler.push(rate, block))
+    for samples in chain(pieces, resampler.finish()):
+        start = 0
+        while start < len(samples):
+            count = min(len(samples) - start, chunk_samples - fill)
+            chunk[fill : fill + count] = samples[start : start + count]
+            start += count
+            fill += count
+            if fill == chunk_samples:
+                yield chunk.data
+                fill = 0
+    if fill:
+        yield chunk[:fill].data
+
+
+class Resampler:
+    """What `resample` does, for those who take pieces of any size, one block at a time.
+
+    Parameters
+    ----------
+    spec, rate_hz
+        As for `resample`.
+    """
+
+    def __init__(self, spec: ResamplerSpec, *, rate_hz: int) -> None:
+        self._spec, self._rate_hz = spec, rate_hz
+        self._rate_in: int | None = None
+        self._converter: _Converter | None = None
+
+    def push(self, rate_hz: int, block: memoryview) -> Iterator[Floats]:
+        """Take a block of this rate; yield pieces, each valid until the next is asked for.
+
+        Where the rates are equal, the block itself.
+
+        Raises
+        ------
+        ValueError
+            The rate is outside 1 Hz to 256 times ours.
+        """
+        if rate_hz != self._rate_in:
+            yield from self.finish()
+            same = rate_hz == self._rate_hz
+            self._converter = None if same else _Converter(self._spec, rate_hz, self._rate_hz)
+            self._rate_in = rate_hz
+        samples = np.asarray(block, np.float32)
+        if self._converter is None:
+            yield samples
+        else:
+            yield from self._converter.push(samples)
+
+    def finish(self) -> Iterator[Floats]:
+        """Yield what is left at the end of the track."""
+        if self._converter is not None:
+            yield from self._converter.finish()
+
+
+class _Filter:
+    """The interpolated table, as a function from a fractional position to tap weights.
+
+    Attributes
+    ----------
+    half_taps : int
+        Taps on each side of an output.
+    """
+
+    def __init__(self, spec: ResamplerSpec, ratio: float) -> None:
+        size = spec.zero_crossings * spec.table_steps
+        crossings = np.linspace(0.0, spec.zero_crossings, size + 1)
+        window = np.kaiser(2 * size + 1, spec.kaiser_beta)[size:]
+        self._gain = min(1.0, ratio)
+        self._steps = spec.table_steps
+        table = self._gain * spec.rolloff * np.sinc(spec.rolloff * crossings) * window
+        stride = int(self._gain * spec.table_steps)
+        self.half_taps = (size + 1) // stride
+        # Row `first` has the entries first, first + stride, …: floor((size + 1 - first) /
+        # stride) of them, as resampy takes them, and zeros behind.
+        starts = np.arange(int(self._gain * spec.table_steps) + 2)[:, None]
+        index = starts + np.arange(self.half_taps) * stride
+        inside = np.arange(self.half_taps) < (size + 1 - starts) // stride
+        index = np.minimum(index, size)
+        self._values = np.where(inside, table[index], 0.0)
+        self._slopes = np.where(inside, np.append(np.diff(table), 0.0)[index], 0.0)
+
+    def weights(self, fraction: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return the weights of the taps of outputs that lie between two input samples.
+
+        Parameters
+        ----------
+        fraction : (n,) float64
+            How far each output lies behind the last input sample at or before it, 0 to 1.
+
+        Returns
+        -------
+        (n, 2 · half_taps) float64
+            For the inputs ``half_taps - 1`` before that sample to ``half_taps`` after it.
+        """
+        left = self._wing(self._gain * fraction)
+        right = self._wing(self._gain * (1.0 - fraction))
+        return np.concatenate([left[:, ::-1], right], axis=1)
+
+    def _wing(self, distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Read the table from `distance` (in zero crossings) outwards, one entry a stride."""
+        position = distance * self._steps
+        first = position.astype(np.int64)
+        weights = self._slopes[first]
+        weights *= (position - first)[:, None]
+        weights += self._values[first]
+        return weights
+
+
+@lru_cache(maxsize=4)  # a library has few rates, and the table takes 3 ms
+def _filter(spec: ResamplerSpec, ratio: float) -> _Filter:
+    return _Filter(spec, ratio)
+
+
+class _Converter:
+    """One stream from one rate to another; holds one step of input and a filter's reach."""
+
+    def __init__(self, spec: ResamplerSpec, rate_in: int, rate_out: int) -> None:
+        if not 0 < rate_in <= MAX_DECIMATION * rate_out:
+            raise ValueError(f"cannot resample {rate_in} Hz to {rate_out} Hz")
+        divisor = gcd(rate_in, rate_out)
+        self._up, self._down = rate_out // divisor, rate_in // divisor
+        self._filter = _filter(spec, rate_out / rate_in)
+        half = self._filter.half_taps
+        self._inputs = 0  # taken so far
+        self._outputs = 0  # given so far
+        self._span = self._plan()
+        # The history begins with silence; its first sample is the first output's first tap.
+        self._history = np.zeros(2 * half + self._span + INPUT_SAMPLES, np.float32)
+        self._fill = half - 1
+
+    def push(self, samples: Floats) -> Iterator[Floats]:
+        """Take input of any length; yield outputs, valid until the next is asked for."""
+        for start in range(0, len(samples), INPUT_SAMPLES):
+            piece = samples[start : start + INPUT_SAMPLES]
+            self._inputs += len(piece)
+            yield self._take(piece)
+
+    def finish(self) -> Iterator[Floats]:
+        """Yield the outputs whose taps reach past the end, which counts as silence."""
+        wanted = -(-self._inputs * self._up // self._down)
+        silence = np.zeros(min(self._span + self._filter.half_taps, INPUT_SAMPLES), np.float32)
+        while (missing := wanted - self._outputs) > 0:
+            yield self._take(silence)[:missing]
+
+    def _take(self, piece: Floats) -> Floats:
+        """Append to the history, compute what it allows, drop what nobody needs again."""
+        self._history[self._fill : self._fill + len(piece)] = piece
+        self._fill += len(piece)
+        consumed, out = self._step(self._history[: self._fill])
+        self._fill -= consumed
+        self._history[: self._fill] = self._history[consumed : consumed + self._fill]
+        self._outputs += len(out)
+        return out
+
+    def _plan(self) -> int:
+        """Choose between ready weights and weights computed anew; return the span of a step."""
+        half = self._filter.half_taps
+        # At absurd rates an output has thousands of taps: keep a group's weights to 1 MiB.
+        self._group = max(4, min(COMPUTED_OUTPUTS, (1 << 16) // half))
+        unit = GROUP_OUTPUTS // gcd(self._up, GROUP_OUTPUTS)
+        banks = unit * self._up // GROUP_OUTPUTS
+        run = gcd(banks, RUN_GROUPS)
+        # Of a group, in inputs; and the zeros that let its run have one step.
+        reach = GROUP_OUTPUTS * self._down // self._up + 2 * half + run
+        # A row is some periods: whole groups, and no shorter than a group's reach, since a
+        # product over rows that overlap misses the BLAS and is 40 times slower.
+        self._units = -(-reach // (self._down * unit))
+        columns = self._up * unit * self._units
+        self._advance = self._down * unit * self._units
+        if banks * reach * GROUP_OUTPUTS * 4 > BANK_BYTES:
+            self._banks = np.empty((0, run, reach, GROUP_OUTPUTS), np.float32)
+            return self._group * self._down // self._up + 1
+        self._banks = _banks(self._filter, self._up, self._down, run, reach)
+        self._reach = self._advance + 2 * half + run  # of a row
+        count = (INPUT_SAMPLES + self._reach) // self._advance + 1
+        self._rows = np.empty((count, columns), np.float32)
+        return self._reach - 2 * half
+
+    def _step(self, history: Floats) -> tuple[int, Floats]:
+        """Return how many inputs are used up, and the outputs that they give."""
+        if not len(self._banks):
+            return self._step_computed(history)
+        runs, groups, taps, _ = self._banks.shape
+        count = max(0, (len(history) - self._reach) // self._advance + 1)
+        outputs, item = self._rows[:count], history.itemsize
+        parts = outputs.reshape(count, self._units, runs, groups, GROUP_OUTPUTS)
+        step = GROUP_OUTPUTS * self._down // self._up
+        strides = [n * item for n in (self._advance // self._units, step, self._advance, 1)]
+        for number in range(runs if count else 0):
+            first = number * groups * GROUP_OUTPUTS * self._down // self._up
+            # Nothing is copied: a view of units, groups, rows, taps; and one of what they give.
+            # Few calls, since each takes Python's lock anew, for which decoding waits.
+            shape = self._units, groups, count, taps
+            inputs = np.ndarray(shape, np.float32, history.data, first * item, strides)
+            out = parts[:, :, number].transpose(1, 2, 0, 3)
+            np.matmul(inputs, self._banks[number], out=out)
+        return count * self._advance, outputs.reshape(-1)
+
+    def _step_computed(self, history: Floats) -> tuple[int, Floats]:
+        """Do without a bank: compute the weights of each group of outputs anew."""
+        half = self._filter.half_taps
+        base = self._outputs * self._down // self._up
+        taps = (
+            np.lib.stride_tricks.sliding_window_view(history, 2 * half)
+            if len(history) >= 2 * half
+            else None
+        )
+        pieces: list[Floats] = []
+        done = self._outputs
+        while taps is not None:
+            starts, fractions = _positions(done, self._group, up=self._up, down=self._down)
+            if starts[-1] - base >= len(taps):
+                break
+            weights = self._filter.weights(fractions).astype(np.float32)
+            pieces.append(np.einsum("ij,ij->i", taps[starts - base], weights))
+            done += self._group
+        consumed = done * self._down // self._up - base
+        return consumed, np.concatenate(pieces) if pieces else np.empty(0, np.float32)
+
+
+@lru_cache(maxsize=1)  # for the next file of the same rate, and for the next part of this one
+def _banks(table: _Filter, up: int, down: int, run: int, reach: int) -> Floats:
+    """Return the weights of all groups of outputs, (runs, groups, inputs, outputs).
+
+    In a run of groups each one's first input lies the same whole number of samples behind that of
+    the group before; its first tap is less than a sample a group later. Zeros stand for these.
+    """
+    step, taps = GROUP_OUTPUTS * down // up, 2 * table.half_taps
+    count = up // gcd(up, GROUP_OUTPUTS)
+    banks = np.zeros((count // run, run, reach, GROUP_OUTPUTS), np.float32)
+    for number, bank in enumerate(banks.reshape(count, reach, GROUP_OUTPUTS)):
+        starts, fractions = _positions(number * GROUP_OUTPUTS, GROUP_OUTPUTS, up=up, down=down)
+        place = number % run
+        starts -= (number - place) * GROUP_OUTPUTS * down // up + place * step
+        for column, (start, weights) in enumerate(
+            zip(starts, table.weights(fractions), strict=True)
+        ):
+            bank[start : start + taps, column] = weights
+    banks.flags.writeable = False
+    return banks
+
+
+def _positions(
+    first: int, count: int, *, up: int, down: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Return the whole and fractional input positions of outputs, in exact integers."""
+    scaled = np.arange(first, first + count, dtype=np.int64) * down
+    return scaled // up, (scaled % up) / up

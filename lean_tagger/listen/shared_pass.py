@@ -1,0 +1,228 @@
+"""What several models have in common, each stage of it once.
+
+::
+
+    blocks ─┬─ resample ─┬─ window ─ frontend ─┬─ model
+            │            │                     └─ model ─┬─ head
+            │            │                               └─ head
+            │            └─ window ─ frontend ─── model
+            └─ resample ─── window ─ frontend ─── model
+
+A block of the decoder goes through all of it before the next one is asked for, so that nothing
+waits for anything and no buffer grows: a further model costs its network, and what its card has
+that no card before it had.
+"""
+
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from lean_tagger.card import ModelSpec
+from lean_tagger.jobs import Asked
+from lean_tagger.listen.frontend import Frontend, frontend
+from lean_tagger.listen.network import Model, Prediction
+from lean_tagger.listen.resample import Resampler
+from lean_tagger.listen.windows import Rolling
+
+__all__ = ["Network", "Stem", "stems", "windows"]
+
+Window = npt.NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class Network:
+    """A loaded network, and the heads that hear its embedding.
+
+    Attributes
+    ----------
+    model : Model
+        The network.
+    number : int or None
+        Of the model asked for that it is; None for a backbone that only its heads ask for.
+    heads : list of (int, Model)
+        The heads, each with the number of the model asked for that it is.
+    """
+
+    model: Model
+    number: int | None = None
+    heads: list[tuple[int, Model]] = field(default_factory=list)
+    _gathered: list[Window] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """Forget what a track that failed has left."""
+        self._gathered.clear()
+
+    def hear(self, patch: Window, wanted: Container[int]) -> Iterator[tuple[int, Prediction]]:
+        """Yield what the wanted of its models say of a patch.
+
+        A graph that insists on a batch, or a GPU, says nothing until that is full: it would
+        take as long for one patch as for all.
+        """
+        if self.model.batch in {None, 1}:
+            yield from self._say(patch, wanted)
+            return
+        self._gathered.append(patch.copy())
+        if len(self._gathered) == self.model.batch:
+            yield from self.finish(wanted)
+
+    def finish(self, wanted: Container[int]) -> Iterator[tuple[int, Prediction]]:
+        """Yield what the wanted of its models say of the patches that fill no batch."""
+        if self._gathered:
+            patches = np.concatenate(self._gathered)
+            self._gathered.clear()
+            yield from self._say(patches, wanted)
+
+    def _say(self, patches: Window, wanted: Container[int]) -> Iterator[tuple[int, Prediction]]:
+        heads = [(number, head) for number, head in self.heads if number in wanted]
+        if heads or self.number in wanted:
+            said = self.model(patches)
+            if self.number is not None and self.number in wanted:
+                yield self.number, said
+            for number, head in heads:
+                yield number, head.of(said)
+
+
+@dataclass(slots=True)
+class Stem:
+    """A front-end, and the networks that hear its patches.
+
+    Attributes
+    ----------
+    card : ModelSpec
+        Of the first of them; what the stem needs of it is the same in all.
+    hop_frames : int
+        Patch frames from window to window.
+    frontend : Frontend
+        From a window to a patch.
+    networks : list of Network
+        What hears it.
+    """
+
+    card: ModelSpec
+    hop_frames: int
+    frontend: Frontend
+    networks: list[Network] = field(default_factory=list)
+
+    def numbers(self) -> set[int | None]:
+        """Return the numbers of the models asked for that hear this front-end."""
+        heads = {number for network in self.networks for number, _ in network.heads}
+        return heads | {network.number for network in self.networks}
+
+    def begin(self) -> None:
+        """Make ready for a track."""
+        for network in self.networks:
+            network.begin()
+
+    def hear(self, window: Window, wanted: Container[int]) -> Iterator[tuple[int, Prediction]]:
+        """Yield what the wanted models say of a window, or of several, each with its number."""
+        patch = self.frontend(window)
+        for network in self.networks:
+            yield from network.hear(patch, wanted)
+
+    def finish(self, wanted: Container[int]) -> Iterator[tuple[int, Prediction]]:
+        """Yield what they say of windows that wait for a full batch."""
+        for network in self.networks:
+            yield from network.finish(wanted)
+
+    def rolling(self) -> Rolling:
+        """Return the windows of a track that begins."""
+        return Rolling(
+            window_samples=self.card.window_samples,
+            hop_samples=self.hop_frames * self.card.frontend.hop_samples,
+            pad_samples=self.card.pad_samples,
+            ends=self.card.ends,
+        )
+
+
+def stems(asked: Sequence[Asked], load: Callable[..., Model]) -> list[Stem]:
+    """Load models, and return the front-ends that they need, each once.
+
+    Parameters
+    ----------
+    asked : sequence of Asked
+        The models asked for; their places are their numbers.
+    load : callable
+        Loads the network of a card; with ``backbone``, a head of that one.
+    """
+    found: dict[object, Stem] = {}
+    networks: dict[object, Network] = {}
+    # Heads last: by then the backbone is there, if it is asked for itself.
+    for number in sorted(range(len(asked)), key=lambda n: asked[n].card.backbone is not None):
+        card, hop_frames = asked[number].card, asked[number].pooling.hop
+        body = card.backbone or card
+        key = (*_front(body), hop_frames)
+        network = networks.get((body.identity, key)) if card.backbone else None
+        if network is None:
+            network = networks[body.identity, key] = Network(load(body))
+            if key not in found:
+                found[key] = Stem(
+                    body,
+                    hop_frames,
+                    frontend(
+                        body.frontend,
+                        sample_rate_hz=body.sample_rate_hz,
+                        patch_frames=body.patch_frames,
+                    ),
+                )
+            found[key].networks.append(network)
+        if card.backbone:
+            network.heads.append((number, load(card, backbone=network.model)))
+        else:
+            network.number = number
+    return list(found.values())
+
+
+def windows(
+    blocks: Iterable[tuple[int, memoryview]], stems: Iterable[Stem]
+) -> Iterator[tuple[Stem, Window]]:
+    """Yield the windows of a track, for each stem its own.
+
+    Parameters
+    ----------
+    blocks : iterable of (int, memoryview)
+        Rate in Hz and float32 mono samples; each is resampled once for every distinct resampler.
+    stems : iterable of Stem
+        Whose windows.
+
+    Yields
+    ------
+    (Stem, (window_samples,) float32)
+        A view, valid until the next is asked for.
+    """
+    branches: dict[object, tuple[Resampler, list[tuple[Stem, Rolling]]]] = {}
+    for stem in stems:
+        rate_hz, spec = stem.card.sample_rate_hz, stem.card.resampler
+        if (rate_hz, spec) not in branches:
+            branches[rate_hz, spec] = Resampler(spec, rate_hz=rate_hz), []
+        branches[rate_hz, spec][1].append((stem, stem.rolling()))
+    for rate_hz, block in blocks:
+        for resampler, rolls in branches.values():
+            yield from _rolled(resampler.push(rate_hz, block), rolls)
+    for resampler, rolls in branches.values():
+        yield from _rolled(resampler.finish(), rolls)
+        for stem, rolling in rolls:
+            for window in rolling.finish():
+                yield stem, window
+
+
+def _rolled(
+    pieces: Iterable[npt.NDArray[np.float32]], rolls: Sequence[tuple[Stem, Rolling]]
+) -> Iterator[tuple[Stem, Window]]:
+    for piece in pieces:
+        for stem, rolling in rolls:
+            for window in rolling.push(piece):
+                yield stem, window
+
+
+def _front(card: ModelSpec) -> tuple[object, ...]:
+    """Return all that decides what the patches of a model are."""
+    return (
+        card.sample_rate_hz,
+        card.resampler,
+        card.frontend,
+        card.patch_frames,
+        card.last_patch,
+        card.short_track,
+    )

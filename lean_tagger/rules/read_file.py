@@ -1,0 +1,339 @@
+"""Read a rules file, and say of everything in it that is wrong on which line.
+
+Nothing in a file is passed over: an unknown key, a value of the wrong type and a name
+given twice are all complaints, since each is a rule that would silently not count.
+"""
+
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from lean_tagger.errors import ConfigError
+from lean_tagger.rules.model import (
+    DEFAULT,
+    FIELDS,
+    POLICIES,
+    Casing,
+    FieldRules,
+    Parents,
+    Rename,
+    Rules,
+)
+from lean_tagger.rules.names import short
+from lean_tagger.rules.players import PLAIN, PLAYERS, Layout
+from lean_tagger.rules.safe_regex import refusal
+from lean_tagger.rules.toml_lines import Path, line_numbers
+from lean_tagger.rules.toml_values import Reader
+
+__all__ = ["check", "load", "parse"]
+
+LARGEST_BYTES = 1 << 18
+"""A tree of all two thousand genres that MusicBrainz knows takes a quarter of that."""
+
+MOST_RENAMES = 500
+DEEPEST_TREE = 20
+
+ID3_VERSIONS = {"2.3": 3, "2.4": 4}
+
+_TABLES = (*FIELDS, "rename", "ignore", "tree", "output")
+_FIELD_KEYS = (
+    "write",
+    "policy",
+    "min_score",
+    "thresholds",
+    "ratio",
+    "max_tags",
+    "parents",
+    "casing",
+    "allow",
+    "when_unsure",
+)
+_OUTPUT_KEYS = ("player", "separator", "splits", "replacement", "id3")
+
+_AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+
+
+def load(path: str) -> Rules:
+    """Read a rules file.
+
+    Raises
+    ------
+    ConfigError
+        With a line "file:line: sentence" for everything that is wrong with it.
+    """
+    return parse(_text(path), name=path)
+
+
+def check(path: str) -> list[str]:
+    """Return everything that is wrong with a rules file, each as "file:line: sentence"."""
+    try:
+        load(path)
+    except ConfigError as error:
+        return list(error.sentences)
+    return []
+
+
+def parse(text: str, *, name: str) -> Rules:
+    """Read rules from TOML.
+
+    Parameters
+    ----------
+    text : str
+        The whole file.
+    name : str
+        What complaints call it.
+
+    Raises
+    ------
+    ConfigError
+        As `load`.
+    """
+    text = text.replace("\r\n", "\n")
+    try:
+        data = tomllib.loads(text)
+        lines = line_numbers(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(_not_toml(name, text, str(error))) from error
+    except RecursionError as error:
+        raise ConfigError(f"{name}:1: brackets are nested too deeply to be rules") from error
+    reader = Reader(data, lines)
+    rules = _rules(reader)
+    if reader.complaints:
+        raise ConfigError(*reader.report(name))
+    return rules
+
+
+def _text(path: str) -> str:
+    try:
+        # A pipe would keep us waiting for somebody to write into it.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123 - a descriptor
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ConfigError(f"cannot read the rules {path}: it is no regular file")
+            data = file.read(LARGEST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError(f"cannot read the rules {path}: {reason}") from error
+    if len(data) > LARGEST_BYTES:
+        most = LARGEST_BYTES >> 10
+        raise ConfigError(f"{path}:1: the file is larger than {most} KiB, too large to be rules")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}:{line}: this is not UTF-8; save the file as UTF-8") from error
+
+
+def _not_toml(name: str, text: str, message: str) -> str:
+    where = _AT_LINE.search(message)
+    said = message[: where.start()] if where else message
+    line = where[1] if where and where[1] else text.rstrip("\n").count("\n") + 1
+    said = " ".join(said.split())
+    return f"{name}:{line}: this is not TOML: {said[:1].lower()}{said[1:]}"
+
+
+def _rules(reader: Reader) -> Rules:
+    data = reader.table(reader.data, (), _TABLES)
+    ignore = reader.table(data.get("ignore", {}), ("ignore",), ("everywhere", "artists", "albums"))
+    everywhere = reader.names(ignore.get("everywhere", []), ("ignore", "everywhere"), written=False)
+    rules = Rules(
+        fields=tuple(_field(reader, data.get(f.name, {}), f) for f in DEFAULT.fields),
+        renames=_renames(reader, data.get("rename", [])),
+        ignore=everywhere,
+        ignore_artists=_ignored(reader, ignore, "artists"),
+        ignore_albums=_ignored(reader, ignore, "albums"),
+        tree=_tree(reader, data.get("tree", {})),
+        layout=_layout(reader, data.get("output", {})),
+    )
+    ignored = {name.casefold() for name in everywhere}
+    for field in rules.fields:
+        for index, name in enumerate(field.allow):
+            if name.casefold() in ignored:
+                path = (field.name, "allow", index)
+                reader.complain(path, f"{short(name)} is allowed here and ignored everywhere")
+    return rules
+
+
+def _field(reader: Reader, data: object, default: FieldRules) -> FieldRules:
+    name = default.name
+    table = reader.table(data, (name,), _FIELD_KEYS)
+    unsure = table.get("when_unsure")
+    if unsure is not None:
+        unsure = reader.name(unsure, (name, "when_unsure"), written=True)
+    policy = reader.choice(table, (name, "policy"), POLICIES, "keep")
+    parents = reader.choice(table, (name, "parents"), get_args(Parents), default.parents)
+    casing = reader.choice(table, (name, "casing"), get_args(Casing), default.casing)
+    return FieldRules(
+        name=name,
+        write=reader.flag(table, (name, "write"), default=default.write),
+        min_score=reader.number(table, (name, "min_score"), default.min_score),
+        thresholds=_thresholds(reader, table.get("thresholds", {}), (name, "thresholds")),
+        ratio=reader.number(table, (name, "ratio"), default.ratio),
+        max_tags=reader.count(table, (name, "max_tags"), default.max_tags),
+        policy=POLICIES[policy],
+        parents=parents,  # type: ignore[arg-type]  # one of the choices
+        allow=reader.names(table.get("allow", []), (name, "allow"), written=True, once=True),
+        casing=casing,  # type: ignore[arg-type]  # one of the choices
+        when_unsure=unsure,
+    )
+
+
+def _thresholds(reader: Reader, data: object, path: Path) -> tuple[tuple[str, float], ...]:
+    table = reader.table(data, path, None)
+    names = reader.keyed(table, path, written=False)
+    return tuple((name, reader.number(table, (*path, name), 0.0)) for name in names.values())
+
+
+def _renames(reader: Reader, data: object) -> tuple[Rename, ...]:
+    if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
+        reader.complain(("rename",), "each rename must be a table of its own, as in [[rename]]")
+        return ()
+    if len(data) > MOST_RENAMES:
+        reader.complain(("rename",), f"there are more than {MOST_RENAMES} renames")
+        return ()
+    found = [_rename(reader, entry, ("rename", index)) for index, entry in enumerate(data)]
+    return tuple(rename for rename in found if rename is not None)
+
+
+def _rename(reader: Reader, data: object, path: Path) -> Rename | None:
+    table = reader.table(data, path, ("match", "to"))
+    missing = [key for key in ("match", "to") if key not in table]
+    for key in missing:
+        reader.complain(path, f"this rename has no {key!r}")
+    if missing:
+        return None
+    match, to = table["match"], reader.name(table["to"], (*path, "to"), written=True)
+    if not isinstance(match, str) or not match:
+        reader.complain((*path, "match"), "'match' must be a regular expression in quotes")
+        return None
+    fault = refusal(match)
+    if fault is not None:
+        reader.complain((*path, "match"), fault)
+        return None
+    if to is None:
+        return None
+    try:
+        re.compile(match, re.IGNORECASE).sub(to, "")
+    except (re.error, IndexError) as error:
+        reader.complain((*path, "to"), f"'to' does not fit the expression: {error}")
+        return None
+    return Rename(match=match, to=to)
+
+
+def _ignored(
+    reader: Reader, ignore: Mapping[str, Any], key: str
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    path: Path = ("ignore", key)
+    table = reader.table(ignore.get(key, {}), path, None)
+    names = reader.keyed(table, path, written=False)
+    return tuple(
+        (name, reader.names(table[name], (*path, name), written=False)) for name in names.values()
+    )
+
+
+def _tree(reader: Reader, data: object) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    table = reader.table(data, ("tree",), None)
+    names = reader.keyed(table, ("tree",), written=True)
+    above: dict[str, str] = {}
+    tree = []
+    for name in names.values():
+        children = reader.names(table[name], ("tree", name), written=True, once=True)
+        for index, child in enumerate(children):
+            other = above.setdefault(child.casefold(), name)
+            if other != name:
+                sentence = f"{short(child)} stands below {short(other)} already"
+                reader.complain(("tree", name, index), sentence)
+        tree.append((name, children))
+    for name in names.values():
+        fault = _fault_above(name, above)
+        if fault is not None:
+            reader.complain(("tree", name), fault)
+    return tuple(tree)
+
+
+def _fault_above(name: str, above: Mapping[str, str]) -> str | None:
+    """Return what is wrong with the values above a value, in words; None if nothing is."""
+    seen = {name.casefold()}
+    here = name
+    while here.casefold() in above:
+        here = above[here.casefold()]
+        if here.casefold() == name.casefold():
+            return f"{short(name)} stands above itself"
+        if here.casefold() in seen:
+            return None  # a circle of others, for which they are blamed
+        seen.add(here.casefold())
+        if len(seen) > DEEPEST_TREE:
+            return f"{short(name)} has more than {DEEPEST_TREE} values above it"
+    return None
+
+
+def _layout(reader: Reader, data: object) -> Layout:
+    table = reader.table(data, ("output",), _OUTPUT_KEYS)
+    preset = PLAIN
+    if "player" in table:
+        preset = PLAYERS.get(reader.choice(table, ("output", "player"), tuple(PLAYERS), ""), PLAIN)
+    version = f"2.{preset.id3_version}"
+    version = reader.choice(table, ("output", "id3"), ID3_VERSIONS, version)
+    layout = Layout(
+        player=preset.player,
+        separator=_separator(reader, table, preset.separator),
+        splits=_splits(reader, table, preset.splits),
+        replacement=_replacement(reader, table, preset.replacement),
+        id3_version=ID3_VERSIONS[version],  # type: ignore[arg-type]  # 3 or 4
+    )
+    ends = "".join((*layout.splits, layout.separator or ""))
+    if layout.replacement in ends:
+        where = "replacement" if "replacement" in table else "splits"
+        where = where if where in table else "separator"
+        sentence = f"{layout.replacement!r} would be the 'replacement' of itself; choose another"
+        reader.complain(("output", where), sentence)
+    return layout
+
+
+def _separator(reader: Reader, table: Mapping[str, Any], default: str | None) -> str | None:
+    if "separator" not in table or table["separator"] == "":
+        return None if "separator" in table else default
+    value = table["separator"]
+    if not _is_mark(value):
+        reader.complain(
+            ("output", "separator"),
+            "'separator' must be one to five characters that are neither letters nor digits",
+        )
+        return default
+    return str(value)
+
+
+def _splits(reader: Reader, table: Mapping[str, Any], default: tuple[str, ...]) -> tuple[str, ...]:
+    value = table.get("splits", list(default))
+    if not isinstance(value, list) or not all(map(_is_mark, value)):
+        reader.complain(
+            ("output", "splits"),
+            "'splits' must be a list of strings of one to five characters that are neither "
+            "letters nor digits",
+        )
+        return default
+    return tuple(dict.fromkeys(value))
+
+
+def _replacement(reader: Reader, table: Mapping[str, Any], default: str) -> str:
+    value = table.get("replacement", default)
+    if not isinstance(value, str) or len(value) != 1 or not _is_mark(value):
+        reader.complain(
+            ("output", "replacement"),
+            "'replacement' must be one character that is neither a letter nor a digit nor a space",
+        )
+        return default
+    return value
+
+
+def _is_mark(value: object) -> bool:
+    """Tell whether something can stand between values without being part of a name."""
+    return (
+        isinstance(value, str)
+        and 1 <= len(value) <= 5
+        and value.strip() != ""
+        and value.isprintable()
+        and not any(character.isalnum() for character in value)
+    )

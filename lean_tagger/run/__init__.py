@@ -1,0 +1,1 @@
+"""Take files to worker processes, under a memory budget."""

@@ -1,0 +1,248 @@
+"""Find the music under the paths that a person gave.
+
+A file that was named is always tried, whatever it is called; a folder is walked in sorted
+order, and of what is in it only names with the extension of an audio format count. Nothing
+is opened here: what a file really is, the decoder finds out.
+"""
+
+import os
+import stat
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from lean_tagger.jobs import Failed, Identity, Job, Skipped
+
+__all__ = ["EXTENSIONS", "part", "walk"]
+
+EXTENSIONS = frozenset(
+    {
+        *("mp3", "mp2", "mpga", "aac", "m4a", "m4b", "m4r", "mp4", "m4v", "mov", "3gp"),
+        *("flac", "ogg", "oga", "ogv", "opus", "spx"),
+        *("wav", "wave", "bwf", "w64", "rf64", "aiff", "aif", "aifc", "au", "caf"),
+        *("wma", "wmv", "asf", "ape", "wv", "mpc", "mp+", "mpp", "tta", "tak", "dsf", "dff"),
+        *("mka", "mkv", "webm", "ac3", "eac3", "dts"),
+    }
+)
+"""Extensions of the files that are picked up in a folder, in lower case."""
+
+# Names that begin with a dot (`._*`, `.@__thumb`, our own temporaries) are passed over as
+# well. These belong to network storage and Windows: thumbnails, bins, read-only snapshots.
+_IGNORED = frozenset(
+    {"@eaDir", "@Recycle", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information"}
+)
+
+_FolderKey = tuple[int, int]  # (st_dev, st_ino): a folder has one, and cannot be hard-linked
+
+
+@dataclass(slots=True)
+class _Given:
+    """What the walk of one given folder came across."""
+
+    music: bool = False
+    links_passed: bool = False
+
+
+def walk(
+    paths: Iterable[str | os.PathLike[str]], *, follow_symlinks: bool = False
+) -> Iterator[Job | Skipped | Failed]:
+    """Yield every music file once, and what is wrong with the rest.
+
+    Parameters
+    ----------
+    paths : iterable of path
+        Files and folders, in the order in which they are to be done. A linked folder that
+        is given itself is walked in any case.
+    follow_symlinks : bool
+        Also walk linked folders inside of folders; a loop is entered once. Linked *files*
+        are always taken.
+
+    Yields
+    ------
+    Job or Skipped or Failed
+        A file to do; or a path with which nothing can be done, with ``kind`` "missing",
+        "not-a-file" (a pipe, a device, a link to nothing), "empty", "unreadable" or
+        "no-music". A file that is reached twice, by two paths or by a link, comes once.
+
+    Notes
+    -----
+    Beside the entries of one folder, only the keys of folders and of linked or given files
+    stay in memory, so a large library costs next to nothing here.
+    """
+    return _Walker(follow_symlinks=follow_symlinks).walk(paths)
+
+
+def part(
+    found: Iterable[Job | Skipped | Failed], paths: Iterable[str], shard: tuple[int, int]
+) -> Iterator[Job | Skipped | Failed]:
+    """Yield one part of what was found, the same on every machine.
+
+    Parameters
+    ----------
+    found : iterable
+        From `walk`.
+    paths : iterable of str
+        That it was given. Only what stands behind them counts, since a share may be mounted
+        in different places; and only folders, so that an album stays together.
+    shard : tuple of int
+        ``(k, n)``: the k-th of n parts, from 1 on.
+    """
+    k, n = shard
+    given = sorted((os.path.normpath(path) for path in paths), key=len, reverse=True)
+    for item in found:
+        path = os.path.normpath(item.path)
+        top = next((it for it in given if path.startswith(os.path.join(it, ""))), "")  # noqa: PTH118
+        folder = os.path.dirname(path[len(top) :].lstrip("/"))  # noqa: PTH120 - paths stay str
+        if zlib.crc32(os.fsencode(folder)) % n == k - 1:
+            yield item
+
+
+class _Walker:
+    """One walk, and what it has seen.
+
+    A file in a walked folder can only come a second time through a link or as a given path,
+    so only those are remembered, as (folder, name).
+    """
+
+    def __init__(self, *, follow_symlinks: bool) -> None:
+        self._follow_symlinks = follow_symlinks
+        self._folders: set[_FolderKey] = set()
+        self._singles: set[tuple[_FolderKey, str]] = set()
+
+    def walk(self, paths: Iterable[str | os.PathLike[str]]) -> Iterator[Job | Skipped | Failed]:
+        for given in paths:
+            path = os.fspath(given)
+            try:
+                found = os.stat(path)  # noqa: PTH116 - a Path would lose "./" and "//"
+            except (OSError, ValueError) as error:
+                yield _stat_failure(path, error)
+                continue
+            if stat.S_ISDIR(found.st_mode):
+                yield from self._walk_given_folder(path)
+            elif self._is_first(path):
+                yield _judge(path, found)
+
+    def _walk_given_folder(self, path: str) -> Iterator[Job | Failed]:
+        seen = _Given()
+        yield from self._walk_folder(path, seen)
+        if not seen.music:
+            hint = "; it has linked folders: see --follow-symlinks" if seen.links_passed else ""
+            yield Failed(path=path, kind="no-music", message=f"no music files in this folder{hint}")
+
+    def _walk_folder(self, top: str, seen: _Given) -> Iterator[Job | Failed]:
+        # A stack of our own: a tree may be deeper than Python's.
+        stack: list[os.DirEntry[str] | str] = [top]
+        key: _FolderKey | None = None
+        here = ""
+        while stack:
+            entry = stack.pop()
+            if isinstance(entry, str) or self._is_folder(entry, seen):
+                path = entry if isinstance(entry, str) else entry.path
+                try:
+                    entries = self._enter(path)
+                except (OSError, ValueError) as error:
+                    seen.music = True  # what there is we do not know: not "no music"
+                    yield _failure(path, "unreadable", "cannot list this folder", error)
+                    continue
+                if entries is None:
+                    seen.music = True  # walked before, and judged then
+                    continue
+                stack += entries
+                del entries  # else those that are done stay too, 600 bytes each
+            elif _has_audio_extension(entry.name):
+                seen.music = True
+                if here != (folder := os.path.dirname(entry.path)):  # noqa: PTH120 - str stays str
+                    here, key = folder, _folder_key(folder)
+                yield from self._take(entry, key)
+
+    def _enter(self, path: str) -> list[os.DirEntry[str]] | None:
+        """Return a folder's entries, last name first; ``None`` if it was walked before."""
+        key = _folder_key(path)
+        if key in self._folders:
+            return None
+        with os.scandir(path) as listing:
+            entries = [entry for entry in listing if not _is_ignored(entry.name)]
+        self._folders.add(key)
+        return sorted(entries, key=lambda entry: entry.name, reverse=True)
+
+    def _is_folder(self, entry: os.DirEntry[str], seen: _Given) -> bool:
+        try:
+            if entry.is_symlink() and entry.is_dir():
+                seen.links_passed = seen.links_passed or not self._follow_symlinks
+                return self._follow_symlinks
+            return entry.is_dir(follow_symlinks=False)
+        except OSError:
+            return False  # `_take` meets the same error, and says it if the name is music
+
+    def _take(self, entry: os.DirEntry[str], key: _FolderKey | None) -> Iterator[Job | Failed]:
+        try:
+            linked = entry.is_symlink()
+            if linked and entry.is_dir():
+                return  # a linked folder with a name like "live.mp3"
+            found = entry.stat()
+        except OSError as error:
+            yield _stat_failure(entry.path, error)
+            return
+        if self._is_first(entry.path) if linked else (key, entry.name) not in self._singles:
+            yield _judge(entry.path, found)
+
+    def _is_first(self, path: str) -> bool:
+        """Note a linked or given file; false if it came before, or will with its folder."""
+        folder, name = os.path.split(os.path.realpath(path))
+        try:
+            key = _folder_key(folder)
+        except OSError:
+            return True  # not ours to judge: opening it will say what is wrong
+        if key in self._folders and _has_audio_extension(name) and not _is_ignored(name):
+            return False
+        if (key, name) in self._singles:
+            return False
+        self._singles.add((key, name))
+        return True
+
+
+def _folder_key(path: str) -> _FolderKey:
+    found = os.stat(path or os.curdir)  # noqa: PTH116 - paths stay str
+    return found.st_dev, found.st_ino
+
+
+def _is_ignored(name: str) -> bool:
+    return name.startswith(".") or name in _IGNORED
+
+
+def _has_audio_extension(name: str) -> bool:
+    return name.rpartition(".")[2].lower() in EXTENSIONS and "." in name
+
+
+def _judge(path: str, found: os.stat_result) -> Job | Failed:
+    """Return the job for what exists, or why there is none."""
+    for is_kind, what in _NOT_FILES:
+        if is_kind(found.st_mode):
+            return Failed(path=path, kind="not-a-file", message=f"this is {what}, not a file")
+    if found.st_size == 0:
+        return Failed(path=path, kind="empty", message="the file is empty")
+    identity = Identity(found.st_size, found.st_mtime_ns, found.st_ino)
+    return Job(path, found.st_size, identity)
+
+
+_NOT_FILES = (
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISDIR, "a folder"),  # swapped for a file while we walked
+)
+
+
+def _stat_failure(path: str, error: OSError | ValueError) -> Failed:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        if os.path.islink(path):  # noqa: PTH114 - paths stay str
+            message = "a link to a file that does not exist"
+            return Failed(path=path, kind="not-a-file", message=message)
+        return Failed(path=path, kind="missing", message="there is no such file or folder")
+    return _failure(path, "unreadable", "cannot look at this path", error)
+
+
+def _failure(path: str, kind: str, what: str, error: OSError | ValueError) -> Failed:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return Failed(path=path, kind=kind, message=f"{what}: {reason}")

@@ -1,0 +1,155 @@
+"""What the supervisor and its workers say to each other, and how it crosses a pipe.
+
+Each message is one pickled value behind its length in four bytes. Both ends are this
+program, started by itself; nothing read from a file or a network is ever unpickled.
+"""
+
+import pickle
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from lean_tagger.jobs import Identity, Outcome, Values
+
+__all__ = [
+    "Broken",
+    "Cores",
+    "Done",
+    "Go",
+    "Inbox",
+    "Limit",
+    "Notice",
+    "Progress",
+    "Ready",
+    "Writing",
+    "pack",
+    "receive",
+]
+
+_LENGTH = struct.Struct("!I")
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """To a worker: how much memory it may have from now on, in bytes; 0 is no limit."""
+
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """To a worker: how many cores its jobs may keep busy from now on."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """From a worker, once: the model is loaded and rehearsed.
+
+    Attributes
+    ----------
+    model, device : str
+        What runs, and where.
+    needed_bytes : int
+        Least share of memory with which it can work.
+    """
+
+    model: str
+    device: str
+    needed_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """From a worker: something that the person should know, in one sentence."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """From a worker: seconds of audio done, and how far into the file that is, 0 to 1."""
+
+    seconds: float
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing:
+    """From a worker, before it changes anything: what it is about to write. It waits for `Go`.
+
+    Attributes
+    ----------
+    identity : Identity
+        Of the file as it is now.
+    changes, previous : mapping of str to tuple of str
+        Field to its new values, and what it holds.
+    """
+
+    identity: Identity
+    changes: Values
+    previous: Values
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """To a worker: what it is about to write is on record; write it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """From a worker: what became of its job, and its highest and present resident size."""
+
+    outcome: Outcome
+    peak_bytes: int
+    rss_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """From a worker, last: an error that the next file would meet too.
+
+    Attributes
+    ----------
+    error : Exception
+        A `LeanTagError` that is no `FileError`; or what was not foreseen, as text.
+    """
+
+    error: Exception
+
+
+def pack(message: object) -> bytes:
+    """Return a message as it goes through the pipe."""
+    data = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+    return _LENGTH.pack(len(data)) + data
+
+
+def receive(stream: BinaryIO) -> Any:
+    """Wait for one message; None at the end of the stream."""
+    head = stream.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(head)
+    data = stream.read(length)
+    return pickle.loads(data) if len(data) == length else None  # noqa: S301 - see the top
+
+
+class Inbox:
+    """Collects the bytes of a pipe and gives the messages that are complete."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Any]:
+        """Take bytes; yield every message that they complete."""
+        self._data += data
+        while len(self._data) >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(self._data)
+            end = _LENGTH.size + length
+            if len(self._data) < end:
+                return
+            message = pickle.loads(self._data[_LENGTH.size : end])  # noqa: S301 - see the top
+            del self._data[:end]
+            yield message

@@ -1,0 +1,123 @@
+"""Do every file that was found, and count.
+
+What does one file is given from outside, so that this module loads nothing heavy: today it
+is the worker's own method, in this process.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from lean_tagger.jobs import Failed, Outcome, Restored, Skipped, Tagged
+
+__all__ = ["Summary", "report_all"]
+
+
+_STATUSES = (
+    "tagged",
+    "would_tag",
+    "unchanged",
+    "restored",
+    "would_restore",
+    "skipped",
+    "failed",
+)
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a run came to; every outcome is counted once.
+
+    Attributes
+    ----------
+    files : int
+        Outcomes in all: the sum of the seven counts that follow.
+    tagged, would_tag, unchanged, restored, would_restore, skipped, failed : int
+        Outcomes by status.
+    audio_seconds : float
+        Length of the music that was heard.
+    wall_seconds : float
+        How long the run took.
+    peak_rss_bytes : int
+        Most memory that the run had at any moment.
+    max_mem_bytes : int
+        Its budget.
+    """
+
+    files: int = 0
+    tagged: int = 0
+    would_tag: int = 0
+    unchanged: int = 0
+    restored: int = 0
+    would_restore: int = 0
+    skipped: int = 0
+    failed: int = 0
+    audio_seconds: float = 0.0
+    wall_seconds: float = 0.0
+    peak_rss_bytes: int = 0
+    max_mem_bytes: int = 0
+
+    def counts(self) -> dict[str, int]:
+        """Return how many outcomes there were of each status, where there were any."""
+        found = {name: getattr(self, name) for name in _STATUSES}
+        return {name: count for name, count in found.items() if count}
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one outcome."""
+        self.files += 1
+        match outcome:
+            case Tagged(status="tagged"):
+                self.tagged += 1
+            case Tagged(status="would_tag"):
+                self.would_tag += 1
+            case Tagged():
+                self.unchanged += 1
+            case Restored(status="restored"):
+                self.restored += 1
+            case Restored():
+                self.would_restore += 1
+            case Skipped():
+                self.skipped += 1
+            case Failed():
+                self.failed += 1
+        heard = outcome if isinstance(outcome, Tagged) else getattr(outcome, "scored", None)
+        if heard is not None and not heard.known:
+            self.audio_seconds += heard.seconds
+
+
+def report_all(
+    outcomes: Iterable[Outcome],
+    *,
+    report: Callable[[Outcome], None],
+    peak_rss_bytes: Callable[[], int],
+    summary: Summary,
+) -> None:
+    """Go through a run's outcomes; count and report each as soon as it is there.
+
+    Parameters
+    ----------
+    outcomes : iterable of Outcome
+        As `runner.Runner.outcomes` yields them; the work is done as they are asked for.
+    report : callable
+        Told every outcome.
+    peak_rss_bytes : callable
+        Asked once, at the end.
+    summary : Summary
+        Filled in place, so that it is right even when the run is ended by an exception:
+        each outcome is counted before it is reported.
+
+    Raises
+    ------
+    LeanTagError
+        What is not the fault of one file.
+    KeyboardInterrupt
+        The person ended the run.
+    """
+    started = time.monotonic()
+    try:
+        for outcome in outcomes:
+            summary.add(outcome)
+            report(outcome)
+    finally:
+        summary.wall_seconds += time.monotonic() - started
+        summary.peak_rss_bytes = max(summary.peak_rss_bytes, peak_rss_bytes())

@@ -1,0 +1,402 @@
+"""The supervisor: worker processes, one job each, under one budget.
+
+The supervising process stays small: it loads no av, numpy or onnxruntime. Everything that can
+crash, hang or grow does so in a worker, and costs the file that it was at: the file is tried
+once more when everything else is done, alone and with the whole budget, and then reported.
+
+One thread, one loop: wait for messages, look at clocks and memory, hand out jobs.
+"""
+
+import os
+import selectors
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from lean_tagger.errors import ModelError
+from lean_tagger.jobs import Failed, Job, Outcome
+from lean_tagger.run import budget
+from lean_tagger.run.lost_mounts import Away
+from lean_tagger.run.messages import (
+    Broken,
+    Cores,
+    Done,
+    Go,
+    Limit,
+    Notice,
+    Progress,
+    Ready,
+    Writing,
+)
+from lean_tagger.run.worker_handle import START_SECONDS, Child
+from lean_tagger.settings import Options
+from lean_tagger.system import machine
+from lean_tagger.system.memory import (
+    current_rss_bytes,
+    format_size,
+    peak_rss_bytes,
+    process_rss_bytes,
+)
+
+__all__ = ["Runner"]
+
+LOOK_SECONDS = 0.2
+"""How often clocks and memory are looked at while nothing happens."""
+
+SLOWEST_BYTES_PER_SECOND = 25_000
+"""What a file may take beyond the patience of a run: 40 minutes for an hour of 128 kbit/s."""
+
+MOST_FAILED_STARTS = 5
+"""Workers that may end before they are ready, once the first one was, before we give up."""
+
+_WORTH_ANOTHER_TRY = frozenset({"over-budget", "crashed", "hung", "killed"})
+"""What goes wrong beside others may go well alone."""
+
+
+class Runner:
+    """Does jobs in worker processes.
+
+    Parameters
+    ----------
+    options : Options
+        The run's; `max_mem_bytes` is for the whole tree of processes.
+    jobs : int
+        Most files at a time, and most cores that are kept busy.
+    patience_seconds : float
+        Least time that a file gets before its worker counts as hung.
+    progress : callable, optional
+        Called as ``progress(job, seconds, fraction)`` while a file is heard.
+    notice : callable, optional
+        Told what a person should know, once.
+    on_start : callable, optional
+        Told what the first worker says of itself, once it is ready.
+    before_write : callable, optional
+        Called as ``before_write(job, writing)`` before a worker changes a file; it waits until
+        this returns, and does not write if this raises.
+    start_seconds : float
+        How long a worker may take to load its model.
+    pressed : callable, optional
+        Tells whether others need the memory: then no file is begun beside another.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        *,
+        jobs: int,
+        patience_seconds: float,
+        progress: Callable[[Job, float, float], None] | None = None,
+        notice: Callable[[str], None] | None = None,
+        on_start: Callable[[Ready], None] | None = None,
+        before_write: Callable[[Job, Writing], None] | None = None,
+        start_seconds: float = START_SECONDS,
+        pressed: Callable[[], bool] | None = None,
+    ) -> None:
+        self._options = options
+        self.jobs = jobs
+        self._cores = min(machine.usable_cores(), jobs)
+        self._patience_seconds = patience_seconds
+        self._start_seconds = start_seconds
+        self._progress = progress or (lambda *_: None)
+        self._notice = notice or (lambda _: None)
+        self._on_start = on_start or (lambda _: None)
+        self._before_write = before_write or (lambda *_: None)
+        limit_bytes = machine.machine_limit_bytes()  # does not change in a run
+        self._is_pressed = pressed or (lambda: machine.memory_is_short(limit_bytes))
+        self._selector = selectors.DefaultSelector()
+        self._children: list[Child] = []
+        self._ended_peak_bytes = 0
+        self._retries: deque[Job] = deque()
+        self._alone: Job | None = None
+        self._away = Away(self._notice)
+        self._failed_starts = 0
+        self._pressed = False
+        self._shape: budget.Shape | None = None
+
+    # What the run looks like from outside
+
+    def start(self, files: int) -> Ready:
+        """Start the first worker, fix the shape, and return what the worker says of itself.
+
+        Parameters
+        ----------
+        files : int
+            How many there are at least; more workers than files are no use.
+
+        Raises
+        ------
+        LeanTagError
+            The model, the options or the budget are no good.
+        """
+        cores = self._cores
+        expected = max(1, min(cores, files))
+        first = self._spawn(threads=cores // expected, workers=expected)
+        while first.ready is None:
+            for _ in self._look():
+                pass  # a worker without a job has no outcome; its end raises
+        self._shape = budget.shape(
+            self._options.max_mem_bytes,
+            first.ready.needed_bytes,
+            cores=cores,
+            files=max(1, files),
+            model=first.ready.model,
+        )
+        self._on_start(first.ready)
+        if self._options.max_gpu_mem_bytes and first.ready.device == "cpu":
+            self._notice("--max-gpu-mem limits nothing here: the network runs on the CPU")
+        if self._shape.threads == first.threads:
+            first.send(Limit(self._shape.share_bytes))
+        else:  # the budget holds fewer workers than there are cores; threads cannot be added
+            self._forget(first)
+        return first.ready
+
+    def outcomes(self, found: Iterable[Job | Outcome]) -> Iterator[Outcome]:
+        """Do the jobs, and yield what became of each as soon as it is known.
+
+        Parameters
+        ----------
+        found : iterable
+            What is no job passes through. `start` is called when the first job comes.
+
+        Raises
+        ------
+        LeanTagError
+            What would go wrong with the next file too.
+        """
+        source = iter(found)
+        waiting: deque[Job] = deque()
+        ended = False
+        while True:
+            while not ended and len(waiting) <= self.jobs:
+                item = next(source, None)
+                if item is None:
+                    ended = True
+                elif isinstance(item, Job):
+                    waiting.append(item)
+                else:
+                    yield item
+            if not waiting and not self.started:
+                return  # nothing to do: no model is loaded for it
+            if not self.started:
+                self.start(len(waiting))
+            waiting.extendleft(self._away.back())
+            if not self._away:
+                self._assign(waiting)
+            if not waiting and ended and not self._busy() and not self._away:
+                break
+            yield from self._look()
+        yield from self._try_again()
+
+    @property
+    def started(self) -> bool:
+        """Whether `start` has come to its end: files may have been begun."""
+        return self._shape is not None
+
+    def rss_bytes(self) -> int:
+        """Return the resident size of the whole tree now."""
+        return current_rss_bytes() + sum(process_rss_bytes(c.pid) for c in self._children)
+
+    def peak_bytes(self) -> int:
+        """Return a bound on the highest resident size of the whole tree so far.
+
+        The sum of each process's own peak: never less than what they had together.
+        """
+        now = sum(max(c.peak_bytes, process_rss_bytes(c.pid)) for c in self._children)
+        return peak_rss_bytes() + max(now, self._ended_peak_bytes)
+
+    def close(self) -> None:
+        """End every worker; a write in progress is undone or finished, never left half."""
+        for child in self._children:
+            child.process.terminate()
+        for child in list(self._children):
+            self._forget(child)
+        self._selector.close()
+
+    # How many workers, and who does what
+
+    def _assign(self, waiting: deque[Job]) -> None:
+        """Give idle workers jobs, and start another worker where one more is worth it."""
+        for child in self._children:
+            if not waiting:
+                return
+            if child.idle and (not self._under_pressure() or not self._busy()):
+                job = waiting.popleft()
+                self._give(child, job, last=not waiting)
+        starting = any(c.ready is None for c in self._children)
+        if waiting and not starting and len(self._children) < self._planned.workers:
+            plan = self._planned
+            self._spawn(threads=plan.threads, workers=plan.workers, share_bytes=plan.share_bytes)
+
+    def _give(self, child: Child, job: Job, *, last: bool) -> None:
+        """Give a worker a job; with the last one go the cores that nobody else will need."""
+        child.job = job
+        busy = sum(it.threads for it in self._children if it.job is not None)
+        child.send(Cores(child.threads + (self._cores - busy if last else 0)))
+        seconds = self._patience_seconds + job.size_bytes / SLOWEST_BYTES_PER_SECOND
+        child.deadline = time.monotonic() + seconds
+        self._progress(job, 0.0, 0.0)
+        child.send(job)
+
+    def _busy(self) -> bool:
+        return any(c.job is not None for c in self._children)
+
+    def _under_pressure(self) -> bool:
+        """Tell whether others need the memory; say so once, and once when it is over."""
+        pressed = self._is_pressed()
+        if pressed != self._pressed:
+            self._pressed = pressed
+            self._notice(
+                "memory is short on this machine; going on with one file at a time"
+                if pressed
+                else "memory is no longer short; going on as before"
+            )
+        return pressed
+
+    @property
+    def _planned(self) -> budget.Shape:
+        assert self._shape is not None, "start() comes first"  # noqa: S101 - a caller's mistake
+        return self._shape
+
+    def _spawn(self, *, threads: int, workers: int, share_bytes: int = 0) -> Child:
+        """Start a worker, one of so many."""
+        options = replace(
+            self._options,
+            threads=threads,
+            max_mem_bytes=self._options.max_mem_bytes - budget.SUPERVISOR_BYTES,
+            max_gpu_mem_bytes=-(-self._options.max_gpu_mem_bytes // workers),  # 0 is no limit
+        )
+        child = Child(options, start_seconds=self._start_seconds)
+        if share_bytes:
+            child.send(Limit(share_bytes))
+        self._children.append(child)
+        self._selector.register(child.fd, selectors.EVENT_READ, child)
+        return child
+
+    def _forget(self, child: Child) -> int:
+        """End a worker and return its exit status."""
+        others_bytes = sum(c.peak_bytes for c in self._children if c is not child)
+        self._ended_peak_bytes = max(self._ended_peak_bytes, child.peak_bytes + others_bytes)
+        self._selector.unregister(child.fd)
+        self._children.remove(child)
+        return child.end()
+
+    # What happens
+
+    def _look(self) -> Iterator[Outcome]:
+        """Wait a moment for messages; then look at clocks and memory."""
+        for key, _ in self._selector.select(LOOK_SECONDS):
+            child = key.data
+            data = os.read(child.fd, 1 << 16)
+            if not data:
+                yield from self._lost(child)
+                continue
+            for message in child.inbox.feed(data):
+                yield from self._heard(child, message)
+        self._watch()
+
+    def _heard(self, child: Child, message: object) -> Iterator[Outcome]:
+        match message:
+            case Ready():
+                child.ready = message
+            case Notice(text):
+                self._notice(text)
+            case Progress(seconds, fraction) if child.job is not None:
+                self._progress(child.job, seconds, fraction)
+            case Writing() if child.job is not None:
+                self._before_write(child.job, message)
+                child.send(Go())
+            case Done(outcome, peak_bytes, rss_bytes):
+                child.peak_bytes = max(child.peak_bytes, peak_bytes)
+                job, child.job = child.job, None
+                self._recycle(child, rss_bytes)
+                if isinstance(outcome, Failed) and job:
+                    yield from self._failed(job, outcome)
+                else:
+                    yield outcome
+            case Broken(error):
+                raise error
+
+    def _lost(self, child: Child) -> Iterator[Outcome]:
+        """Bury a worker whose pipe has ended, and see to the file that it was at."""
+        job = child.job
+        status = self._forget(child)
+        failure = child.killed_for or _post_mortem(job.path if job else "", status)
+        if job is not None:
+            yield from self._failed(job, failure)
+        elif child.ready is None:
+            self._failed_starts += 1
+            # The first one says whether it can work at all; a later one may only have met
+            # a moment in which somebody else took the memory.
+            if self._shape is None or self._failed_starts >= MOST_FAILED_STARTS:
+                raise ModelError(
+                    f"a worker with the model {self._options.names} could not start: "
+                    f"{failure.message}"
+                )
+
+    def _failed(self, job: Job, failure: Failed) -> Iterator[Outcome]:
+        """Report a failure, unless the file is to be tried again.
+
+        One that waits for its share is; and one that may have met a crowd: alone, at the end.
+        """
+        if self._away.keeps(job):
+            return
+        if failure.kind in _WORTH_ANOTHER_TRY and self._alone is not job:
+            self._retries.append(job)
+        else:
+            yield failure
+
+    def _try_again(self) -> Iterator[Outcome]:
+        """Do what was put aside: one file at a time, each in a worker of its own."""
+        while self._retries:
+            job = self._retries.popleft()
+            for child in list(self._children):
+                self._forget(child)
+            yield from self._do_alone(job)
+
+    def _do_alone(self, job: Job) -> Iterator[Outcome]:
+        """Give a job to a new worker with the whole budget, and wait for its end."""
+        shape, self._alone = self._planned, job
+        while not any(child.idle for child in self._children):
+            if not self._children:  # also when one has ended before it was ready
+                self._spawn(threads=shape.threads, workers=1, share_bytes=shape.alone_bytes)
+            yield from self._look()
+        self._give(self._children[0], job, last=True)
+        while self._busy() or self._away:
+            yield from self._look()
+            if self._away.back():
+                yield from self._do_alone(job)
+
+    def _recycle(self, child: Child, rss_bytes: int) -> None:
+        """End an idle worker that keeps more than it needs of its share; `_assign` replaces it."""
+        needed_bytes = child.ready.needed_bytes if child.ready else 0
+        spare_bytes = self._planned.share_bytes - needed_bytes
+        if rss_bytes > needed_bytes + spare_bytes // 2:
+            self._forget(child)
+
+    def _watch(self) -> None:
+        """End workers that take too long or too much; their end shows in the next look."""
+        now = time.monotonic()
+        sizes = {child: process_rss_bytes(child.pid) for child in self._children}
+        for child, rss_bytes in sizes.items():
+            child.peak_bytes = max(child.peak_bytes, rss_bytes)
+            if now > child.deadline and not child.idle:
+                child.kill("hung", "it took far too long, and its worker was ended")
+        over_bytes = current_rss_bytes() + sum(sizes.values()) - self._options.max_mem_bytes
+        if self._shape is not None and sizes and over_bytes > 0:
+            largest = max(sizes, key=lambda child: sizes[child])
+            took = format_size(sizes[largest])
+            largest.kill("over-budget", f"it took {took}, more than the budget allows")
+
+
+def _post_mortem(path: str, status: int) -> Failed:
+    """Say of what a worker died."""
+    if status == -signal.SIGKILL:
+        message = "its worker was killed, probably for want of memory"
+        return Failed(path=path, kind="killed", message=message)
+    if status < 0:
+        name = signal.Signals(-status).name
+        what = "it crashed the decoder" if path else "it crashed"
+        return Failed(path=path, kind="crashed", message=f"{what} ({name})")
+    return Failed(path=path, kind="crashed", message=f"its worker ended with status {status}")

@@ -1,0 +1,139 @@
+"""One worker process, as its supervisor holds it."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import lean_tagger
+from lean_tagger.jobs import Failed, Job
+from lean_tagger.run.messages import Inbox, Ready, pack
+from lean_tagger.settings import Options
+from lean_tagger.system import temporary_files
+
+__all__ = ["START_SECONDS", "Child"]
+
+START_SECONDS = 120.0
+"""A worker that has not loaded its model by then hangs."""
+
+_PROCESS = "lean_tagger.run.worker_main"  # never imported here: it loads what is heavy
+
+STOP_SECONDS = 1.0
+"""Between asking a worker to end and ending it."""
+
+
+class Child:
+    """One worker process, as the supervisor sees it.
+
+    Parameters
+    ----------
+    options : Options
+        What it is to do, and with what.
+    start_seconds : float
+        How long it may take to load its model.
+
+    Attributes
+    ----------
+    fd : int
+        Where its messages arrive; a pipe that ends when it does.
+    ready : Ready or None
+        What it said when its model was loaded.
+    job : Job or None
+        What it is at.
+    deadline : float
+        On the monotonic clock: when it counts as hung.
+    peak_bytes : int
+        Its highest resident size, as far as is known.
+    killed_for : Failed or None
+        Why the supervisor ended it.
+    """
+
+    def __init__(self, options: Options, *, start_seconds: float = START_SECONDS) -> None:
+        read_fd, write_fd = os.pipe()
+        try:
+            self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                # -P: a file in the person's folder must not be taken for a module.
+                [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    _PROCESS,
+                    str(write_fd),
+                    str(os.getpid()),
+                ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=[write_fd],
+                env=_environment(),
+                process_group=0,  # Ctrl-C in the terminal is ours to pass on
+            )
+        except BaseException:
+            os.close(read_fd)
+            raise
+        finally:
+            os.close(write_fd)
+        self.fd = read_fd
+        self.inbox = Inbox()
+        self.ready: Ready | None = None
+        self.job: Job | None = None
+        self.threads = options.threads
+        self.deadline = time.monotonic() + start_seconds
+        self.peak_bytes = 0
+        self.killed_for: Failed | None = None
+        self.send(options)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self.process.pid
+
+    @property
+    def idle(self) -> bool:
+        """Whether it waits for a job."""
+        return self.ready is not None and self.job is None
+
+    def send(self, message: object) -> None:
+        """Send a message; a worker that is gone shows at its other pipe."""
+        assert self.process.stdin is not None  # noqa: S101 - narrows the type for mypy
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(pack(message))
+            self.process.stdin.flush()
+
+    def kill(self, kind: str, message: str) -> None:
+        """End it at once, and note why; the first reason counts."""
+        if self.killed_for is None:
+            path = self.job.path if self.job else ""
+            self.killed_for = Failed(path=path, kind=kind, message=message)
+            self.process.kill()  # also ends a stopped process, which no other signal does
+
+    def end(self) -> int:
+        """Close both pipes, wait for the process and return its exit status."""
+        assert self.process.stdin is not None  # noqa: S101 - narrows the type for mypy
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        os.close(self.fd)
+        try:
+            status = self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            status = self.process.wait()
+        if self.job is not None:
+            folder = os.path.dirname(os.path.realpath(self.job.path))  # noqa: PTH120 - stays str
+            temporary_files.sweep(folder, pid=self.pid)
+        return status
+
+
+def _environment() -> dict[str, str]:
+    """Return a worker's environment: this package, one BLAS thread, one malloc arena."""
+    package = str(Path(lean_tagger.__file__).parents[1])
+    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
+    return {
+        **os.environ,
+        "PYTHONPATH": path,
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "1",
+    }

@@ -1,0 +1,1 @@
+"""What was done before: the journal, and what is read from it."""

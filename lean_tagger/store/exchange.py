@@ -1,0 +1,271 @@
+"""Take a journal elsewhere: as text, as a table, or into another journal."""
+
+import base64
+import csv
+import itertools
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from lean_tagger.card import ModelSpec
+from lean_tagger.errors import ConfigError, StateError
+from lean_tagger.jobs import Heard, Identity, Pooling
+from lean_tagger.store.journal import Journal, Key, Known
+
+__all__ = ["FORMATS", "export", "import_", "merge"]
+
+_COLUMNS = (
+    *("path", "status", "kind", "message", "genre", "mood", "model", "sha256", "pool", "hop"),
+    *("seconds", "seconds_skipped", "windows", "repeated", "effort", "of_windows", "confidence"),
+    *("size", "mtime_ns", "digest", "fields", "embedding"),
+)
+_SCORE = "score: "
+_ROWS = 1000  # of a Parquet file's group
+
+
+def _records(journal: Journal, models: Mapping[Key, ModelSpec]) -> Iterator[dict[str, Any]]:
+    """Yield what is known of each file as plain text and numbers; one model after the other.
+
+    What a later model has not heard is not said again.
+    """
+    for number, (key, card) in enumerate(models.items()):
+        for known in journal.files([], key):
+            if known.heard is not None or number == 0:
+                yield _record(known, key, card)
+
+
+def _record(known: Known, key: Key, card: ModelSpec) -> dict[str, Any]:
+    heard = known.heard
+    record: dict[str, Any] = dict.fromkeys(_COLUMNS)
+    record |= {
+        "path": known.path,
+        "status": known.status,
+        "kind": known.kind,
+        "message": known.message,
+        "size": known.identity.size_bytes,
+        "mtime_ns": known.identity.mtime_ns,
+    }
+    if heard is not None:
+        record |= {
+            "genre": "; ".join(heard.fields.get("genre", ())),
+            "mood": "; ".join(heard.fields.get("mood", ())),
+            "model": card.name,
+            "sha256": key.model,
+            "pool": key.pooling.pool,
+            "hop": key.pooling.hop,
+            "seconds": heard.seconds,
+            "seconds_skipped": heard.seconds_skipped,
+            "windows": heard.windows,
+            "repeated": int(heard.repeated),
+            "effort": heard.effort,
+            "of_windows": heard.of_windows or heard.windows,
+            "confidence": heard.confidence,
+            "digest": heard.digest,
+            "fields": json.dumps(heard.fields),
+            "embedding": base64.b64encode(heard.embedding).decode(),
+        }
+    values = heard.values if heard else itertools.repeat(None)
+    for label, value in zip(card.labels, values, strict=False):
+        record[_SCORE + label.name] = value
+    return record
+
+
+def export(
+    journal: Journal, models: Mapping[Key, ModelSpec], target: IO[Any], *, form: str
+) -> None:
+    """Write what is known of every file.
+
+    Parameters
+    ----------
+    journal : Journal
+        Open.
+    models : mapping of Key to ModelSpec
+        Whose scores, and what their labels are called. Each record is of one model; a table has
+        a column for every label of any.
+    target : file
+        Open for text, with ``surrogateescape`` and without translation of line ends; for
+        Parquet, for bytes.
+    form : str
+        One of `FORMATS`.
+    """
+    labels = [_SCORE + label.name for card in models.values() for label in card.labels]
+    _WRITERS[form](_records(journal, models), [*_COLUMNS, *dict.fromkeys(labels)], target)
+
+
+def _write_jsonl(records: Iterable[dict[str, Any]], _: list[str], target: IO[str]) -> None:
+    for record in records:
+        target.write(json.dumps(record) + "\n")
+
+
+def _write_csv(records: Iterable[dict[str, Any]], columns: list[str], target: IO[str]) -> None:
+    writer = csv.DictWriter(target, columns)
+    writer.writeheader()
+    writer.writerows(records)
+
+
+def _write_parquet(
+    records: Iterator[dict[str, Any]], columns: list[str], target: IO[bytes]
+) -> None:
+    pa, pq = _pyarrow()
+    kinds = {
+        **dict.fromkeys(columns, pa.string()),
+        **dict.fromkeys(
+            ("hop", "windows", "of_windows", "repeated", "size", "mtime_ns"), pa.int64()
+        ),
+        **dict.fromkeys(("seconds", "seconds_skipped", "confidence"), pa.float64()),
+        **{name: pa.float64() for name in columns if name.startswith(_SCORE)},
+        "path": pa.binary(),  # a name need not be text
+    }
+    schema = pa.schema([(name, kinds[name]) for name in columns])
+    with pq.ParquetWriter(target, schema) as writer:
+        while rows := list(itertools.islice(records, _ROWS)):
+            for row in rows:
+                row["path"] = os.fsencode(row["path"])
+            writer.write_table(pa.Table.from_pylist(rows, schema))
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise ConfigError(
+            "Parquet needs pyarrow: pip install 'lean-tagger[parquet]', or take csv or jsonl"
+        ) from error
+    return pyarrow, pyarrow.parquet
+
+
+_WRITERS: dict[str, Callable[..., None]] = {
+    "jsonl": _write_jsonl,
+    "csv": _write_csv,
+    "parquet": _write_parquet,
+}
+FORMATS = tuple(_WRITERS)
+"""What `export` writes and `import_` reads."""
+
+
+def _read_jsonl(source: Iterable[str]) -> Iterator[dict[str, Any]]:
+    return map(json.loads, source)
+
+
+def _read_csv(source: Iterable[str]) -> Iterator[dict[str, Any]]:
+    return csv.DictReader(source)
+
+
+def _read_parquet(source: IO[bytes]) -> Iterator[dict[str, Any]]:
+    pa, pq = _pyarrow()
+    try:
+        for batch in pq.ParquetFile(source).iter_batches(_ROWS):
+            for row in batch.to_pylist():
+                yield {**row, "path": os.fsdecode(row["path"])}
+    except pa.ArrowException as error:
+        raise ValueError(str(error).partition("\n")[0]) from error
+
+
+_READERS: dict[str, Callable[..., Iterator[dict[str, Any]]]] = {
+    "jsonl": _read_jsonl,
+    "csv": _read_csv,
+    "parquet": _read_parquet,
+}
+
+
+def import_(
+    journal: Journal, cards: dict[str, ModelSpec], source: IO[Any], *, form: str, run: int
+) -> int:
+    """Put exported files on record, and return how many there were.
+
+    The files need not be there; where one is, it is known again by its audio.
+
+    Parameters
+    ----------
+    journal : Journal
+        Open and held.
+    cards : dict
+        By `ModelSpec.identity`, the models whose scores can be taken in.
+    source : file
+        What `export` wrote, open as it was then.
+    form : str
+        One of `FORMATS`.
+    run : int
+        The run that does this.
+
+    Raises
+    ------
+    ConfigError
+        A record is not what `export` writes; those before it are on record.
+    """
+    records = _READERS[form](source)
+    count = 0
+    for number in itertools.count(1):
+        try:
+            record = next(records, None)
+            if record is None:
+                return count
+            count += _take_in(journal, cards, record, run=run)
+        except (KeyError, TypeError, ValueError, AttributeError, csv.Error) as error:
+            raise ConfigError(
+                f"record {number} is not what lean-tag export writes: {error}"
+            ) from error
+    raise AssertionError
+
+
+def _take_in(
+    journal: Journal, cards: dict[str, ModelSpec], record: dict[str, Any], *, run: int
+) -> bool:
+    path = str(record["path"])
+    identity = Identity(int(record["size"]), int(record["mtime_ns"]), 0)
+    heard, pooling = None, Pooling("", 0)
+    card = cards.get(record["sha256"] or "")
+    if record["sha256"] and card is None:
+        return False  # of a model that is not here: nothing could be decided by it
+    if card is not None:
+        pooling = Pooling(str(record["pool"]), int(record["hop"]))
+        fields = {k: tuple(map(str, v)) for k, v in json.loads(record["fields"]).items()}
+        heard = Heard(
+            identity=identity,
+            digest=str(record["digest"]),
+            values=tuple(float(record[_SCORE + label.name]) for label in card.labels),
+            embedding=base64.b64decode(record["embedding"] or ""),
+            windows=int(record["windows"]),
+            seconds=float(record["seconds"]),
+            seconds_skipped=float(record["seconds_skipped"]),
+            repeated=bool(int(record["repeated"])),
+            fields=fields,
+            # An older export has none of these: all was heard then.
+            effort=(effort := str(record.get("effort") or "full")),
+            of_windows=0 if effort == "full" else int(record["of_windows"]),
+            confidence=float(record.get("confidence") or 1.0),
+        )
+    journal.record(
+        path,
+        run=run,
+        key=Key(model=card.identity if card else "", pooling=pooling),
+        identity=identity,
+        status=str(record["status"]),
+        kind=str(record["kind"]),
+        message=str(record["message"]),
+        heard=heard,
+    )
+    return True
+
+
+def merge(journal: Journal, other: Path) -> int:
+    """Take another journal in, and return how many of its files are now on record here.
+
+    Of a file that both have, the later look counts. Runs and writes keep their order and get
+    new numbers, so that they can be taken back from here.
+
+    Raises
+    ------
+    StateError
+        The other one cannot be read, or is of another version of lean-tag.
+    """
+    try:
+        with Journal(other, locked=False, on_network=True):
+            pass  # it is one, and of this version
+        return journal.attach(other)
+    except sqlite3.Error as error:
+        raise StateError(f"cannot read the journal {other}: {error}") from error

@@ -1,0 +1,175 @@
+"""What stands in the journal, as values; and how values become columns."""
+
+import array
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lean_tagger.jobs import Heard, Identity, Pooling, Track, Values
+
+__all__ = [
+    "Key",
+    "Known",
+    "Run",
+    "Write",
+    "columns",
+    "packed",
+    "to_heard",
+    "to_identity",
+    "to_values",
+    "unpacked",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """What scores depend on beside the audio.
+
+    Attributes
+    ----------
+    model : str
+        The weights' sha256.
+    pooling : Pooling
+        How its windows became one score.
+    """
+
+    model: str
+    pooling: Pooling
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the journal has of a file.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    identity : Identity
+        When it was last looked at.
+    status : str
+        What became of it then, as in the printed result.
+    kind, message : str
+        Why it failed or was left alone; empty otherwise.
+    attempts : int
+        Failures in a row, the file being unchanged.
+    run : int
+        The run in which that was.
+    heard : Heard or None
+        With the scores of the asked model; ``None`` if that never heard it.
+    """
+
+    path: str
+    identity: Identity
+    status: str
+    kind: str
+    message: str
+    attempts: int
+    run: int
+    heard: Heard | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of a command that changes files or the journal."""
+
+    id: int
+    command: str
+    started: float
+    ended: float | None
+    version: str
+    model: str
+    options: Mapping[str, Any]
+    counts: Mapping[str, int]
+    ending: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """One write into one file.
+
+    Attributes
+    ----------
+    id, run : int
+        Its number, and the run's.
+    path : str
+        The file.
+    state : {'intent', 'done', 'failed', 'undone'}
+        An intent whose end is not known may or may not have come to pass.
+    at : float
+        Seconds since 1970.
+    identity : Identity
+        The file's, before.
+    previous, written : mapping of str to tuple of str
+        What each field held, and what it was to hold.
+    """
+
+    id: int
+    run: int
+    path: str
+    state: str
+    at: float
+    identity: Identity
+    previous: Values
+    written: Values
+
+
+def columns(identity: Identity) -> tuple[int, int, int]:
+    """Return an identity as three columns."""
+    return identity.size_bytes, identity.mtime_ns, _signed(identity.inode)
+
+
+def to_identity(row: tuple[int, ...]) -> Identity:
+    """Return the identity in three columns."""
+    size_bytes, mtime_ns, inode = row
+    return Identity(size_bytes, mtime_ns, inode % (1 << 64))
+
+
+def _signed(number: int) -> int:
+    """Return a number of 64 bits as SQLite has them; some file systems use the highest."""
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def packed(values: tuple[float, ...]) -> bytes:
+    """Return float64, little-endian: every bit counts, for the decisions to be the same."""
+    numbers = array.array("d", values)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers.tobytes()
+
+
+def unpacked(data: bytes) -> tuple[float, ...]:
+    """Return what `packed` packed."""
+    numbers = array.array("d", data)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return tuple(numbers)
+
+
+def to_values(text: str) -> Values:
+    """Return the values in a column of JSON."""
+    return {field: tuple(values) for field, values in json.loads(text).items()}
+
+
+def to_heard(identity: Identity, row: tuple[Any, ...]) -> Heard:
+    """Return what was heard, from the columns of a file and of its scores."""
+    digest, fields, artist, albumartist, album, values, embedding, *rest = row
+    windows, seconds, seconds_skipped, repeated, effort, of_windows, confidence = rest
+    known = artist is not None
+    return Heard(
+        identity=identity,
+        digest=digest,
+        values=unpacked(values),
+        embedding=embedding,
+        windows=windows,
+        seconds=seconds,
+        seconds_skipped=seconds_skipped,
+        repeated=bool(repeated),
+        fields=to_values(fields),
+        track=Track(artist=artist, albumartist=albumartist, album=album) if known else None,
+        effort=effort,
+        of_windows=of_windows,
+        confidence=confidence,
+    )

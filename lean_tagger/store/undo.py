@@ -1,0 +1,86 @@
+"""Take back what was written: from the journal's writes to jobs that restore.
+
+A field is put back only where it still holds what we wrote. The restoring is a write like
+any other, on record before it happens, and can itself be taken back: that is ``redo``.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from lean_tagger.jobs import Job, Ours, Outcome, Restore, Restored, Skipped
+from lean_tagger.settings import Options
+from lean_tagger.store.journal import Journal, Write
+from lean_tagger.store.resume import Resume, identify
+
+__all__ = ["Undo", "chain", "last_run"]
+
+FORWARD = frozenset({"tag", "retag", "redo"})
+"""Commands whose writes ``undo`` takes back; ``redo`` takes back those of ``undo``."""
+
+
+def last_run(journal: Journal, *, under: Iterable[str], redo: bool) -> int | None:
+    """Return the last run that wrote something which still stands, or None."""
+    commands = {"undo"} if redo else FORWARD
+    numbers = {run.id for run in journal.runs() if run.command in commands}
+    return max((w.run for w in journal.writes(under=under) if w.run in numbers), default=None)
+
+
+def chain(writes: Iterable[Write]) -> dict[str, Ours]:
+    """Return what is to be restored in one file, over several writes.
+
+    Parameters
+    ----------
+    writes : iterable of Write
+        Into one file, the last one first.
+
+    Returns
+    -------
+    dict
+        By field: what the last one wrote, and what stood there before the first one. Where
+        somebody changed a value between two writes, it goes back to theirs.
+    """
+    fields: dict[str, Ours] = {}
+    for write in reversed(list(writes)):
+        for field, written in write.written.items():
+            before = write.previous.get(field, ())
+            earlier = fields.get(field)
+            if earlier is not None and earlier.written == before:
+                before = earlier.before
+            fields[field] = Ours(written, before)
+    return fields
+
+
+class Undo(Resume):
+    """A run that restores; see `Resume`."""
+
+    def __init__(self, journal: Journal, command: str, options: Options) -> None:
+        super().__init__(journal, command, options)
+        self._taken_back: dict[str, list[int]] = {}
+
+    def restoring(self, writes: Iterable[Write]) -> Iterator[Job | Outcome]:
+        """Yield a job for each file that was written.
+
+        Parameters
+        ----------
+        writes : iterable of Write
+            File by file, of each the last one first.
+        """
+        for path, group in groupby(list(writes), key=lambda write: write.path):
+            mine = list(group)
+            try:
+                identity = identify(path)
+            except OSError as error:
+                message = f"it cannot be reached now: {error.strerror}"
+                yield Skipped(path=path, kind="missing", message=message)
+                continue
+            self._taken_back[path] = [write.id for write in mine]
+            restore = Restore(fields=chain(mine))
+            yield self.hand(Job(path, identity.size_bytes, identity, restore=restore))
+
+    def record(self, outcome: Outcome) -> None:
+        """Put the outcome on record, and that these writes stand no more."""
+        super().record(outcome)
+        writes = self._taken_back.pop(outcome.path, [])
+        if isinstance(outcome, Restored) and outcome.status == "restored":
+            for write in writes:
+                self.journal.settle(write, "undone")

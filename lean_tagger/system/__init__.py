@@ -1,0 +1,1 @@
+"""What the operating system and file systems are asked: memory, mounts, folders, files."""

@@ -1,0 +1,205 @@
+"""APEv2 tags as raw bytes, at the end of WavPack, Musepack, Monkey's Audio and others.
+
+https://wiki.hydrogenaud.io/index.php?title=APEv2_specification. Other items keep their
+bytes, flags and order; a Lyrics3 tag and an ID3v1 trailer behind the tag keep theirs.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from lean_tagger.write.formats import mutagen_check, older_tags
+from lean_tagger.write.source import Piece, Source, Span
+from lean_tagger.write.splice import Patch, growth
+
+__all__ = ["ApeFile"]
+
+_MAGIC = b"APETAGEX"
+_FOOTER_BYTES = 32
+_HAS_HEADER, _IS_HEADER = 1 << 31, 1 << 29
+_LONGEST_KEY_BYTES = 255
+_LARGEST_BYTES = 1 << 20
+_KEYS = {"genre": "Genre", "mood": "Mood", "leantag": "LEANTAG"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    key: str
+    flags: int
+    span: Span
+    value: Span
+
+    @property
+    def field(self) -> str | None:
+        lower = self.key.lower()
+        return lower if lower in _KEYS else None
+
+
+class _Tag(NamedTuple):
+    header: int | None
+    items: tuple[_Item, ...]
+    footer: int
+
+
+class ApeFile:
+    """A file with an APEv2 tag at its end, or with room for one.
+
+    Parameters
+    ----------
+    source : Source
+        The file.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._end = older_tags.find_ape(source)
+        self._tag = self._parse()
+        if source.peek(0, 8) == _MAGIC:
+            raise source.refuse("its APE tag stands at its start, where it cannot be edited")
+
+    @property
+    def tagged(self) -> bool:
+        """Whether there is a tag already."""
+        return self._tag is not None
+
+    @property
+    def describes(self) -> bool:
+        """Whether the tag says what the music is, and not only how loud."""
+        names = {item.key.lower() for item in self._tag.items} if self._tag else set()
+        return bool(names & {"title", "artist", "album"})
+
+    def _parse(self) -> _Tag | None:
+        source, footer = self._source, self._end - _FOOTER_BYTES
+        if footer < 0 or source.at(footer, 8) != _MAGIC:
+            return None
+        version, size, count, flags = self._numbers(footer)
+        start = self._end - size
+        if version != 2000:
+            raise source.refuse("its APE tag is of an older version, which has no Unicode")
+        if flags & _IS_HEADER or size < _FOOTER_BYTES or start < 0:
+            raise source.refuse("its APE tag is damaged: the footer makes no sense")
+        header = start - _FOOTER_BYTES if flags & _HAS_HEADER else None
+        if header is not None and (
+            header < 0
+            or source.at(header, 8) != _MAGIC
+            or self._numbers(header)[1:3] != (size, count)
+        ):
+            raise source.refuse("its APE tag is damaged: the header is not like the footer")
+        items = tuple(self._items(start, footer))
+        if len(items) != count:
+            raise source.refuse("its APE tag is damaged: the number of items is not as it says")
+        return _Tag(header, items, footer)
+
+    def _numbers(self, position: int) -> tuple[int, int, int, int]:
+        data = self._source.at(position + 8, 16)
+        version, size, count, flags = (
+            int.from_bytes(data[i : i + 4], "little") for i in range(0, 16, 4)
+        )
+        return version, size, count, flags
+
+    def _items(self, position: int, end: int) -> Iterator[_Item]:
+        source = self._source
+        while position < end:
+            head = source.at(position, min(8 + _LONGEST_KEY_BYTES + 1, end - position))
+            size, flags = int.from_bytes(head[:4], "little"), int.from_bytes(head[4:8], "little")
+            key_end = head.find(b"\0", 8)
+            value = position + key_end + 1
+            key = head[8:key_end].decode("latin-1")
+            if key_end < 10 or value + size > end or not (key.isascii() and key.isprintable()):
+                raise source.refuse("its APE tag is damaged: the items in it do not add up")
+            span = Span(position, value + size)
+            yield _Item(key, flags, span, Span(value, value + size))
+            position = value + size
+
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """Return the values of our fields."""
+        found: dict[str, tuple[str, ...]] = {}
+        for item in self._tag.items if self._tag else ():
+            if item.field is None:
+                continue
+            size = item.value.end - item.value.start
+            if item.flags & 6 or size > _LARGEST_BYTES:  # bits 1-2: 0 is text
+                raise self._source.refuse(f"its item {item.key} holds no text")
+            texts = self._source.at(item.value.start, size).decode("utf-8").split("\0")
+            texts = [text for text in texts if text.strip()]
+            merged = dict.fromkeys([*found.get(item.field, ()), *texts])
+            if merged:
+                found[item.field] = tuple(merged)
+        return found
+
+    def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
+        """Return what to change in the file for new values of our fields."""
+        tag = self._tag
+        if tag is None:
+            return self._created(changes)
+        patches: list[Patch] = []
+        count = len(tag.items)
+        for field, values in changes.items():
+            mine = [item for item in tag.items if item.field == field]
+            if any(item.flags & 1 for item in mine):
+                raise self._source.refuse(f"its item {mine[0].key} is marked read-only")
+            new = (_render(mine[0].key if mine else _KEYS[field], values),) if values else ()
+            if not mine:
+                patches.append(Patch(tag.footer, tag.footer, new))
+            for number, item in enumerate(mine):
+                patches.append(Patch(*item.span, new if number == 0 else ()))
+            count += bool(values) - len(mine)
+        size = self._end - (tag.header + 32 if tag.header is not None else self._start(tag))
+        numbers = b"".join(n.to_bytes(4, "little") for n in (size + growth(patches), count))
+        heads = [tag.footer] + ([tag.header] if tag.header is not None else [])
+        return patches + [Patch(head + 12, head + 20, (numbers,)) for head in heads]
+
+    @staticmethod
+    def _start(tag: _Tag) -> int:
+        return tag.items[0].span.start if tag.items else tag.footer
+
+    def _created(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
+        if not any(changes.values()):
+            return []
+        said = older_tags.id3v1(self._source, self._source.size) or {}
+        inherited = older_tags.as_ape(said, without=set(changes))
+        items = [_render(key, [text]) for key, text in inherited]
+        items += [_render(_KEYS[f], values) for f, values in changes.items() if values]
+        return [Patch(self._end, self._end, (_whole(items),))]
+
+    def foreign(self) -> Iterator[tuple[str, Piece]]:
+        """Yield everything that is not ours."""
+        tag = self._tag
+        start = self._end
+        if tag:
+            start = tag.header if tag.header is not None else self._start(tag)
+        yield "the audio", Span(0, start)
+        yield "what stands behind the APE tag", Span(self._end, self._source.size)
+        if tag:
+            for head in (tag.footer, *([tag.header] if tag.header is not None else [])):
+                yield "the APE version", self._source.at(head + 8, 4)
+                yield "the APE flags", self._source.at(head + 20, 12)
+            for item in tag.items:
+                if item.field is None:
+                    yield f"the item {item.key}", item.span
+
+    def second_reading(self) -> dict[str, tuple[str, ...]]:
+        """Return the values of our fields as mutagen reads them."""
+        items = [item for item in (self._tag.items if self._tag else ()) if item.field]
+        if not items:
+            return {}
+        raw = [self._source.at(i.span.start, i.span.end - i.span.start) for i in items]
+        found: dict[str, tuple[str, ...]] = {}
+        for key, value in mutagen_check.read_ape(_whole(raw)):
+            found[key.lower()] = (*found.get(key.lower(), ()), value)
+        return found
+
+
+def _render(key: str, values: Sequence[str]) -> bytes:
+    data = "\0".join(values).encode("utf-8")
+    return len(data).to_bytes(4, "little") + bytes(4) + key.encode("ascii") + b"\0" + data
+
+
+def _whole(items: Sequence[bytes]) -> bytes:
+    body = b"".join(items)
+    head = b"".join(n.to_bytes(4, "little") for n in (2000, len(body) + 32, len(items)))
+
+    def end(flags: int) -> bytes:
+        return _MAGIC + head + flags.to_bytes(4, "little") + bytes(8)
+
+    return end(_HAS_HEADER | _IS_HEADER) + body + end(_HAS_HEADER)

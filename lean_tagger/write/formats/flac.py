@@ -1,0 +1,130 @@
+"""FLAC's metadata blocks (RFC 9639, section 8): the comment changes, the others stay."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from lean_tagger.write.formats import id3
+from lean_tagger.write.formats.vorbis_comment import Comments
+from lean_tagger.write.source import Piece, Source, Span
+from lean_tagger.write.splice import Patch
+
+__all__ = ["FlacFile"]
+
+_STREAMINFO, _PADDING, _COMMENT = 0, 1, 4
+_LARGEST_BLOCK_BYTES = (1 << 24) - 1
+_PADDING_BYTES = 1024
+_NAMES = {2: "APPLICATION", 3: "SEEKTABLE", 5: "CUESHEET", 6: "PICTURE"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    kind: int
+    head: int
+    end: int
+    last: bool
+
+    @property
+    def start(self) -> int:
+        return self.head + 4
+
+
+class FlacFile:
+    """A native FLAC file, with or without a foreign ID3v2 tag in front.
+
+    Parameters
+    ----------
+    source : Source
+        The file.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        leading = id3.span_of(source, 0, source.size)
+        self._start = (leading.end if leading else 0) + 4
+        self._blocks = list(self._walk())
+        found = [block for block in self._blocks if block.kind == _COMMENT]
+        if len(found) > 1:
+            raise source.refuse("it has more than one comment block, of which players read one")
+        self._comment = found[0] if found else None
+        self._comments = self._parse(self._comment)
+
+    @property
+    def tagged(self) -> bool:
+        """Whether there is a comment block already."""
+        return self._comment is not None
+
+    def _walk(self) -> Iterator[_Block]:
+        position, last = self._start, False
+        while not last:
+            head = self._source.at(position, 4)
+            last, kind = bool(head[0] & 0x80), head[0] & 0x7F
+            block = _Block(kind, position, position + 4 + int.from_bytes(head[1:], "big"), last)
+            if kind == 127 or (position == self._start) != (kind == _STREAMINFO):
+                raise self._source.refuse("its FLAC header is damaged")
+            position = block.end
+            yield block
+        # One wrong size, and this would be in the middle of a picture.
+        audio = self._source.peek(position, 2)
+        if len(audio) < 2 or audio[0] != 0xFF or audio[1] & 0xFE != 0xF8:
+            raise self._source.refuse("its FLAC header is damaged: it does not lead to the audio")
+
+    def _parse(self, block: _Block | None) -> Comments:
+        if block is None:
+            return Comments(self._source, memoryview(bytes(8)))
+        data = self._source.at(block.start, block.end - block.start)
+        return Comments(self._source, memoryview(data))
+
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """Return the values of our fields."""
+        return self._comments.values()
+
+    def second_reading(self) -> dict[str, tuple[str, ...]]:
+        """Return the values of our fields as mutagen reads them."""
+        return self._comments.second_reading()
+
+    def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
+        """Return what to change in the file for new values of our fields."""
+        data = b"".join(self._comments.rendered(changes))
+        if len(data) > _LARGEST_BLOCK_BYTES:
+            raise self._source.refuse("its comment block is full")
+        first, old = self._blocks[0], self._comment
+        if old is None:
+            last = 0x80 if first.last else 0
+            grown = 4 + len(data)
+            patches = [Patch(first.end, first.end, (_head(_COMMENT, last, data), data))]
+            if first.last:
+                patches.append(Patch(first.head, first.head + 1, (bytes([_STREAMINFO]),)))
+        else:
+            last = 0x80 if old.last else 0
+            grown = len(data) - (old.end - old.start)
+            patches = [Patch(old.head, old.end, (_head(_COMMENT, last, data), data))]
+        return patches + self._padding(grown)
+
+    def _padding(self, grown: int) -> list[Patch]:
+        """Take what was added out of the padding, so that the audio does not move."""
+        blocks = [block for block in self._blocks if block.kind == _PADDING]
+        if not blocks or not grown:
+            return []
+        block = max(blocks, key=lambda block: block.end - block.head)
+        size = block.end - block.start - grown
+        if not 0 <= size <= _LARGEST_BLOCK_BYTES:
+            size = _PADDING_BYTES
+        zeros = bytes(size)
+        last = 0x80 if block.last else 0
+        return [Patch(block.head, block.end, (_head(_PADDING, last, zeros), zeros))]
+
+    def foreign(self) -> Iterator[tuple[str, Piece]]:
+        """Yield everything that is not ours."""
+        yield "what stands before the FLAC header", Span(0, self._start)
+        for block in self._blocks:
+            if block.kind not in (_PADDING, _COMMENT):
+                name = f"the {_NAMES.get(block.kind, f'type {block.kind}')} block"
+                yield name, bytes([block.kind])
+                yield name, Span(block.start, block.end)
+        if self._comment:
+            yield from self._comments.foreign()
+        yield "the audio", Span(self._blocks[-1].end, self._source.size)
+
+
+def _head(kind: int, last: int, data: bytes) -> bytes:
+    return bytes([last | kind]) + len(data).to_bytes(3, "big")

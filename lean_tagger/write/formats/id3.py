@@ -1,0 +1,311 @@
+"""ID3v2 tags as raw bytes: find the frames, patch ours, touch no other.
+
+Libraries parse every frame and render it again, which changes encodings, flags and the
+version, and inflates what was compressed. Here a frame of somebody else is a span and
+stays one. Structure: https://id3.org/id3v2-00, /id3v2.3.0, /id3v2.4.0-structure.
+
+One thing is not in the standard: several values of one text frame in v2.2 and v2.3. They
+are written as in v2.4, parted by NUL, because that is what keeps them several values in
+mutagen, TagLib and foobar2000; readers that do not know it show the first one, which is
+the strongest.
+"""
+
+import re
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from lean_tagger.write.formats import id3_frames
+from lean_tagger.write.source import Piece, Source, Span
+from lean_tagger.write.splice import Patch, length
+
+__all__ = ["PADDING_BYTES", "Frame", "Tag", "new_tag", "parse", "span_of"]
+
+PADDING_BYTES = 1024
+_HEADER_BYTES = 10
+# Four times the largest cover ever met; only unsynchronised tags are loaded as a whole.
+_LARGEST_UNSYNCHRONISED_BYTES = 8 << 20
+_MOST_FRAMES = 20_000
+_FRAME_ID = re.compile(rb"[A-Z][A-Z0-9]{2,3}")
+_CRC_FLAGS = {3: 0x80, 4: 0x20}
+# Bits of the header that the version does not define: a reader must not go on.
+_UNDEFINED_FLAGS = {2: 0x3F, 3: 0x1F, 4: 0x0F}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame: its name, where its bytes are, and which of our fields it is, if any."""
+
+    name: str
+    span: Span
+    field: str | None
+
+
+def span_of(source: Source, start: int, limit: int) -> Span | None:
+    """Return where a whole ID3v2 tag lies that starts at `start`; None if there is none.
+
+    Raises
+    ------
+    WriteError
+        If there is one and its size makes no sense.
+    """
+    head = source.peek(start, _HEADER_BYTES)
+    if head[:3] != b"ID3" or len(head) < _HEADER_BYTES:
+        return None
+    if max(head[6:10]) > 0x7F or head[3] == 0xFF or head[4] == 0xFF:
+        raise source.refuse("its ID3 tag is damaged: the header makes no sense")
+    footer = _HEADER_BYTES if head[3] == 4 and head[5] & 0x10 else 0
+    end = start + _HEADER_BYTES + id3_frames.from_syncsafe(head[6:10]) + footer
+    if end > limit:
+        raise source.refuse("its ID3 tag is damaged: it is longer than the room it is in")
+    return Span(start, end)
+
+
+class _Body:
+    """The bytes after a tag's header, with unsynchronisation undone.
+
+    Up to v2.3 it applies to the whole tag: every FF that a decoder could mistake for the
+    start of audio is followed by a 00 that does not count. Positions here are the decoded
+    ones; `raw` says where that is in the file.
+    """
+
+    def __init__(self, source: Source, span: Span, *, unsynchronised: bool) -> None:
+        self._source = source
+        self._start = span.start
+        self._data: bytes | None = None
+        self.stuffed = array("I")
+        self.length = span.end - span.start
+        if unsynchronised:
+            if self.length > _LARGEST_UNSYNCHRONISED_BYTES:
+                raise source.refuse("its ID3 tag is too large to be edited safely")
+            data = source.at(span.start, self.length)
+            # The n-th stuffed FF stands n bytes earlier once those before it are dropped.
+            found = re.finditer(rb"\xff\x00", data)
+            self.stuffed = array("I", (match.start() - n for n, match in enumerate(found)))
+            self._data = data.replace(b"\xff\x00", b"\xff")
+            self.length = len(self._data)
+
+    def at(self, position: int, count: int) -> bytes:
+        count = min(count, self.length - position)
+        if self._data is not None:
+            return self._data[position : position + count]
+        return self._source.at(self._start + position, count)
+
+    def raw(self, position: int) -> int:
+        # A stuffed 00 belongs to the FF before it.
+        return self._start + position + bisect_left(self.stuffed, position)
+
+
+class Tag:
+    """A parsed ID3v2 tag; see `parse`."""
+
+    def __init__(self, source: Source, span: Span) -> None:
+        self._source = source
+        self.span = span
+        head = source.at(span.start, _HEADER_BYTES)
+        self.version, self.flags = head[3], head[5]
+        if self.version not in (2, 3, 4):
+            raise source.refuse("its ID3 tag has a version that is not known")
+        if self.flags & _UNDEFINED_FLAGS[self.version] or (
+            self.version == 2 and self.flags & 0x40  # compression, never defined
+        ):
+            raise source.refuse("its ID3 tag uses flags that are not known")
+        self.unsynchronised = bool(self.flags & 0x80) and self.version < 4
+        self._footer = self.version == 4 and bool(self.flags & 0x10)
+        end = span.end - (_HEADER_BYTES if self._footer else 0)
+        body_span = Span(span.start + _HEADER_BYTES, end)
+        self._body = _Body(source, body_span, unsynchronised=self.unsynchronised)
+        first = self._extended_header()
+        self.extended = Span(body_span.start, self._body.raw(first))
+        self.plain_sizes, self.frames, frames_end = self._frames(first, end)
+        self.rest = Span(frames_end, end)
+        self._padded = source.is_zero(self.rest) and not self._footer
+
+    def _extended_header(self) -> int:
+        """Return where the frames start, after the extended header if there is one."""
+        if self.version == 2 or not self.flags & 0x40:
+            return 0
+        head = self._body.at(0, 6)
+        if len(head) < 6:
+            raise self._source.refuse("its ID3 tag is damaged: its extended header is cut short")
+        if self.version == 3:
+            size, flags = 4 + int.from_bytes(head[:4], "big"), head[4]
+            sound = size == (14 if flags & 0x80 else 10)
+        else:
+            size, flags = id3_frames.from_syncsafe(head[:4]), head[5]
+            sound = max(head[:4]) < 0x80 and head[4] == 1 and size >= 6
+        if not sound or size > self._body.length:
+            raise self._source.refuse("its ID3 tag is damaged: its extended header makes no sense")
+        if flags & _CRC_FLAGS[self.version]:
+            raise self._source.refuse("its ID3 tag has a checksum, which writing would break")
+        return size
+
+    def _frames(self, first: int, end: int) -> tuple[bool, list[Frame], int]:
+        """Return whether sizes are plain numbers, the frames, and where the last one ends.
+
+        iTunes wrote plain sizes into v2.4 for years, others syncsafe ones into v2.3. Read
+        the wrong way, a walk can end at a zero inside a frame, as if it were padding; a
+        frame of ours put there would tear it. So what follows the frames must be zeros, or
+        the other way must have come to the same frames, or to none.
+        """
+        plain, syncsafe = self._walk(first, plain=True), self._walk(first, plain=False)
+        ways = {2: [plain], 3: [plain], 4: [syncsafe, plain]}[self.version]
+        for way in ways:
+            if way is not None and self._source.is_zero(Span(way[1], end)):
+                return self.version == 4 and way is plain, *way
+        possible = [way for way in (plain, syncsafe) if way is not None and way in ways]
+        certain = plain == syncsafe or plain is None or syncsafe is None
+        if not possible or not certain or self._body.stuffed:
+            raise self._source.refuse("its ID3 tag is damaged: the frames in it do not add up")
+        return self.version == 4 and syncsafe is None, *possible[0]
+
+    def _walk(self, position: int, *, plain: bool) -> tuple[list[Frame], int] | None:
+        """Return the frames and the raw position after the last, None if sizes are wrong."""
+        body, head_length = self._body, 6 if self.version == 2 else 10
+        frames: list[Frame] = []
+        while True:
+            head = body.at(position, head_length)
+            if len(head) < head_length or head[0] == 0:
+                break
+            id_length = 3 if self.version == 2 else 4
+            if not _FRAME_ID.fullmatch(head[:id_length]) or len(frames) >= _MOST_FRAMES:
+                return None
+            size = self._frame_size(head, plain=plain)
+            if size is None or position + head_length + size > body.length:
+                return None
+            end = position + head_length + size
+            start = body.at(position, min(end - position, head_length + id3_frames.LABEL_BYTES))
+            field = id3_frames.field_of(start, self.version)
+            span = Span(body.raw(position), body.raw(end))
+            frames.append(Frame(head[:id_length].decode("ascii"), span, field))
+            position = end
+        return frames, body.raw(position)
+
+    def _frame_size(self, head: bytes, *, plain: bool) -> int | None:
+        if self.version == 2:
+            return int.from_bytes(head[3:6], "big")
+        if plain:
+            return int.from_bytes(head[4:8], "big")
+        return None if max(head[4:8]) > 0x7F else id3_frames.from_syncsafe(head[4:8])
+
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """Return the values of our fields, decoded by mutagen from our frames alone."""
+        found: dict[str, list[str]] = {}
+        for frame in self.frames:
+            if frame.field is not None:
+                for value in self._decode(frame):
+                    if value.strip() and value not in found.setdefault(frame.field, []):
+                        found[frame.field].append(value)
+        return {field: tuple(values) for field, values in found.items() if values}
+
+    def _decode(self, frame: Frame) -> list[str]:
+        if frame.span.end - frame.span.start > id3_frames.LARGEST_BYTES:
+            raise self._source.refuse(f"its {frame.name} frame is too large to be true")
+        data = self._source.at(frame.span.start, frame.span.end - frame.span.start)
+        if self.unsynchronised:
+            data = data.replace(b"\xff\x00", b"\xff")
+        values = id3_frames.decode(data, self.version, unsynchronised=bool(self.flags & 0x80))
+        if values is None:
+            raise self._source.refuse(f"its {frame.name} frame is damaged and does not parse")
+        return values
+
+    def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
+        """Return what to change in the file for new values of our fields."""
+        patches, appended = [], []
+        for field, values in changes.items():
+            mine = [frame for frame in self.frames if frame.field == field]
+            new = self._render(field, values, mine[0].name if mine else None)
+            for number, frame in enumerate(mine):
+                kept = (new,) if new and number == 0 else ()
+                patches.append(Patch(frame.span.start, frame.span.end, kept))
+            if new and not mine:
+                appended.append(new)
+        grown = length(appended) + sum(length(p.pieces) - (p.end - p.start) for p in patches)
+        tail: list[Piece] = [*appended]
+        if self._padded:
+            padding = self.rest.end - self.rest.start - grown
+            padding = padding if padding >= 0 else PADDING_BYTES
+            patches.append(Patch(self.rest.start, self.rest.end, (*tail, bytes(padding))))
+            patches += self._extended_padding(padding)
+        elif tail:
+            # What stands behind the frames is not padding: it stays, after ours.
+            patches.append(Patch(self.rest.start, self.rest.start, tuple(tail)))
+        return patches + self._sizes(patches)
+
+    def _render(self, field: str, values: Sequence[str], name: str | None) -> bytes:
+        if not values:
+            return b""
+        frame = id3_frames.encode(
+            field, values, self.version, name=name, plain_sizes=self.plain_sizes
+        )
+        return id3_frames.unsynchronise(frame) if self.unsynchronised else frame
+
+    def _sizes(self, patches: list[Patch]) -> list[Patch]:
+        grown = sum(length(p.pieces) - (p.end - p.start) for p in patches)
+        footer = _HEADER_BYTES if self._footer else 0
+        size = self.span.end - self.span.start - _HEADER_BYTES - footer + grown
+        if size >= 1 << 28:
+            raise self._source.refuse("its ID3 tag is full")
+        new = id3_frames.syncsafe(size)
+        heads = [self.span.start] + ([self.span.end - _HEADER_BYTES] if footer else [])
+        return [Patch(head + 6, head + 10, (new,)) for head in heads]
+
+    def _extended_padding(self, padding: int) -> list[Patch]:
+        """Keep v2.3's note of how much padding there is true."""
+        if self.version != 3 or self.extended.start == self.extended.end:
+            return []
+        head = self._body.at(0, 6) + padding.to_bytes(4, "big")
+        raw = id3_frames.unsynchronise(head) if self.unsynchronised else head
+        return [Patch(*self.extended, (raw,))]
+
+    def foreign(self) -> Iterator[tuple[str, Piece]]:
+        """Yield everything in the tag that is not ours."""
+        yield "the ID3 version and flags", self._source.at(self.span.start + 3, 3)
+        if self.version == 4:
+            yield "the ID3 tag's extended header", self.extended
+        for frame in self.frames:
+            if frame.field is None:
+                yield f"the {frame.name} frame", frame.span
+        if not self._padded and not self._source.is_zero(self.rest):
+            yield "what stands behind the ID3 frames", self.rest
+
+
+def parse(source: Source, start: int, limit: int) -> Tag | None:
+    """Parse the ID3v2 tag at `start`; None if there is none.
+
+    Parameters
+    ----------
+    source : Source
+        The file.
+    start, limit : int
+        Where the tag starts, and where the room that it may take ends.
+
+    Raises
+    ------
+    WriteError
+        If the tag is damaged, or is one that cannot be edited without risk.
+    """
+    span = span_of(source, start, limit)
+    return None if span is None else Tag(source, span)
+
+
+def new_tag(
+    changes: Mapping[str, Sequence[str]], inherited: Sequence[bytes] = (), *, version: int = 4
+) -> bytes:
+    """Return a whole new tag with our fields; empty if there is nothing to say.
+
+    Parameters
+    ----------
+    changes : Mapping[str, Sequence[str]]
+        Values per field.
+    inherited : Sequence[bytes]
+        Rendered frames of the same version that come first.
+    version : int
+        3 or 4: ID3v2.3 or v2.4.
+    """
+    ours = [id3_frames.encode(f, v, version) for f, v in changes.items() if v]
+    if not ours:
+        return b""
+    body = b"".join([*inherited, *ours]) + bytes(PADDING_BYTES)
+    return b"ID3" + bytes([version, 0, 0]) + id3_frames.syncsafe(len(body)) + body

@@ -1,0 +1,168 @@
+"""The ID3v2 frames that are ours: recognise, decode and encode them.
+
+Decoding is mutagen's work, on a tag in memory that holds one frame of ours and nothing
+else: it never sees a frame that could be a bomb, and it is a second opinion on `encode`.
+"""
+
+from collections.abc import Sequence
+
+from lean_tagger.write.formats import mutagen_check
+
+__all__ = [
+    "LABEL_BYTES",
+    "LARGEST_BYTES",
+    "decode",
+    "encode",
+    "field_of",
+    "from_syncsafe",
+    "syncsafe",
+    "text_frame",
+    "unsynchronise",
+]
+
+# Enough of a TXXX frame's data to hold the label of ours in any encoding.
+LABEL_BYTES = 64
+# No genre is longer; mutagen gets no frame above this.
+LARGEST_BYTES = 1 << 20
+_FIELDS_BY_NAME = {"TCO": "genre", "TCON": "genre", "TMOO": "mood"}
+_FIELDS_BY_LABEL = {"mood": "mood", "leantag": "leantag"}
+_ENCODINGS = {0: "latin-1", 1: "utf-16", 2: "utf-16-be", 3: "utf-8"}
+# Frame format flags: (compressed or encrypted, bytes before the data for each further flag).
+_OPAQUE = {3: 0xC0, 4: 0x0C}
+_PREFIXES = {3: {0x20: 1}, 4: {0x40: 1, 0x01: 4}}
+
+
+def syncsafe(number: int) -> bytes:
+    """Return a number as four bytes of seven bits."""
+    return bytes(number >> shift & 0x7F for shift in (21, 14, 7, 0))
+
+
+def from_syncsafe(data: bytes) -> int:
+    """Return the number in four bytes of seven bits."""
+    return data[0] << 21 | data[1] << 14 | data[2] << 7 | data[3]
+
+
+def unsynchronise(data: bytes) -> bytes:
+    """Return data in which no two bytes look like the start of MPEG audio."""
+    out = bytearray()
+    for byte in data:
+        if out and out[-1] == 0xFF and (byte >= 0xE0 or byte == 0):
+            out.append(0)
+        out.append(byte)
+    if out and out[-1] == 0xFF:  # whatever comes next
+        out.append(0)
+    return bytes(out)
+
+
+def field_of(start: bytes, version: int) -> str | None:
+    """Return which of our fields a frame is, None for somebody else's.
+
+    Parameters
+    ----------
+    start : bytes
+        The frame's header and the first `LABEL_BYTES` of its data, or fewer.
+    version : int
+        Of the tag: 2, 3 or 4.
+    """
+    id_length, head_length = (3, 6) if version == 2 else (4, 10)
+    name = start[:id_length].decode("ascii")
+    if name not in ("TXX", "TXXX"):
+        return _FIELDS_BY_NAME.get(name)
+    data = start[head_length:]
+    if version > 2:
+        flags = start[9]
+        if flags & _OPAQUE[version]:
+            return None
+        data = data[sum(n for bit, n in _PREFIXES[version].items() if flags & bit) :]
+        if version == 4 and flags & 0x02:
+            data = data.replace(b"\xff\x00", b"\xff")
+    return _FIELDS_BY_LABEL.get(_label(data).casefold())
+
+
+def _label(data: bytes) -> str:
+    encoding = _ENCODINGS.get(data[0]) if data else None
+    if encoding is None:
+        return ""
+    text = data[1:]
+    if encoding.startswith("utf-16"):
+        ends = (i for i in range(0, len(text) - 1, 2) if text[i : i + 2] == b"\0\0")
+        text = text[: next(ends, 0)]
+    else:
+        text = text[: max(text.find(b"\0"), 0)]
+    return text.decode(encoding, "replace")
+
+
+def decode(frame: bytes, version: int, *, unsynchronised: bool) -> list[str] | None:
+    """Return the values of one of our frames; None if it does not parse.
+
+    Parameters
+    ----------
+    frame : bytes
+        The whole frame; up to v2.3 with unsynchronisation undone.
+    version : int
+        Of the tag: 2, 3 or 4.
+    unsynchronised : bool
+        What the tag's header says; only v2.4 frames still need it.
+    """
+    if version > 2 and frame[9] & _OPAQUE[version]:
+        return None
+    if version == 4:  # a size above 127 may have been a plain number
+        frame = frame[:4] + syncsafe(len(frame) - 10) + frame[8:]
+    flags = 0x80 if unsynchronised and version == 4 else 0
+    head = b"ID3" + bytes([version, 0, flags]) + syncsafe(len(frame))
+    # An empty frame is one without values; mutagen leaves it out.
+    empty = len(frame) <= (7 if version == 2 else 11)
+    return [] if empty else mutagen_check.read_id3(head + frame)
+
+
+def encode(
+    field: str,
+    values: Sequence[str],
+    version: int,
+    *,
+    name: str | None = None,
+    plain_sizes: bool = False,
+) -> bytes:
+    """Return one frame with all values of a field.
+
+    Parameters
+    ----------
+    field : str
+        ``genre``, ``mood`` or ``leantag``.
+    values : Sequence[str]
+        At least one.
+    version : int
+        Of the tag: 2, 3 or 4.
+    name : str or None
+        The frame that the field was found in; None chooses the version's own.
+    plain_sizes : bool
+        Write a v2.4 frame's size as the tag's other frames have it, as a plain number.
+    """
+    if name is None:
+        names = {"genre": "TCO" if version == 2 else "TCON"}
+        if version == 4:
+            names["mood"] = "TMOO"
+        name = names.get(field, "TXX" if version == 2 else "TXXX")
+    texts = list(values)
+    if name in ("TXX", "TXXX"):
+        texts.insert(0, field.upper())
+    return text_frame(name, texts, version, plain_sizes=plain_sizes)
+
+
+def text_frame(
+    name: str, texts: Sequence[str], version: int, *, plain_sizes: bool = False
+) -> bytes:
+    """Return a text frame with strings parted by NUL."""
+    if version == 4:
+        data = b"\x03" + "\0".join(texts).encode("utf-8")
+    else:
+        try:
+            data = b"\x00" + "\0".join(texts).encode("latin-1")
+        except UnicodeEncodeError:  # every string has its own byte order mark
+            strings = (b"\xff\xfe" + text.encode("utf-16-le") for text in texts)
+            data = b"\x01" + b"\0\0".join(strings)
+    if version == 2:
+        return name.encode("ascii") + len(data).to_bytes(3, "big") + data
+    plain = version == 3 or plain_sizes
+    size = len(data).to_bytes(4, "big") if plain else syncsafe(len(data))
+    return name.encode("ascii") + size + b"\0\0" + data

@@ -1,0 +1,209 @@
+"""Atoms of MP4 files, and the metadata items among them that are ours."""
+
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
+
+from lean_tagger.write.formats import mutagen_check
+from lean_tagger.write.source import Source, Span
+from lean_tagger.write.splice import Patch
+
+__all__ = [
+    "CONTAINERS",
+    "HANDLER",
+    "Atom",
+    "Item",
+    "box",
+    "children",
+    "find",
+    "items",
+    "render",
+    "second_reading",
+    "terminator",
+    "walk",
+]
+
+CONTAINERS = (b"trak", b"mdia", b"minf", b"stbl")
+_MOST_ATOMS = 20_000
+_LARGEST_VALUE_BYTES = 1 << 20
+_MEAN = b"com.apple.iTunes"
+_FREEFORM = {b"mood": "mood", b"leantag": "leantag"}
+_UTF8 = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """One atom: ``[start, end)``, its content from `body` on."""
+
+    name: bytes
+    start: int
+    body: int
+    end: int
+
+    @property
+    def label(self) -> str:
+        """The name, for messages."""
+        return self.name.decode("latin-1")
+
+    def resized(self, grown: int) -> list[Patch]:
+        """Return the patch to the size field."""
+        size = self.end - self.start + grown
+        if not grown:
+            return []
+        if self.body - self.start >= 16:  # 1, name, 64-bit size
+            return [Patch(self.start + 8, self.start + 16, (size.to_bytes(8, "big"),))]
+        return [Patch(self.start, self.start + 4, (size.to_bytes(4, "big"),))]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One metadata item, and which of our fields it is, if any."""
+
+    label: str
+    field: str | None
+    span: Span
+    data: tuple[Atom, ...]
+
+    def values(self, source: Source) -> list[str]:
+        """Return the texts in one of our items."""
+        texts = []
+        for atom in self.data:
+            # type (4 bytes), locale (4 bytes), value
+            size = atom.end - atom.body - 8
+            if not 0 <= size <= _LARGEST_VALUE_BYTES:
+                raise source.refuse(f"its item {self.label} is damaged")
+            kind = int.from_bytes(source.at(atom.body, 4), "big")
+            value = source.at(atom.body + 8, size)
+            if self.label == "gnre":
+                number = int.from_bytes(value, "big")
+                if 1 <= number <= len(mutagen_check.GENRES):
+                    texts.append(mutagen_check.GENRES[number - 1])
+            elif kind == _UTF8 or (kind == 0 and self.label.startswith("----")):
+                texts.append(value.decode("utf-8"))
+            else:
+                raise source.refuse(f"its item {self.label} holds no text that can be read")
+        return texts
+
+
+def walk(source: Source, span: Span) -> Iterator[Atom]:
+    """Yield the atoms that fill a span.
+
+    Raises
+    ------
+    WriteError
+        If they do not fill it exactly; only the file's last mdat may be cut short.
+    """
+    position, count = span.start, 0
+    while position + 8 <= span.end and count < _MOST_ATOMS:
+        head = source.at(position, 8)
+        size, name, body = int.from_bytes(head[:4], "big"), head[4:], position + 8
+        if size == 1:
+            size, body = int.from_bytes(source.at(position + 8, 8), "big"), position + 16
+        elif size == 0 and span.end == source.size and name == b"mdat":
+            size = span.end - position
+        end = position + size
+        if name == b"mdat" and span == (0, source.size):
+            end = min(end, span.end)
+        if end < body or end > span.end:
+            raise source.refuse("its MP4 structure is damaged: the sizes of its atoms are wrong")
+        yield Atom(name, position, body, end)
+        position, count = end, count + 1
+    if position != span.end:
+        raise source.refuse("its MP4 structure is damaged: its atoms do not fill the file")
+
+
+def children(source: Source, parent: Atom) -> Iterator[Atom]:
+    """Yield the atoms inside one."""
+    start = parent.body
+    if parent.name == b"meta":
+        # A full atom by ISO, a plain one by QuickTime: the handler tells where it starts.
+        head = source.peek(start, 12)
+        if head[8:12] == b"hdlr":
+            start += 4
+        elif head[4:8] != b"hdlr":
+            raise source.refuse("its MP4 metadata has no handler")
+        handler = source.peek(start + 16, 4)
+        if handler != b"mdir":
+            raise source.refuse("its MP4 metadata is of a kind that is not known")
+    return walk(source, Span(start, parent.end - terminator(source, parent)))
+
+
+def terminator(source: Source, parent: Atom) -> int:
+    """Return the length of the four zeros that QuickTime ends user data with, if there."""
+    if parent.name != b"udta" or parent.end - parent.body < 4:
+        return 0
+    position = parent.body
+    while position + 8 <= parent.end:
+        size = int.from_bytes(source.at(position, 4), "big")
+        if size < 8:
+            break
+        position += size
+    return 4 if position == parent.end - 4 and source.at(position, 4) == bytes(4) else 0
+
+
+def find(source: Source, parent: Atom, names: Container[bytes]) -> Iterator[Atom]:
+    """Yield atoms of given names in the tracks of moov."""
+    for atom in children(source, parent):
+        if atom.name in names:
+            yield atom
+        elif atom.name in CONTAINERS:
+            yield from find(source, atom, names)
+
+
+def items(source: Source, ilst: Atom) -> Iterator[Item]:
+    """Yield the metadata items; the inside of others is not looked at."""
+    for atom in children(source, ilst):
+        span, label = Span(atom.start, atom.end), atom.label
+        field = "genre" if atom.name in (b"\xa9gen", b"gnre") else None
+        inner: list[Atom] = []
+        if atom.name == b"----":
+            mean, name = _freeform(source, atom)
+            label = f"----:{mean.decode('latin-1')}:{name.decode('latin-1')}"
+            if mean == _MEAN:
+                field = _FREEFORM.get(name.lower())
+        if field is not None:
+            inner = [a for a in walk(source, Span(atom.body, atom.end)) if a.name == b"data"]
+        yield Item(label, field, span, tuple(inner))
+
+
+def _freeform(source: Source, atom: Atom) -> tuple[bytes, bytes]:
+    """Return the mean and the name of a freeform item, cut to what ours could be."""
+    found = {b"mean": b"", b"name": b""}
+    position = atom.body
+    while position + 12 <= atom.end:
+        size = int.from_bytes(source.at(position, 4), "big")
+        name = source.at(position + 4, 4)
+        if name not in found or size < 12 or position + size > atom.end:
+            break
+        found[name] = source.at(position + 12, min(size - 12, 64))
+        position += size
+    return found[b"mean"], found[b"name"]
+
+
+def box(name: bytes, data: bytes) -> bytes:
+    """Return an atom."""
+    return (len(data) + 8).to_bytes(4, "big") + name + data
+
+
+# A metadata list needs the handler "mdir" of "appl" (flags, predefined, kind, maker, rest).
+HANDLER = box(b"hdlr", bytes(8) + b"mdirappl" + bytes(9))
+
+
+def render(field: str, values: Sequence[str]) -> bytes:
+    """Return one item with all values of a field."""
+    kind = _UTF8.to_bytes(4, "big") + bytes(4)
+    data = b"".join(box(b"data", kind + value.encode("utf-8")) for value in values)
+    if field == "genre":
+        return box(b"\xa9gen", data)
+    mean = box(b"mean", bytes(4) + _MEAN)
+    return box(b"----", mean + box(b"name", bytes(4) + field.upper().encode()) + data)
+
+
+def second_reading(source: Source, mine: Sequence[Item]) -> dict[str, tuple[str, ...]]:
+    """Return the values of our items as mutagen reads them, from a list with no others."""
+    raw = b"".join(source.at(i.span.start, i.span.end - i.span.start) for i in mine)
+    meta = box(b"meta", bytes(4) + HANDLER + box(b"ilst", raw))
+    found: dict[str, tuple[str, ...]] = {}
+    for key, value in mutagen_check.read_mp4(box(b"moov", box(b"udta", meta))):
+        field = "genre" if key == "\xa9gen" else key.split(":")[-1].lower()
+        found[field] = (*found.get(field, ()), value)
+    return found

@@ -1,0 +1,223 @@
+"""Ogg: the comment packet of Vorbis, Opus, Speex and FLAC streams, and the pages around it.
+
+Pages and checksums: RFC 3533. The packet is laid out anew over as many pages as before
+wherever it fits, so that no other page changes. Where it needs more, the numbers of all
+later pages of the stream move, and with them their checksums; their contents do not.
+"""
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from lean_tagger.write.formats.vorbis_comment import Comments
+from lean_tagger.write.source import Piece, Source, Span
+from lean_tagger.write.splice import Patch
+
+__all__ = ["OggFile", "codec_of"]
+
+_HEAD_BYTES = 27
+_CONTINUED, _FIRST, _LAST = 1, 2, 4
+_MOST_SEGMENTS = 255
+_LARGEST_PACKET_BYTES = 64 << 20
+_NO_PACKET_ENDS = b"\xff" * 8
+# Start of the first packet: (name, prefix of the comment packet).
+_CODECS = {
+    b"\x01vorbis": ("vorbis", b"\x03vorbis"),
+    b"OpusHead": ("opus", b"OpusTags"),
+    b"Speex   ": ("speex", b""),
+    b"\x7fFLAC": ("flac", b""),
+}
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    start: int
+    flags: int
+    serial: bytes
+    number: int
+    granule: bytes
+    lacing: bytes
+
+    @property
+    def body(self) -> Span:
+        start = self.start + _HEAD_BYTES + len(self.lacing)
+        return Span(start, start + sum(self.lacing))
+
+    @property
+    def ends_packet(self) -> bool:
+        """Whether the next page of the stream starts with a new packet."""
+        return not self.lacing or self.lacing[-1] < 255
+
+
+def _page(source: Source, position: int) -> _Page | None:
+    """Return the page at a position; None if there is none, or not all of it."""
+    head = source.peek(position, _HEAD_BYTES)
+    if len(head) < _HEAD_BYTES or head[:5] != b"OggS\0":
+        return None
+    lacing = source.peek(position + _HEAD_BYTES, head[26])
+    number = int.from_bytes(head[18:22], "little")
+    page = _Page(position, head[5], head[14:18], number, head[6:14], lacing)
+    return page if len(lacing) == head[26] and page.body.end <= source.size else None
+
+
+def codec_of(source: Source) -> str | None:
+    """Return the codec of the first stream, if it is one whose comments we can edit."""
+    page = _page(source, 0)
+    start = source.peek(page.body.start, 8) if page else b""
+    return next((name for magic, (name, _) in _CODECS.items() if start.startswith(magic)), None)
+
+
+def checksum(page: bytes) -> bytes:
+    """Return an Ogg page's checksum, its own field being zero.
+
+    It is the CRC of zlib's polynomial with bits in the other order and no inversion.
+    """
+    crc = zlib.crc32(page.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{crc:032b}"[::-1], 2).to_bytes(4, "little")
+
+
+class OggFile:
+    """An Ogg file with one audio stream (at a time).
+
+    Parameters
+    ----------
+    source : Source
+        The file.
+    """
+
+    tagged = True  # the comment packet is not optional
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._codec = codec_of(source) or ""
+        self._pages, self._end = self._header_pages()
+        self._packets = self._split()
+        self._prefix = self._comment_prefix()
+        self._comments = Comments(source, self._packets[0][len(self._prefix) :])
+
+    def _header_pages(self) -> tuple[list[_Page], int]:
+        """Return the pages of the comment packet and of what shares pages with it."""
+        source, first = self._source, _page(self._source, 0)
+        if first is None or not first.flags & _FIRST or not first.ends_packet:
+            raise source.refuse("its Ogg header is damaged")
+        pages: list[_Page] = []
+        position, total = first.body.end, 0
+        while not pages or not pages[-1].ends_packet:
+            page = _page(source, position)
+            if page is None:
+                raise source.refuse("its Ogg header is damaged or cut short")
+            if page.serial != first.serial or page.flags & _FIRST:
+                raise source.refuse("it holds several Ogg streams at once, not just music")
+            total += sum(page.lacing)
+            sound = bool(page.flags & _CONTINUED) == bool(pages) and page.lacing
+            if not sound or page.number != first.number + len(pages) + 1:
+                raise source.refuse("its Ogg header is damaged: pages are missing")
+            if page.granule not in (bytes(8), _NO_PACKET_ENDS) or page.flags & _LAST:
+                raise source.refuse("its Ogg header shares a page with audio")
+            if total > _LARGEST_PACKET_BYTES:
+                raise source.refuse("its comments are too large to be edited safely")
+            pages.append(page)
+            position = page.body.end
+        return pages, position
+
+    def _split(self) -> list[memoryview]:
+        """Return the packets that the header pages hold, as views of one buffer."""
+        joined = bytearray()  # not b"".join, which would hold everything twice
+        for page in self._pages:
+            joined += self._source.at(page.body.start, sum(page.lacing))
+        data = memoryview(joined)
+        packets, start, size = [], 0, 0
+        for value in b"".join(page.lacing for page in self._pages):
+            size += value
+            if value < 255:
+                packets.append(data[start : start + size])
+                start, size = start + size, 0
+        return packets
+
+    def _comment_prefix(self) -> bytes:
+        packet = self._packets[0]
+        start = bytes(packet[:8])
+        prefix = dict(_CODECS.values())[self._codec]
+        if self._codec == "flac":  # a FLAC metadata block with its header
+            prefix = start[:4]
+            sized = len(packet) >= 4 and int.from_bytes(prefix[1:], "big") == len(packet) - 4
+            if not sized or prefix[0] & 0x7F != 4:
+                raise self._source.refuse("its Ogg header is damaged: there is no comment")
+        if not start.startswith(prefix):
+            raise self._source.refuse("its Ogg header is damaged: there is no comment")
+        return prefix
+
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """Return the values of our fields."""
+        return self._comments.values()
+
+    def second_reading(self) -> dict[str, tuple[str, ...]]:
+        """Return the values of our fields as mutagen reads them."""
+        return self._comments.second_reading()
+
+    def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
+        """Return what to change in the file for new values of our fields."""
+        block, prefix = self._comments.rendered(changes), self._prefix
+        size = sum(map(len, block))
+        if self._codec == "flac":
+            if size >= 1 << 24:
+                raise self._source.refuse("its comment block is full")
+            prefix = prefix[:1] + size.to_bytes(3, "big")
+        sizes = [len(prefix) + size, *map(len, self._packets[1:])]
+        data = memoryview(b"".join([prefix, *block, *self._packets[1:]]))
+        pages = self._laid_out(sizes, data)
+        patches = [Patch(self._pages[0].start, self._end, tuple(pages))]
+        return patches + self._renumbered(len(pages) - len(self._pages))
+
+    def _laid_out(self, sizes: list[int], data: memoryview) -> list[bytes]:
+        """Return pages that hold packets, as many as there were if they fit."""
+        lacing = b"".join(b"\xff" * (size // 255) + bytes([size % 255]) for size in sizes)
+        count = max(len(self._pages), -(-len(lacing) // _MOST_SEGMENTS))
+        count = min(count, len(lacing))
+        pages: list[bytes] = []
+        start, continued = 0, False
+        for n in range(count):  # evenly, so that none comes out empty
+            part = lacing[len(lacing) * n // count : len(lacing) * (n + 1) // count]
+            ends = any(value < 255 for value in part)
+            head = b"OggS\0" + bytes([_CONTINUED if continued else 0])
+            head += bytes(8) if ends else _NO_PACKET_ENDS
+            head += self._pages[0].serial + (self._pages[0].number + n).to_bytes(4, "little")
+            rest = bytes([len(part)]) + part + data[start : start + sum(part)]
+            pages.append(head + checksum(head + bytes(4) + rest) + rest)
+            start, continued = start + sum(part), part[-1] == 255
+        return pages
+
+    def _renumbered(self, shift: int) -> list[Patch]:
+        """Give the later pages of the stream their new numbers and checksums."""
+        patches: list[Patch] = []
+        position = self._end
+        while shift and position < self._source.size:
+            page = _page(self._source, position)
+            if page is None:
+                raise self._source.refuse(
+                    "its comments need more room, and it is too damaged to make some"
+                )
+            if page.serial == self._pages[0].serial:
+                data = self._source.at(position, page.body.end - position)
+                number = (page.number + shift).to_bytes(4, "little")
+                crc = checksum(data[:18] + number + bytes(4) + data[26:])
+                patches.append(Patch(position + 18, position + 26, (number + crc,)))
+                if page.flags & _LAST:  # a next stream may use the same serial number
+                    break
+            position = page.body.end
+        return patches
+
+    def foreign(self) -> Iterator[tuple[str, Piece]]:
+        """Yield everything that is not ours."""
+        yield "the first Ogg page", Span(0, self._pages[0].start)
+        yield from self._comments.foreign()
+        for packet in self._packets[1:]:
+            yield "a header packet", packet
+        position = self._end
+        while page := _page(self._source, position):
+            head = self._source.at(position, _HEAD_BYTES)
+            yield "an Ogg page", head[:18] + head[26:] + page.lacing
+            yield "the audio", page.body
+            position = page.body.end
+        yield "what stands behind the Ogg pages", Span(position, self._source.size)

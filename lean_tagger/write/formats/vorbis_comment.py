@@ -1,0 +1,133 @@
+"""The Vorbis comment block as raw bytes, wherever it is carried.
+
+https://xiph.org/vorbis/doc/v-comment.html. Other comments, the vendor string and what
+stands behind the comments (framing bit, Opus' binary suffix) keep their bytes and order.
+"""
+
+import codecs
+from collections.abc import Iterator, Mapping, Sequence
+
+from lean_tagger.write.formats import mutagen_check
+from lean_tagger.write.source import Piece, Source
+
+__all__ = ["Comments"]
+
+_FIELDS = ("genre", "mood", "leantag")
+_BLOCK_BYTES = 1 << 16
+# Music has dozens. Each costs a hundred bytes here, and an empty one only four in the file.
+_MOST_COMMENTS = 10_000
+
+
+class Comments:
+    """A parsed comment block.
+
+    Parameters
+    ----------
+    source : Source
+        The file, for its name in errors.
+    data : memoryview
+        The block without the codec's prefix. It is kept, and its comments are views of it:
+        a cover in base64 makes it many megabytes.
+    """
+
+    def __init__(self, source: Source, data: memoryview) -> None:
+        self._source = source
+        vendor, position = self._string(data, 0)
+        self.vendor = vendor
+        count = int.from_bytes(data[position : position + 4], "little")
+        if position + 4 > len(data) or count > len(data) // 4:
+            raise self._damaged()
+        if count > _MOST_COMMENTS:
+            raise source.refuse("it has more comments than any music has; nothing was written")
+        position += 4
+        self._entries: list[memoryview] = []
+        for _ in range(count):
+            entry, position = self._string(data, position)
+            if not _is_utf8(entry):
+                raise source.refuse(
+                    "a comment in it is not UTF-8, and tag editors would read it as something "
+                    "else; mend it with a tag editor first"
+                )
+            self._entries.append(entry)
+        self.suffix = data[position:]
+
+    def _string(self, data: memoryview, position: int) -> tuple[memoryview, int]:
+        end = position + 4 + int.from_bytes(data[position : position + 4], "little")
+        if position + 4 > len(data) or end > len(data):
+            raise self._damaged()
+        return data[position + 4 : end], end
+
+    def _damaged(self) -> Exception:
+        return self._source.refuse("its Vorbis comment is damaged: the sizes do not add up")
+
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """Return the values of our fields."""
+        found: dict[str, list[str]] = {}
+        for entry in self._entries:
+            field = _field_of(entry)
+            if field is not None:
+                value = bytes(entry).split(b"=", 1)[1].decode("utf-8")
+                if value.strip() and value not in found.setdefault(field, []):
+                    found[field].append(value)
+        return {field: tuple(values) for field, values in found.items() if values}
+
+    def rendered(self, changes: Mapping[str, Sequence[str]]) -> list[bytes | memoryview]:
+        """Return the block, in parts, with new values of our fields where the field was."""
+        entries: list[bytes | memoryview] = []
+        waiting = {field: list(values) for field, values in changes.items()}
+        for entry in self._entries:
+            field = _field_of(entry)
+            if field is None or field not in changes:
+                entries.append(entry)
+            else:
+                key = bytes(entry).split(b"=", 1)[0]  # in the case that the user's other tools use
+                entries += [key + b"=" + v.encode("utf-8") for v in waiting.pop(field, [])]
+        for field, values in waiting.items():
+            entries += [f"{field.upper()}={value}".encode() for value in values]
+        return [*_sized(self.vendor, entries), self.suffix]
+
+    def foreign(self) -> Iterator[tuple[str, Piece]]:
+        """Yield everything that is not ours."""
+        yield "the vendor string", self.vendor
+        for entry in self._entries:
+            if _field_of(entry) is None:
+                name = bytes(entry[:40]).split(b"=", 1)[0].decode("utf-8", "replace")
+                yield f"the comment {name}", entry
+        yield "what stands behind the comments", self.suffix
+
+    def second_reading(self) -> dict[str, tuple[str, ...]]:
+        """Return the values of our fields as mutagen reads them."""
+        mine = [entry for entry in self._entries if _field_of(entry)]
+        data = b"".join(_sized(b"", mine))
+        found: dict[str, tuple[str, ...]] = {}
+        for key, value in mutagen_check.read_vorbis(data):
+            found[key.lower()] = (*found.get(key.lower(), ()), value)
+        return found
+
+
+def _sized(
+    vendor: bytes | memoryview, entries: Sequence[bytes | memoryview]
+) -> Iterator[bytes | memoryview]:
+    yield len(vendor).to_bytes(4, "little")
+    yield vendor
+    yield len(entries).to_bytes(4, "little")
+    for entry in entries:
+        yield len(entry).to_bytes(4, "little")
+        yield entry
+
+
+def _field_of(entry: memoryview) -> str | None:
+    name, equals, _ = bytes(entry[:8]).partition(b"=")  # "leantag=" is the longest
+    field = name.lower().decode("ascii", "replace")
+    return field if equals and field in _FIELDS else None
+
+
+def _is_utf8(entry: memoryview) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for start in range(0, len(entry), _BLOCK_BYTES):
+            decoder.decode(entry[start : start + _BLOCK_BYTES])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,69 @@
+"""The front-end gives the published log-mel patches."""
+
+import numpy as np
+import pytest
+from conftest import CLIPS, DATA
+
+from lean_tagger.card import ModelSpec
+from lean_tagger.listen.decode import open_audio
+from lean_tagger.listen.frontend import LogMel, mel_filters
+from lean_tagger.listen.resample import resample
+from lean_tagger.listen.windows import roll
+
+
+@pytest.fixture
+def frontend(card: ModelSpec) -> LogMel:
+    return LogMel(card.frontend, sample_rate_hz=card.sample_rate_hz, patch_frames=card.patch_frames)
+
+
+FLOAT16_STEP = np.log10(1 + 2**-10)
+
+
+# A value near the middle between two float16 numbers may be rounded to the other one. MP3
+# decoders differ in the quietest bands, by more than that.
+@pytest.mark.parametrize("clip", CLIPS)
+def test_first_patch_is_the_originals(card: ModelSpec, frontend: LogMel, clip: str) -> None:
+    with open_audio(str(DATA / clip)) as audio:
+        chunks = resample(audio, card.resampler, rate_hz=card.sample_rate_hz, chunk_samples=16000)
+        windows = roll(
+            chunks,
+            window_samples=card.window_samples,
+            hop_samples=card.hop_frames * card.frontend.hop_samples,
+            pad_samples=card.pad_samples,
+        )
+        patch = frontend(next(windows))
+    want = np.load(DATA / "reference.npz")[clip.replace(".", "_") + "/logmel"]
+    assert patch.shape == want.shape == (1, 187, 96)
+    difference = np.abs(patch - want)
+    assert difference.max() < (12 if clip.endswith("mp3") else 2.01) * FLOAT16_STEP
+    assert np.quantile(difference, 0.9) < 1e-6
+
+
+def test_a_short_window_repeats_its_frames(card: ModelSpec, frontend: LogMel) -> None:
+    rng = np.random.default_rng(0)
+    short = rng.standard_normal(512 + 49 * 256).astype(np.float32)
+    patch = frontend(short)[0].copy()
+    assert np.array_equal(patch[:50], patch[50:100])
+    assert np.array_equal(patch[:37], patch[150:187])
+    long = np.zeros(card.window_samples, np.float32)
+    long[: len(short)] = short
+    assert np.allclose(frontend(long)[0][:50], patch[:50])
+
+
+def test_silence_is_zero(card: ModelSpec, frontend: LogMel) -> None:
+    assert not frontend(np.zeros(card.window_samples, np.float32)).any()
+
+
+def test_a_tone_lands_in_the_band_around_it(card: ModelSpec, frontend: LogMel) -> None:
+    tone = np.sin(2 * np.pi * 1000 * np.arange(card.window_samples) / 16000)
+    band = int(frontend(tone.astype(np.float32))[0, 90].argmax())
+    weights = mel_filters(card.frontend, 16000)[band]
+    assert weights[1000 * 512 // 16000] == weights.max()
+
+
+def test_every_mel_band_hears_something_and_has_unit_area(card: ModelSpec) -> None:
+    filters = mel_filters(card.frontend, 16000)
+    assert filters.shape == (96, 257)
+    assert (filters.max(axis=1) > 0).all()
+    # Wide bands are sampled densely enough for their area to show: 1, per Hz.
+    assert np.allclose(filters[-20:].sum(axis=1) * 16000 / 512, 1.0, atol=0.02)

@@ -1,0 +1,80 @@
+"""From a budget to the shape of a run."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lean_tagger.errors import BudgetError
+from lean_tagger.run import budget
+from lean_tagger.system import memory
+
+MIB = 1 << 20
+RUNS = st.fixed_dictionaries(
+    {
+        "needed_bytes": st.integers(1, 8192 * MIB),
+        "cores": st.integers(1, 1024),
+        "files": st.integers(1, 100_000),
+    }
+)
+
+
+def shape(budget_mib: int, **changes: int) -> budget.Shape:
+    """Divide a budget between workers of 110 MiB on four cores, with plenty to do."""
+    values = {"needed_bytes": 110 * MIB, "cores": 4, "files": 1000, **changes}
+    return budget.shape(budget_mib * MIB, model="tiny", **values)
+
+
+@given(RUNS, st.integers(0, 64 * 1024 * MIB))
+def test_any_shape_fits_the_budget_the_cores_and_the_work(run, spare_bytes):
+    budget_bytes = budget.SUPERVISOR_BYTES + run["needed_bytes"] + spare_bytes
+    found = budget.shape(budget_bytes, model="tiny", **run)
+    assert 1 <= found.workers <= run["files"]
+    assert found.threads >= 1
+    assert found.workers * found.threads <= run["cores"]
+    assert found.share_bytes >= run["needed_bytes"]
+    assert budget.SUPERVISOR_BYTES + found.workers * found.share_bytes <= budget_bytes
+    assert found.share_bytes <= found.alone_bytes <= budget_bytes - budget.SUPERVISOR_BYTES
+
+
+@given(RUNS, st.integers(0, 64 * 1024 * MIB))
+def test_no_core_is_left_that_every_worker_could_have_had(run, spare_bytes):
+    budget_bytes = budget.SUPERVISOR_BYTES + run["needed_bytes"] + spare_bytes
+    found = budget.shape(budget_bytes, model="tiny", **run)
+    assert run["cores"] - found.workers * found.threads < found.workers
+
+
+@given(RUNS, st.integers(1, 8192 * MIB))
+def test_below_the_floor_the_message_names_a_budget_that_suffices(run, missing_bytes):
+    least_bytes = budget.SUPERVISOR_BYTES + run["needed_bytes"]
+    too_little_bytes = max(0, least_bytes - missing_bytes)
+    with pytest.raises(BudgetError) as refused:
+        budget.shape(too_little_bytes, model="tiny", **run)
+    said = re.search(r"\(--max-mem (\d+M)\)$", str(refused.value))
+    assert said is not None
+    assert "tiny" in str(refused.value)
+    enough_bytes = memory.parse_size(said[1])
+    assert budget.shape(enough_bytes, model="tiny", **run).workers >= 1
+    spare_bytes = enough_bytes - least_bytes  # for the next start, which may measure a step more
+    assert 0 <= spare_bytes - budget.SPARE_MIB * MIB < MIB
+
+
+def test_workers_come_before_threads():
+    assert (shape(2048).workers, shape(2048).threads) == (4, 1)
+
+
+def test_threads_take_the_cores_for_which_the_budget_holds_no_worker():
+    assert (shape(150).workers, shape(150).threads) == (1, 4)
+    assert (shape(250).workers, shape(250).threads) == (2, 2)
+
+
+def test_one_file_gets_one_worker_with_all_the_cores():
+    assert (shape(2048, files=1).workers, shape(2048, files=1).threads) == (1, 4)
+
+
+def test_the_budget_is_shared_without_what_the_supervisor_needs():
+    found = shape(2048)
+    left_bytes = 2048 * MIB - budget.SUPERVISOR_BYTES
+    assert found.alone_bytes == left_bytes
+    assert found.share_bytes == left_bytes // 4

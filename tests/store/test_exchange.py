@@ -1,0 +1,204 @@
+"""A journal goes to another machine and loses nothing on the way."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_journal import IDENTITY, NAMES, begin, heard
+from test_resume import lean_tag, library, run  # noqa: F401 - `library` is a fixture
+
+from lean_tagger.card import load_card
+from lean_tagger.decide.decider import Decision
+from lean_tagger.errors import ConfigError, StateError
+from lean_tagger.jobs import Identity, Job
+from lean_tagger.run import find_files
+from lean_tagger.settings import Options
+from lean_tagger.store import exchange, location
+from lean_tagger.store.journal import Journal, Key
+
+CARD = load_card("msd-musicnn")
+KEY = Key(model=CARD.identity, pooling=Decision(Options()).asked[0].pooling)
+VALUES = st.lists(st.floats(0, 1), min_size=50, max_size=50).map(tuple)
+
+
+def put(journal: Journal, path: str, number: int, **changes: object) -> None:
+    identity = Identity(number, number, number)
+    it = heard(**{"values": (0.5,) * 50, "identity": identity, "digest": f"{number}-1", **changes})
+    journal.record(path, run=1, key=KEY, identity=identity, status="tagged", heard=it)
+
+
+@pytest.mark.parametrize("form", exchange.FORMATS)
+@given(name=NAMES, values=VALUES, genre=st.lists(st.text(max_size=9), max_size=3).map(tuple))
+@settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_what_is_exported_comes_back_exactly(tmp_path_factory, form, name, values, genre):
+    binary = form == "parquet"
+    if binary:
+        pytest.importorskip("pyarrow")
+    folder = tmp_path_factory.mktemp("x")
+    path = "/m/" + os.fsdecode(name)
+    with Journal(folder / "a") as journal:
+        put(journal, path, 1, values=values, fields={"genre": genre})
+        journal.record(
+            "/bad", run=1, key=KEY, identity=IDENTITY, status="failed", kind="decode", message="no"
+        )
+        text = (
+            {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""} if not binary else {}
+        )
+        with (folder / "out").open("wb" if binary else "w", **text) as target:
+            exchange.export(journal, {KEY: CARD}, target, form=form)
+        before = journal.recall(path, KEY)
+    with (
+        Journal(folder / "b") as journal,
+        (folder / "out").open("rb" if binary else "r", **text) as source,
+    ):
+        count = exchange.import_(
+            journal, {CARD.identity: CARD}, source, form=form, run=begin(journal)
+        )
+        assert count == 2
+        after = journal.recall(path, KEY)
+        assert after.heard.values == values
+        assert after.heard.fields == {"genre": genre}
+        assert after.heard.embedding == before.heard.embedding
+        assert (after.status, after.heard.digest) == (before.status, before.heard.digest)
+        assert journal.recall("/bad", KEY).kind == "decode"
+
+
+def test_a_table_has_a_column_for_every_label(tmp_path):
+    with Journal(tmp_path / "a") as journal:
+        put(journal, "/m/1.mp3", 1)
+        out = io.StringIO(newline="")
+        exchange.export(journal, {KEY: CARD}, out, form="csv")
+    (row,) = csv.DictReader(io.StringIO(out.getvalue(), newline=""))
+    assert {f"score: {label.name}" for label in CARD.labels} <= set(row)
+    assert (row["path"], row["genre"], row["score: rock"]) == ("/m/1.mp3", "Rock", "0.5")
+
+
+def test_a_name_that_is_no_text_is_bytes_in_parquet(tmp_path):
+    pq = pytest.importorskip("pyarrow.parquet")
+    with Journal(tmp_path / "a") as journal:
+        put(journal, "/m/\udcff.mp3", 1)
+        out = io.BytesIO()
+        exchange.export(journal, {KEY: CARD}, out, form="parquet")
+    (row,) = pq.read_table(io.BytesIO(out.getvalue())).to_pylist()
+    assert (row["path"], row["score: rock"]) == (b"/m/\xff.mp3", 0.5)
+
+
+def test_without_pyarrow_parquet_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with Journal(tmp_path / "a") as journal:
+        put(journal, "/m/1.mp3", 1)
+        with pytest.raises(ConfigError, match="pip install"):
+            exchange.export(journal, {KEY: CARD}, io.BytesIO(), form="parquet")
+
+
+def test_what_is_no_parquet_is_refused(tmp_path):
+    pytest.importorskip("pyarrow")
+    nothing = io.BytesIO(b"PAR1 and no more")
+    with Journal(tmp_path / "a") as journal, pytest.raises(ConfigError, match="is not what"):
+        exchange.import_(
+            journal, {CARD.identity: CARD}, nothing, form="parquet", run=begin(journal)
+        )
+
+
+@pytest.mark.parametrize("line", ["[]", "{", '{"path": "/a"}', "7"])
+def test_what_is_no_export_is_refused_with_its_place(tmp_path, line):
+    with Journal(tmp_path / "a") as journal, pytest.raises(ConfigError, match="record 1 is not"):
+        exchange.import_(journal, {CARD.identity: CARD}, [line], form="jsonl", run=begin(journal))
+
+
+def test_merging_keeps_the_later_look_and_every_way_back(tmp_path):
+    for name, genre, files in (("a", "Rock", (1, 2)), ("b", "Pop", (2, 3))):
+        with Journal(tmp_path / name) as journal:
+            number = begin(journal)
+            for file in files:
+                put(journal, f"/{file}", file, fields={"genre": (genre,)})
+                journal.intend(
+                    f"/{file}",
+                    run=number,
+                    identity=IDENTITY,
+                    previous={},
+                    written={"genre": (genre,)},
+                )
+    with Journal(tmp_path / "a") as journal:
+        assert exchange.merge(journal, tmp_path / "b") == 2
+        fields = {it.path: it.heard.fields["genre"] for it in journal.files([], KEY)}
+        assert fields == {"/1": ("Rock",), "/2": ("Pop",), "/3": ("Pop",)}
+        assert [it.id for it in journal.runs()] == [2, 1]
+        writes = [(it.path, it.run, it.written["genre"][0]) for it in journal.writes()]
+        assert writes == [("/1", 1, "Rock"), ("/2", 2, "Pop"), ("/2", 1, "Rock"), ("/3", 2, "Pop")]
+        assert exchange.merge(journal, tmp_path / "b") == 0  # nothing in it is later
+
+
+def test_merging_what_is_no_journal_is_one_sentence(tmp_path):
+    (tmp_path / "text").write_text("a letter" * 200)
+    with Journal(tmp_path / "a") as journal:
+        for other in (tmp_path / "text", tmp_path / "nowhere"):
+            with pytest.raises((ConfigError, StateError)):
+                exchange.merge(journal, other)
+        assert list(journal.files([], KEY)) == []
+
+
+def test_another_machine_goes_on_from_an_export(library, tmp_path):  # noqa: F811 - the fixture
+    first = run("-n", library)
+    table = tmp_path / "out.csv"
+    assert lean_tag("export", "--format", "csv", table).returncode == 0
+    location.default_path().unlink()
+    done = lean_tag("import", table)
+    assert (done.returncode, done.stdout) == (0, f"{table}: 6 files\n")
+    done = lean_tag("-n", library)  # says what it starts a model for
+    assert (done.returncode, "msd-musicnn" in done.stderr) == (0, False)
+    second = run("-n", library)
+    assert {it["known"] for it in second.values()} == {True}
+    assert {name: it["scores"] for name, it in second.items()} == {
+        name: it["scores"] for name, it in first.items()
+    }
+
+
+def test_an_export_to_a_pipe_is_json_lines(library):  # noqa: F811 - the fixture
+    run("-n", library)
+    lines = lean_tag("export").stdout.splitlines()
+    assert len({json.loads(line)["path"] for line in lines}) == 6
+
+
+@given(
+    paths=st.lists(
+        st.text("abc/ ", min_size=1, max_size=12).filter(lambda text: text.strip("/ ")), max_size=30
+    ),
+    parts=st.integers(1, 9),
+)
+def test_the_parts_of_a_library_are_all_of_it_once_wherever_it_is_mounted(paths, parts):
+    names = [os.path.normpath(f"x/{path}.mp3") for path in paths]
+
+    def shards(top: str) -> list[list[str]]:
+        jobs = [Job(f"{top}/{name}", 1) for name in names]
+        return [
+            [it.path[len(top) :] for it in find_files.part(jobs, [top], (k, parts))]
+            for k in range(1, parts + 1)
+        ]
+
+    here = shards("/mnt/music")
+    assert sorted(sum(here, [])) == sorted(f"/{name}" for name in names)  # noqa: RUF017 - short
+    assert shards("/Volumes/NAS/share") == here
+    folders = [{os.path.dirname(it) for it in part} for part in here]  # noqa: PTH120
+    assert sum(map(len, folders)) == len(set().union(*folders))
+
+
+def test_a_bad_part_is_refused():
+    for text in ("0/3", "4/3", "1", "a/b", "-1/3"):
+        done = subprocess.run(
+            [sys.executable, "-m", "lean_tagger", "--shard", text, "x"],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=Path(__file__).parents[2],
+        )
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), text

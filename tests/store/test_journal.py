@@ -1,0 +1,412 @@
+"""The journal: what is put on record is there, whatever happens to the process or the file."""
+
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lean_tagger.errors import ConfigError, LockedError, StateError
+from lean_tagger.jobs import Heard, Identity, Pooling
+from lean_tagger.store import location, schema
+from lean_tagger.store.journal import Journal, Key
+from lean_tagger.system.mounts import Mount
+
+ROOT = Path(__file__).parents[2]
+KEY = Key(model="f" * 64, pooling=Pooling("logit-mean", 187))
+IDENTITY = Identity(1000, 1_700_000_000_123_456_789, 42)
+
+
+def heard(**changes: object) -> Heard:
+    values = {
+        "identity": IDENTITY,
+        "digest": "abc-44100",
+        "values": (0.1, 1 / 3, 0.9),
+        "embedding": b"\0\1\2\3",
+        "windows": 3,
+        "seconds": 9.5,
+        "seconds_skipped": 0.25,
+        "repeated": False,
+        "fields": {"genre": ("Rock",), "leantag": ("{}",)},
+        **changes,
+    }
+    return Heard(**values)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "journal.sqlite3"
+
+
+def begin(journal: Journal) -> int:
+    return journal.begin_run("tag", version="1", model="tiny", options={"dry_run": False})
+
+
+def put(journal: Journal, name: str, run: int, **changes: object) -> None:
+    it = heard(**changes)
+    journal.record(name, run=run, key=KEY, identity=it.identity, status="tagged", heard=it)
+
+
+NAMES = st.binary(min_size=1, max_size=40).filter(lambda name: b"\0" not in name)
+PROBABILITIES = st.lists(st.floats(0, 1), max_size=60).map(tuple)
+NUMBERS = st.integers(0, 2**63 - 1)
+
+
+@given(
+    name=NAMES,
+    values=PROBABILITIES,
+    size=NUMBERS,
+    mtime_ns=st.integers(-(2**62), 2**62),
+    inode=st.integers(0, 2**64 - 1),
+    genre=st.lists(st.text(max_size=20), max_size=3).map(tuple),
+)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_file_is_remembered_exactly(tmp_path_factory, name, values, size, mtime_ns, inode, genre):
+    identity = Identity(size, mtime_ns, inode)
+    it = heard(identity=identity, values=values, fields={"genre": genre}, digest="d-1")
+    where = tmp_path_factory.mktemp("j") / "journal"
+    file = "/m/" + os.fsdecode(name)
+    with Journal(where) as journal:
+        journal.record(
+            file, run=begin(journal), key=KEY, identity=identity, status="unchanged", heard=it
+        )
+    with Journal(where, locked=False) as journal:
+        known = journal.recall(file, KEY)
+        assert known is not None
+        assert known.heard == it
+        assert (known.path, known.identity, known.status) == (file, identity, "unchanged")
+        assert journal.recall(file + "x", KEY) is None
+
+
+def test_scores_belong_to_a_model_and_its_pooling(path):
+    with Journal(path) as journal:
+        put(journal, "/a", begin(journal))
+        other_model = Key(model="0" * 64, pooling=KEY.pooling)
+        other_hop = Key(model=KEY.model, pooling=Pooling("logit-mean", 93))
+        for key in (other_model, other_hop):
+            known = journal.recall("/a", key)
+            assert known is not None
+            assert known.heard is None
+        journal.record(
+            "/a",
+            run=1,
+            key=other_hop,
+            identity=IDENTITY,
+            status="tagged",
+            heard=heard(values=(0.5,)),
+        )
+        assert [journal.recall("/a", key).heard.values for key in (KEY, other_hop)] == [
+            (0.1, 1 / 3, 0.9),
+            (0.5,),
+        ]
+
+
+def test_a_failure_counts_its_attempts_and_keeps_what_was_heard_before(path):
+    with Journal(path) as journal:
+        run = begin(journal)
+        put(journal, "/a", run)
+        for _ in range(2):
+            journal.record(
+                "/a",
+                run=run,
+                key=KEY,
+                identity=IDENTITY,
+                status="failed",
+                kind="write",
+                message="no",
+            )
+        known = journal.recall("/a", KEY)
+        assert (known.status, known.kind, known.message, known.attempts) == (
+            "failed",
+            "write",
+            "no",
+            2,
+        )
+        assert known.heard.values == (0.1, 1 / 3, 0.9)
+        put(journal, "/a", run)
+        assert journal.recall("/a", KEY).attempts == 0
+
+
+def test_a_moved_or_copied_file_resembles_what_it_was(path):
+    with Journal(path) as journal:
+        run = begin(journal)
+        put(journal, "/a", run, digest="one-1")
+        put(journal, "/b", run, digest="two-1", identity=Identity(5, 6, 7))
+        put(journal, "/c", run, digest="three-1", identity=Identity(50, 60, 70))
+
+        def digests(name: str, identity: Identity) -> set[str]:
+            return {it.digest for it in journal.resemble(name, identity, KEY)}
+
+        assert digests("/a", Identity(0, 0, 0)) == {"one-1"}  # its tags were changed
+        assert digests("/new", Identity(5, 0, 7)) == {"two-1"}  # renamed
+        assert digests("/new", Identity(50, 60, 1)) == {"three-1"}  # moved to another disk
+        assert digests("/new", Identity(1, 1, 1)) == set()
+
+
+def test_files_are_found_by_folder_and_not_by_the_beginning_of_a_name(path):
+    names = ["/m/a/1", "/m/a/2", "/m/a b", "/m/ab/3", "/m/a", "/n", "/m/a/\udcff"]
+    with Journal(path) as journal:
+        run = begin(journal)
+        for number, name in enumerate(names):
+            put(journal, name, run, digest=f"{number}-0")
+        assert {it.path for it in journal.files(["/m/a"], KEY)} == {
+            "/m/a",
+            "/m/a/1",
+            "/m/a/2",
+            "/m/a/\udcff",
+        }
+        assert {it.path for it in journal.files(["/"], KEY)} == set(names)
+        assert [it.path for it in journal.files([], KEY)] == sorted(names, key=os.fsencode)
+
+
+def test_writes_are_remembered_newest_first_with_what_stood_there_before(path):
+    with Journal(path) as journal:
+        first, second = begin(journal), begin(journal)
+        one = journal.intend(
+            "/a", run=first, identity=IDENTITY, previous={}, written={"genre": ("Rock",)}
+        )
+        two = journal.intend(
+            "/a",
+            run=second,
+            identity=IDENTITY,
+            previous={"genre": ("Rock",)},
+            written={"genre": ("Pop", "Ska")},
+        )
+        journal.settle(one, "done")
+        found = list(journal.writes(under=["/a"]))
+        assert [(it.id, it.state) for it in found] == [(two, "intent"), (one, "done")]
+        assert found[0].previous == {"genre": ("Rock",)}
+        assert found[0].written == {"genre": ("Pop", "Ska")}
+        assert found[0].identity == IDENTITY
+        journal.settle(two, "failed")
+        assert [it.id for it in journal.writes()] == [one]
+        assert [it.id for it in journal.writes(run=second)] == []
+
+
+def test_runs_tell_how_they_ended(path):
+    with Journal(path) as journal:
+        first, second = begin(journal), begin(journal)
+        journal.end_run(first, counts={"tagged": 3}, ending="done")
+        runs = journal.runs()
+        assert [(it.id, it.ending) for it in runs] == [(second, None), (first, "done")]
+        assert runs[1].counts == {"tagged": 3}
+        assert runs[1].started <= runs[1].ended <= time.time()
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from lean_tagger.store.journal import Journal
+with Journal(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def holder(path: Path) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, path], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_a_second_run_is_told_who_holds_the_journal_and_a_dead_one_holds_nothing(path):
+    with holder(path) as process:
+        with pytest.raises(LockedError, match=f"process {process.pid} on .*since") as refused:
+            Journal(path)
+        assert refused.value.exit_code == 11
+        with Journal(path, locked=False) as reader:
+            assert reader.runs() == []
+        process.kill()
+    Journal(path).close()
+
+
+RECORD = """
+import sys
+from pathlib import Path
+sys.path.insert(0, "tests")
+from test_journal import IDENTITY, begin, put
+from lean_tagger.store.journal import Journal
+with Journal(Path(sys.argv[1])) as journal:
+    run = begin(journal)
+    for number in range(100_000):
+        journal.intend(f"/{number}", run=run, identity=IDENTITY, previous={}, written={})
+        print(number, flush=True)
+        put(journal, f"/{number}", run, digest=f"{number}-1")
+"""
+
+
+def test_kill_9_loses_no_write_that_was_on_record(path):
+    for seed in range(5):
+        process = subprocess.Popen(
+            [sys.executable, "-c", RECORD, path], stdout=subprocess.PIPE, text=True, cwd=ROOT
+        )
+        assert process.stdout is not None
+        first = [process.stdout.readline() for _ in range(2)]  # however long it takes to begin
+        time.sleep(random.Random(seed).random() / 3)
+        process.kill()
+        said, _ = process.communicate()
+        last = len(first + said.splitlines()) - 1
+        with Journal(path) as journal:
+            run = journal.runs()[0].id
+            intended = {it.path for it in journal.writes(run=run)}
+            assert {f"/{number}" for number in range(last + 1)} <= intended
+            assert journal.recall(f"/{last - 1}", KEY) is not None
+
+
+DAMAGE = {
+    "text": lambda _: b"this is a letter to my aunt" * 100,
+    "begins with zeros": lambda data: bytes(4096) + data[4096:],
+    "a page in the middle is zero": lambda data: data[:8192] + bytes(4096) + data[12288:],
+    "cut short": lambda data: data[: len(data) // 3],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_journal_is_set_aside_and_a_new_one_begun(path, damage):
+    with Journal(path) as journal:
+        run = begin(journal)
+        for number in range(200):
+            put(journal, f"/{number}", run, digest=f"{number}-1")
+    path.write_bytes(DAMAGE[damage](path.read_bytes()))
+    (path.parent / "journal.sqlite3.lock").write_text("{}")  # as a killed run leaves it
+    said: list[str] = []
+    with Journal(path, notice=said.append) as journal:
+        assert journal.fresh
+        assert journal.runs() == []
+        begin(journal)
+    (aside,) = path.parent.glob("journal.sqlite3.damaged-*")
+    assert str(aside) in said[0]
+    with Journal(path, notice=said.append) as journal:
+        assert len(journal.runs()) == 1
+    assert len(said) == 1
+
+
+def test_what_is_no_journal_is_left_alone(tmp_path):
+    song, other = tmp_path / "song.mp3", tmp_path / "photos.sqlite3"
+    song.write_bytes(b"\xff\xfb" * 5000)
+    connection = sqlite3.connect(other)
+    connection.execute("CREATE TABLE photos (name)")
+    connection.commit()
+    connection.close()
+    for path in (song, other):
+        before = path.read_bytes()
+        with pytest.raises(ConfigError, match="no journal of lean-tag"):
+            Journal(path)
+        assert path.read_bytes() == before
+    assert sorted(tmp_path.iterdir()) == [other, song]
+
+
+def test_an_empty_file_is_an_empty_journal(path):
+    path.parent.mkdir()
+    path.touch()
+    with Journal(path) as journal:
+        assert begin(journal) == 1
+
+
+def test_a_folder_in_its_place_is_said_in_one_sentence(tmp_path):
+    with pytest.raises(StateError, match="cannot open the journal"):
+        Journal(tmp_path)
+
+
+def test_a_place_that_cannot_be_written_is_said_with_what_to_do(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StateError, match="--state"):
+        Journal(tmp_path / "file" / "journal")
+
+
+def test_reading_makes_nothing(path):
+    with pytest.raises(StateError, match="no journal yet"):
+        Journal(path, locked=False)
+    assert not path.parent.exists()
+
+
+def test_the_journal_of_a_newer_program_is_refused_and_not_touched(path):
+    Journal(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 999")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(StateError, match="newer lean-tag"):
+        Journal(path)
+    assert path.read_bytes() == before
+
+
+def test_migrations_are_done_in_order_each_whole_or_not_at_all(tmp_path):
+    steps = (("CREATE TABLE a (x)",), ("ALTER TABLE a ADD COLUMN y", "INSERT INTO a VALUES (1, 2)"))
+    broken = (*steps, ("ALTER TABLE a ADD COLUMN z", "INSERT INTO nowhere VALUES (1)"))
+    connection = sqlite3.connect(tmp_path / "j", isolation_level=None)
+
+    def state() -> tuple[int, list[str]]:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        return version, [row[1] for row in connection.execute("PRAGMA table_info(a)")]
+
+    schema.migrate(connection, steps[:1])
+    assert state() == (1, ["x"])
+    with pytest.raises(sqlite3.OperationalError):
+        schema.migrate(connection, broken)
+    assert state() == (2, ["x", "y"])
+    schema.migrate(connection, steps)
+    assert connection.execute("SELECT * FROM a").fetchall() == [(1, 2)]
+    connection.close()
+
+
+def test_an_older_journal_keeps_what_it_knows_and_how_to_undo_it(path):
+    path.parent.mkdir()
+    older = sqlite3.connect(path, isolation_level=None)
+    schema.migrate(older, schema.MIGRATIONS[:1])
+    older.execute(
+        "INSERT INTO files VALUES (?, 1000, 7, 3, 'tagged', '', '', 1, 1, 5.0, NULL, "
+        """'{"genre": ["Rock"]}', NULL, NULL, NULL)""",
+        (b"/music/a.mp3",),
+    )
+    older.execute(
+        "INSERT INTO writes VALUES (1, 1, ?, 'done', 5.0, 1000, 7, 3, "
+        """'{"genre": ["Folk"]}', '{"genre": ["Rock"]}')""",
+        (b"/music/a.mp3",),
+    )
+    older.close()
+    with Journal(path) as journal:
+        known = journal.recall("/music/a.mp3", KEY)
+        (write,) = journal.writes(run=1)
+    assert known is not None
+    assert known.identity == Identity(1000, 7, 3)
+    assert write.previous == {"genre": ("Folk",)}
+
+
+def test_a_place_on_a_network_file_system_is_refused_with_what_to_do(tmp_path):
+    table = [
+        Mount(point="/", kind="ext4", read_only=False),
+        Mount(point=str(tmp_path / "nas"), kind="nfs4", read_only=False),
+    ]
+    location.refuse_network(tmp_path / "journal", table)
+    with pytest.raises(ConfigError, match="--state-on-network"):
+        location.refuse_network(tmp_path / "nas" / "journal", table)
+
+
+def test_the_folder_is_for_its_owner_only(path):
+    Journal(path).close()
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_full_disk_is_one_sentence(path):
+    with Journal(path) as journal:
+        run = begin(journal)
+        journal._connection.execute("PRAGMA max_page_count = 24")
+
+        def fill() -> None:
+            for number in range(1000):
+                put(journal, f"/{number}", run, digest=f"{number}-1")
+
+        with pytest.raises(StateError, match="full"):
+            fill()
+    with Journal(path) as journal:
+        assert journal.recall("/0", KEY) is not None
