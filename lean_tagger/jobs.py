@@ -25,7 +25,7 @@ __all__ = [
     "Skipped",
     "TagStatus",
     "Tagged",
-    "Track",
+    "TrackInfo",
     "Values",
     "to_json",
 ]
@@ -83,7 +83,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Track:
+class TrackInfo:
     """Whose music it is, by the file's tags; empty where they do not say."""
 
     artist: str = ""
@@ -116,7 +116,7 @@ class Heard:
         The track is shorter than one window and was repeated to fill it.
     fields : mapping of str to tuple of str
         What our fields hold.
-    track : Track or None
+    track : TrackInfo or None
         ``None`` where nobody needed it.
     effort : str
         With which it was heard; see `effort`.
@@ -137,7 +137,7 @@ class Heard:
     seconds_skipped: float
     repeated: bool
     fields: Values
-    track: Track | None = None
+    track: TrackInfo | None = None
     effort: str = "full"
     of_windows: int = 0
     confidence: float = 1.0

@@ -10,11 +10,11 @@ from typing import Literal
 
 from lean_tagger.rules import DEFAULT, Rules
 
-__all__ = ["Options", "Ways"]
+__all__ = ["Settings", "WriteSettings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ways:
+class WriteSettings:
     """How a file is written.
 
     Attributes
@@ -34,7 +34,7 @@ class Ways:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Settings:
     """The choices for one run.
 
     Attributes
@@ -75,7 +75,7 @@ class Options:
         Least share (0 to 1) of the field's top score.
     max_tags : int or None
         Most values per field.
-    ways : Ways
+    ways : WriteSettings
         How files are written.
     listen : bool
         Load a model; without one, only what was heard before can be decided anew or undone.
@@ -102,7 +102,7 @@ class Options:
     min_score: float | None = None
     ratio: float | None = None
     max_tags: int | None = None
-    ways: Ways = Ways()
+    ways: WriteSettings = WriteSettings()
     listen: bool = True
     max_mem_bytes: int = 0
     max_gpu_mem_bytes: int = 0

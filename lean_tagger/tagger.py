@@ -19,13 +19,13 @@ from lean_tagger.errors import ConfigError, TooShortError
 from lean_tagger.jobs import Identity
 from lean_tagger.listen import effort as efforts
 from lean_tagger.listen import shared_pass
-from lean_tagger.listen.decode import BLOCK_SAMPLES, Audio, DecoderName, Reader, open_audio
+from lean_tagger.listen.decode import BLOCK_SAMPLES, Audio, AudioPosition, DecoderName, open_audio
 from lean_tagger.listen.decode.audio_proof import proof
-from lean_tagger.listen.decode.parts import Unsteady, open_segments
+from lean_tagger.listen.decode.parts import Unsteady, open_parts
 from lean_tagger.listen.label_scores import Words
-from lean_tagger.listen.network import Model, Prediction
+from lean_tagger.listen.network import Network, Prediction
 from lean_tagger.listen.onnx_session import DeviceName
-from lean_tagger.listen.part_windows import Excerpts
+from lean_tagger.listen.part_windows import PartWindows
 from lean_tagger.listen.pooling import POOLS, PoolName, Scores, Tally
 from lean_tagger.listen.read_ahead import ahead
 from lean_tagger.listen.resample import resample
@@ -70,7 +70,7 @@ class Tagger:
         A model's name, or the path of a card or of the ``.onnx`` beside one. Of several, each
         fills the fields that no earlier one is sure enough of.
     device : {'auto', 'cpu', 'cuda', 'rocm'}
-        Where the network runs; see `network.Model`.
+        Where the network runs; see `network.Network`.
     threads : int
         Cores to keep busy: from 2 on, decoding has a thread of its own.
     decoder : {'auto', 'ffmpeg', 'soundfile'}
@@ -123,7 +123,7 @@ class Tagger:
         decoder: DecoderName = "auto",
         pool: PoolName | None = None,
         hop_seconds: float | None = None,
-        on_window: Callable[[str, Reader], None] | None = None,
+        on_window: Callable[[str, AudioPosition], None] | None = None,
         notice: Callable[[str], None] | None = None,
         effort: str = "full",
         rules: Rules = DEFAULT,
@@ -142,7 +142,7 @@ class Tagger:
         # As if each head had a backbone of its own.
         most_networks = sum(2 if it.card.backbone else 1 for it in self._asked)
         load = partial(
-            Model,
+            Network,
             device=device,
             threads=max(1, threads - 1),
             notice=notice,
@@ -200,8 +200,8 @@ class Tagger:
         """Hear windows until they are enough; None where a track is to be heard whole."""
         tally, (stem,) = Tally(self._asked[0]), self._stems
         try:
-            with open_segments(path, decoder=self._decoder) as segments:
-                excerpts = Excerpts(segments, stem.card, hop_frames=stem.hop_frames)
+            with open_parts(path, decoder=self._decoder) as segments:
+                excerpts = PartWindows(segments, stem.card, hop_frames=stem.hop_frames)
                 total, usable = excerpts.n_windows, excerpts.usable
                 if self._effort.first > efforts.ALMOST_ALL * min(total, len(usable) + 1):
                     return None
@@ -234,7 +234,7 @@ class Tagger:
         return replace(scores, values=self.words[number].scores(scores.embedding))
 
     def _listen_at(
-        self, path: str, excerpts: Excerpts, numbers: Iterable[int]
+        self, path: str, excerpts: PartWindows, numbers: Iterable[int]
     ) -> Iterator[Prediction]:
         """Yield what the first model says of the windows of these numbers."""
         (stem,) = self._stems

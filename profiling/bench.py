@@ -25,7 +25,7 @@ import numpy as np
 
 from lean_tagger import Tagger, stream
 from lean_tagger.listen.frontend import LogMel
-from lean_tagger.listen.network import Model
+from lean_tagger.listen.network import Network
 
 
 def bare_decode(path: str) -> None:
@@ -46,7 +46,7 @@ def stages(path: str, model: str) -> tuple[dict[str, Callable[[], object]], floa
     frontend = LogMel(
         card.frontend, sample_rate_hz=card.sample_rate_hz, patch_frames=card.patch_frames
     )
-    network = Model(card)
+    network = Network(card)
     patch = frontend(window).copy()
 
     def decode_and_resample() -> None:

@@ -11,14 +11,14 @@ from audiofiles import fingerprint
 
 from lean_tagger import write
 from lean_tagger.errors import FileError, LeanTagError
-from lean_tagger.settings import Ways
+from lean_tagger.settings import WriteSettings
 
 VALUES = {"genre": ("Rock",), "leantag": ("{}",)}
 
 
 def attempt(path: str, hardlinks: str) -> int:
     try:
-        write.write(path, VALUES, fingerprint=fingerprint, ways=Ways(hardlinks=hardlinks))
+        write.write(path, VALUES, fingerprint=fingerprint, ways=WriteSettings(hardlinks=hardlinks))
     except (FileError, LeanTagError):
         return 7
     except BaseException:  # noqa: BLE001 - told apart from the above

@@ -17,8 +17,8 @@ from conftest import DATA
 from tinymodel import LABELS, make
 
 from lean_tagger import write
-from lean_tagger.run.supervisor import Runner
-from lean_tagger.settings import Options
+from lean_tagger.run.supervisor import Supervisor
+from lean_tagger.settings import Settings
 from lean_tagger.store import location
 from lean_tagger.store.rows import packed
 
@@ -209,7 +209,8 @@ def test_an_export_has_each_models_scores_and_comes_back(
 
 
 def needed_bytes(*models: str) -> int:
-    runner = Runner(Options(models=models, max_mem_bytes=4096 * MIB), jobs=1, patience_seconds=60)
+    settings = Settings(models=models, max_mem_bytes=4096 * MIB)
+    runner = Supervisor(settings, jobs=1, patience_seconds=60)
     try:
         return runner.start(1).needed_bytes
     finally:

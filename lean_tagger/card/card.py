@@ -28,16 +28,16 @@ __all__ = [
     "Label",
     "LabelKind",
     "LabelVectors",
-    "Layout",
     "Licence",
     "ModelSpec",
-    "Source",
+    "PatchLayout",
     "Tensors",
+    "WeightsOrigin",
 ]
 
 LabelKind = Literal["genre", "mood", "instrument", "vocals", "era", "other"]
 
-Layout = Literal[
+PatchLayout = Literal[
     "frames_bands",
     "1_frames_bands",
     "frames_bands_1",
@@ -88,7 +88,7 @@ class Tensors:
         (n, n_labels); None where the network gives an embedding only.
     embedding : str or None
         (n, dim), where the model has one.
-    layout : Layout
+    layout : PatchLayout
         How a patch lies in the input tensor.
     batch : int or None
         Number of patches that the graph insists on; None is any.
@@ -97,7 +97,7 @@ class Tensors:
     input: str
     logits: str | None = None
     embedding: str | None = None
-    layout: Layout = "frames_bands"
+    layout: PatchLayout = "frames_bands"
     batch: int | None = None
 
 
@@ -137,7 +137,7 @@ class Licence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class WeightsOrigin:
     """Where the weights came from."""
 
     package: str
@@ -247,7 +247,7 @@ class ModelSpec:
     head_of: str | None = None
     label_vectors: LabelVectors | None = None
     licence: Licence | None = None
-    source: Source | None = None
+    source: WeightsOrigin | None = None
     accuracy: Accuracy | None = None
     agreement: Agreement | None = None
     folder: str = field(default="", metadata={"card": False})

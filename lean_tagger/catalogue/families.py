@@ -12,11 +12,11 @@ from typing import Any
 from lean_tagger.card import family_card
 from lean_tagger.card.onnx_graph import FLOAT, Graph, Tensor
 
-__all__ = ["Fit", "fits", "shape_text", "template"]
+__all__ = ["FamilyMatch", "fits", "shape_text", "template"]
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class FamilyMatch:
     """A family whose patches a graph takes.
 
     Attributes
@@ -26,7 +26,7 @@ class Fit:
     tensor : Tensor
         The graph's input.
     layout : str
-        How a patch lies in it; see `card.Layout`.
+        How a patch lies in it; see `card.PatchLayout`.
     batch : int or None
         Number of patches that the graph insists on.
     whole : bool
@@ -45,7 +45,7 @@ def template(family: str) -> dict[str, Any]:
     return {key: value for key, value in family_card(family).items() if key != "sources"}
 
 
-def fits(graph: Graph, families: Sequence[str]) -> Iterator[Fit]:
+def fits(graph: Graph, families: Sequence[str]) -> Iterator[FamilyMatch]:
     """Yield the families among those given whose patches the graph takes."""
     inputs = [it for it in graph.inputs if it.kind == FLOAT and it.shape is not None]
     for family in families:
@@ -71,7 +71,7 @@ def _layouts(card: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys([own, *plain, *(f"1_{it}" for it in plain)]))
 
 
-def _fit(family: str, card: Mapping[str, Any], tensor: Tensor, layout: str) -> Fit | None:
+def _fit(family: str, card: Mapping[str, Any], tensor: Tensor, layout: str) -> FamilyMatch | None:
     front = card["frontend"]
     lengths = {
         "1": 1,
@@ -89,4 +89,4 @@ def _fit(family: str, card: Mapping[str, Any], tensor: Tensor, layout: str) -> F
             return None
     batch = count if isinstance(count, int) else None
     whole = all(isinstance(axis, int) for axis in found)
-    return Fit(family, tensor, layout, batch, whole)
+    return FamilyMatch(family, tensor, layout, batch, whole)

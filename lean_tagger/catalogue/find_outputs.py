@@ -8,7 +8,7 @@ from lean_tagger.card.onnx_graph import FLOAT, Graph, Tensor
 from lean_tagger.catalogue.families import shape_text
 from lean_tagger.errors import ConfigError
 
-__all__ = ["Said", "Scores", "find"]
+__all__ = ["GraphOutputs", "Said", "find"]
 
 _ACTIVATIONS = {"Sigmoid": "sigmoid", "Softmax": "softmax", "HardSigmoid": "sigmoid"}
 
@@ -29,7 +29,7 @@ class Said(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scores:
+class GraphOutputs:
     """The outputs of a graph.
 
     Attributes
@@ -56,7 +56,7 @@ def find(
     *,
     embedding: bool,
     usual: str | None = "logits",
-) -> Scores:
+) -> GraphOutputs:
     """Find scores and embedding by shape.
 
     Parameters
@@ -86,7 +86,7 @@ def find(
                 "file with a name on each line as --labels"
             )
         sentence = f"no labels, only the embedding {vector!r}"
-        return Scores(
+        return GraphOutputs(
             logits=None, embedding=vector, activation="logits", said=(sentence,), assumed=()
         )
     tensor = _scores(graph, rows, len(classes))
@@ -96,7 +96,7 @@ def find(
         sentences.append(f"the embedding is {vector!r}")
         if said.embedding_dim is None:
             assumed = (*assumed, f"{vector!r} is an embedding, because of its shape")
-    return Scores(
+    return GraphOutputs(
         logits=tensor.name,
         embedding=vector,
         activation=activation,

@@ -23,8 +23,8 @@ from lean_tagger.errors import ModelError
 from lean_tagger.jobs import Failed, Job, Outcome, Tagged
 from lean_tagger.run import budget, find_files
 from lean_tagger.run.messages import Ready
-from lean_tagger.run.supervisor import Runner
-from lean_tagger.settings import Options
+from lean_tagger.run.supervisor import Supervisor
+from lean_tagger.settings import Settings
 
 __all__ = ["Measured", "hear", "measure", "remember", "remembered"]
 
@@ -108,8 +108,10 @@ def _hear(
     model: str, found: Job | Outcome, max_mem_bytes: int, start_seconds: float
 ) -> tuple[float, Outcome, Ready]:
     """Return how many seconds a file took, what became of it, and what the worker needs."""
-    options = Options(models=(model,), dry_run=True, max_mem_bytes=max_mem_bytes)
-    runner = Runner(options, jobs=1, patience_seconds=start_seconds, start_seconds=start_seconds)
+    options = Settings(models=(model,), dry_run=True, max_mem_bytes=max_mem_bytes)
+    runner = Supervisor(
+        options, jobs=1, patience_seconds=start_seconds, start_seconds=start_seconds
+    )
     with contextlib.closing(runner):
         ready = runner.start(1)
         started = time.monotonic()

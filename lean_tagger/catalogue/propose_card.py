@@ -13,7 +13,7 @@ from typing import Any
 from lean_tagger.card import family_names
 from lean_tagger.card.onnx_graph import FLOAT, Graph, Tensor
 from lean_tagger.catalogue import essentia, families, find_outputs
-from lean_tagger.catalogue.find_outputs import Scores
+from lean_tagger.catalogue.find_outputs import GraphOutputs
 from lean_tagger.catalogue.label_kinds import labels, task_of
 from lean_tagger.catalogue.licences import UNKNOWN
 from lean_tagger.errors import ConfigError
@@ -170,7 +170,7 @@ def _head(
 def _proposal(
     card: dict[str, Any],
     said: essentia.Metadata,
-    scores: Scores,
+    scores: GraphOutputs,
     sentences: Sequence[str],
     assumed: Sequence[str],
 ) -> Proposal:
@@ -216,7 +216,7 @@ def _takes_embeddings(graph: Graph) -> bool:
 
 def _family(
     graph: Graph, said: essentia.Metadata, wishes: Wishes
-) -> tuple[families.Fit, tuple[str, ...]]:
+) -> tuple[families.FamilyMatch, tuple[str, ...]]:
     """Return the family of a graph, and what of that is assumed."""
     asked = [wishes.family] if wishes.family else list(said.families)
     found = list(families.fits(graph, asked or family_names()))

@@ -10,7 +10,7 @@ from lean_tagger.cli.terminal import escape
 from lean_tagger.errors import ConfigError
 from lean_tagger.listen import effort as efforts
 from lean_tagger.rules import FIELDS, PLAYERS
-from lean_tagger.settings import Options
+from lean_tagger.settings import Settings
 from lean_tagger.system import machine, memory
 
 __all__ = [
@@ -145,7 +145,7 @@ def add_models(group: argparse._ActionsContainer) -> None:
         action="extend",
         type=_model_names,
         metavar="NAME|PATH",
-        help=f"default: {Options().model}; again for one that fills what the first leaves open",
+        help=f"default: {Settings().model}; again for one that fills what the first leaves open",
     )
     group.add_argument(
         "--labels",
@@ -156,7 +156,7 @@ def add_models(group: argparse._ActionsContainer) -> None:
 
 def models(given: argparse.Namespace) -> tuple[str, ...]:
     """Return the models that are asked, in the order in which they have a say."""
-    return tuple(given.model or Options().models)
+    return tuple(given.model or Settings().models)
 
 
 def add_effort(group: argparse._ActionsContainer) -> None:

@@ -13,8 +13,8 @@ from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import LeanTagError
 from lean_tagger.jobs import Job, Outcome, Tagged
 from lean_tagger.run.summary import Summary, report_all
-from lean_tagger.run.supervisor import Runner
-from lean_tagger.settings import Options, Ways
+from lean_tagger.run.supervisor import Supervisor
+from lean_tagger.settings import Settings, WriteSettings
 from lean_tagger.store import location
 from lean_tagger.store.journal import Journal
 from lean_tagger.store.resume import Resume
@@ -69,7 +69,7 @@ def do(
     found: Iterable[Job | Outcome],
     resume: Resume,
     given: argparse.Namespace,
-    options: Options,
+    options: Settings,
     *,
     console: Console,
     stop: Stop,
@@ -81,7 +81,7 @@ def do(
     With `only_hear`, what was heard goes into the journal and no further, for another run to
     decide on, which adds to the same summary and prints it.
     """
-    runner = Runner(
+    runner = Supervisor(
         options,
         jobs=given.jobs,
         patience_seconds=given.timeout,
@@ -122,9 +122,9 @@ def do(
     return code or (_FAILED_EXIT if summary.failed else 0)
 
 
-def ways(given: argparse.Namespace) -> Ways:
+def ways(given: argparse.Namespace) -> WriteSettings:
     """Return how files are to be written."""
-    return Ways(hardlinks=given.hardlinks, preserve_mtime=given.preserve_mtime)
+    return WriteSettings(hardlinks=given.hardlinks, preserve_mtime=given.preserve_mtime)
 
 
 def rules_path() -> Path:
@@ -140,9 +140,9 @@ def load_rules(name: str | None) -> rules.Rules:
     return rules.load(str(path)) if name or path.exists() else rules.DEFAULT
 
 
-def build(given: argparse.Namespace, *, max_mem_bytes: int, listen: bool = True) -> Options:
+def build(given: argparse.Namespace, *, max_mem_bytes: int, listen: bool = True) -> Settings:
     """Return the options of a run, from the command line's."""
-    return Options(
+    return Settings(
         models=models(given),
         # Workers have their own idea of where they are.
         labels=os.path.abspath(given.labels) if given.labels else None,  # noqa: PTH100 - stays str

@@ -10,9 +10,9 @@ from lean_tagger import rules
 from lean_tagger.card import load_cards
 from lean_tagger.decide import tag_plan
 from lean_tagger.jobs import Asked, Heard, Pooling
-from lean_tagger.settings import Options
+from lean_tagger.settings import Settings
 
-__all__ = ["Decision", "ask"]
+__all__ = ["Decider", "ask"]
 
 
 def ask(
@@ -29,9 +29,9 @@ def ask(
     names : sequence of str
         As `load_card` takes them.
     pool, hop_seconds
-        See `Options`; each card's own for None.
+        See `Settings`; each card's own for None.
     labels : str, optional
-        See `Options`.
+        See `Settings`.
 
     Raises
     ------
@@ -44,12 +44,12 @@ def ask(
     )
 
 
-class Decision:
+class Decider:
     """The way from scores to tags that one run goes.
 
     Parameters
     ----------
-    options : Options
+    options : Settings
         The run's.
 
     Raises
@@ -69,7 +69,7 @@ class Decision:
         Whether it matters whose music a file is.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Settings) -> None:
         self.asked = ask(
             options.models,
             pool=options.pool,

@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lean_tagger.decide import leantag_field
-from lean_tagger.jobs import Asked, Heard, Opinion, Ours, Tagged, TagStatus, Track, Values
-from lean_tagger.rules import Decision, Layout, Policy, Rules, decide
-from lean_tagger.rules import Track as Whose
+from lean_tagger.jobs import Asked, Heard, Opinion, Ours, Tagged, TagStatus, TrackInfo, Values
+from lean_tagger.rules import Decision, FieldLayout, Policy, Rules, Track, decide
 
 __all__ = ["TagPlan", "decisions_on", "outcome", "plan", "propose"]
 
@@ -71,8 +70,8 @@ def decisions_on(
         Scores to decide by in place of the file's own, for each model.
     """
     folder, _, _ = path.rpartition("/")
-    known = heard.track or Track()
-    whose = Whose(
+    known = heard.track or TrackInfo()
+    whose = Track(
         artist=known.artist, albumartist=known.albumartist, album=known.album, folder=folder
     )
     scores = values or [it.values for it in heard.each()]
@@ -192,7 +191,7 @@ def _combine(
     ours: tuple[str, ...],
     policy: Policy,
     *,
-    layout: Layout,
+    layout: FieldLayout,
     word: str | None,
 ) -> tuple[str, ...]:
     """Return what a field is to hold; one that holds only `word` counts as empty."""

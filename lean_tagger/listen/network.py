@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lean_tagger.card import Layout, ModelSpec, onnx_graph
+from lean_tagger.card import ModelSpec, PatchLayout, onnx_graph
 from lean_tagger.errors import ModelError
 from lean_tagger.listen.label_scores import Words
 from lean_tagger.listen.onnx_session import Bound, DeviceName, best_batch, open_session, reported
 
-__all__ = ["Model", "Prediction"]
+__all__ = ["Network", "Prediction"]
 
 CLIP = 1e-6
 """Nearer to 0 or 1 a probability says nothing; one such window would outweigh all others."""
 
-LAYOUTS: dict[Layout, Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]] = {
+LAYOUTS: dict[PatchLayout, Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]] = {
     "frames_bands": lambda patches: patches,
     "1_frames_bands": lambda patches: patches[:, None],
     "frames_bands_1": lambda patches: patches[..., None],
@@ -51,7 +51,7 @@ class Prediction:
     embedding: npt.NDArray[np.float32] | None
 
 
-class Model:
+class Network:
     """A loaded network: call it with patches, get a `Prediction`.
 
     Loading checks the weights against the card, runs one silent patch through them, and
@@ -64,7 +64,7 @@ class Model:
         The card.
     device, threads, notice, gpu_bytes
         As for `onnx_session.open_session`.
-    backbone : Model, optional
+    backbone : Network, optional
         Of a head: the network whose embeddings it gets in place of patches.
 
     Raises
@@ -91,7 +91,7 @@ class Model:
         device: DeviceName = "auto",
         threads: int = 1,
         notice: Callable[[str], None] | None = None,
-        backbone: "Model | None" = None,
+        backbone: "Network | None" = None,
         gpu_bytes: int = 0,
     ) -> None:
         self.spec = spec
@@ -176,7 +176,7 @@ class Model:
             raise ModelError(f"the model {self.spec.name} is a head, and got no embedding")
         return self(said.embedding)
 
-    def _try(self, backbone: "Model | None") -> Prediction:
+    def _try(self, backbone: "Network | None") -> Prediction:
         """Return what it says of silence; on a GPU, choose the batch."""
         if backbone is not None:
             if self.device != "cpu" and self.batch is None:

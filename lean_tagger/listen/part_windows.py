@@ -12,25 +12,25 @@ import numpy as np
 import numpy.typing as npt
 
 from lean_tagger.card import ModelSpec
-from lean_tagger.listen.decode.parts import Segments, Unsteady
+from lean_tagger.listen.decode.parts import Parts, Unsteady
 from lean_tagger.listen.resample import resample
 from lean_tagger.listen.windows import count_windows
 
-__all__ = ["Excerpts"]
+__all__ = ["PartWindows"]
 
 WARM_SECONDS = 0.5
-"""No part begins before; see `Segments.read`."""
+"""No part begins before; see `Parts.read`."""
 
 MARGIN_SECONDS = 0.1
 """Nor ends so near to the end: a container's idea of it may be off by a packet."""
 
 
-class Excerpts:
+class PartWindows:
     """Windows of one track, in any order.
 
     Parameters
     ----------
-    segments : Segments
+    segments : Parts
         The track; stays the caller's.
     card : ModelSpec
         For rate, filter and windows.
@@ -51,7 +51,7 @@ class Excerpts:
 
     seconds_skipped = 0.0
 
-    def __init__(self, segments: Segments, card: ModelSpec, *, hop_frames: int) -> None:
+    def __init__(self, segments: Parts, card: ModelSpec, *, hop_frames: int) -> None:
         self._segments, self._card = segments, card
         self._hop_samples = hop_frames * card.frontend.hop_samples
         rate_in, rate_out = segments.rate_hz, card.sample_rate_hz

@@ -22,32 +22,32 @@ import numpy.typing as npt
 from lean_tagger.card import ModelSpec
 from lean_tagger.jobs import Asked
 from lean_tagger.listen.frontend import Frontend, frontend
-from lean_tagger.listen.network import Model, Prediction
+from lean_tagger.listen.network import Network, Prediction
 from lean_tagger.listen.resample import Resampler
 from lean_tagger.listen.windows import Rolling
 
-__all__ = ["Network", "Stem", "stems", "windows"]
+__all__ = ["Stem", "StemNetwork", "stems", "windows"]
 
 Window = npt.NDArray[np.float32]
 
 
 @dataclass(slots=True)
-class Network:
+class StemNetwork:
     """A loaded network, and the heads that hear its embedding.
 
     Attributes
     ----------
-    model : Model
+    model : Network
         The network.
     number : int or None
         Of the model asked for that it is; None for a backbone that only its heads ask for.
-    heads : list of (int, Model)
+    heads : list of (int, Network)
         The heads, each with the number of the model asked for that it is.
     """
 
-    model: Model
+    model: Network
     number: int | None = None
-    heads: list[tuple[int, Model]] = field(default_factory=list)
+    heads: list[tuple[int, Network]] = field(default_factory=list)
     _gathered: list[Window] = field(default_factory=list)
 
     def begin(self) -> None:
@@ -96,14 +96,14 @@ class Stem:
         Patch frames from window to window.
     frontend : Frontend
         From a window to a patch.
-    networks : list of Network
+    networks : list of StemNetwork
         What hears it.
     """
 
     card: ModelSpec
     hop_frames: int
     frontend: Frontend
-    networks: list[Network] = field(default_factory=list)
+    networks: list[StemNetwork] = field(default_factory=list)
 
     def numbers(self) -> set[int | None]:
         """Return the numbers of the models asked for that hear this front-end."""
@@ -136,7 +136,7 @@ class Stem:
         )
 
 
-def stems(asked: Sequence[Asked], load: Callable[..., Model]) -> list[Stem]:
+def stems(asked: Sequence[Asked], load: Callable[..., Network]) -> list[Stem]:
     """Load models, and return the front-ends that they need, each once.
 
     Parameters
@@ -147,7 +147,7 @@ def stems(asked: Sequence[Asked], load: Callable[..., Model]) -> list[Stem]:
         Loads the network of a card; with ``backbone``, a head of that one.
     """
     found: dict[object, Stem] = {}
-    networks: dict[object, Network] = {}
+    networks: dict[object, StemNetwork] = {}
     # Heads last: by then the backbone is there, if it is asked for itself.
     for number in sorted(range(len(asked)), key=lambda n: asked[n].card.backbone is not None):
         card, hop_frames = asked[number].card, asked[number].pooling.hop
@@ -155,7 +155,7 @@ def stems(asked: Sequence[Asked], load: Callable[..., Model]) -> list[Stem]:
         key = (*_front(body), hop_frames)
         network = networks.get((body.identity, key)) if card.backbone else None
         if network is None:
-            network = networks[body.identity, key] = Network(load(body))
+            network = networks[body.identity, key] = StemNetwork(load(body))
             if key not in found:
                 found[key] = Stem(
                     body,

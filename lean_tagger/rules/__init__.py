@@ -26,7 +26,7 @@ from lean_tagger.rules.model import (
     Track,
     adjusted,
 )
-from lean_tagger.rules.players import PLAIN, PLAYERS, Layout
+from lean_tagger.rules.players import PLAIN, PLAYERS, FieldLayout
 
 __all__ = [
     "DEFAULT",
@@ -37,8 +37,8 @@ __all__ = [
     "POLICIES",
     "AlbumDecision",
     "Decision",
+    "FieldLayout",
     "FieldRules",
-    "Layout",
     "Outlier",
     "Policy",
     "Rename",

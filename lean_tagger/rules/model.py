@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lean_tagger.errors import ConfigError
-from lean_tagger.rules.players import PLAIN, PLAYERS, Layout
+from lean_tagger.rules.players import PLAIN, PLAYERS, FieldLayout
 from lean_tagger.system.digest import sha256_of
 
 __all__ = [
@@ -133,7 +133,7 @@ class Rules:
         Values that are not written for one artist or album; "*" is every value.
     tree : tuple of (str, tuple of str)
         Values and those directly below each.
-    layout : Layout
+    layout : FieldLayout
         How values go into the file.
     """
 
@@ -143,7 +143,7 @@ class Rules:
     ignore_artists: tuple[tuple[str, tuple[str, ...]], ...] = ()
     ignore_albums: tuple[tuple[str, tuple[str, ...]], ...] = ()
     tree: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    layout: Layout = PLAIN
+    layout: FieldLayout = PLAIN
 
     @property
     def written(self) -> tuple[FieldRules, ...]:

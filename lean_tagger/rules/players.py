@@ -44,11 +44,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-__all__ = ["PLAIN", "PLAYERS", "Layout"]
+__all__ = ["PLAIN", "PLAYERS", "FieldLayout"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class FieldLayout:
     """How values become what a field holds, and back.
 
     Attributes
@@ -146,15 +146,15 @@ def _ends(splits: tuple[str, ...], separator: str | None) -> str | None:
     return f"(?:{'|'.join(expression for _, expression in longest_first)})"
 
 
-PLAIN = Layout()
+PLAIN = FieldLayout()
 """For no player in particular: several values, nothing replaced."""
 
-PLAYERS: Mapping[str, Layout] = {
-    "navidrome": Layout(player="navidrome", splits=(";", "/", ",")),
-    "jellyfin": Layout(player="jellyfin", splits=("/", "|", ";", "\\")),
-    "plex": Layout(player="plex", separator=";", splits=(";",)),
-    "kodi": Layout(player="kodi", splits=(" / ",)),
-    "lyrion": Layout(player="lyrion", splits=(";",)),
-    "foobar2000": Layout(player="foobar2000", splits=(";",)),
+PLAYERS: Mapping[str, FieldLayout] = {
+    "navidrome": FieldLayout(player="navidrome", splits=(";", "/", ",")),
+    "jellyfin": FieldLayout(player="jellyfin", splits=("/", "|", ";", "\\")),
+    "plex": FieldLayout(player="plex", separator=";", splits=(";",)),
+    "kodi": FieldLayout(player="kodi", splits=(" / ",)),
+    "lyrion": FieldLayout(player="lyrion", splits=(";",)),
+    "foobar2000": FieldLayout(player="foobar2000", splits=(";",)),
 }
 """The presets; the module's text says what is known of each player."""

@@ -23,10 +23,10 @@ from lean_tagger.rules.model import (
     Rules,
 )
 from lean_tagger.rules.names import short
-from lean_tagger.rules.players import PLAIN, PLAYERS, Layout
+from lean_tagger.rules.players import PLAIN, PLAYERS, FieldLayout
 from lean_tagger.rules.safe_regex import refusal
 from lean_tagger.rules.toml_lines import Path, line_numbers
-from lean_tagger.rules.toml_values import Reader
+from lean_tagger.rules.toml_values import TableReader
 
 __all__ = ["check", "load", "parse"]
 
@@ -99,7 +99,7 @@ def parse(text: str, *, name: str) -> Rules:
         raise ConfigError(_not_toml(name, text, str(error))) from error
     except RecursionError as error:
         raise ConfigError(f"{name}:1: brackets are nested too deeply to be rules") from error
-    reader = Reader(data, lines)
+    reader = TableReader(data, lines)
     rules = _rules(reader)
     if reader.complaints:
         raise ConfigError(*reader.report(name))
@@ -134,7 +134,7 @@ def _not_toml(name: str, text: str, message: str) -> str:
     return f"{name}:{line}: this is not TOML: {said[:1].lower()}{said[1:]}"
 
 
-def _rules(reader: Reader) -> Rules:
+def _rules(reader: TableReader) -> Rules:
     data = reader.table(reader.data, (), _TABLES)
     ignore = reader.table(data.get("ignore", {}), ("ignore",), ("everywhere", "artists", "albums"))
     everywhere = reader.names(ignore.get("everywhere", []), ("ignore", "everywhere"), written=False)
@@ -156,7 +156,7 @@ def _rules(reader: Reader) -> Rules:
     return rules
 
 
-def _field(reader: Reader, data: object, default: FieldRules) -> FieldRules:
+def _field(reader: TableReader, data: object, default: FieldRules) -> FieldRules:
     name = default.name
     table = reader.table(data, (name,), _FIELD_KEYS)
     unsure = table.get("when_unsure")
@@ -180,13 +180,13 @@ def _field(reader: Reader, data: object, default: FieldRules) -> FieldRules:
     )
 
 
-def _thresholds(reader: Reader, data: object, path: Path) -> tuple[tuple[str, float], ...]:
+def _thresholds(reader: TableReader, data: object, path: Path) -> tuple[tuple[str, float], ...]:
     table = reader.table(data, path, None)
     names = reader.keyed(table, path, written=False)
     return tuple((name, reader.number(table, (*path, name), 0.0)) for name in names.values())
 
 
-def _renames(reader: Reader, data: object) -> tuple[Rename, ...]:
+def _renames(reader: TableReader, data: object) -> tuple[Rename, ...]:
     if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
         reader.complain(("rename",), "each rename must be a table of its own, as in [[rename]]")
         return ()
@@ -197,7 +197,7 @@ def _renames(reader: Reader, data: object) -> tuple[Rename, ...]:
     return tuple(rename for rename in found if rename is not None)
 
 
-def _rename(reader: Reader, data: object, path: Path) -> Rename | None:
+def _rename(reader: TableReader, data: object, path: Path) -> Rename | None:
     table = reader.table(data, path, ("match", "to"))
     missing = [key for key in ("match", "to") if key not in table]
     for key in missing:
@@ -223,7 +223,7 @@ def _rename(reader: Reader, data: object, path: Path) -> Rename | None:
 
 
 def _ignored(
-    reader: Reader, ignore: Mapping[str, Any], key: str
+    reader: TableReader, ignore: Mapping[str, Any], key: str
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
     path: Path = ("ignore", key)
     table = reader.table(ignore.get(key, {}), path, None)
@@ -233,7 +233,7 @@ def _ignored(
     )
 
 
-def _tree(reader: Reader, data: object) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def _tree(reader: TableReader, data: object) -> tuple[tuple[str, tuple[str, ...]], ...]:
     table = reader.table(data, ("tree",), None)
     names = reader.keyed(table, ("tree",), written=True)
     above: dict[str, str] = {}
@@ -269,14 +269,14 @@ def _fault_above(name: str, above: Mapping[str, str]) -> str | None:
     return None
 
 
-def _layout(reader: Reader, data: object) -> Layout:
+def _layout(reader: TableReader, data: object) -> FieldLayout:
     table = reader.table(data, ("output",), _OUTPUT_KEYS)
     preset = PLAIN
     if "player" in table:
         preset = PLAYERS.get(reader.choice(table, ("output", "player"), tuple(PLAYERS), ""), PLAIN)
     version = f"2.{preset.id3_version}"
     version = reader.choice(table, ("output", "id3"), ID3_VERSIONS, version)
-    layout = Layout(
+    layout = FieldLayout(
         player=preset.player,
         separator=_separator(reader, table, preset.separator),
         splits=_splits(reader, table, preset.splits),
@@ -292,7 +292,7 @@ def _layout(reader: Reader, data: object) -> Layout:
     return layout
 
 
-def _separator(reader: Reader, table: Mapping[str, Any], default: str | None) -> str | None:
+def _separator(reader: TableReader, table: Mapping[str, Any], default: str | None) -> str | None:
     if "separator" not in table or table["separator"] == "":
         return None if "separator" in table else default
     value = table["separator"]
@@ -305,7 +305,9 @@ def _separator(reader: Reader, table: Mapping[str, Any], default: str | None) ->
     return str(value)
 
 
-def _splits(reader: Reader, table: Mapping[str, Any], default: tuple[str, ...]) -> tuple[str, ...]:
+def _splits(
+    reader: TableReader, table: Mapping[str, Any], default: tuple[str, ...]
+) -> tuple[str, ...]:
     value = table.get("splits", list(default))
     if not isinstance(value, list) or not all(map(_is_mark, value)):
         reader.complain(
@@ -317,7 +319,7 @@ def _splits(reader: Reader, table: Mapping[str, Any], default: tuple[str, ...]) 
     return tuple(dict.fromkeys(value))
 
 
-def _replacement(reader: Reader, table: Mapping[str, Any], default: str) -> str:
+def _replacement(reader: TableReader, table: Mapping[str, Any], default: str) -> str:
     value = table.get("replacement", default)
     if not isinstance(value, str) or len(value) != 1 or not _is_mark(value):
         reader.complain(

@@ -7,12 +7,12 @@ from typing import Any
 from lean_tagger.rules.names import fault, short
 from lean_tagger.rules.toml_lines import Path
 
-__all__ = ["Reader"]
+__all__ = ["TableReader"]
 
 MOST_COMPLAINTS = 50
 
 
-class Reader:
+class TableReader:
     """Takes values out of parsed TOML; what does not fit becomes a complaint.
 
     Every method that takes a value returns a default in place of one that does not fit, so

@@ -13,7 +13,7 @@ from lean_tagger.errors import StateError
 from lean_tagger.jobs import Job
 from lean_tagger.system import mounts
 
-__all__ = ["Away"]
+__all__ = ["LostMounts"]
 
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
@@ -32,7 +32,7 @@ _GONE = frozenset(
 """With these a file system answers when nothing is behind it any more."""
 
 
-class Away:
+class LostMounts:
     """Keeps the jobs that wait for their file system.
 
     Parameters

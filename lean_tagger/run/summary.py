@@ -97,7 +97,7 @@ def report_all(
     Parameters
     ----------
     outcomes : iterable of Outcome
-        As `runner.Runner.outcomes` yields them; the work is done as they are asked for.
+        As `supervisor.Supervisor.outcomes` yields them; the work is done as they are asked for.
     report : callable
         Told every outcome.
     peak_rss_bytes : callable

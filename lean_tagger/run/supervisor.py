@@ -18,7 +18,7 @@ from dataclasses import replace
 from lean_tagger.errors import ModelError
 from lean_tagger.jobs import Failed, Job, Outcome
 from lean_tagger.run import budget
-from lean_tagger.run.lost_mounts import Away
+from lean_tagger.run.lost_mounts import LostMounts
 from lean_tagger.run.messages import (
     Broken,
     Cores,
@@ -30,8 +30,8 @@ from lean_tagger.run.messages import (
     Ready,
     Writing,
 )
-from lean_tagger.run.worker_handle import START_SECONDS, Child
-from lean_tagger.settings import Options
+from lean_tagger.run.worker_handle import START_SECONDS, WorkerHandle
+from lean_tagger.settings import Settings
 from lean_tagger.system import machine
 from lean_tagger.system.memory import (
     current_rss_bytes,
@@ -40,7 +40,7 @@ from lean_tagger.system.memory import (
     process_rss_bytes,
 )
 
-__all__ = ["Runner"]
+__all__ = ["Supervisor"]
 
 LOOK_SECONDS = 0.2
 """How often clocks and memory are looked at while nothing happens."""
@@ -55,12 +55,12 @@ _WORTH_ANOTHER_TRY = frozenset({"over-budget", "crashed", "hung", "killed"})
 """What goes wrong beside others may go well alone."""
 
 
-class Runner:
+class Supervisor:
     """Does jobs in worker processes.
 
     Parameters
     ----------
-    options : Options
+    options : Settings
         The run's; `max_mem_bytes` is for the whole tree of processes.
     jobs : int
         Most files at a time, and most cores that are kept busy.
@@ -83,7 +83,7 @@ class Runner:
 
     def __init__(
         self,
-        options: Options,
+        options: Settings,
         *,
         jobs: int,
         patience_seconds: float,
@@ -106,11 +106,11 @@ class Runner:
         limit_bytes = machine.machine_limit_bytes()  # does not change in a run
         self._is_pressed = pressed or (lambda: machine.memory_is_short(limit_bytes))
         self._selector = selectors.DefaultSelector()
-        self._children: list[Child] = []
+        self._children: list[WorkerHandle] = []
         self._ended_peak_bytes = 0
         self._retries: deque[Job] = deque()
         self._alone: Job | None = None
-        self._away = Away(self._notice)
+        self._away = LostMounts(self._notice)
         self._failed_starts = 0
         self._pressed = False
         self._shape: budget.Shape | None = None
@@ -229,7 +229,7 @@ class Runner:
             plan = self._planned
             self._spawn(threads=plan.threads, workers=plan.workers, share_bytes=plan.share_bytes)
 
-    def _give(self, child: Child, job: Job, *, last: bool) -> None:
+    def _give(self, child: WorkerHandle, job: Job, *, last: bool) -> None:
         """Give a worker a job; with the last one go the cores that nobody else will need."""
         child.job = job
         busy = sum(it.threads for it in self._children if it.job is not None)
@@ -259,7 +259,7 @@ class Runner:
         assert self._shape is not None, "start() comes first"  # noqa: S101 - a caller's mistake
         return self._shape
 
-    def _spawn(self, *, threads: int, workers: int, share_bytes: int = 0) -> Child:
+    def _spawn(self, *, threads: int, workers: int, share_bytes: int = 0) -> WorkerHandle:
         """Start a worker, one of so many."""
         options = replace(
             self._options,
@@ -267,14 +267,14 @@ class Runner:
             max_mem_bytes=self._options.max_mem_bytes - budget.SUPERVISOR_BYTES,
             max_gpu_mem_bytes=-(-self._options.max_gpu_mem_bytes // workers),  # 0 is no limit
         )
-        child = Child(options, start_seconds=self._start_seconds)
+        child = WorkerHandle(options, start_seconds=self._start_seconds)
         if share_bytes:
             child.send(Limit(share_bytes))
         self._children.append(child)
         self._selector.register(child.fd, selectors.EVENT_READ, child)
         return child
 
-    def _forget(self, child: Child) -> int:
+    def _forget(self, child: WorkerHandle) -> int:
         """End a worker and return its exit status."""
         others_bytes = sum(c.peak_bytes for c in self._children if c is not child)
         self._ended_peak_bytes = max(self._ended_peak_bytes, child.peak_bytes + others_bytes)
@@ -296,7 +296,7 @@ class Runner:
                 yield from self._heard(child, message)
         self._watch()
 
-    def _heard(self, child: Child, message: object) -> Iterator[Outcome]:
+    def _heard(self, child: WorkerHandle, message: object) -> Iterator[Outcome]:
         match message:
             case Ready():
                 child.ready = message
@@ -318,7 +318,7 @@ class Runner:
             case Broken(error):
                 raise error
 
-    def _lost(self, child: Child) -> Iterator[Outcome]:
+    def _lost(self, child: WorkerHandle) -> Iterator[Outcome]:
         """Bury a worker whose pipe has ended, and see to the file that it was at."""
         job = child.job
         status = self._forget(child)
@@ -368,7 +368,7 @@ class Runner:
             if self._away.back():
                 yield from self._do_alone(job)
 
-    def _recycle(self, child: Child, rss_bytes: int) -> None:
+    def _recycle(self, child: WorkerHandle, rss_bytes: int) -> None:
         """End an idle worker that keeps more than it needs of its share; `_assign` replaces it."""
         needed_bytes = child.ready.needed_bytes if child.ready else 0
         spare_bytes = self._planned.share_bytes - needed_bytes

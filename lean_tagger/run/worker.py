@@ -13,7 +13,7 @@ from typing import IO
 
 from lean_tagger import write
 from lean_tagger.decide import leantag_field, tag_plan
-from lean_tagger.decide.decider import Decision
+from lean_tagger.decide.decider import Decider
 from lean_tagger.errors import (
     FileError,
     HardlinkedError,
@@ -32,15 +32,15 @@ from lean_tagger.jobs import (
     Restore,
     Restored,
     Skipped,
-    Track,
+    TrackInfo,
     Values,
 )
 from lean_tagger.listen import decode, effort
-from lean_tagger.listen.decode import Reader, parts
+from lean_tagger.listen.decode import AudioPosition, parts
 from lean_tagger.listen.decode.audio_proof import PART, proof
 from lean_tagger.listen.label_scores import Words
 from lean_tagger.run.messages import Writing
-from lean_tagger.settings import Options
+from lean_tagger.settings import Settings
 from lean_tagger.system import temporary_files
 from lean_tagger.system.memory import Guard, limit_data, peak_rss_bytes
 from lean_tagger.tagger import Tagger
@@ -61,7 +61,7 @@ class Worker:
 
     Parameters
     ----------
-    options : Options
+    options : Settings
         The run's.
     progress : callable, optional
         Called as ``progress(seconds, fraction)`` after each window: audio decoded so far and
@@ -87,7 +87,7 @@ class Worker:
 
     def __init__(
         self,
-        options: Options,
+        options: Settings,
         *,
         progress: Callable[[float, float], None] | None = None,
         notice: Callable[[str], None] | None = None,
@@ -98,7 +98,7 @@ class Worker:
         self._before_write = before_write or (lambda _: None)
         self._guard = Guard(0)
         self._tagger: Tagger | None = None
-        self._decision = Decision(options)
+        self._decision = Decider(options)
         self._asked = self._decision.asked
         layout = self._decision.rules.layout
         self._ways = replace(options.ways, id3_version=layout.id3_version)
@@ -299,7 +299,7 @@ class Worker:
             fields=found.fields,
         )
 
-    def _on_window(self, path: str, audio: Reader) -> None:
+    def _on_window(self, path: str, audio: AudioPosition) -> None:
         self._guard.check(path)
         if self._progress is not None:
             self._progress(audio.seconds, audio.progress())
@@ -312,7 +312,7 @@ class _Found:
     identity: Identity
     fields: Values
     obstacle: FileError | str | None
-    track: Track | None
+    track: TrackInfo | None
 
 
 def _look(path: str, *, with_track: bool) -> _Found:

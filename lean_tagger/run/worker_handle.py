@@ -10,10 +10,10 @@ from pathlib import Path
 import lean_tagger
 from lean_tagger.jobs import Failed, Job
 from lean_tagger.run.messages import Inbox, Ready, pack
-from lean_tagger.settings import Options
+from lean_tagger.settings import Settings
 from lean_tagger.system import temporary_files
 
-__all__ = ["START_SECONDS", "Child"]
+__all__ = ["START_SECONDS", "WorkerHandle"]
 
 START_SECONDS = 120.0
 """A worker that has not loaded its model by then hangs."""
@@ -24,12 +24,12 @@ STOP_SECONDS = 1.0
 """Between asking a worker to end and ending it."""
 
 
-class Child:
+class WorkerHandle:
     """One worker process, as the supervisor sees it.
 
     Parameters
     ----------
-    options : Options
+    options : Settings
         What it is to do, and with what.
     start_seconds : float
         How long it may take to load its model.
@@ -50,7 +50,7 @@ class Child:
         Why the supervisor ended it.
     """
 
-    def __init__(self, options: Options, *, start_seconds: float = START_SECONDS) -> None:
+    def __init__(self, options: Settings, *, start_seconds: float = START_SECONDS) -> None:
         read_fd, write_fd = os.pipe()
         try:
             self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module

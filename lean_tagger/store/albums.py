@@ -7,9 +7,8 @@ track has one vote. What is decided so is written as for a single file, track by
 import os
 from collections.abc import Callable, Iterable, Iterator
 
-from lean_tagger.jobs import Job, Outcome, Track
-from lean_tagger.rules import AlbumDecision, album_key, pool
-from lean_tagger.rules import Track as Whose
+from lean_tagger.jobs import Job, Outcome, TrackInfo
+from lean_tagger.rules import AlbumDecision, Track, album_key, pool
 from lean_tagger.store.journal import Known
 from lean_tagger.store.resume import Resume
 
@@ -60,9 +59,9 @@ class Albums(Resume):
 
 
 def _key(known: Known) -> tuple[str, ...]:
-    track = (known.heard.track if known.heard else None) or Track()
+    track = (known.heard.track if known.heard else None) or TrackInfo()
     return album_key(
-        Whose(
+        Track(
             artist=track.artist,
             albumartist=track.albumartist,
             album=track.album,

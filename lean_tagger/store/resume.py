@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import lean_tagger
 from lean_tagger.decide import tag_plan
-from lean_tagger.decide.decider import Decision
+from lean_tagger.decide.decider import Decider
 from lean_tagger.errors import ConfigError
 from lean_tagger.jobs import (
     Asked,
@@ -27,7 +27,7 @@ from lean_tagger.jobs import (
 )
 from lean_tagger.listen import effort
 from lean_tagger.run.messages import Writing
-from lean_tagger.settings import Options
+from lean_tagger.settings import Settings
 from lean_tagger.store.journal import Journal, Key, Known
 from lean_tagger.system import mounts
 
@@ -53,7 +53,7 @@ class Resume:
         Open and held.
     command : str
         What was asked for; begins a run in the journal.
-    options : Options
+    options : Settings
         The run's.
 
     Attributes
@@ -71,9 +71,9 @@ class Resume:
         A model is not there, or has no labels.
     """
 
-    def __init__(self, journal: Journal, command: str, options: Options) -> None:
+    def __init__(self, journal: Journal, command: str, options: Settings) -> None:
         self.journal = journal
-        self._decision = Decision(options)
+        self._decision = Decider(options)
         for it in self.asked:
             if not it.card.labels:
                 raise ConfigError(

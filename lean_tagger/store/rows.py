@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lean_tagger.jobs import Heard, Identity, Pooling, Track, Values
+from lean_tagger.jobs import Heard, Identity, Pooling, TrackInfo, Values
 
 __all__ = [
     "Key",
@@ -168,7 +168,7 @@ def to_heard(identity: Identity, row: tuple[Any, ...]) -> Heard:
         seconds_skipped=seconds_skipped,
         repeated=bool(repeated),
         fields=to_values(fields),
-        track=Track(artist=artist, albumartist=albumartist, album=album) if known else None,
+        track=TrackInfo(artist=artist, albumartist=albumartist, album=album) if known else None,
         effort=effort,
         of_windows=of_windows,
         confidence=confidence,

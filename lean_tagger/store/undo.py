@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from lean_tagger.jobs import Job, Ours, Outcome, Restore, Restored, Skipped
-from lean_tagger.settings import Options
+from lean_tagger.settings import Settings
 from lean_tagger.store.journal import Journal, Write
 from lean_tagger.store.resume import Resume, identify
 
@@ -53,7 +53,7 @@ def chain(writes: Iterable[Write]) -> dict[str, Ours]:
 class Undo(Resume):
     """A run that restores; see `Resume`."""
 
-    def __init__(self, journal: Journal, command: str, options: Options) -> None:
+    def __init__(self, journal: Journal, command: str, options: Settings) -> None:
         super().__init__(journal, command, options)
         self._taken_back: dict[str, list[int]] = {}
 

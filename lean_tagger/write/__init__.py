@@ -23,7 +23,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 
 from lean_tagger.errors import FileError, OverBudgetError, UnreadableError, WriteError
-from lean_tagger.settings import Ways
+from lean_tagger.settings import WriteSettings
 from lean_tagger.write.formats.detect import FIELDS, Document, format_of, parse
 from lean_tagger.write.replace import replace
 from lean_tagger.write.source import Source, opened, translated
@@ -33,7 +33,7 @@ from lean_tagger.write.track_info import track
 __all__ = ["FIELDS", "read", "supported", "track", "write"]
 
 
-_USUAL = Ways()
+_USUAL = WriteSettings()
 
 
 def supported(path: str) -> bool:
@@ -95,7 +95,7 @@ def write(
     fingerprint: Callable[[str], str],
     expected: str | None = None,
     previous: Mapping[str, Sequence[str]] | None = None,
-    ways: Ways = _USUAL,
+    ways: WriteSettings = _USUAL,
 ) -> None:
     """Set fields of a file, replacing it by an edited and verified copy.
 
@@ -117,7 +117,7 @@ def write(
     previous : Mapping[str, Sequence[str]] or None
         What the fields to change held when the change was decided on, an absent field
         nothing; the file is refused if they hold something else by now.
-    ways : Ways
+    ways : WriteSettings
         What becomes of hard links and of the modification time, and the version of a new tag.
 
     Raises

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from lean_tagger.errors import FileError, HardlinkedError, LeanTagError, StateError, WriteError
-from lean_tagger.settings import Ways
+from lean_tagger.settings import WriteSettings
 from lean_tagger.system import patch_in_place, temporary_files
 from lean_tagger.write.source import Source
 
@@ -27,7 +27,7 @@ def replace(
     *,
     fill: Callable[[int], None],
     check: Callable[[str], None],
-    ways: Ways,
+    ways: WriteSettings,
 ) -> None:
     """Put an edited copy of a file in its place.
 
@@ -41,7 +41,7 @@ def replace(
         Writes the new content to a descriptor.
     check : Callable[[str], None]
         Looks at the finished copy, by name, and raises if it is not as it must be.
-    ways : Ways
+    ways : WriteSettings
         What becomes of hard links and of the modification time.
 
     Raises
@@ -79,7 +79,7 @@ def replace(
     _sync_folder(folder)
 
 
-def _change_in_place(source: Source, real: str, new_fd: int, ways: Ways) -> None:
+def _change_in_place(source: Source, real: str, new_fd: int, ways: WriteSettings) -> None:
     """Take the bytes that differ over into the file itself, which keeps all its names."""
     if os.fstat(new_fd).st_size != source.size:
         raise HardlinkedError(
@@ -98,7 +98,7 @@ def _change_in_place(source: Source, real: str, new_fd: int, ways: Ways) -> None
         os.close(fd)
 
 
-def _refuse_unsafe(source: Source, real: str, ways: Ways) -> None:
+def _refuse_unsafe(source: Source, real: str, ways: WriteSettings) -> None:
     if source.stat.st_nlink > 1 and ways.hardlinks == "skip":
         raise HardlinkedError(
             source.path,

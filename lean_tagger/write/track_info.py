@@ -9,7 +9,7 @@ from typing import Any
 import mutagen
 
 from lean_tagger.errors import FileError
-from lean_tagger.jobs import Track
+from lean_tagger.jobs import TrackInfo
 from lean_tagger.write.source import translated
 
 __all__ = ["track"]
@@ -25,15 +25,15 @@ _KEYS = {
 }
 
 
-def track(path: str) -> Track:
+def track(path: str) -> TrackInfo:
     """Return artist, album artist and album of a file, each empty where it does not say."""
     try:
         with translated(path):
             file = mutagen.File(path, easy=True)
             tags = file.tags if file is not None else None
-            return Track(**{name: _first(tags, keys) for name, keys in _KEYS.items()})
+            return TrackInfo(**{name: _first(tags, keys) for name, keys in _KEYS.items()})
     except FileError:
-        return Track()
+        return TrackInfo()
 
 
 def _first(tags: Any, keys: tuple[str, ...]) -> str:

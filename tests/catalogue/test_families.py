@@ -23,7 +23,7 @@ from lean_tagger.card import (
 )
 from lean_tagger.errors import ConfigError
 from lean_tagger.listen.frontend import LogMel, frontend
-from lean_tagger.listen.network import Model
+from lean_tagger.listen.network import Network
 
 FAMILIES = family_names()
 ISSUED = (
@@ -69,7 +69,7 @@ def test_a_network_of_the_familys_shape_hears_a_file_as_if_at_once(
         # What is left behind the last whole patch is filled up with silence where a card says so.
         assert len(patches) - len(cut) in ({0, 1} if card.last_patch == "zero" else {0})
         assert np.allclose(patches[: len(cut)], cut, atol=1e-5)
-    said = Model(card)(patches)
+    said = Network(card)(patches)
     assert got.shape == (len(patches), len(card.labels))
     assert np.allclose(got, said.logits, atol=1e-5)
     scores = tagger.score(str(music))

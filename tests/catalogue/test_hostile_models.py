@@ -15,8 +15,8 @@ from tinymodel import make
 from lean_tagger.card import load_card
 from lean_tagger.errors import ConfigError, ModelError
 from lean_tagger.jobs import Job
-from lean_tagger.run.supervisor import Runner
-from lean_tagger.settings import Options
+from lean_tagger.run.supervisor import Supervisor
+from lean_tagger.settings import Settings
 
 
 def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -52,8 +52,8 @@ def test_a_good_model_beside_them_is_none(tmp_path: Path) -> None:
 def test_a_loop_without_end_is_ended_when_its_time_is_up(tmp_path: Path) -> None:
     card = make(tmp_path)
     endless(card)
-    options = Options(models=(str(card),), max_mem_bytes=1 << 29)
-    runner = Runner(options, jobs=1, patience_seconds=60, start_seconds=2.0)
+    options = Settings(models=(str(card),), max_mem_bytes=1 << 29)
+    runner = Supervisor(options, jobs=1, patience_seconds=60, start_seconds=2.0)
     started = time.monotonic()
 
     def music() -> Iterator[Job]:

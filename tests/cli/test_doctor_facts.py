@@ -9,7 +9,7 @@ import pytest
 
 from lean_tagger.cli import doctor
 from lean_tagger.cli.doctor import facts
-from lean_tagger.cli.doctor.facts import Fit, Library, Place, Problem, Report
+from lean_tagger.cli.doctor.facts import FolderFacts, Library, ModelFit, Problem, Report
 from lean_tagger.cli.doctor.lay_out import lay_out
 from lean_tagger.cli.terminal import escape
 from lean_tagger.run import budget
@@ -118,7 +118,7 @@ def test_it_is_seen_that_the_kernel_has_no_memory_groups(tmp_path, cgroups, cmdl
 
 def test_music_over_a_network_is_told_with_its_file_system(tmp_path):
     place = facts.look_at(str(tmp_path), [Mount(str(tmp_path), "nfs4", read_only=False)])
-    assert place == Place(str(tmp_path), "nfs4", network=True)
+    assert place == FolderFacts(str(tmp_path), "nfs4", network=True)
 
 
 def test_a_link_is_followed_to_the_file_system_that_counts(tmp_path):
@@ -205,9 +205,9 @@ def pi() -> Report:
             "control_groups_off": True,
         },
         telemetry="off",
-        models=[Fit("msd-musicnn", "cpu", 130 * MIB, plan)],
-        state=Place("/home/pi/.local/state/lean-tag", "nfs4", network=True),
-        music=[Place("/mnt/nas/Music", "cifs", network=True)],
+        models=[ModelFit("msd-musicnn", "cpu", 130 * MIB, plan)],
+        state=FolderFacts("/home/pi/.local/state/lean-tag", "nfs4", network=True),
+        music=[FolderFacts("/mnt/nas/Music", "cifs", network=True)],
         notes=[],
         problems=[],
     )
@@ -233,7 +233,7 @@ def test_the_page_of_a_pi_has_no_line_that_is_too_wide(pi, columns):
 def test_the_page_shows_every_limit_and_a_whole_path(pi):
     path = "/mnt/nas/" + "very long name " * 8 + "x"
     file = "/sys/fs/cgroup/docker/0af1/memory.max"
-    pi.music.append(Place(path, None, network=False))
+    pi.music.append(FolderFacts(path, None, network=False))
     pi.memory["cgroup_limits"] = [{"file": file, "bytes": 512 * MIB}]
     page = "\n".join(lay_out(pi, columns=80))
     assert f"512 MiB at most by {file}" in page
@@ -241,22 +241,22 @@ def test_the_page_shows_every_limit_and_a_whole_path(pi):
     assert escape(path) in " ".join(page.split())
 
 
-def refused(pi: Report, *others: Fit, machine_mib: int = 1846) -> str:
-    models = [Fit("msd-musicnn", "cpu", 130 * MIB, error="too little"), *others]
+def refused(pi: Report, *others: ModelFit, machine_mib: int = 1846) -> str:
+    models = [ModelFit("msd-musicnn", "cpu", 130 * MIB, error="too little"), *others]
     changed = {**pi.memory, "budget_bytes": 100 * MIB, "machine_limit_bytes": machine_mib * MIB}
     (problem,) = doctor._problems(dataclasses.replace(pi, models=models, memory=changed))
     return problem.remedy
 
 
 def test_a_budget_that_is_too_small_is_answered_with_every_way_out(pi):
-    small = Fit("small", "cpu", 90 * MIB, pi.models[0].plan)
+    small = ModelFit("small", "cpu", 90 * MIB, pi.models[0].plan)
     assert refused(pi) == "Allow --max-mem 130M."
     assert refused(pi, small) == "Allow --max-mem 130M, or take --model small."
     assert refused(pi, machine_mib=128) == "Raise the limit of this machine or container, 128 MiB."
 
 
 def test_another_model_that_does_not_fit_is_no_problem(pi):
-    other = Fit("large", "cpu", 2000 * MIB, error="too little")
+    other = ModelFit("large", "cpu", 2000 * MIB, error="too little")
     report = dataclasses.replace(pi, models=[*pi.models, other])
     assert list(doctor._problems(report)) == []
     assert any(line.endswith("refused") for line in lay_out(report, columns=80))

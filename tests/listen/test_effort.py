@@ -28,8 +28,8 @@ from lean_tagger.jobs import Heard, Identity, Pooling
 from lean_tagger.listen import effort
 from lean_tagger.listen.decode import fingerprint, frame_index, open_audio
 from lean_tagger.listen.decode.audio_proof import proof
-from lean_tagger.listen.decode.parts import Unsteady, open_segments, sampled_digest
-from lean_tagger.listen.part_windows import Excerpts
+from lean_tagger.listen.decode.parts import Unsteady, open_parts, sampled_digest
+from lean_tagger.listen.part_windows import PartWindows
 from lean_tagger.listen.stopping import Choice, Confidence
 from lean_tagger.store import exchange, location, schema
 from lean_tagger.store.journal import Journal, Key
@@ -187,7 +187,7 @@ def test_labels_that_no_field_takes_do_not_count() -> None:
 @pytest.mark.parametrize("name", sorted(FORMATS))
 def test_a_part_is_what_the_full_pass_has_there(folder: Path, name: str) -> None:
     samples = whole(folder / name)
-    with open_segments(str(folder / name)) as segments:
+    with open_parts(str(folder / name)) as segments:
         rate_hz = segments.rate_hz
         assert abs(segments.samples - len(samples)) <= 2048
         for first in (33.3, 0.5, 12.345, 12.0, SECONDS - 4.5):
@@ -209,8 +209,8 @@ def test_a_part_is_what_the_full_pass_has_there(folder: Path, name: str) -> None
 def test_a_window_after_a_seek_scores_as_in_the_full_pass(folder: Path, name: str) -> None:
     tagger = Tagger()
     logits = tagger.taggram(str(folder / name)).logits
-    with open_segments(str(folder / name)) as segments:
-        excerpts = Excerpts(segments, tagger.spec, hop_frames=tagger.pooling.hop)
+    with open_parts(str(folder / name)) as segments:
+        excerpts = PartWindows(segments, tagger.spec, hop_frames=tagger.pooling.hop)
         assert excerpts.n_windows == len(logits)
         assert len(excerpts.usable) >= len(logits) - 3
         for number in (excerpts.usable[-1], excerpts.usable[0], 5, 6):
@@ -221,7 +221,7 @@ def test_a_window_after_a_seek_scores_as_in_the_full_pass(folder: Path, name: st
 @pytest.mark.parametrize("name", ["a.ogg", "a.flac", "a.wav"])
 def test_libsndfile_finds_the_same_places(folder: Path, name: str) -> None:
     samples = whole(folder / name, "soundfile")
-    with open_segments(str(folder / name), decoder="soundfile") as segments:
+    with open_parts(str(folder / name), decoder="soundfile") as segments:
         for first in (900_000, 50_001):
             part = np.concatenate([np.array(b) for _, b in segments.read(first, 90_000)])
             assert np.array_equal(part, samples[first : first + 90_000])
@@ -338,7 +338,7 @@ def test_a_file_that_is_none_is_refused_as_before(tmp_path: Path, tiny: str) -> 
     for name in ("full", "fast"):
         with pytest.raises(Exception, match="not an audio file"):
             Tagger(tiny, effort=name).score(path)
-    with pytest.raises(Unsteady), open_segments(str(path)):
+    with pytest.raises(Unsteady), open_parts(str(path)):
         pass
 
 
@@ -358,8 +358,8 @@ def test_the_windows_heard_are_those_of_the_full_pass(folder: Path) -> None:
     tagger = Tagger(effort="4")
     heard: list[npt.NDArray[np.float32]] = []
     logits = tagger.taggram(str(folder / "a.mp3")).logits
-    with open_segments(str(folder / "a.mp3")) as segments:
-        usable = Excerpts(segments, tagger.spec, hop_frames=tagger.pooling.hop).usable
+    with open_parts(str(folder / "a.mp3")) as segments:
+        usable = PartWindows(segments, tagger.spec, hop_frames=tagger.pooling.hop).usable
     for number, _ in zip(effort.order(len(usable)), range(4), strict=False):
         heard.append(logits[usable[number]].astype(np.float64))
     values = 1 / (1 + np.exp(-np.mean(heard, axis=0)))

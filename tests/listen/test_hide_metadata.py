@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from lean_tagger.errors import FileError
 from lean_tagger.listen.decode import fingerprint, hide_metadata, open_audio
-from lean_tagger.listen.decode.masked_file import Patch, View
+from lean_tagger.listen.decode.masked_file import Mask, MaskedFile
 
 COVER = os.urandom(1 << 16) * 192  # 12 MiB: fits one FLAC block
 
@@ -241,8 +241,8 @@ def test_a_view_reads_like_the_file_it_stands_for(
     path = tmp_path_factory.mktemp("view") / "file"
     path.write_bytes(content)
     with path.open("rb") as file:
-        view = View(
-            file.fileno(), head=head, start=start, patches=[Patch(*patch) for patch in patches]
+        view = MaskedFile(
+            file.fileno(), head=head, start=start, patches=[Mask(*patch) for patch in patches]
         )
         got = b"".join(view.read(count) for count in [*reads, 10_000, 10_000])
         assert got == expected

@@ -12,12 +12,12 @@ from tinymodel import SHAPES, make, make_family
 
 from lean_tagger.card import load_card
 from lean_tagger.errors import ModelError
-from lean_tagger.listen.network import CLIP, LAYOUTS, Model
+from lean_tagger.listen.network import CLIP, LAYOUTS, Network
 from lean_tagger.listen.pooling import sigmoid
 
 
 def test_logits_and_embedding_come_as_the_card_names_them(tmp_path: Path) -> None:
-    model = Model(load_card(str(make(tmp_path))))
+    model = Network(load_card(str(make(tmp_path))))
     patch = np.random.default_rng(0).random((2, 187, 96)).astype(np.float32)
     prediction = model(patch)
     assert prediction.logits.shape == (2, 3)
@@ -29,13 +29,13 @@ def test_logits_and_embedding_come_as_the_card_names_them(tmp_path: Path) -> Non
 
 def test_a_model_without_embedding_gives_none(tmp_path: Path) -> None:
     tensors = {"input": "mel", "logits": "logits"}
-    model = Model(load_card(str(make(tmp_path, change={"tensors": tensors}))))
+    model = Network(load_card(str(make(tmp_path, change={"tensors": tensors}))))
     assert model(np.zeros((1, 187, 96), np.float32)).embedding is None
 
 
 @pytest.mark.parametrize("name", ["msd-musicnn", "mtt-vgg"])
 def test_batches_give_what_single_patches_give(name: str) -> None:
-    model = Model(load_card(name))
+    model = Network(load_card(name))
     patches = np.random.default_rng(0).random((3, 187, 96)).astype(np.float32) * 3
     singly = np.concatenate([model(patch[None]).logits for patch in patches])
     assert np.allclose(model(patches).logits, singly, atol=1e-4)
@@ -43,7 +43,7 @@ def test_batches_give_what_single_patches_give(name: str) -> None:
 
 def refused(card: Path, **options: str) -> str:
     with pytest.raises(ModelError) as caught:
-        Model(load_card(str(card)), **options)  # type: ignore[arg-type] - wrong on purpose
+        Network(load_card(str(card)), **options)  # type: ignore[arg-type] - wrong on purpose
     message = str(caught.value)
     assert "\n" not in message
     return message
@@ -119,7 +119,7 @@ def test_auto_runs_on_what_is_there_without_a_word(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     said: list[str] = []
-    model = Model(load_card(str(make(tmp_path))), device="auto", notice=said.append)
+    model = Network(load_card(str(make(tmp_path))), device="auto", notice=said.append)
     assert model.device in {"cpu", "cuda", "rocm"}
     assert capfd.readouterr().out == ""
     if model.device != "cpu":
@@ -134,9 +134,9 @@ def test_a_patch_reaches_the_graph_in_the_cards_layout(tmp_path: Path, layout: s
     path = make_family(tmp_path, family, layout=layout, tensors=logits, labels=labels)
     card = load_card(str(path))
     patches = np.random.default_rng(0).random((2, *card.patch_shape)).astype(np.float32)
-    said = Model(card)(patches)
+    said = Network(card)(patches)
     assert said.embedding is None
-    assert np.allclose(said.logits[1], Model(card)(patches[1:]).logits[0], atol=1e-4)
+    assert np.allclose(said.logits[1], Network(card)(patches[1:]).logits[0], atol=1e-4)
     # The network weighs by the place in its tensor: another order is another score.
     flat = LAYOUTS[card.tensors.layout](patches).reshape(2, -1)
     steps = 0.37 * np.arange(1, 4) / np.sqrt(flat.shape[1])
@@ -151,8 +151,8 @@ def test_a_fixed_batch_is_filled_and_cut(tmp_path: Path, patches: int) -> None:
     one.mkdir()
     four.mkdir()
     given = np.random.default_rng(0).random((patches, 128, 96)).astype(np.float32)
-    singly = Model(load_card(str(make_family(one, "discogs-effnet"))))
-    fixed = Model(load_card(str(make_family(four, "discogs-effnet", batch=4))))
+    singly = Network(load_card(str(make_family(one, "discogs-effnet"))))
+    fixed = Network(load_card(str(make_family(four, "discogs-effnet", batch=4))))
     for _ in range(2):  # what a batch held before is not heard again
         assert np.allclose(fixed(given).logits, singly(given).logits, atol=1e-5)
         embedding = fixed(given).embedding
@@ -165,7 +165,7 @@ def test_a_batch_that_only_the_graph_names_is_kept(tmp_path: Path) -> None:
     card = json.loads(path.read_text())
     del card["tensors"]["batch"]
     path.write_text(json.dumps(card))
-    assert Model(load_card(str(path)))(np.zeros((3, 128, 96), np.float32)).logits.shape == (3, 3)
+    assert Network(load_card(str(path)))(np.zeros((3, 128, 96), np.float32)).logits.shape == (3, 3)
 
 
 def test_another_batch_than_the_graphs_is_refused(tmp_path: Path) -> None:
@@ -181,9 +181,9 @@ def test_probabilities_become_logits_that_give_them_back(tmp_path: Path, activat
     path = make_family(tmp_path, "yamnet", activation=activation)
     card = load_card(str(path))
     patches = np.random.default_rng(0).normal(0, 20, (5, 96, 64)).astype(np.float32)
-    got = sigmoid(Model(card)(patches).logits)
+    got = sigmoid(Network(card)(patches).logits)
     plain = make_family(tmp_path, "yamnet", activation="logits")
-    raw = Model(load_card(str(plain)))(patches).logits.astype(np.float64)
+    raw = Network(load_card(str(plain)))(patches).logits.astype(np.float64)
     exponents = np.exp(raw - raw.max(axis=1, keepdims=True))
     want = 1 / (1 + np.exp(-raw))
     if activation == "softmax":
@@ -192,7 +192,7 @@ def test_probabilities_become_logits_that_give_them_back(tmp_path: Path, activat
 
 
 def test_a_certain_network_gives_finite_logits(tmp_path: Path) -> None:
-    model = Model(load_card(str(make_family(tmp_path, "yamnet", activation="sigmoid"))))
+    model = Network(load_card(str(make_family(tmp_path, "yamnet", activation="sigmoid"))))
     logits = model(np.full((1, 96, 64), 1e6, np.float32)).logits
     assert np.isfinite(logits).all()
     assert np.abs(logits).max() < 14
@@ -203,14 +203,14 @@ def test_scores_that_are_no_probabilities_are_refused(tmp_path: Path) -> None:
     card = json.loads(path.read_text())
     card["activation"] = "sigmoid"
     path.write_text(json.dumps(card))
-    model = Model(load_card(str(path)))  # silence gives 0 either way
+    model = Network(load_card(str(path)))  # silence gives 0 either way
     with pytest.raises(ModelError, match="beyond 0 and 1, but its card says sigmoid"):
         model(np.full((1, 96, 64), 100, np.float32))
 
 
 def test_a_network_without_logits_gives_its_embedding(tmp_path: Path) -> None:
     card = load_card(str(make_family(tmp_path, "vggish")))
-    said = Model(card)(np.ones((2, 96, 64), np.float32))
+    said = Network(card)(np.ones((2, 96, 64), np.float32))
     assert said.logits.shape == (2, 0)
     assert said.embedding is not None
     assert said.embedding.shape == (2, 8)

@@ -15,7 +15,7 @@ from tinymodel import make
 from lean_tagger import Tagger
 from lean_tagger.card import load_card
 from lean_tagger.errors import ModelError
-from lean_tagger.listen.network import Model
+from lean_tagger.listen.network import Network
 from lean_tagger.listen.onnx_session import (
     BATCHES,
     PROVIDERS,
@@ -94,7 +94,7 @@ def test_a_batch_for_which_there_is_no_memory_is_not_taken() -> None:
 
 def test_a_graph_that_takes_one_patch_whatever_it_says_gets_one(tmp_path: Path) -> None:
     """Its batch axis is open, but it was written down for one window."""
-    model = Model(load_card(str(make_for_one(tmp_path))))
+    model = Network(load_card(str(make_for_one(tmp_path))))
     patches = np.zeros((2, 187, 96), np.float32)
     assert model.batch is None
     assert model(patches[:1]).logits.shape == (1, 3)
@@ -137,7 +137,7 @@ def gpu(request: pytest.FixtureRequest) -> str:
     if PROVIDERS[name] not in ort.get_available_providers():
         pytest.skip(f"this ONNX Runtime ({ort.__version__}) has no {PROVIDERS[name]}")
     try:
-        Model(load_card("msd-musicnn"), device=name)  # type: ignore[arg-type] - a DeviceName
+        Network(load_card("msd-musicnn"), device=name)  # type: ignore[arg-type] - a DeviceName
     except ModelError as error:
         if "did not start" not in str(error):
             raise
@@ -155,11 +155,11 @@ def test_a_gpu_gives_the_scores_of_the_cpu(gpu: str) -> None:
 
 @pytest.mark.gpu
 def test_a_gpu_takes_the_batch_that_was_measured(gpu: str) -> None:
-    model = Model(load_card("msd-musicnn"), device=gpu)  # type: ignore[arg-type] - a DeviceName
+    model = Network(load_card("msd-musicnn"), device=gpu)  # type: ignore[arg-type] - a DeviceName
     assert model.batch in BATCHES
 
 
 @pytest.mark.gpu
 def test_a_network_that_the_limit_does_not_hold_is_refused(gpu: str) -> None:
     with pytest.raises(ModelError, match="--max-gpu-mem"):
-        Model(load_card("msd-musicnn"), device=gpu, gpu_bytes=1 << 20)  # type: ignore[arg-type] - a DeviceName
+        Network(load_card("msd-musicnn"), device=gpu, gpu_bytes=1 << 20)  # type: ignore[arg-type] - a DeviceName

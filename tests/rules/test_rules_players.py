@@ -5,7 +5,7 @@ from audiofiles import fingerprint, make
 
 from lean_tagger import write
 from lean_tagger.decide import tag_plan
-from lean_tagger.rules import DEFAULT, PLAIN, PLAYERS, Decision, Layout, adjusted
+from lean_tagger.rules import DEFAULT, PLAIN, PLAYERS, Decision, FieldLayout, adjusted
 
 VALUES = ("Hip-Hop/Rap", "Drum; Bass", "Funk / Soul", "Rock, Pop", "R&B", r"A\B", "C|D")
 
@@ -67,13 +67,13 @@ def test_what_somebody_else_wrote_is_not_rewritten_for_a_player():
 
 
 def test_a_spaced_separator_needs_its_spaces():
-    layout = Layout(separator=" / ")
+    layout = FieldLayout(separator=" / ")
     assert layout.render(["A/B", "C"]) == ("A/B / C",)
     assert layout.parse(["A/B / C"]) == ("A/B", "C")
 
 
 def test_a_separator_with_a_space_behind_is_found_without():
-    assert Layout(separator="; ").parse(["A;B; C"]) == ("A", "B", "C")
+    assert FieldLayout(separator="; ").parse(["A;B; C"]) == ("A", "B", "C")
 
 
 def test_a_long_value_of_somebody_else_is_parsed_in_linear_time():

@@ -11,8 +11,8 @@ from lean_tagger.decide import tag_plan
 from lean_tagger.rules import (
     DEFAULT,
     PLAYERS,
+    FieldLayout,
     FieldRules,
-    Layout,
     Policy,
     Rename,
     Rules,
@@ -46,7 +46,12 @@ trees = tree.map(
 pattern = st.sampled_from(["rock", ".*rock", "(.+) rock", "jazz|pop", ".*", "[a-j].*", "chill"])
 renames = st.lists(st.builds(Rename, match=pattern, to=name), max_size=3).map(tuple)
 layouts = st.sampled_from(
-    [*PLAYERS.values(), Layout(), Layout(separator=" / "), Layout(separator="; ", splits=("&",))]
+    [
+        *PLAYERS.values(),
+        FieldLayout(),
+        FieldLayout(separator=" / "),
+        FieldLayout(separator="; ", splits=("&",)),
+    ]
 )
 policies = st.sampled_from(["fill", "merge", "overwrite"])
 

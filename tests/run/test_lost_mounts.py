@@ -10,9 +10,9 @@ from conftest import CLIPS, DATA
 
 from lean_tagger.errors import StateError
 from lean_tagger.jobs import Job, Tagged
-from lean_tagger.run.lost_mounts import GIVE_UP_SECONDS, LONGEST_WAIT_SECONDS, Away
-from lean_tagger.run.supervisor import Runner
-from lean_tagger.settings import Options
+from lean_tagger.run.lost_mounts import GIVE_UP_SECONDS, LONGEST_WAIT_SECONDS, LostMounts
+from lean_tagger.run.supervisor import Supervisor
+from lean_tagger.settings import Settings
 
 
 class Share:
@@ -62,8 +62,8 @@ def test_a_run_waits_for_a_share_and_does_every_file(share: Share) -> None:
         share.vanish()
         yield from jobs[2:]
 
-    options = Options(max_mem_bytes=1 << 32)
-    runner = Runner(options, jobs=1, patience_seconds=60, notice=notice)
+    options = Settings(max_mem_bytes=1 << 32)
+    runner = Supervisor(options, jobs=1, patience_seconds=60, notice=notice)
     try:
         outcomes = list(runner.outcomes(found()))
     finally:
@@ -80,7 +80,7 @@ def test_each_wait_is_longer_than_the_one_before(share: Share) -> None:
     job, *_ = share.jobs()
     # Kept at 0; looks after 1 and 2 seconds, and then after 4.
     times = iter([0.0, 0.9, 1.1, 3.0, 3.2, 7.1, 7.3])
-    away = Away(lambda _: None, clock=lambda: next(times))
+    away = LostMounts(lambda _: None, clock=lambda: next(times))
     share.vanish()
     assert away.keeps(job)
     assert [away.back() for _ in range(4)] == [[]] * 4
@@ -93,7 +93,7 @@ def test_each_wait_is_longer_than_the_one_before(share: Share) -> None:
 def test_what_does_not_come_back_ends_the_run(share: Share) -> None:
     job, *_ = share.jobs()
     now = 0.0
-    away = Away(lambda _: None, clock=lambda: now)
+    away = LostMounts(lambda _: None, clock=lambda: now)
     share.vanish()
     assert away.keeps(job)
     now = GIVE_UP_SECONDS
@@ -104,7 +104,7 @@ def test_what_does_not_come_back_ends_the_run(share: Share) -> None:
 
 
 def test_what_is_deleted_or_cannot_be_read_is_not_waited_for(tmp_path: Path, share: Share) -> None:
-    away = Away(pytest.fail)
+    away = LostMounts(pytest.fail)
     assert not away.keeps(Job(str(tmp_path / "deleted.mp3"), 1))
     assert not away.keeps(Job(str(share.point / "deleted.mp3"), 1))
     assert not away.keeps(share.jobs()[0])

@@ -19,7 +19,7 @@ from lean_tagger.run.messages import (
     pack,
     receive,
 )
-from lean_tagger.settings import Options
+from lean_tagger.settings import Settings
 
 TEXT = st.text(st.characters(categories=("L", "N", "P", "Z", "C"), include_characters="\udc80"))
 SIZES = st.integers(0, 2**63)
@@ -30,7 +30,7 @@ MESSAGES = st.one_of(
     st.builds(Progress, st.floats(0, 1e6), st.floats(0, 1)),
     st.builds(Done, st.builds(Failed, path=TEXT, kind=TEXT, message=TEXT), SIZES, SIZES),
     st.builds(Job, TEXT, SIZES),
-    st.builds(Options, models=st.tuples(TEXT, TEXT), max_mem_bytes=SIZES),
+    st.builds(Settings, models=st.tuples(TEXT, TEXT), max_mem_bytes=SIZES),
 )
 
 

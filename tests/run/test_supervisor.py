@@ -25,14 +25,14 @@ from tinymodel import make
 from lean_tagger.errors import BudgetError, ConfigError, ModelError
 from lean_tagger.jobs import Failed, Job, Outcome, Skipped, Tagged
 from lean_tagger.listen.decode import fingerprint
-from lean_tagger.run.supervisor import Runner
-from lean_tagger.settings import Options
+from lean_tagger.run.supervisor import Supervisor
+from lean_tagger.settings import Settings
 from lean_tagger.system import memory
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
 
 MIB = 1 << 20
-OPTIONS = Options(dry_run=True, max_mem_bytes=4096 * MIB)  # the tests' own size counts
+OPTIONS = Settings(dry_run=True, max_mem_bytes=4096 * MIB)  # the tests' own size counts
 ROOT = Path(__file__).parents[2]
 
 
@@ -93,7 +93,7 @@ def run(
     workers: int = 2,
     patience: float = 60.0,
 ) -> dict[str, Outcome]:
-    runner = Runner(OPTIONS, jobs=workers, patience_seconds=patience)
+    runner = Supervisor(OPTIONS, jobs=workers, patience_seconds=patience)
     with contextlib.closing(runner):
         runner.start(len(jobs))
         return {Path(o.path).name: o for o in runner.outcomes(jobs)}
@@ -110,7 +110,7 @@ def long_song(tmp_path: Path) -> Path:
 def test_every_file_is_done_once_and_what_is_no_job_passes_through() -> None:
     missing = Failed(path="/gone", kind="missing", message="gone")
     skipped = Skipped(path="/odd", kind="k", message="m")
-    runner = Runner(OPTIONS, jobs=2, patience_seconds=60)
+    runner = Supervisor(OPTIONS, jobs=2, patience_seconds=60)
     found = [missing, *(job(DATA / clip) for clip in CLIPS), skipped]
     with contextlib.closing(runner):
         runner.start(len(CLIPS))
@@ -182,7 +182,7 @@ def test_a_worker_uses_no_more_threads_than_there_are_cores(long_song: Path) -> 
     """Counted over the tree while it works; a thread that only waits is no busy one."""
     second = shutil.copy(long_song, long_song.with_name("second.mp3"))
     most = 0
-    runner = Runner(OPTIONS, jobs=64, patience_seconds=60)
+    runner = Supervisor(OPTIONS, jobs=64, patience_seconds=60)
     with contextlib.closing(runner):
         runner.start(2)
         done = threading.Event()
@@ -217,7 +217,7 @@ def test_a_file_alone_gets_a_thread_for_decoding_where_a_core_is_idle(
         for pid in children(os.getpid()) if seconds else []:
             seen.add(len(list(Path(f"/proc/{pid}/task").iterdir())))
 
-    runner = Runner(OPTIONS, jobs=jobs, patience_seconds=60, progress=progress)
+    runner = Supervisor(OPTIONS, jobs=jobs, patience_seconds=60, progress=progress)
     with contextlib.closing(runner):
         (outcome,) = runner.outcomes([job(long_song)])
     assert isinstance(outcome, Tagged)
@@ -263,7 +263,7 @@ def test_while_memory_is_short_one_file_is_heard_at_a_time_and_that_is_said_once
         ):
             yield job(DATA / "farm.wav")
 
-    runner = Runner(
+    runner = Supervisor(
         OPTIONS,
         jobs=2,
         patience_seconds=60,
@@ -477,10 +477,10 @@ def test_a_model_that_asks_for_gigabytes_is_refused_within_the_budget(tmp_path: 
 
 @pytest.mark.parametrize(
     ("options", "error"),
-    [(Options(models=("nope",)), ConfigError), (Options(device="rocm"), ModelError)],
+    [(Settings(models=("nope",)), ConfigError), (Settings(device="rocm"), ModelError)],
 )
-def test_a_wrong_choice_is_raised_as_itself(options: Options, error: type[Exception]) -> None:
-    runner = Runner(options, jobs=1, patience_seconds=60)
+def test_a_wrong_choice_is_raised_as_itself(options: Settings, error: type[Exception]) -> None:
+    runner = Supervisor(options, jobs=1, patience_seconds=60)
     with contextlib.closing(runner), pytest.raises(error):
         runner.start(1)
 

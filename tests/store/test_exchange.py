@@ -15,16 +15,16 @@ from test_journal import IDENTITY, NAMES, begin, heard
 from test_resume import lean_tag, library, run  # noqa: F401 - `library` is a fixture
 
 from lean_tagger.card import load_card
-from lean_tagger.decide.decider import Decision
+from lean_tagger.decide.decider import Decider
 from lean_tagger.errors import ConfigError, StateError
 from lean_tagger.jobs import Identity, Job
 from lean_tagger.run import find_files
-from lean_tagger.settings import Options
+from lean_tagger.settings import Settings
 from lean_tagger.store import exchange, location
 from lean_tagger.store.journal import Journal, Key
 
 CARD = load_card("msd-musicnn")
-KEY = Key(model=CARD.identity, pooling=Decision(Options()).asked[0].pooling)
+KEY = Key(model=CARD.identity, pooling=Decider(Settings()).asked[0].pooling)
 VALUES = st.lists(st.floats(0, 1), min_size=50, max_size=50).map(tuple)
 
 

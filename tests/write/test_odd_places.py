@@ -18,7 +18,7 @@ from command import Run
 from lean_tagger import write
 from lean_tagger.jobs import Failed, Identity, Job, Outcome, Tagged
 from lean_tagger.run.worker import Worker
-from lean_tagger.settings import Options
+from lean_tagger.settings import Settings
 from lean_tagger.store.journal import Journal
 
 SOMEBODY = 4321  # a user, and a group
@@ -149,7 +149,7 @@ def test_a_folder_that_may_not_be_written_leaves_its_files_alone(model: Path) ->
             (top / folder).chmod(0o777)
         before = (top / "closed" / "a.mp3").read_bytes()
         (top / "closed").chmod(0o555)
-        worker = Worker(Options(models=(str(model),), min_score=0.0))
+        worker = Worker(Settings(models=(str(model),), min_score=0.0))
         files = (top / "closed" / "a.mp3", top / "open" / "a.mp3")
         refused, done = as_somebody(lambda: [do(worker, path) for path in files])
         assert refused[:2] == ["Failed", "write"]
@@ -276,7 +276,7 @@ def test_a_file_that_goes_while_it_is_heard_is_left_to_whoever_took_it(
         if len(heard) == 1:
             new.replace(path) if what == "replaced" else path.unlink()
 
-    worker = Worker(Options(models=(str(model),), min_score=0.0), progress=progress)
+    worker = Worker(Settings(models=(str(model),), min_score=0.0), progress=progress)
     outcome = do(worker, path)
     assert heard[0] < 6  # it was in the middle
     assert isinstance(outcome, Failed)

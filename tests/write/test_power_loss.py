@@ -25,7 +25,7 @@ from audiofiles import fingerprint, make
 from interrupted import VALUES
 
 from lean_tagger import write
-from lean_tagger.settings import Ways
+from lean_tagger.settings import WriteSettings
 from lean_tagger.store.journal import Journal
 from lean_tagger.system import temporary_files
 
@@ -153,7 +153,7 @@ def test_a_write_that_lost_power_is_whole_and_the_next_one_finishes(disk, hardli
             temporary_files.sweep(str(again / "files"))
             for name in before:
                 path, link = again / "files" / name, again / "links" / name
-                ways = Ways(hardlinks=hardlinks)
+                ways = WriteSettings(hardlinks=hardlinks)
                 write.write(str(path), VALUES, fingerprint=fingerprint, ways=ways)
                 assert path.read_bytes() == after[name], number
                 if hardlinks == "in-place":

@@ -10,10 +10,10 @@ import pytest
 from conftest import DATA, shared
 from encode import encode, music
 
-from lean_tagger.jobs import Track
+from lean_tagger.jobs import TrackInfo
 from lean_tagger.write import track
 
-EXPECTED = Track(artist="Ana Ñ", albumartist="Various", album="Songs; 1/2")
+EXPECTED = TrackInfo(artist="Ana Ñ", albumartist="Various", album="Songs; 1/2")
 
 
 @pytest.mark.parametrize("suffix", ["mp3", "m4a", "flac", "ogg", "opus"])
@@ -42,13 +42,13 @@ def test_and_in_an_id3_tag_inside_of_a_container(tmp_path: Path, suffix: str) ->
 
 
 def test_a_file_that_does_not_say_or_is_damaged_is_nobodys(tmp_path: Path) -> None:
-    assert track(str(DATA / "farm.wav")) == Track()
+    assert track(str(DATA / "farm.wav")) == TrackInfo()
     (tmp_path / "junk.mp3").write_bytes(b"ID3\4\0\0" + struct.pack(">I", 0x7F7F7F7F) + b"x" * 99)
-    assert track(str(tmp_path / "junk.mp3")) == Track()
-    assert track(str(tmp_path / "nowhere.mp3")) == Track()
+    assert track(str(tmp_path / "junk.mp3")) == TrackInfo()
+    assert track(str(tmp_path / "nowhere.mp3")) == TrackInfo()
 
 
 def test_no_damaged_file_is_a_reason_to_fail() -> None:
     for path in sorted(shared("hostile").rglob("*")):
         if path.is_file():
-            assert isinstance(track(str(path)), Track)
+            assert isinstance(track(str(path)), TrackInfo)

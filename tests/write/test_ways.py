@@ -17,7 +17,7 @@ from mutagen.id3 import ID3
 
 from lean_tagger import write
 from lean_tagger.errors import HardlinkedError
-from lean_tagger.settings import Ways
+from lean_tagger.settings import WriteSettings
 from lean_tagger.system import patch_in_place, temporary_files
 
 ROOMY = ("mp3", "flac")
@@ -26,7 +26,7 @@ ROOMY = ("mp3", "flac")
 VALUES = {"genre": ("Rock", "Jazz"), "mood": ("sad",), "leantag": ("{}",)}
 
 
-def set_tags(path: Path, ways: Ways, values: dict[str, tuple[str, ...]] = VALUES) -> None:
+def set_tags(path: Path, ways: WriteSettings, values: dict[str, tuple[str, ...]] = VALUES) -> None:
     write.write(str(path), values, fingerprint=fingerprint, ways=ways)
 
 
@@ -47,7 +47,7 @@ def linked(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Path]:
 def make_room(path: Path, other: Path) -> None:
     """Leave room for tags: write some, behind which each format keeps some bytes free."""
     other.unlink()
-    set_tags(path, Ways(), {"leantag": ("x",)})
+    set_tags(path, WriteSettings(), {"leantag": ("x",)})
     other.hardlink_to(path)
 
 
@@ -59,7 +59,7 @@ def test_skip_leaves_a_file_with_two_names_as_it_is(linked: tuple[Path, Path]) -
     path, other = linked
     before = path.read_bytes()
     with pytest.raises(HardlinkedError, match="--hardlinks") as caught:
-        set_tags(path, Ways())
+        set_tags(path, WriteSettings())
     assert caught.value.kind == "hard-linked"
     assert path.read_bytes() == before
     assert path.samefile(other)
@@ -69,7 +69,7 @@ def test_skip_leaves_a_file_with_two_names_as_it_is(linked: tuple[Path, Path]) -
 def test_break_tags_one_name_and_leaves_the_other_its_content(linked: tuple[Path, Path]) -> None:
     path, other = linked
     before, sound, was = other.read_bytes(), fingerprint(str(path)), other.stat()
-    set_tags(path, Ways(hardlinks="break"))
+    set_tags(path, WriteSettings(hardlinks="break"))
     assert write.read(str(path)) == VALUES
     assert fingerprint(str(path)) == sound
     assert other.read_bytes() == before
@@ -84,7 +84,7 @@ def test_in_place_tags_both_names_where_there_is_room(linked: tuple[Path, Path])
     path, other = linked
     make_room(path, other)
     sound, inode, size = fingerprint(str(path)), path.stat().st_ino, path.stat().st_size
-    set_tags(path, Ways(hardlinks="in-place"))
+    set_tags(path, WriteSettings(hardlinks="in-place"))
     for name in (path, other):
         assert write.read(str(name)) == VALUES
         assert (name.stat().st_ino, name.stat().st_size) == (inode, size)
@@ -97,7 +97,7 @@ def test_in_place_refuses_where_there_is_no_room(linked: tuple[Path, Path]) -> N
     make_room(path, other)
     before = path.read_bytes()
     with pytest.raises(HardlinkedError, match="does not fit into the room"):
-        set_tags(path, Ways(hardlinks="in-place"), {"leantag": ("x" * 100_000,)})
+        set_tags(path, WriteSettings(hardlinks="in-place"), {"leantag": ("x" * 100_000,)})
     assert path.read_bytes() == before
     assert path.samefile(other)
     assert alone(path)
@@ -106,7 +106,7 @@ def test_in_place_refuses_where_there_is_no_room(linked: tuple[Path, Path]) -> N
 def test_in_place_is_for_several_names_and_others_are_replaced(tmp_path: Path) -> None:
     path = make(tmp_path / "a.flac", "flac")
     inode = path.stat().st_ino
-    set_tags(path, Ways(hardlinks="in-place"))
+    set_tags(path, WriteSettings(hardlinks="in-place"))
     assert write.read(str(path)) == VALUES
     assert path.stat().st_ino != inode
 
@@ -120,8 +120,8 @@ def test_a_run_says_what_it_skips_and_undo_goes_the_same_way(model: Path, tmp_pa
     folder = tmp_path / "music"
     folder.mkdir()
     path = make(folder / "a.flac", "flac", 0.6)
-    set_tags(path, Ways(), {"leantag": ("x" * 2000,)})
-    set_tags(path, Ways(), {"leantag": ()})
+    set_tags(path, WriteSettings(), {"leantag": ("x" * 2000,)})
+    set_tags(path, WriteSettings(), {"leantag": ()})
     (folder / "b.flac").hardlink_to(path)
     make(folder / "c.flac", "flac", 0.9)
     before = path.read_bytes()
@@ -225,17 +225,17 @@ def test_the_time_is_kept_to_the_nanosecond_only_where_that_was_asked_for(
     tmp_path: Path, kind: str, hardlinks: str
 ) -> None:
     path = make(tmp_path / f"a.{kind}", kind)
-    set_tags(path, Ways(), {"leantag": ("x",)})
+    set_tags(path, WriteSettings(), {"leantag": ("x",)})
     if hardlinks == "in-place":
         (tmp_path / "other").mkdir()
         (tmp_path / "other" / "a").hardlink_to(path)
     then = 1_234_567_890_123_456_789
     os.utime(path, ns=(then, then))
     exact = path.stat().st_mtime_ns  # as exact as this disk is
-    set_tags(path, Ways(hardlinks=hardlinks, preserve_mtime=True))
+    set_tags(path, WriteSettings(hardlinks=hardlinks, preserve_mtime=True))
     assert write.read(str(path)) == VALUES
     assert path.stat().st_mtime_ns == exact
-    set_tags(path, Ways(hardlinks=hardlinks), {"mood": ()})
+    set_tags(path, WriteSettings(hardlinks=hardlinks), {"mood": ()})
     assert path.stat().st_mtime_ns > exact
 
 
@@ -276,7 +276,7 @@ def test_a_new_tag_has_the_version_that_is_asked_for(tmp_path: Path, version: in
         untagged = {"id3v2_version": "0"} if kind == "mp3" else {}
         path = make(tmp_path / f"a.{kind}", kind, options=untagged)
         sound = fingerprint(str(path))
-        set_tags(path, Ways(id3_version=version))
+        set_tags(path, WriteSettings(id3_version=version))
         data = path.read_bytes()
         (tag,) = re.findall(rb"ID3[\2-\4]\0", data)
         assert tag[3] == version, kind
@@ -291,7 +291,7 @@ def test_what_an_id3v1_trailer_says_comes_over_by_the_names_of_the_version(
 ) -> None:
     path = make(tmp_path / "a.mp3", "mp3", options={"id3v2_version": "0"})
     path.write_bytes(path.read_bytes() + OLD)
-    set_tags(path, Ways(id3_version=version), {"mood": ("sad",)})
+    set_tags(path, WriteSettings(id3_version=version), {"mood": ("sad",)})
     assert path.read_bytes().endswith(OLD)
     assert ID3(path, load_v1=False).version == (2, version, 0)
     found = frames(path)
@@ -316,8 +316,8 @@ def test_what_an_id3v1_trailer_says_comes_over_by_the_names_of_the_version(
 @pytest.mark.parametrize(("there", "asked"), [(3, 4), (4, 3)])
 def test_a_tag_that_is_there_keeps_its_version(tmp_path: Path, there: int, asked: int) -> None:
     path = make(tmp_path / "a.mp3", "mp3", options={"id3v2_version": "0"})
-    set_tags(path, Ways(id3_version=there), {"genre": ("Pop",)})
-    set_tags(path, Ways(id3_version=asked))
+    set_tags(path, WriteSettings(id3_version=there), {"genre": ("Pop",)})
+    set_tags(path, WriteSettings(id3_version=asked))
     assert ID3(path).version == (2, there, 0)
     assert write.read(str(path)) == VALUES
 

@@ -18,7 +18,7 @@ from audiofiles import KINDS, fingerprint, make
 from interrupted import VALUES
 
 from lean_tagger import write
-from lean_tagger.settings import Ways
+from lean_tagger.settings import WriteSettings
 from lean_tagger.system import temporary_files
 
 ROOT = Path(__file__).parents[2]
@@ -115,7 +115,7 @@ def put(folder: Path, before: dict[str, bytes], hardlinks: str) -> dict[str, Pat
 def finish(path: Path, hardlinks: str) -> None:
     """Do what the next run does: sweep the folder, and write."""
     temporary_files.sweep(str(path.parent))
-    write.write(str(path), VALUES, fingerprint=fingerprint, ways=Ways(hardlinks=hardlinks))
+    write.write(str(path), VALUES, fingerprint=fingerprint, ways=WriteSettings(hardlinks=hardlinks))
 
 
 def check_all(files, before, after, hardlinks, *, whole_now: bool) -> None:

@@ -16,7 +16,7 @@ from lean_tagger.errors import DecodeError, FileError, WriteError
 from lean_tagger.jobs import Identity, Job, Ours, Restore, Restored
 from lean_tagger.listen.decode import fingerprint, packet_hash
 from lean_tagger.run.worker import Worker
-from lean_tagger.settings import Options
+from lean_tagger.settings import Settings
 
 HOSTILE = SHARED / "hostile"
 VALUES = {"genre": ("Hip-Hop", "Tango"), "mood": ("mellow", "Änigma"), "leantag": ("{}" * 40,)}
@@ -24,7 +24,7 @@ VALUES = {"genre": ("Hip-Hop", "Tango"), "mood": ("mellow", "Änigma"), "leantag
 
 @pytest.fixture(scope="module")
 def worker() -> Worker:
-    return Worker(Options(listen=False))
+    return Worker(Settings(listen=False))
 
 
 def sound(path: str) -> str:

@@ -10,9 +10,9 @@ from lean_tagger.card import readable_cards
 from lean_tagger.cli import options, session
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
-from lean_tagger.decide.decider import Decision
+from lean_tagger.decide.decider import Decider
 from lean_tagger.errors import ConfigError, LeanTagError, StateError
-from lean_tagger.settings import Options
+from lean_tagger.settings import Settings
 from lean_tagger.store import exchange
 from lean_tagger.store.journal import Journal, Key
 from lean_tagger.store.resume import Resume
@@ -33,7 +33,7 @@ def export(arguments: list[str], _: Stop) -> int:
     options.add_models(parser)
     options.add_state(parser)
     given = parser.parse_args(arguments)
-    asked = Decision(Options(models=options.models(given), labels=given.labels)).asked
+    asked = Decider(Settings(models=options.models(given), labels=given.labels)).asked
     models = {Key(model=it.card.identity, pooling=it.pooling): it.card for it in asked}
 
     def work(_: Console) -> None:
@@ -64,7 +64,7 @@ def import_(arguments: list[str], _: Stop) -> int:
     def work(console: Console) -> None:
         cards = {card.identity: card for card in readable_cards()}
         with session.journal(given, console) as journal:
-            resume = Resume(journal, "import", Options(listen=False))
+            resume = Resume(journal, "import", Settings(listen=False))
             for name in given.paths:
                 ending = Path(name).suffix[1:].lower()
                 form = given.format or (ending if ending in exchange.FORMATS else "jsonl")

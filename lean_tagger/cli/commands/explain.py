@@ -11,7 +11,7 @@ from typing import Any
 from lean_tagger.cli import options, session
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
-from lean_tagger.decide.decider import Decision
+from lean_tagger.decide.decider import Decider
 from lean_tagger.errors import ConfigError, LeanTagError
 from lean_tagger.jobs import Heard
 from lean_tagger.store.journal import Journal, Key
@@ -56,7 +56,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str, Any]:
-    decision = Decision(session.build(given, max_mem_bytes=0, listen=False))
+    decision = Decider(session.build(given, max_mem_bytes=0, listen=False))
     each: list[Heard] = []
     for it in decision.asked:
         known = journal.recall(path, Key(model=it.card.identity, pooling=it.pooling))

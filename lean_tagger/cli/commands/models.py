@@ -28,7 +28,7 @@ from lean_tagger.cli.signals import Stop
 from lean_tagger.cli.terminal import columns
 from lean_tagger.errors import ConfigError, LeanTagError
 from lean_tagger.jobs import Failed, Tagged
-from lean_tagger.settings import Options
+from lean_tagger.settings import Settings
 
 __all__ = ["run"]
 
@@ -283,7 +283,7 @@ def _test(arguments: list[str]) -> int:
     parser = _parser("test", "What a model hears in a file, now. Nothing is written.")
     add = parser.add_argument
     add("file", metavar="FILE", help="music")
-    add("--model", default=Options().model, metavar="NAME|PATH", help="default: %(default)s")
+    add("--model", default=Settings().model, metavar="NAME|PATH", help="default: %(default)s")
     add("--top", type=options.count, default=10, metavar="N", help="labels (default: %(default)s)")
     given = parser.parse_args(arguments)
     console, card = Console(json_lines=given.json), load_card(given.model)

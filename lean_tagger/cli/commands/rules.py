@@ -7,7 +7,7 @@ from lean_tagger.card import load_card
 from lean_tagger.cli import options, session
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
-from lean_tagger.settings import Options
+from lean_tagger.settings import Settings
 
 __all__ = ["run"]
 
@@ -24,7 +24,7 @@ def run(arguments: list[str], _: Stop) -> int:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--init", action="store_true", help="write a commented file to begin with")
     what.add_argument("--check", action="store_true", help="say what is wrong, line by line")
-    add("--model", default=Options().model, metavar="NAME|PATH", help="whose labels it is for")
+    add("--model", default=Settings().model, metavar="NAME|PATH", help="whose labels it is for")
     given = parser.parse_args(arguments)
     path = Path(given.paths) if given.paths else session.rules_path()
     return _init(path) if given.init else _check(path, given.model)

@@ -8,7 +8,7 @@ from lean_tagger.cli import options, session
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import LeanTagError
 from lean_tagger.run.summary import Summary
-from lean_tagger.settings import Options
+from lean_tagger.settings import Settings
 from lean_tagger.store.undo import FORWARD, Undo, last_run
 
 __all__ = ["redo", "run"]
@@ -33,7 +33,7 @@ def _run(arguments: list[str], stop: Stop, *, command: str) -> int:
     given = _parse(arguments, command)
     max_mem_bytes = session.budget_bytes(given.max_mem)
     console = session.console(given, max_mem_bytes=max_mem_bytes)
-    chosen = Options(
+    chosen = Settings(
         dry_run=given.dry_run,
         ways=session.ways(given),
         listen=False,

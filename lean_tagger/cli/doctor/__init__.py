@@ -16,10 +16,10 @@ from lean_tagger import __version__
 from lean_tagger.card import shipped_models
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.doctor import facts
-from lean_tagger.cli.doctor.facts import Fit, Problem, Report
+from lean_tagger.cli.doctor.facts import ModelFit, Problem, Report
 from lean_tagger.cli.doctor.lay_out import lay_out
 from lean_tagger.errors import StateError
-from lean_tagger.settings import Options
+from lean_tagger.settings import Settings
 from lean_tagger.system import machine, mounts
 from lean_tagger.system.memory import format_size
 
@@ -161,12 +161,12 @@ def _problems(report: Report) -> Iterator[Problem]:
         if fit.least_bytes is None:
             remedy = again if fit.model in shipped else f"Or: lean-tag models remove {fit.model}"
             yield Problem(f"{fit.model} does not start: {fit.error}.", remedy)
-        elif fit.plan is None and fit.model == Options().model:
+        elif fit.plan is None and fit.model == Settings().model:
             yield _refusal(fit, report)
     yield from (place.obstacle for place in report.music if place.obstacle is not None)
 
 
-def _refusal(fit: Fit, report: Report) -> Problem:
+def _refusal(fit: ModelFit, report: Report) -> Problem:
     """Say that the default model does not fit, and what would."""
     least_bytes = fit.least_bytes or 0
     given, least = format_size(report.memory["budget_bytes"]), -(-least_bytes >> 20)

@@ -23,15 +23,15 @@ from typing import Any
 from lean_tagger.card import installed_models
 from lean_tagger.errors import BudgetError, LeanTagError
 from lean_tagger.run import budget
-from lean_tagger.run.supervisor import Runner
-from lean_tagger.settings import Options
+from lean_tagger.run.supervisor import Supervisor
+from lean_tagger.settings import Settings
 from lean_tagger.system import machine, mounts
 
 __all__ = [
     "LIBRARIES",
-    "Fit",
+    "FolderFacts",
     "Library",
-    "Place",
+    "ModelFit",
     "Problem",
     "Report",
     "cpu",
@@ -111,7 +111,7 @@ class Library:
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class ModelFit:
     """One installed model, and what a run with it would look like.
 
     Attributes
@@ -130,7 +130,7 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FolderFacts:
     """A folder or file: where it is, and what stands in its way, if anything."""
 
     path: str
@@ -147,7 +147,7 @@ class Report:
     ----------
     runtimes : list of str
         Distributions of ONNX Runtime, ``name version``; more than one is a problem.
-    models : list of Fit
+    models : list of ModelFit
         Empty where they could not be tried, because a library does not load.
     notes : list of str
         What to know; `problems` is what will not work.
@@ -161,9 +161,9 @@ class Report:
     cpu: dict[str, Any]
     memory: dict[str, Any]
     telemetry: str
-    models: list[Fit]
-    state: Place
-    music: list[Place]
+    models: list[ModelFit]
+    state: FolderFacts
+    music: list[FolderFacts]
     notes: list[str]
     problems: list[Problem]
 
@@ -280,26 +280,26 @@ def memory_groups_off(proc: Path = Path("/proc")) -> bool:
     return off
 
 
-def fits(budget_bytes: int) -> Iterator[Fit]:
+def fits(budget_bytes: int) -> Iterator[ModelFit]:
     """Start a worker for each installed model, and plan with what it needs."""
     cores = machine.usable_cores()
     for name in installed_models():
-        options = Options(models=(name,), max_mem_bytes=PLENTY_BYTES)
-        runner = Runner(options, jobs=cores, patience_seconds=LOAD_SECONDS)
+        options = Settings(models=(name,), max_mem_bytes=PLENTY_BYTES)
+        runner = Supervisor(options, jobs=cores, patience_seconds=LOAD_SECONDS)
         try:
             with contextlib.closing(runner):
                 ready = runner.start(cores)
         except LeanTagError as error:
-            yield Fit(name, error=str(error))
+            yield ModelFit(name, error=str(error))
             continue
         least_bytes = budget.SUPERVISOR_BYTES + ready.needed_bytes
         try:
             plan = budget.shape(
                 budget_bytes, ready.needed_bytes, cores=cores, files=cores, model=name
             )
-            yield Fit(name, ready.device, least_bytes, plan)
+            yield ModelFit(name, ready.device, least_bytes, plan)
         except BudgetError as error:
-            yield Fit(name, ready.device, least_bytes, error=str(error))
+            yield ModelFit(name, ready.device, least_bytes, error=str(error))
 
 
 def state_folder() -> str:
@@ -311,7 +311,7 @@ def state_folder() -> str:
     return os.path.join(base, "lean-tag")  # noqa: PTH118 - as above
 
 
-def look_at(path: str, table: list[mounts.Mount], *, music: bool = True) -> Place:
+def look_at(path: str, table: list[mounts.Mount], *, music: bool = True) -> FolderFacts:
     """Return where a path is, and what stands in the way of using it.
 
     Parameters
@@ -329,8 +329,8 @@ def look_at(path: str, table: list[mounts.Mount], *, music: bool = True) -> Plac
             f"{path} does not answer.", "Is its server on? Unmount it or bring it back."
         )
     if mount is None:
-        return Place(path, None, network=False, obstacle=obstacle)
-    return Place(path, mount.kind, mount.network, obstacle)
+        return FolderFacts(path, None, network=False, obstacle=obstacle)
+    return FolderFacts(path, mount.kind, mount.network, obstacle)
 
 
 def _approach(path: str, table: list[mounts.Mount], *, music: bool) -> "_Found":

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from lean_tagger.cli.doctor.facts import Fit, Library, Place, Report
+from lean_tagger.cli.doctor.facts import FolderFacts, Library, ModelFit, Report
 from lean_tagger.cli.terminal import escape
 from lean_tagger.system.memory import format_size
 
@@ -121,7 +121,7 @@ def _models(report: Report) -> Iterator[str]:
         yield f"{fit.model:<{columns}}  {needs:<8}  {_plan(fit)}"
 
 
-def _plan(fit: Fit) -> str:
+def _plan(fit: ModelFit) -> str:
     if fit.least_bytes is None:
         return "does not start"
     if fit.plan is None:
@@ -133,6 +133,6 @@ def _plan(fit: Fit) -> str:
     return f"{workers} on {fit.device}, {threads}, {format_size(plan.share_bytes)}{each}"
 
 
-def _place(place: Place) -> str:
+def _place(place: FolderFacts) -> str:
     kind = place.filesystem or "file system unknown"
     return f"{place.path} ({kind}{', over the network' if place.network else ''})"

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 __all__ = [
     "BLOCK_SAMPLES",
     "Audio",
+    "AudioPosition",
     "DecoderName",
-    "Reader",
     "ffmpeg_audio",
     "fingerprint",
     "is_rate",
@@ -49,7 +49,7 @@ left for floats that somebody stored at the scale of 16-bit integers."""
 DecoderName = Literal["auto", "ffmpeg", "soundfile"]
 
 
-class Reader(Protocol):
+class AudioPosition(Protocol):
     """Whoever hears a file, and can say how far it is.
 
     Attributes

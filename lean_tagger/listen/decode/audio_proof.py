@@ -17,7 +17,7 @@ from lean_tagger.listen.decode.parts import sampled_digest
 __all__ = ["PART", "inputs", "proof"]
 
 PART = "part"
-"""How the digest of a partial hearing begins; see `Segments.digest`."""
+"""How the digest of a partial hearing begins; see `Parts.digest`."""
 
 DECODED_PACKETS = 32
 

@@ -33,7 +33,7 @@ from lean_tagger.listen.decode import (
     mp4_packets,
     silence_nonsense,
 )
-from lean_tagger.listen.decode.masked_file import View
+from lean_tagger.listen.decode.masked_file import MaskedFile
 from lean_tagger.listen.decode.mixdown import SAMPLE_FORMATS, Piece, joined, sum_channels
 from lean_tagger.system.digest import blake2b
 
@@ -242,7 +242,7 @@ class FfmpegAudio:
         self.seconds += count / rate_hz
         return rate_hz, block.data
 
-    def _open(self, view: View, *, format_name: str | None = None) -> InputContainer:
+    def _open(self, view: MaskedFile, *, format_name: str | None = None) -> InputContainer:
         """Open a view of our file, and nothing else: no name, no protocol."""
         options = {"protocol_whitelist": "none", "format_whitelist": FORMATS, **self._probe}
         view.seek(0)
@@ -364,7 +364,7 @@ class FfmpegAudio:
             if not self._reopen_behind(self._packet_offset):
                 return
 
-    def _track_packets(self, track: mp4_packets.Track) -> Iterator[Any]:
+    def _track_packets(self, track: mp4_packets.Mp4Track) -> Iterator[Any]:
         """Yield the packets that an MP4's tables name, and an empty one, which ends them.
 
         The first one comes from FFmpeg: it carries how much of the encoder's delay is to be
@@ -398,7 +398,7 @@ class FfmpegAudio:
         while mark and (offset := _find(self._fd, mark, offset + 1)) >= 0:
             view = self._view
             try:
-                container = self._open(View(self._fd, start=offset), format_name=name)
+                container = self._open(MaskedFile(self._fd, start=offset), format_name=name)
             except (av.error.FFmpegError, ValueError):
                 self._view = view
                 continue

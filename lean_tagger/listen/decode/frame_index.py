@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
-__all__ = ["AdtsWalk", "FlacFrames", "Frame", "Mp3Walk", "Walk", "WalkedFrames"]
+__all__ = ["AdtsWalk", "AudioFrame", "FlacFrames", "Mp3Walk", "Walk", "WalkedFrames"]
 
 BLOCK_BYTES = 1 << 20
 MOST_NOTES = 8192
@@ -29,7 +29,7 @@ _TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3")
 _LONGEST_PROBE = 16
 
 
-class Frame(NamedTuple):
+class AudioFrame(NamedTuple):
     """One frame: which, and its bytes."""
 
     number: int
@@ -94,7 +94,7 @@ class WalkedFrames:
             base += at
         return count if base == size_bytes else 0
 
-    def read(self, first: int) -> Iterator[Frame]:
+    def read(self, first: int) -> Iterator[AudioFrame]:
         """Yield the frames from number `first` on."""
         note = min(first // self._step, len(self._notes) - 1)
         number, base = note * self._step, self._notes[note]
@@ -107,7 +107,7 @@ class WalkedFrames:
                 if end > len(block):
                     break
                 if number >= first:
-                    yield Frame(number, block[at:end])
+                    yield AudioFrame(number, block[at:end])
                 number, past = number + 1, end
             base += past
 
@@ -228,7 +228,7 @@ class FlacFrames:
         self.count = -(-samples // block_samples)
         self._head = os.pread(fd, 4, start)
 
-    def read(self, first: int) -> Iterator[Frame]:
+    def read(self, first: int) -> Iterator[AudioFrame]:
         """Yield the frames from number `first` on, as far as they are found."""
         at = self._find(first)
         if at is None:
@@ -243,9 +243,9 @@ class FlacFrames:
                 following = self._next(block, 4, number + 1)
             if following is None:
                 if number == self.count - 1:
-                    yield Frame(number, block[offset:])
+                    yield AudioFrame(number, block[offset:])
                 return
-            yield Frame(number, block[offset:following])
+            yield AudioFrame(number, block[offset:following])
             offset = following
             number += 1
 

@@ -1,7 +1,7 @@
 """A bounded look at a file's beginning, before FFmpeg reads it.
 
 Demuxers read headers whole, pictures and all, and believe the sizes that stand in them. The
-music needs none of that, so here every part that is none is left out of the `View` that
+music needs none of that, so here every part that is none is left out of the `MaskedFile` that
 FFmpeg gets. Every size is held against the file's own. What is damaged is shown as it is,
 and judged by FFmpeg; the worker's memory limit stands behind that.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from lean_tagger.listen.decode import mp4_packets
-from lean_tagger.listen.decode.masked_file import Patch, View
+from lean_tagger.listen.decode.masked_file import Mask, MaskedFile
 
 __all__ = ["look"]
 
@@ -31,7 +31,7 @@ _EMPTY_COMMENTS = {
 Order = Literal["big", "little"]
 
 
-def look(fd: int) -> tuple[View, mp4_packets.Track | None]:
+def look(fd: int) -> tuple[MaskedFile, mp4_packets.Mp4Track | None]:
     """Return what FFmpeg is to see of a file; and for a plain MP4, where its packets are.
 
     Parameters
@@ -44,17 +44,18 @@ def look(fd: int) -> tuple[View, mp4_packets.Track | None]:
     magic = os.pread(fd, 12, start)
     if magic[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide") and not start:
         track, patches = mp4_packets.scan(fd, size_bytes)
-        return View(fd, patches=patches), track
+        return MaskedFile(fd, patches=patches), track
     if magic[:4] == b"fLaC":
         return _without_blocks(fd, start, size_bytes), None
     if magic[:4] == b"OggS":
         return _without_comments(fd, start), None
     if magic[:4] in (b"RIFF", b"RF64", b"FORM"):
         order: Order = "big" if magic[:4] == b"FORM" else "little"
-        return View(fd, start=start, patches=list(_text_chunks(fd, start, size_bytes, order))), None
+        texts = list(_text_chunks(fd, start, size_bytes, order))
+        return MaskedFile(fd, start=start, patches=texts), None
     if magic[:4] == b"DSD ":  # bytes 20 to 28 say where its ID3 tag begins; 0 for none
-        return View(fd, start=start, patches=[Patch(start + 20, bytes(8))]), None
-    return View(fd, start=start), None
+        return MaskedFile(fd, start=start, patches=[Mask(start + 20, bytes(8))]), None
+    return MaskedFile(fd, start=start), None
 
 
 def _behind_id3(fd: int, size_bytes: int) -> int:
@@ -73,7 +74,7 @@ def _behind_id3(fd: int, size_bytes: int) -> int:
     return offset if offset < size_bytes else 0
 
 
-def _without_blocks(fd: int, start: int, size_bytes: int) -> View:
+def _without_blocks(fd: int, start: int, size_bytes: int) -> MaskedFile:
     """Return a FLAC file with its first metadata block, which describes it, as the only one.
 
     RFC 9639, section 8: one byte of type, its top bit set in the last; three of length.
@@ -82,26 +83,26 @@ def _without_blocks(fd: int, start: int, size_bytes: int) -> View:
     while not last:
         head = os.pread(fd, 4, position)
         if len(head) < 4 or position > size_bytes:
-            return View(fd, start=start)
+            return MaskedFile(fd, start=start)
         last = bool(head[0] & 0x80)
         length = int.from_bytes(head[1:], "big")
         if not described:
             described = b"\x80" + head[1:] + os.pread(fd, length, position + 4)
             if head[0] & 0x7F or length != 34:
-                return View(fd, start=start)
+                return MaskedFile(fd, start=start)
         position += 4 + length
     sync = os.pread(fd, 2, position)
     if len(sync) < 2 or sync[0] != 0xFF or sync[1] & 0xFC != 0xF8:
-        return View(fd, start=start)  # a wrong size: let FFmpeg look for the audio
-    return View(fd, head=b"fLaC" + described, start=position)
+        return MaskedFile(fd, start=start)  # a wrong size: let FFmpeg look for the audio
+    return MaskedFile(fd, head=b"fLaC" + described, start=position)
 
 
-def _without_comments(fd: int, start: int) -> View:
+def _without_comments(fd: int, start: int) -> MaskedFile:
     """Return an Ogg stream whose large comment packet is replaced by an empty one.
 
     RFC 3533. The headers of Vorbis and Opus end with a page, so what follows stays as it is.
     """
-    plain = View(fd, start=start)
+    plain = MaskedFile(fd, start=start)
     first = _page(fd, start)
     if first is None:
         return plain
@@ -132,7 +133,7 @@ def _without_comments(fd: int, start: int) -> View:
         return plain
     packets = [_EMPTY_COMMENTS[magic], bytes(setup)] if setup else [_EMPTY_COMMENTS[magic]]
     head = os.pread(fd, first.end - start, start) + _as_pages(packets, first.serial)
-    return View(fd, head=head, start=position)
+    return MaskedFile(fd, head=head, start=position)
 
 
 class _Page(NamedTuple):
@@ -181,7 +182,7 @@ def _checksum(page: bytes) -> bytes:
     return int(f"{crc:032b}"[::-1], 2).to_bytes(4, "little")
 
 
-def _text_chunks(fd: int, start: int, size_bytes: int, order: Order) -> Iterator[Patch]:
+def _text_chunks(fd: int, start: int, size_bytes: int, order: Order) -> Iterator[Mask]:
     """Yield a patch over the name of each chunk of a WAV or AIFF file that holds text.
 
     A chunk: four bytes of name, four of length; the next one begins at an even offset.
@@ -192,7 +193,7 @@ def _text_chunks(fd: int, start: int, size_bytes: int, order: Order) -> Iterator
         if len(head) < 8 or position >= size_bytes:
             return
         if head[:4] in _TEXT_CHUNKS:
-            yield Patch(position, b"JUNK")
+            yield Mask(position, b"JUNK")
         length = int.from_bytes(head[4:], order)
         if head[:4] == b"data" and not length:
             return  # a stream of unknown length: to FFmpeg, all that follows is music

@@ -10,17 +10,17 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["Patch", "View"]
+__all__ = ["Mask", "MaskedFile"]
 
 
-class Patch(NamedTuple):
+class Mask(NamedTuple):
     """Bytes that the view shows from `offset` of the file on, in place of as many."""
 
     offset: int
     data: bytes
 
 
-class View:
+class MaskedFile:
     """An open file as bytes, read only: ``head`` and then the file from ``start`` on.
 
     It has the methods of a binary file that PyAV asks for.
@@ -33,7 +33,7 @@ class View:
         What is shown in place of the first `start` bytes.
     start : int
         Offset in the file.
-    patches : sequence of Patch
+    patches : sequence of Mask
         What is shown behind `start` in place of what is there.
 
     Attributes
@@ -43,7 +43,7 @@ class View:
     """
 
     def __init__(
-        self, fd: int, *, head: bytes = b"", start: int = 0, patches: Sequence[Patch] = ()
+        self, fd: int, *, head: bytes = b"", start: int = 0, patches: Sequence[Mask] = ()
     ) -> None:
         self._fd = fd
         self._head, self._start, self._patches = head, start, patches

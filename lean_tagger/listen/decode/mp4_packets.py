@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
-from lean_tagger.listen.decode.masked_file import Patch
+from lean_tagger.listen.decode.masked_file import Mask
 
-__all__ = ["Sample", "Table", "Track", "scan"]
+__all__ = ["Mp4Track", "Sample", "SampleTable", "scan"]
 
 SHOWN_SAMPLES = 64
 """How many packets FFmpeg sees: a second or so, from which it learns what it needs."""
@@ -42,7 +42,7 @@ class Sample(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class SampleTable:
     """A table of fixed-size entries in the file.
 
     Attributes
@@ -73,13 +73,13 @@ class Table:
             data = os.pread(self.fd, size, self.offset + first * entry.size)
             yield from entry.iter_unpack(data[: len(data) // entry.size * entry.size])
 
-    def cut(self, count: int) -> Patch:
+    def cut(self, count: int) -> Mask:
         """Return the patch that shows fewer entries."""
-        return Patch(self.count_offset, struct.pack(">I", min(count, self.count)))
+        return Mask(self.count_offset, struct.pack(">I", min(count, self.count)))
 
 
 @dataclass(slots=True)
-class Track:
+class Mp4Track:
     """What the atoms of one track say.
 
     Attributes
@@ -91,13 +91,13 @@ class Track:
     edits : tuple
         Entries of its edit list: duration (in ticks of the movie), start (in its own), rate.
     tables : dict
-        `Table` by the atom's name; ``co64`` stands as ``stco``.
+        `SampleTable` by the atom's name; ``co64`` stands as ``stco``.
     """
 
     handler: bytes = b""
     timescale: int = 0
     edits: tuple[tuple[int, int, int], ...] = ()
-    tables: dict[bytes, Table] = field(default_factory=dict)
+    tables: dict[bytes, SampleTable] = field(default_factory=dict)
     movie_timescale: int = 0
 
     def plain(self) -> bool:
@@ -111,7 +111,7 @@ class Track:
             and (not starts or (starts[-1] >= 0 and starts[:-1] in ([], [-1])))
         )
 
-    def cuts(self) -> list[Patch]:
+    def cuts(self) -> list[Mask]:
         """Return the patches by which FFmpeg sees the beginning of the tables only."""
         chunks = samples = 0
         for _, count in self._chunks():
@@ -122,7 +122,7 @@ class Track:
         if chunks == 1 and samples > SHOWN_SAMPLES:
             # All in one chunk, as FFmpeg itself writes a minute of music: show less of it.
             samples = SHOWN_SAMPLES
-            patches.append(Patch(self.tables[b"stsc"].offset + 4, struct.pack(">I", samples)))
+            patches.append(Mask(self.tables[b"stsc"].offset + 4, struct.pack(">I", samples)))
         # FFmpeg refuses a run of chunks that begins behind the last chunk.
         runs = sum(first <= chunks for first, _, _ in islice(self.tables[b"stsc"], chunks))
         shown = {b"stsz": samples, b"stco": chunks, b"stsc": runs}
@@ -171,14 +171,14 @@ class Track:
             yield last
 
 
-def scan(fd: int, size_bytes: int) -> tuple[Track | None, list[Patch]]:
+def scan(fd: int, size_bytes: int) -> tuple[Mp4Track | None, list[Mask]]:
     """Look through the atoms of an MP4 file.
 
     Returns
     -------
-    track : Track or None
+    track : Mp4Track or None
         The only audio track, where its packets can be read here.
-    patches : list of Patch
+    patches : list of Mask
         By which FFmpeg passes over covers and large items, and over what `track` reads.
     """
     movie = _Movie(fd)
@@ -199,8 +199,8 @@ class _Movie:
         self._atoms = 0
         self.timescale = 0
         self.fragmented = False
-        self.tracks: list[Track] = []
-        self.patches: list[Patch] = []
+        self.tracks: list[Mp4Track] = []
+        self.patches: list[Mask] = []
 
     def walk(self, start: int, end: int, parent: bytes) -> None:
         """Visit the atoms in a span; sizes that do not fit end it, as they do for FFmpeg."""
@@ -223,10 +223,10 @@ class _Movie:
     def _visit(self, name: bytes, start: int, body: int, end: int, parent: bytes) -> None:
         if parent == b"ilst":
             if name == b"covr" or end - start > LARGE_ITEM_BYTES:
-                self.patches.append(Patch(start + 4, b"free"))
+                self.patches.append(Mask(start + 4, b"free"))
         elif name in _CONTAINERS:
             if name == b"trak":
-                self.tracks.append(Track())
+                self.tracks.append(Mp4Track())
             if name == b"meta" and os.pread(self._fd, 4, body + 4) != b"hdlr":
                 body += 4  # version and flags, which QuickTime's own kind has not
             self.walk(body, end, name)
@@ -237,7 +237,7 @@ class _Movie:
         elif self.tracks:
             self._visit_track(self.tracks[-1], name, body, end)
 
-    def _visit_track(self, track: Track, name: bytes, body: int, end: int) -> None:
+    def _visit_track(self, track: Mp4Track, name: bytes, body: int, end: int) -> None:
         head = os.pread(self._fd, 12, body)
         if len(head) < 12:
             return
@@ -261,10 +261,10 @@ class _Movie:
             as_name, layout = _TABLES[name]
             track.tables[as_name] = self._table(layout, body + 4, end)
 
-    def _table(self, layout: str, count_offset: int, end: int) -> Table:
+    def _table(self, layout: str, count_offset: int, end: int) -> SampleTable:
         count = int.from_bytes(os.pread(self._fd, 4, count_offset), "big")
         room = max(0, end - count_offset - 4) // struct.calcsize(layout)
-        return Table(self._fd, count_offset + 4, min(count, room), layout, count_offset)
+        return SampleTable(self._fd, count_offset + 4, min(count, room), layout, count_offset)
 
     def _timescale(self, body: int) -> int:
         """Return ticks a second from a ``mvhd`` or ``mdhd``."""

@@ -137,7 +137,7 @@ class _Frames:
 class _Table:
     """By the table of an MP4."""
 
-    def __init__(self, track: mp4_packets.Track, fd: int, begin: Beginning) -> None:
+    def __init__(self, track: mp4_packets.Mp4Track, fd: int, begin: Beginning) -> None:
         self._track, self._fd = track, fd
         self._scale = begin.rate_hz / track.timescale
         first = next(iter(track.samples()), None)

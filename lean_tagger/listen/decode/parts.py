@@ -1,11 +1,11 @@
 """Decode parts of a track, each at its exact place, and nothing between them.
 
-`open_segments` gives a `Segments` where the places can be trusted, and raises `Unsteady`
+`open_parts` gives a `Parts` where the places can be trusted, and raises `Unsteady`
 where they cannot: such a file is heard from its start to its end. It never guesses. There are
 four ways to a place:
 
 - the frames of MP3, ADTS and FLAC are found by `frame_index`, and made into packets here;
-- the packets of a plain MP4 stand in its table (`mp4_packets.Track`);
+- the packets of a plain MP4 stand in its table (`mp4_packets.Mp4Track`);
 - FFmpeg seeks in Ogg, Matroska, WAV and AIFF, where packets carry exact times;
 - libsndfile seeks by sample.
 
@@ -37,7 +37,7 @@ from lean_tagger.listen.decode.mixdown import SAMPLE_FORMATS, Piece, joined, sum
 from lean_tagger.listen.decode.packet_finders import Beginning, Unsteady, choose
 from lean_tagger.system.digest import blake2b
 
-__all__ = ["PREROLL", "Segments", "Unsteady", "open_segments", "sampled_digest"]
+__all__ = ["PREROLL", "Parts", "Unsteady", "open_parts", "sampled_digest"]
 
 PREROLL = {
     "aac": 0.1,
@@ -63,7 +63,7 @@ STRAY_SECONDS = 0.03
 are off by half a block in some pages: 10 ms, twice that from one such page to another."""
 
 
-class Segments(Protocol):
+class Parts(Protocol):
     """A track of which parts can be decoded.
 
     Attributes
@@ -99,7 +99,7 @@ class Segments(Protocol):
 
 
 @contextlib.contextmanager
-def open_segments(path: str, *, decoder: DecoderName = "auto") -> Iterator[Segments]:
+def open_parts(path: str, *, decoder: DecoderName = "auto") -> Iterator[Parts]:
     """Open a file to decode parts of it.
 
     Parameters
@@ -113,7 +113,7 @@ def open_segments(path: str, *, decoder: DecoderName = "auto") -> Iterator[Segme
     ------
     Unsteady
         Only the whole of it can be decoded, if anything; also within the context, from
-        `Segments.read`.
+        `Parts.read`.
     """
     try:
         fd = _open_regular(path)
@@ -128,26 +128,26 @@ def open_segments(path: str, *, decoder: DecoderName = "auto") -> Iterator[Segme
 
 
 def sampled_digest(path: str, *, decoder: DecoderName = "auto") -> str | None:
-    """Return what `Segments.digest` says of a file, or None where there is no such thing."""
+    """Return what `Parts.digest` says of a file, or None where there is no such thing."""
     try:
-        with open_segments(path, decoder=decoder) as segments:
+        with open_parts(path, decoder=decoder) as segments:
             return segments.digest()
     except Unsteady:
         return None
 
 
-def _open_with(decoder: DecoderName, fd: int, path: str) -> Segments:
+def _open_with(decoder: DecoderName, fd: int, path: str) -> Parts:
     if decoder == "soundfile":
-        from lean_tagger.listen.decode.sndfile_parts import SndfileSegments
+        from lean_tagger.listen.decode.sndfile_parts import SndfileParts
 
-        return SndfileSegments(fd, path)
+        return SndfileParts(fd, path)
     try:
         audio = FfmpegAudio(fd, path, probe_bytes=PROBE_BYTES)
     except FileError as error:
         raise Unsteady(str(error)) from error
     try:
         with _unsteady():
-            return FfmpegSegments(audio, fd)
+            return FfmpegParts(audio, fd)
     except BaseException:
         audio.close()
         raise
@@ -167,8 +167,8 @@ def _unsteady() -> Iterator[None]:
         raise Unsteady(str(error)) from error
 
 
-class FfmpegSegments:
-    """`Segments` over FFmpeg; takes the audio over, and closes it."""
+class FfmpegParts:
+    """`Parts` over FFmpeg; takes the audio over, and closes it."""
 
     def __init__(self, audio: FfmpegAudio, fd: int) -> None:
         self._audio, self._fd = audio, fd
@@ -191,7 +191,7 @@ class FfmpegSegments:
         self._audio.close()
 
     def digest(self) -> str:
-        """See `Segments.digest`."""
+        """See `Parts.digest`."""
         update = (hasher := blake2b()).update
         update(f"{self.rate_hz} {self.samples}".encode())
         with _unsteady():
@@ -202,7 +202,7 @@ class FfmpegSegments:
         return f"part{hasher.hexdigest()}"
 
     def read(self, first: int, count: int) -> Iterator[tuple[int, memoryview]]:
-        """See `Segments.read`."""
+        """See `Parts.read`."""
         with _unsteady():
             yield from self._read(first, count)
 

@@ -11,14 +11,14 @@ from lean_tagger.listen.decode.parts import Unsteady
 from lean_tagger.listen.decode.sndfile import SndfileAudio
 from lean_tagger.system.digest import blake2b
 
-__all__ = ["SndfileSegments"]
+__all__ = ["SndfileParts"]
 
 _SEEKABLE = {"AIFF", "FLAC", "OGG", "W64", "WAV", "WAVEX"}
 _DIGEST_POINTS, _DIGEST_SAMPLES = 4, 4096
 
 
-class SndfileSegments:
-    """`Segments` over libsndfile; see `parts.Segments`."""
+class SndfileParts:
+    """`Parts` over libsndfile; see `parts.Parts`."""
 
     def __init__(self, fd: int, path: str) -> None:
         try:
@@ -39,7 +39,7 @@ class SndfileSegments:
         self._audio.close()
 
     def digest(self) -> str:
-        """See `Segments.digest`; of decoded samples, since there are no packets."""
+        """See `Parts.digest`; of decoded samples, since there are no packets."""
         update = (hasher := blake2b()).update
         update(f"{self.rate_hz} {self.samples}".encode())
         for point in range(_DIGEST_POINTS):
@@ -49,7 +49,7 @@ class SndfileSegments:
         return f"part{hasher.hexdigest()}"
 
     def read(self, first: int, count: int) -> Iterator[tuple[int, memoryview]]:
-        """See `Segments.read`."""
+        """See `Parts.read`."""
         try:
             self._file.seek(first)
             while count:

@@ -13,14 +13,14 @@ import numpy.typing as npt
 from lean_tagger.card import FrontendSpec, SamplesSpec
 from lean_tagger.listen.frontend.log_mel import LogMel
 from lean_tagger.listen.frontend.mel_filters import mel_filters
-from lean_tagger.listen.frontend.raw_samples import Samples
+from lean_tagger.listen.frontend.raw_samples import RawSamples
 
-__all__ = ["FRONTENDS", "Frontend", "LogMel", "Samples", "frontend", "mel_filters"]
+__all__ = ["FRONTENDS", "Frontend", "LogMel", "RawSamples", "frontend", "mel_filters"]
 
 Frontend: TypeAlias = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 """From a window, (samples,) float32, to its patch, (1, …) float32."""
 
-FRONTENDS: dict[str, Callable[..., Any]] = {"log_mel": LogMel, "samples": Samples}
+FRONTENDS: dict[str, Callable[..., Any]] = {"log_mel": LogMel, "samples": RawSamples}
 """By the ``kind`` that a card names."""
 
 

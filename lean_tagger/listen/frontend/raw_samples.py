@@ -5,10 +5,10 @@ import numpy.typing as npt
 
 from lean_tagger.card import SamplesSpec
 
-__all__ = ["Samples"]
+__all__ = ["RawSamples"]
 
 
-class Samples:
+class RawSamples:
     """Raw samples, normalised where the card says so.
 
     Parameters

@@ -20,7 +20,7 @@ from lean_tagger.write.formats import id3_frames
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, length
 
-__all__ = ["PADDING_BYTES", "Frame", "Tag", "new_tag", "parse", "span_of"]
+__all__ = ["PADDING_BYTES", "Id3Frame", "Id3Tag", "new_tag", "parse", "span_of"]
 
 PADDING_BYTES = 1024
 _HEADER_BYTES = 10
@@ -34,7 +34,7 @@ _UNDEFINED_FLAGS = {2: 0x3F, 3: 0x1F, 4: 0x0F}
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class Id3Frame:
     """One frame: its name, where its bytes are, and which of our fields it is, if any."""
 
     name: str
@@ -97,7 +97,7 @@ class _Body:
         return self._start + position + bisect_left(self.stuffed, position)
 
 
-class Tag:
+class Id3Tag:
     """A parsed ID3v2 tag; see `parse`."""
 
     def __init__(self, source: Source, span: Span) -> None:
@@ -141,7 +141,7 @@ class Tag:
             raise self._source.refuse("its ID3 tag has a checksum, which writing would break")
         return size
 
-    def _frames(self, first: int, end: int) -> tuple[bool, list[Frame], int]:
+    def _frames(self, first: int, end: int) -> tuple[bool, list[Id3Frame], int]:
         """Return whether sizes are plain numbers, the frames, and where the last one ends.
 
         iTunes wrote plain sizes into v2.4 for years, others syncsafe ones into v2.3. Read
@@ -160,10 +160,10 @@ class Tag:
             raise self._source.refuse("its ID3 tag is damaged: the frames in it do not add up")
         return self.version == 4 and syncsafe is None, *possible[0]
 
-    def _walk(self, position: int, *, plain: bool) -> tuple[list[Frame], int] | None:
+    def _walk(self, position: int, *, plain: bool) -> tuple[list[Id3Frame], int] | None:
         """Return the frames and the raw position after the last, None if sizes are wrong."""
         body, head_length = self._body, 6 if self.version == 2 else 10
-        frames: list[Frame] = []
+        frames: list[Id3Frame] = []
         while True:
             head = body.at(position, head_length)
             if len(head) < head_length or head[0] == 0:
@@ -178,7 +178,7 @@ class Tag:
             start = body.at(position, min(end - position, head_length + id3_frames.LABEL_BYTES))
             field = id3_frames.field_of(start, self.version)
             span = Span(body.raw(position), body.raw(end))
-            frames.append(Frame(head[:id_length].decode("ascii"), span, field))
+            frames.append(Id3Frame(head[:id_length].decode("ascii"), span, field))
             position = end
         return frames, body.raw(position)
 
@@ -199,7 +199,7 @@ class Tag:
                         found[frame.field].append(value)
         return {field: tuple(values) for field, values in found.items() if values}
 
-    def _decode(self, frame: Frame) -> list[str]:
+    def _decode(self, frame: Id3Frame) -> list[str]:
         if frame.span.end - frame.span.start > id3_frames.LARGEST_BYTES:
             raise self._source.refuse(f"its {frame.name} frame is too large to be true")
         data = self._source.at(frame.span.start, frame.span.end - frame.span.start)
@@ -271,7 +271,7 @@ class Tag:
             yield "what stands behind the ID3 frames", self.rest
 
 
-def parse(source: Source, start: int, limit: int) -> Tag | None:
+def parse(source: Source, start: int, limit: int) -> Id3Tag | None:
     """Parse the ID3v2 tag at `start`; None if there is none.
 
     Parameters
@@ -287,7 +287,7 @@ def parse(source: Source, start: int, limit: int) -> Tag | None:
         If the tag is damaged, or is one that cannot be edited without risk.
     """
     span = span_of(source, start, limit)
-    return None if span is None else Tag(source, span)
+    return None if span is None else Id3Tag(source, span)
 
 
 def new_tag(

@@ -78,7 +78,7 @@ class Id3File:
         tag = id3.new_tag(changes, inherited, version=version)
         return self._host.place(tag) if tag else []
 
-    def _edited(self, tag: id3.Tag, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
+    def _edited(self, tag: id3.Id3Tag, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
         patches = tag.patches(changes)
         return patches + self._host.resized(growth(patches))
 
