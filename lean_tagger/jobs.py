@@ -27,6 +27,7 @@ __all__ = [
     "Tagged",
     "TrackInfo",
     "Values",
+    "Writing",
     "to_json",
 ]
 
@@ -201,6 +202,23 @@ class Job:
     scores: tuple[tuple[float, ...], ...] | None = None
     ours: Mapping[str, Ours] = field(default_factory=dict)
     restore: Restore | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing:
+    """What a worker is about to write; it waits until that is on record.
+
+    Attributes
+    ----------
+    identity : Identity
+        Of the file as it is now.
+    changes, previous : mapping of str to tuple of str
+        Field to its new values, and what it holds.
+    """
+
+    identity: Identity
+    changes: Values
+    previous: Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,7 @@ ORDER = (
 
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 
-EXCEPTIONS = {("store.resume", "run")}
+EXCEPTIONS: set[tuple[str, str]] = set()
 """Pairs (module, room) that may break the order. One that is not used fails."""
 
 HEAVY = {"av", "mutagen", "numpy", "onnxruntime", "soundfile"}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from lean_tagger.jobs import Identity, Outcome, Values
+from lean_tagger.jobs import Outcome
 
 __all__ = [
     "Broken",
@@ -22,7 +22,6 @@ __all__ = [
     "Notice",
     "Progress",
     "Ready",
-    "Writing",
     "pack",
     "receive",
 ]
@@ -74,23 +73,6 @@ class Progress:
 
     seconds: float
     fraction: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Writing:
-    """From a worker, before it changes anything: what it is about to write. It waits for `Go`.
-
-    Attributes
-    ----------
-    identity : Identity
-        Of the file as it is now.
-    changes, previous : mapping of str to tuple of str
-        Field to its new values, and what it holds.
-    """
-
-    identity: Identity
-    changes: Values
-    previous: Values
 
 
 @dataclass(frozen=True, slots=True)

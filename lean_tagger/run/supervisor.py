@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from lean_tagger.errors import ModelError
-from lean_tagger.jobs import Failed, Job, Outcome
+from lean_tagger.jobs import Failed, Job, Outcome, Writing
 from lean_tagger.run import budget
 from lean_tagger.run.lost_mounts import LostMounts
 from lean_tagger.run.messages import (
@@ -28,7 +28,6 @@ from lean_tagger.run.messages import (
     Notice,
     Progress,
     Ready,
-    Writing,
 )
 from lean_tagger.run.worker_handle import START_SECONDS, WorkerHandle
 from lean_tagger.settings import Settings

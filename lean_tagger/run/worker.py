@@ -34,12 +34,12 @@ from lean_tagger.jobs import (
     Skipped,
     TrackInfo,
     Values,
+    Writing,
 )
 from lean_tagger.listen import decode, effort
 from lean_tagger.listen.decode import AudioPosition, parts
 from lean_tagger.listen.decode.audio_proof import PART, proof
 from lean_tagger.listen.label_scores import Words
-from lean_tagger.run.messages import Writing
 from lean_tagger.settings import Settings
 from lean_tagger.system import temporary_files
 from lean_tagger.system.memory import Guard, limit_data, peak_rss_bytes

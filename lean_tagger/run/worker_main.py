@@ -8,7 +8,7 @@ import time
 from typing import Any, BinaryIO
 
 from lean_tagger.errors import LeanTagError, ModelError, StateError
-from lean_tagger.jobs import Failed, Job, Outcome
+from lean_tagger.jobs import Failed, Job, Outcome, Writing
 from lean_tagger.run.messages import (
     Broken,
     Cores,
@@ -18,7 +18,6 @@ from lean_tagger.run.messages import (
     Notice,
     Progress,
     Ready,
-    Writing,
     pack,
     receive,
 )

@@ -24,9 +24,9 @@ from lean_tagger.jobs import (
     Restored,
     Skipped,
     Tagged,
+    Writing,
 )
 from lean_tagger.listen import effort
-from lean_tagger.run.messages import Writing
 from lean_tagger.settings import Settings
 from lean_tagger.store.journal import Journal, Key, Known
 from lean_tagger.system import mounts
