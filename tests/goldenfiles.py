@@ -13,7 +13,7 @@ import mutagen
 from mutagen.apev2 import APEv2
 from mutagen.id3 import ID3
 
-GOLDEN = Path(__file__).parent / "data" / "v0.1.0"
+GOLDEN = Path(__file__).parent / "golden" / "v0.1.0"
 PLACE = "/golden"
 """Stands in the journal and in what was printed for the folder that the files are in."""
 

@@ -1,6 +1,6 @@
 """What 0.1.0 left in people's files and in their journals goes on working.
 
-The files are 0.1.0's own work and are never made again: see ``data/v0.1.0/README.md``. What is
+The files are 0.1.0's own work and are never made again: see ``golden/v0.1.0/README.md``. What is
 hashed or looked up by name in them must keep its name, whatever the code calls it by now.
 """
 

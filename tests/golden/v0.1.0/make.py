@@ -25,7 +25,7 @@ from goldenfiles import packets_md5, tags_of  # noqa: E402
 
 from lean_tagger import spec  # noqa: E402
 
-CLIPS = HERE.parent
+CLIPS = HERE.parents[1] / "data"
 PLACE = "/golden"
 """Stands in the journal and in what was printed for the folder that the files are in."""
 
