@@ -217,10 +217,10 @@ def test_the_last_operator_tells_what_the_scores_are(squash, activation, tmp_pat
 
 def test_scores_before_a_sigmoid_are_preferred_and_before_a_softmax_are_not(tmp_path):
     graph = onnx_graph.read(head(tmp_path / "a.onnx", squash="Sigmoid", twice=True))
-    found = propose_card.outputs.find(graph, ("a", "b"), essentia.read({}), embedding=False)
+    found = propose_card.find_outputs.find(graph, ("a", "b"), essentia.read({}), embedding=False)
     assert (found.logits, found.activation) == ("before", "logits")
     graph = onnx_graph.read(head(tmp_path / "b.onnx", squash="Softmax", twice=True))
-    found = propose_card.outputs.find(graph, ("a", "b"), essentia.read({}), embedding=False)
+    found = propose_card.find_outputs.find(graph, ("a", "b"), essentia.read({}), embedding=False)
     assert (found.logits, found.activation) == ("after", "softmax")
 
 
@@ -231,7 +231,7 @@ def test_a_graph_without_the_softmax_that_its_metadata_name_is_refused(tmp_path)
     )
     said = essentia.read(head_metadata("a", "b"))
     with pytest.raises(ConfigError, match=r"'y' is what comes before the softmax"):
-        propose_card.outputs.find(onnx_graph.read(path), ("a", "b"), said, embedding=False)
+        propose_card.find_outputs.find(onnx_graph.read(path), ("a", "b"), said, embedding=False)
 
 
 def test_an_operator_that_tells_nothing_is_an_assumption(tmp_path):
