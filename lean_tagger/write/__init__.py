@@ -13,18 +13,21 @@ times over:
 
 A file where any of this is in doubt is refused with one sentence and left alone.
 
-`source` reads, `formats.detect` knows the formats; one module per format edits: `id3` with
-`id3_frames`, `id3_file`, `id3_hosts` and `mpeg` around it, `flac` and `ogg` around
-`vorbis_comment`, `mp4` with `mp4_atoms`, `asf`, `ape`; `older_tags` reads what older tags say;
-`mutagen_check` is mutagen, and so is `track_info`, which reads what else is asked for.
+`source` reads, `formats.detect` knows the formats, `formats.fields` what our fields are called;
+one module per format edits: `id3` with `id3_frames`, `id3_file`, `id3_hosts` and `mpeg` around
+it, `flac` and `ogg` around `vorbis_comment`, `mp4` with `mp4_atoms`, `asf`, `ape`; `older_tags`
+reads what older tags say; `mutagen_check` is mutagen, and so is `track_info`, which reads what
+else is asked for.
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from lean_tagger.errors import FileError, OverBudgetError, UnreadableError, WriteError
 from lean_tagger.settings import WriteSettings
-from lean_tagger.write.formats.detect import FIELDS, Document, format_of, parse
+from lean_tagger.write.formats.detect import Document, format_of, parse
+from lean_tagger.write.formats.fields import FIELDS
 from lean_tagger.write.replace import replace
 from lean_tagger.write.source import Source, opened, translated
 from lean_tagger.write.splice import copy, splice
@@ -34,6 +37,7 @@ __all__ = ["FIELDS", "read", "supported", "track", "write"]
 
 
 _USUAL = WriteSettings()
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 def supported(path: str) -> bool:
@@ -134,7 +138,7 @@ def write(
     unknown = set(changes) - set(FIELDS)
     if unknown:
         raise ValueError(f"no such field: {sorted(unknown)}")
-    wanted = {field: _checked(path, changes[field]) for field in FIELDS if field in changes}
+    wanted = {field: _checked(path, field, changes[field]) for field in FIELDS if field in changes}
     real = _resolved(path)
     with opened(real) as source:
         source.path, source.id3_version = path, ways.id3_version
@@ -184,11 +188,13 @@ def _resolved(path: str) -> str:
         raise UnreadableError(path, f"it cannot be opened: {reason}") from error
 
 
-def _checked(path: str, values: Sequence[str]) -> tuple[str, ...]:
+def _checked(path: str, field: str, values: Sequence[str]) -> tuple[str, ...]:
     """Return values without repetitions; refuse what a tag cannot hold."""
     for value in values:
         if not value.strip() or "\0" in value or _lone(value):
             raise WriteError(path, "a value to write is empty or cannot be encoded")
+        if FIELDS[field].number and not _NUMBER.fullmatch(value):
+            raise WriteError(path, f"a value to write as {field} is not a number")
     return tuple(dict.fromkeys(values))
 
 

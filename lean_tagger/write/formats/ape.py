@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from lean_tagger.write.formats import mutagen_check, older_tags
+from lean_tagger.write.formats.fields import FIELDS, field_of
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth
 
@@ -19,7 +20,6 @@ _FOOTER_BYTES = 32
 _HAS_HEADER, _IS_HEADER = 1 << 31, 1 << 29
 _LONGEST_KEY_BYTES = 255
 _LARGEST_BYTES = 1 << 20
-_KEYS = {"genre": "Genre", "mood": "Mood", "leantag": "LEANTAG"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,7 @@ class _Item:
 
     @property
     def field(self) -> str | None:
-        lower = self.key.lower()
-        return lower if lower in _KEYS else None
+        return field_of(self.key, "ape")
 
 
 class _Tag(NamedTuple):
@@ -138,7 +137,7 @@ class ApeFile:
             mine = [item for item in tag.items if item.field == field]
             if any(item.flags & 1 for item in mine):
                 raise self._source.refuse(f"its item {mine[0].key} is marked read-only")
-            new = (_render(mine[0].key if mine else _KEYS[field], values),) if values else ()
+            new = (_render(mine[0].key if mine else FIELDS[field].ape, values),) if values else ()
             if not mine:
                 patches.append(Patch(tag.footer, tag.footer, new))
             for number, item in enumerate(mine):
@@ -159,7 +158,7 @@ class ApeFile:
         said = older_tags.id3v1(self._source, self._source.size) or {}
         inherited = older_tags.as_ape(said, without=set(changes))
         items = [_render(key, [text]) for key, text in inherited]
-        items += [_render(_KEYS[f], values) for f, values in changes.items() if values]
+        items += [_render(FIELDS[f].ape, values) for f, values in changes.items() if values]
         return [Patch(self._end, self._end, (_whole(items),))]
 
     def foreign(self) -> Iterator[tuple[str, Piece]]:
@@ -186,7 +185,8 @@ class ApeFile:
         raw = [self._source.at(i.span.start, i.span.end - i.span.start) for i in items]
         found: dict[str, tuple[str, ...]] = {}
         for key, value in mutagen_check.read_ape(_whole(raw)):
-            found[key.lower()] = (*found.get(key.lower(), ()), value)
+            if field := field_of(key, "ape"):
+                found[field] = (*found.get(field, ()), value)
         return found
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from lean_tagger.write.formats import mutagen_check
+from lean_tagger.write.formats.fields import FIELDS, field_of
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth
 
@@ -31,12 +32,11 @@ _PROPERTIES = _guid("8CABDCA1-A947-11CF-8EE4-00C00C205365")
 _SIGNATURE = _guid("2211B3FC-BD23-11D2-B4B7-00A0C955FC6E")
 _RESERVED = _guid("ABD3D211-A9BA-11CF-8EE6-00C00C205365")
 
-_NAMES = {"genre": "WM/Genre", "mood": "WM/Mood", "leantag": "LEANTAG"}
-_FIELDS = {name.lower(): field for field, name in _NAMES.items()}
 _HEAD_BYTES = 24  # GUID, size
 _LARGEST_BYTES = 1 << 20
 _LONGEST_SHORT_BYTES = 0xFFFF
 _UNICODE = 0
+_INTEGERS = (3, 4, 5)  # of 32, 64 and 16 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class _Attribute:
 
     @property
     def field(self) -> str | None:
-        return _FIELDS.get(self.name.lower())
+        return field_of(self.name, "asf")
 
 
 class AsfFile:
@@ -149,23 +149,27 @@ class AsfFile:
     def values(self) -> dict[str, tuple[str, ...]]:
         """Return the values of our fields."""
         found: dict[str, tuple[str, ...]] = {}
-        for field in _NAMES:
-            texts = []
-            for _, attribute in self._mine(field):
-                size = attribute.value.end - attribute.value.start
-                if attribute.kind != _UNICODE or size > _LARGEST_BYTES:
-                    raise self._source.refuse(f"its attribute {attribute.name} holds no text")
-                data = self._source.at(attribute.value.start, size)
-                texts.append(data.decode("utf-16-le").rstrip("\0"))
+        for field in FIELDS:
+            texts = [self._text(attribute, field) for _, attribute in self._mine(field)]
             texts = [text for text in dict.fromkeys(texts) if text.strip()]
             if texts:
                 found[field] = tuple(texts)
         return found
 
+    def _text(self, attribute: _Attribute, field: str) -> str:
+        size = attribute.value.end - attribute.value.start
+        kinds = (_UNICODE, *(_INTEGERS if FIELDS[field].number else ()))
+        if attribute.kind not in kinds or size > _LARGEST_BYTES:
+            raise self._source.refuse(f"its attribute {attribute.name} holds no text")
+        data = self._source.at(attribute.value.start, size)
+        if attribute.kind in _INTEGERS:
+            return str(int.from_bytes(data, "little"))
+        return data.decode("utf-16-le").rstrip("\0")
+
     def second_reading(self) -> dict[str, tuple[str, ...]]:
         """Return the values of our fields as mutagen reads them, from a header of their own."""
         raw: dict[bytes, list[bytes]] = {_EXTENDED: [], _LIBRARY: [], _METADATA: []}
-        for field in _NAMES:
+        for field in FIELDS:
             for parent, attribute in self._mine(field):
                 start, end = attribute.span
                 raw[parent.guid].append(self._source.at(start, end - start))
@@ -174,8 +178,8 @@ class AsfFile:
         header = _object(HEADER, (2).to_bytes(4, "little") + b"\x01\x02" + objects)
         found: dict[str, tuple[str, ...]] = {}
         for name, value in mutagen_check.read_asf(header):
-            field = _FIELDS[name.lower()]
-            found[field] = (*found.get(field, ()), value)
+            if ours := field_of(name, "asf"):
+                found[ours] = (*found.get(ours, ()), value)
         return found
 
     def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
@@ -191,7 +195,7 @@ class AsfFile:
             for value in values:
                 data = value.encode("utf-16-le") + b"\0\0"
                 fits = value == values[0] and len(data) <= _LONGEST_SHORT_BYTES
-                (short if fits else long).append(_attribute(_NAMES[field], data, short=fits))
+                (short if fits else long).append(_attribute(FIELDS[field].asf, data, short=fits))
         for parent in self._attributes:
             new = {self._extended: short, self._library: long}.get(parent, [])
             patches += self._counted_patches(parent, new, removed.get(parent, 0))

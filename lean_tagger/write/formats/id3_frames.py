@@ -6,7 +6,7 @@ else: it never sees a frame that could be a bomb, and it is a second opinion on 
 
 from collections.abc import Sequence
 
-from lean_tagger.write.formats import mutagen_check
+from lean_tagger.write.formats import fields, mutagen_check
 
 __all__ = [
     "LABEL_BYTES",
@@ -24,8 +24,8 @@ __all__ = [
 LABEL_BYTES = 64
 # No genre is longer; mutagen gets no frame above this.
 LARGEST_BYTES = 1 << 20
-_FIELDS_BY_NAME = {"TCO": "genre", "TCON": "genre", "TMOO": "mood"}
-_FIELDS_BY_LABEL = {"mood": "mood", "leantag": "leantag"}
+_COLUMNS: tuple[fields.Column, ...] = ("id3v22", "id3v23", "id3v24")
+_USER_TEXT = ("TXX", "TXXX")  # frames that carry a label
 _ENCODINGS = {0: "latin-1", 1: "utf-16", 2: "utf-16-be", 3: "utf-8"}
 # Frame format flags: (compressed or encrypted, bytes before the data for each further flag).
 _OPAQUE = {3: 0xC0, 4: 0x0C}
@@ -66,8 +66,8 @@ def field_of(start: bytes, version: int) -> str | None:
     """
     id_length, head_length = (3, 6) if version == 2 else (4, 10)
     name = start[:id_length].decode("ascii")
-    if name not in ("TXX", "TXXX"):
-        return _FIELDS_BY_NAME.get(name)
+    if name not in _USER_TEXT:
+        return fields.field_of(name, *_COLUMNS)
     data = start[head_length:]
     if version > 2:
         flags = start[9]
@@ -76,7 +76,7 @@ def field_of(start: bytes, version: int) -> str | None:
         data = data[sum(n for bit, n in _PREFIXES[version].items() if flags & bit) :]
         if version == 4 and flags & 0x02:
             data = data.replace(b"\xff\x00", b"\xff")
-    return _FIELDS_BY_LABEL.get(_label(data).casefold())
+    return fields.field_of(f"{name}:{_label(data)}", *_COLUMNS)
 
 
 def _label(data: bytes) -> str:
@@ -128,7 +128,7 @@ def encode(
     Parameters
     ----------
     field : str
-        ``genre``, ``mood`` or ``leantag``.
+        One of `fields.FIELDS`.
     values : Sequence[str]
         At least one.
     version : int
@@ -138,14 +138,13 @@ def encode(
     plain_sizes : bool
         Write a v2.4 frame's size as the tag's other frames have it, as a plain number.
     """
+    keys = tuple(getattr(fields.FIELDS[field], column) for column in _COLUMNS)
     if name is None:
-        names = {"genre": "TCO" if version == 2 else "TCON"}
-        if version == 4:
-            names["mood"] = "TMOO"
-        name = names.get(field, "TXX" if version == 2 else "TXXX")
+        name = keys[version - 2].partition(":")[0]
     texts = list(values)
-    if name in ("TXX", "TXXX"):
-        texts.insert(0, field.upper())
+    if name in _USER_TEXT:
+        labels = (key.partition(":")[2] for key in keys)
+        texts.insert(0, next(label for label in labels if label))
     return text_frame(name, texts, version, plain_sizes=plain_sizes)
 
 

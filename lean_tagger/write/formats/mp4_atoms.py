@@ -4,6 +4,7 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from lean_tagger.write.formats import mutagen_check
+from lean_tagger.write.formats.fields import FIELDS, field_of
 from lean_tagger.write.source import Source, Span
 from lean_tagger.write.splice import Patch
 
@@ -25,9 +26,10 @@ __all__ = [
 CONTAINERS = (b"trak", b"mdia", b"minf", b"stbl")
 _MOST_ATOMS = 20_000
 _LARGEST_VALUE_BYTES = 1 << 20
-_MEAN = b"com.apple.iTunes"
-_FREEFORM = {b"mood": "mood", b"leantag": "leantag"}
-_UTF8 = 1
+_FREEFORM = "----"
+_UTF8, _INTEGER = 1, 21  # kinds of data
+_NUMBERED_GENRE = "gnre"  # ID3v1's number plus one, where later files have a text
+_OLD_NAMES = {_NUMBERED_GENRE: "\xa9gen"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,15 @@ class Item:
                 raise source.refuse(f"its item {self.label} is damaged")
             kind = int.from_bytes(source.at(atom.body, 4), "big")
             value = source.at(atom.body + 8, size)
-            if self.label == "gnre":
+            if self.label == _NUMBERED_GENRE:
                 number = int.from_bytes(value, "big")
                 if 1 <= number <= len(mutagen_check.GENRES):
                     texts.append(mutagen_check.GENRES[number - 1])
-            elif kind == _UTF8 or (kind == 0 and self.label.startswith("----")):
+            elif self.field and _is_integer(self.field):
+                if kind not in (0, _INTEGER):
+                    raise source.refuse(f"its item {self.label} holds no number")
+                texts.append(str(int.from_bytes(value, "big", signed=True)))
+            elif kind == _UTF8 or (kind == 0 and self.label.startswith(_FREEFORM)):
                 texts.append(value.decode("utf-8"))
             else:
                 raise source.refuse(f"its item {self.label} holds no text that can be read")
@@ -153,16 +159,26 @@ def items(source: Source, ilst: Atom) -> Iterator[Item]:
     """Yield the metadata items; the inside of others is not looked at."""
     for atom in children(source, ilst):
         span, label = Span(atom.start, atom.end), atom.label
-        field = "genre" if atom.name in (b"\xa9gen", b"gnre") else None
+        if label == _FREEFORM:
+            mean, name = (part.decode("latin-1") for part in _freeform(source, atom))
+            label = f"{_FREEFORM}:{mean}:{name}"
+        field = _field_of(label)
         inner: list[Atom] = []
-        if atom.name == b"----":
-            mean, name = _freeform(source, atom)
-            label = f"----:{mean.decode('latin-1')}:{name.decode('latin-1')}"
-            if mean == _MEAN:
-                field = _FREEFORM.get(name.lower())
         if field is not None:
             inner = [a for a in walk(source, Span(atom.body, atom.end)) if a.name == b"data"]
         yield Item(label, field, span, tuple(inner))
+
+
+def _field_of(label: str) -> str | None:
+    """Return the field of an item; only in the name of a freeform one case does not matter."""
+    key = _OLD_NAMES.get(label, label)
+    field = field_of(key, "mp4")
+    exact = key[: key.rfind(":") + 1] or key
+    return field if field and FIELDS[field].mp4.startswith(exact) else None
+
+
+def _is_integer(field: str) -> bool:
+    return FIELDS[field].number and not FIELDS[field].mp4.startswith(_FREEFORM)
 
 
 def _freeform(source: Source, atom: Atom) -> tuple[bytes, bytes]:
@@ -190,12 +206,20 @@ HANDLER = box(b"hdlr", bytes(8) + b"mdirappl" + bytes(9))
 
 def render(field: str, values: Sequence[str]) -> bytes:
     """Return one item with all values of a field."""
-    kind = _UTF8.to_bytes(4, "big") + bytes(4)
-    data = b"".join(box(b"data", kind + value.encode("utf-8")) for value in values)
-    if field == "genre":
-        return box(b"\xa9gen", data)
-    mean = box(b"mean", bytes(4) + _MEAN)
-    return box(b"----", mean + box(b"name", bytes(4) + field.upper().encode()) + data)
+    integer = _is_integer(field)
+    kind = (_INTEGER if integer else _UTF8).to_bytes(4, "big") + bytes(4)
+    raw = [_integer(value) if integer else value.encode("utf-8") for value in values]
+    data = b"".join(box(b"data", kind + each) for each in raw)
+    atom, *freeform = FIELDS[field].mp4.encode("latin-1").split(b":")
+    if freeform:
+        mean, name = freeform
+        data = box(b"mean", bytes(4) + mean) + box(b"name", bytes(4) + name) + data
+    return box(atom, data)
+
+
+def _integer(value: str) -> bytes:
+    """Return a number in 16 bits; the proof finds out where it was none that they hold."""
+    return max(-0x8000, min(round(float(value)), 0x7FFF)).to_bytes(2, "big", signed=True)
 
 
 def second_reading(source: Source, mine: Sequence[Item]) -> dict[str, tuple[str, ...]]:
@@ -204,6 +228,6 @@ def second_reading(source: Source, mine: Sequence[Item]) -> dict[str, tuple[str,
     meta = box(b"meta", bytes(4) + HANDLER + box(b"ilst", raw))
     found: dict[str, tuple[str, ...]] = {}
     for key, value in mutagen_check.read_mp4(box(b"moov", box(b"udta", meta))):
-        field = "genre" if key == "\xa9gen" else key.split(":")[-1].lower()
-        found[field] = (*found.get(field, ()), value)
+        if field := field_of(key, "mp4"):
+            found[field] = (*found.get(field, ()), value)
     return found

@@ -8,11 +8,11 @@ import codecs
 from collections.abc import Iterator, Mapping, Sequence
 
 from lean_tagger.write.formats import mutagen_check
+from lean_tagger.write.formats.fields import FIELDS, field_of
 from lean_tagger.write.source import Piece, Source
 
 __all__ = ["Comments"]
 
-_FIELDS = ("genre", "mood", "leantag")
 _BLOCK_BYTES = 1 << 16
 # Music has dozens. Each costs a hundred bytes here, and an empty one only four in the file.
 _MOST_COMMENTS = 10_000
@@ -83,7 +83,7 @@ class Comments:
                 key = bytes(entry).split(b"=", 1)[0]  # in the case that the user's other tools use
                 entries += [key + b"=" + v.encode("utf-8") for v in waiting.pop(field, [])]
         for field, values in waiting.items():
-            entries += [f"{field.upper()}={value}".encode() for value in values]
+            entries += [f"{FIELDS[field].vorbis}={value}".encode() for value in values]
         return [*_sized(self.vendor, entries), self.suffix]
 
     def foreign(self) -> Iterator[tuple[str, Piece]]:
@@ -101,7 +101,8 @@ class Comments:
         data = b"".join(_sized(b"", mine))
         found: dict[str, tuple[str, ...]] = {}
         for key, value in mutagen_check.read_vorbis(data):
-            found[key.lower()] = (*found.get(key.lower(), ()), value)
+            if field := field_of(key, "vorbis"):
+                found[field] = (*found.get(field, ()), value)
         return found
 
 
@@ -117,9 +118,9 @@ def _sized(
 
 
 def _field_of(entry: memoryview) -> str | None:
-    name, equals, _ = bytes(entry[:8]).partition(b"=")  # "leantag=" is the longest
-    field = name.lower().decode("ascii", "replace")
-    return field if equals and field in _FIELDS else None
+    longest = max(len(keys.vorbis) for keys in FIELDS.values()) + 1
+    name, equals, _ = bytes(entry[:longest]).partition(b"=")
+    return field_of(name.decode("ascii", "replace"), "vorbis") if equals else None
 
 
 def _is_utf8(entry: memoryview) -> bool:

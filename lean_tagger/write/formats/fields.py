@@ -1,0 +1,83 @@
+"""The fields that lean-tag writes: one row for each, with its key in every kind of tag.
+
+A new field is a new row here; the format modules take all keys from it.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["FIELDS", "Column", "FieldKeys", "field_of"]
+
+Column = Literal["id3v22", "id3v23", "id3v24", "vorbis", "mp4", "asf", "ape"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldKeys:
+    """What one field is called in each kind of tag.
+
+    Attributes
+    ----------
+    id3v22, id3v23, id3v24 : str
+        A text frame, or ``TXX:`` (v2.2) or ``TXXX:`` and the label of a frame for user text.
+    vorbis, asf, ape : str
+        The name of a comment, an attribute, an item.
+    mp4 : str
+        An atom, or ``----:com.apple.iTunes:`` and the name of a freeform item.
+    number : bool
+        Whether its values are decimal numbers. All formats hold them as text, except atoms of
+        MP4 that are not freeform: those hold one whole number in binary.
+    """
+
+    id3v22: str
+    id3v23: str
+    id3v24: str
+    vorbis: str
+    mp4: str
+    asf: str
+    ape: str
+    number: bool = False
+
+
+FIELDS: dict[str, FieldKeys] = {
+    "genre": FieldKeys(
+        id3v22="TCO",
+        id3v23="TCON",
+        id3v24="TCON",
+        vorbis="GENRE",
+        mp4="\xa9gen",
+        asf="WM/Genre",
+        ape="Genre",
+    ),
+    "mood": FieldKeys(
+        id3v22="TXX:MOOD",
+        id3v23="TXXX:MOOD",
+        id3v24="TMOO",
+        vorbis="MOOD",
+        mp4="----:com.apple.iTunes:MOOD",
+        asf="WM/Mood",
+        ape="Mood",
+    ),
+    "leantag": FieldKeys(
+        id3v22="TXX:LEANTAG",
+        id3v23="TXXX:LEANTAG",
+        id3v24="TXXX:LEANTAG",
+        vorbis="LEANTAG",
+        mp4="----:com.apple.iTunes:LEANTAG",
+        asf="LEANTAG",
+        ape="LEANTAG",
+    ),
+}
+"""The rows by field, in the order in which fields are written."""
+
+
+def field_of(key: str, *columns: Column) -> str | None:
+    """Return the field that has this key in one of the columns; None for a foreign key.
+
+    Case is ignored, as all formats do but for the names of MP4's atoms: there the caller compares
+    it.
+    """
+    folded = key.casefold()
+    for field, keys in FIELDS.items():
+        if any(folded == getattr(keys, column).casefold() for column in columns):
+            return field
+    return None
