@@ -232,7 +232,7 @@ def test_a_second_run_is_told_who_holds_the_journal_and_a_dead_one_holds_nothing
 RECORD = """
 import sys
 from pathlib import Path
-sys.path.insert(0, "tests")
+sys.path.insert(0, "tests/store")
 from test_journal import IDENTITY, begin, put
 from lean_tagger.store.journal import Journal
 with Journal(Path(sys.argv[1])) as journal:
