@@ -4,6 +4,7 @@ Plain data: picklable, so that it can cross to a worker process, and JSON-able, 
 ``--json`` prints it as it is.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -43,11 +44,25 @@ class Identity:
 
     The device is none of it: it gets another number when the machine or a share is started
     anew. An inode of 0 is not known.
+
+    Every number has 64 bits, as the journal has: size and time are signed, the inode is not.
+    What does not fit is folded, always in the same way: the nanoseconds of a time after 2262
+    do not, nor does a number of 128 bits that some systems give a file.
     """
 
     size_bytes: int
     mtime_ns: int
     inode: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size_bytes", _signed(self.size_bytes))
+        object.__setattr__(self, "mtime_ns", _signed(self.mtime_ns))
+        object.__setattr__(self, "inode", self.inode % (1 << 64))
+
+    @classmethod
+    def of(cls, found: os.stat_result) -> "Identity":
+        """Return the identity in what stat(2) tells of a file."""
+        return cls(found.st_size, found.st_mtime_ns, found.st_ino)
 
     def matches(self, other: "Identity") -> bool:
         """Tell whether both are of one file, as far as is known."""
@@ -57,6 +72,11 @@ class Identity:
     def without_inode(self) -> "Identity":
         """Return the same, for a file system whose numbers mean nothing."""
         return replace(self, inode=0)
+
+
+def _signed(number: int) -> int:
+    """Return the lowest 64 bits of a number, of which the highest is the sign."""
+    return (number + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 @dataclass(frozen=True, slots=True)

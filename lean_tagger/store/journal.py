@@ -274,13 +274,8 @@ class Journal:
         same size and time.
         """
         same = "WHERE path = ? OR (inode = ? AND size = ?) OR (size = ? AND mtime_ns = ?) LIMIT 8"
-        values = [
-            os.fsencode(path),
-            identity.inode,
-            identity.size_bytes,
-            identity.size_bytes,
-            identity.mtime_ns,
-        ]
+        size, mtime_ns, inode = columns(identity)
+        values = [os.fsencode(path), inode, size, size, mtime_ns]
         found = (known.heard for known in self._known(same, values, key))
         return tuple(heard for heard in found if heard is not None)
 

@@ -117,18 +117,17 @@ class Write:
 
 
 def columns(identity: Identity) -> tuple[int, int, int]:
-    """Return an identity as three columns."""
+    """Return an identity as three columns, each a signed number of 64 bits."""
     return identity.size_bytes, identity.mtime_ns, _signed(identity.inode)
 
 
-def to_identity(row: tuple[int, ...]) -> Identity:
+def to_identity(row: tuple[int, int, int]) -> Identity:
     """Return the identity in three columns."""
-    size_bytes, mtime_ns, inode = row
-    return Identity(size_bytes, mtime_ns, inode % (1 << 64))
+    return Identity(*row)
 
 
 def _signed(number: int) -> int:
-    """Return a number of 64 bits as SQLite has them; some file systems use the highest."""
+    """Return an inode as SQLite has numbers; some file systems use the highest of 64 bits."""
     return number - (1 << 64) if number >= 1 << 63 else number
 
 

@@ -114,14 +114,35 @@ def _read_limit(file: Path) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and int(text) > 0 else None
 
 
-def physical_bytes() -> int:
-    """Return the memory that is built in, in bytes."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        import psutil
+def physical_bytes(meminfo: Path = Path("/proc/meminfo")) -> int:
+    """Return the memory that is built in, in bytes.
 
-        return int(psutil.virtual_memory().total)
+    In a container of LXC, `meminfo` tells what the container may have and sysconf(3) what is
+    built into its host: the lower one counts.
+    """
+    try:
+        built_in_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        built_in_bytes = _elsewhere("total")
+    return min(built_in_bytes, _meminfo_bytes(meminfo, "MemTotal") or built_in_bytes)
+
+
+def _elsewhere(name: str) -> int:
+    """Return a figure of memory, in bytes, where the kernel does not tell it as Linux does."""
+    import psutil
+
+    return int(getattr(psutil.virtual_memory(), name))
+
+
+def _meminfo_bytes(meminfo: Path, name: str) -> int | None:
+    """Return one entry of proc(5)'s meminfo, in bytes; ``None`` where it does not say."""
+    try:
+        for line in meminfo.read_text().splitlines():
+            if line.startswith(f"{name}:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        pass
+    return None
 
 
 def membership() -> str:
@@ -185,15 +206,10 @@ def memory_is_short(limit_bytes: int, *, proc: Path = Path("/proc")) -> bool:
 
 def available_bytes(meminfo: Path = Path("/proc/meminfo")) -> int:
     """Return the memory that could be had without swapping, in bytes; a guess elsewhere."""
-    try:
-        for line in meminfo.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    import psutil
-
-    return int(psutil.virtual_memory().available)
+    found_bytes = _meminfo_bytes(meminfo, "MemAvailable")
+    if found_bytes is not None:
+        return found_bytes
+    return _elsewhere("available")
 
 
 def memory_stalls(root: Path = Path("/proc/pressure")) -> float:

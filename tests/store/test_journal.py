@@ -16,6 +16,7 @@ from lean_tagger.errors import ConfigError, LockedError, StateError
 from lean_tagger.jobs import Heard, Identity, Pooling
 from lean_tagger.store import location, schema
 from lean_tagger.store.journal import Journal, Key
+from lean_tagger.store.rows import columns, to_identity
 from lean_tagger.system.mounts import Mount
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +83,38 @@ def test_a_file_is_remembered_exactly(tmp_path_factory, name, values, size, mtim
         assert known.heard == it
         assert (known.path, known.identity, known.status) == (file, identity, "unchanged")
         assert journal.recall(file + "x", KEY) is None
+
+
+ANY_NUMBER = st.integers(-(2**70), 2**130)
+
+
+@given(size=ANY_NUMBER, mtime_ns=ANY_NUMBER, inode=ANY_NUMBER)
+@settings(deadline=None, max_examples=50)
+def test_whatever_numbers_a_file_system_gives_the_file_is_known_by_them(
+    tmp_path_factory, size: int, mtime_ns: int, inode: int
+):
+    """Inodes have up to 128 bits, and the nanoseconds of a time after 2262 more than 63."""
+    identity = Identity(size, mtime_ns, inode)
+    with Journal(tmp_path_factory.mktemp("j") / "journal") as journal:
+        put(journal, "/a", begin(journal), identity=identity)
+        journal.changed("/a", run=1, status="restored", identity=identity, fields={})
+        journal.intend("/a", run=1, identity=identity, previous={}, written={})
+        known = journal.recall("/a", KEY)
+        assert known.identity == identity
+        assert known.identity.matches(Identity(size, mtime_ns, inode))
+        assert not known.identity.matches(Identity(size, mtime_ns + 1, inode))
+        assert [it.digest for it in journal.resemble("/b", identity, KEY)] == [known.heard.digest]
+        (write,) = journal.writes()
+        assert write.identity == identity
+
+
+def test_numbers_that_fit_stay_as_they_are_and_as_they_are_on_record():
+    """Otherwise no file were the one that an earlier version has on record."""
+    for numbers in ((0, 0, 0), (2**63 - 1, -(2**63), 2**64 - 1), (1, 2**63 - 1, 2**63)):
+        it = Identity(*numbers)
+        assert (it.size_bytes, it.mtime_ns, it.inode) == numbers
+    assert columns(Identity(7, -8, 2**64 - 3)) == (7, -8, -3)
+    assert to_identity((7, -8, -3)) == Identity(7, -8, 2**64 - 3)
 
 
 def test_scores_belong_to_a_model_and_its_pooling(path):
@@ -232,7 +265,7 @@ def test_a_second_run_is_told_who_holds_the_journal_and_a_dead_one_holds_nothing
 RECORD = """
 import sys
 from pathlib import Path
-sys.path.insert(0, "tests")
+sys.path.insert(0, "tests/store")
 from test_journal import IDENTITY, begin, put
 from lean_tagger.store.journal import Journal
 with Journal(Path(sys.argv[1])) as journal:

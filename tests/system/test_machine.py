@@ -257,3 +257,24 @@ def test_memory_is_short_when_little_is_left_or_somebody_waits_for_it(
     pressure = f"some avg10={stalled} avg60=0.00 avg300=0.00 total=1\nfull avg10=0.00\n"
     (tmp_path / "pressure" / "memory").write_text(pressure)
     assert machine.memory_is_short(1000 * 1024**2, proc=tmp_path) == short
+
+
+def meminfo(path: Path, **kib: int) -> Path:
+    path.write_text("".join(f"{name}:{size:>16} kB\n" for name, size in kib.items()))
+    return path
+
+
+def test_of_a_container_and_its_host_the_lower_memory_counts(tmp_path):
+    """LXC shows the container's meminfo, and sysconf the host's memory."""
+    host_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    lower = meminfo(tmp_path / "lower", MemTotal=65_536, MemAvailable=1024)
+    higher = meminfo(tmp_path / "higher", MemTotal=host_bytes // 1024 * 2)
+    assert machine.physical_bytes(lower) == 64 * MIB
+    assert machine.physical_bytes(higher) == host_bytes
+
+
+@pytest.mark.parametrize("text", ["", "MemTotal:\n", "MemTotal: many kB\n", "Mem: 1 kB\n"])
+def test_a_meminfo_that_says_nothing_limits_nothing(tmp_path, text: str):
+    file = tmp_path / "meminfo"
+    file.write_text(text)
+    assert machine.physical_bytes(file) == machine.physical_bytes(tmp_path / "missing") > 0

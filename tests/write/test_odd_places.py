@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import unicodedata
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -229,12 +230,41 @@ def test_a_name_that_is_no_text_is_a_name(lean_tag, tmp_path: Path) -> None:
     assert names(folder) == {odd, "b.flac"}
 
 
+# Numbers
+
+
+@pytest.mark.parametrize("when", ["2300-01-01", "2262-04-12", "1960-06-01"])
+def test_a_file_of_another_age_is_tagged_once_like_any_other(
+    lean_tag, tmp_path: Path, when: str
+) -> None:
+    folder = tmp_path / "music"
+    folder.mkdir()
+    odd = make(folder / "a.flac", "flac", 0.6)
+    make(folder / "b.mp3", "mp3", 0.6)
+    seconds = int(datetime.fromisoformat(f"{when}T00:00:00+00:00").timestamp())
+    os.utime(odd, ns=(seconds * 10**9 + 5, seconds * 10**9 + 5))
+    if int(odd.stat().st_mtime) != seconds:
+        pytest.skip("this disk has no such times")
+    exact = odd.stat().st_mtime_ns
+    options = (folder, "--preserve-mtime")
+    assert lean_tag(*options).statuses() == {"a.flac": "tagged", "b.mp3": "tagged"}
+    assert odd.stat().st_mtime_ns == exact
+    again = lean_tag(*options)
+    assert again.statuses() == {"a.flac": "unchanged", "b.mp3": "unchanged"}
+    assert again.said == ""  # no worker was started: both are known to be as they were
+    odd.rename(folder / "c.flac")
+    assert lean_tag(*options).results["c.flac"]["known"]
+    assert lean_tag(*options, "--json").code == 0
+    state = tmp_path / "state" / "journal.sqlite3"
+    undone = Run("undo", "--all", "--preserve-mtime", "--state", state)
+    assert undone.statuses() == {"a.flac": "skipped", "b.mp3": "restored"}
+
+
 # Files that do not stay
 
 
 def do(worker: Worker, path: Path) -> Outcome:
-    found = path.stat()
-    identity = Identity(found.st_size, found.st_mtime_ns, found.st_ino)
+    identity = Identity.of(path.stat())
     return worker.do(Job(str(path), identity.size_bytes, identity))
 
 
