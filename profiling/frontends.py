@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from familycards import card_of, heard, streamed
 from frontendpeers import BY_ESSENTIA, BY_LIBROSA
 
-from lean_tagger.card import FrontendSpec, ModelSpec
+from lean_tagger.card import LogMelSpec, ModelSpec
 
 MUSIC = {".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav"}
 
@@ -27,7 +27,7 @@ MUSIC = {".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav"}
 def without_rounding(family: str) -> ModelSpec:
     """Return the card, its float16 left away: a value between two steps may go to either."""
     card = card_of(family)
-    assert isinstance(card.frontend, FrontendSpec)  # noqa: S101 - the others have no peers
+    assert isinstance(card.frontend, LogMelSpec)  # noqa: S101 - the others have no peers
     return replace(card, frontend=replace(card.frontend, mel_rounding="none"))
 
 

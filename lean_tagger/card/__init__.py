@@ -25,17 +25,27 @@ from lean_tagger.card.locate import (
     shipped_models,
     user_models_folder,
 )
-from lean_tagger.card.preprocessing import Ends, FrontendSpec, Padding, ResamplerSpec, SamplesSpec
+from lean_tagger.card.preprocessing import (
+    AnyFrontend,
+    Ends,
+    FrontendSpec,
+    LogMelSpec,
+    Padding,
+    ResamplerSpec,
+    SamplesSpec,
+)
 
 __all__ = [
     "Accuracy",
     "Agreement",
+    "AnyFrontend",
     "Ends",
     "FrontendSpec",
     "Label",
     "LabelKind",
     "LabelVectors",
     "Licence",
+    "LogMelSpec",
     "ModelSpec",
     "Padding",
     "PatchLayout",

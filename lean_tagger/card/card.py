@@ -10,15 +10,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from lean_tagger.card.preprocessing import (
-    Ends,
-    FrontendSpec,
-    LastPatch,
-    Padding,
-    ResamplerSpec,
-    SamplesSpec,
-    ShortTrack,
-)
+from lean_tagger.card.preprocessing import AnyFrontend, Ends, LastPatch, ResamplerSpec, ShortTrack
 from lean_tagger.errors import ConfigError
 from lean_tagger.system.digest import sha256_of
 
@@ -196,7 +188,7 @@ class ModelSpec:
         What the network hears.
     resampler : ResamplerSpec
         How any other rate gets there.
-    frontend : FrontendSpec or SamplesSpec
+    frontend : LogMelSpec or SamplesSpec
         From samples to patch frames.
     patch_frames, hop_frames : int
         Length and stride of a patch; equal where patches touch. For `SamplesSpec` a frame is
@@ -235,7 +227,7 @@ class ModelSpec:
     sha256: str
     sample_rate_hz: int
     resampler: ResamplerSpec
-    frontend: FrontendSpec | SamplesSpec
+    frontend: AnyFrontend
     patch_frames: int
     hop_frames: int
     last_patch: LastPatch
@@ -281,52 +273,29 @@ class ModelSpec:
 
     @property
     def window_samples(self) -> int:
-        """Samples under one patch: derived, unless the card cuts the track before."""
-        front = self.frontend
-        if isinstance(front, SamplesSpec):
-            return self.patch_frames
-        if front.patch_samples is not None:
-            return front.patch_samples
-        return (self.patch_frames - 1) * front.hop_samples + front.transform_samples
+        """Samples under one patch."""
+        return self.frontend.window_samples(self.patch_frames)
+
+    @property
+    def pad_samples(self) -> int:
+        """Samples by which each end of the track is continued."""
+        return self.frontend.track_pad_samples
 
     @property
     def ends(self) -> Ends:
         """What becomes of the track's two ends."""
-        front, least = self.frontend, 1
-        if isinstance(front, FrontendSpec):
-            own = 0 if front.patch_samples is None else front.pad_samples
-            # Reflection takes one sample more than it adds.
-            least = max(front.transform_samples - 2 * own, own + 1)
         return Ends(
-            padding=self._padding,
+            padding=self.frontend.track_padding,
             last_patch=self.last_patch,
             short_track=self.short_track,
-            least_samples=least,
-            grid_samples=front.hop_samples,
+            least_samples=self.frontend.least_samples,
+            grid_samples=self.frontend.hop_samples,
         )
-
-    @property
-    def _padding(self) -> Padding:
-        front = self.frontend
-        if isinstance(front, SamplesSpec) or front.patch_samples is not None:
-            return "none"
-        return front.padding
-
-    @property
-    def pad_samples(self) -> int:
-        """Samples by which each end of the track is continued (centred STFT)."""
-        front = self.frontend
-        if isinstance(front, SamplesSpec) or front.patch_samples is not None:
-            return 0
-        return front.pad_samples
 
     @property
     def patch_shape(self) -> tuple[int, ...]:
         """Shape of a patch: (patch_frames, n_mels), or (samples,)."""
-        front = self.frontend
-        if isinstance(front, SamplesSpec):
-            return (self.patch_frames,)
-        return (self.patch_frames, front.n_mels)
+        return self.frontend.patch_shape(self.patch_frames)
 
     def hop_frames_for(self, hop_seconds: float | None) -> int:
         """Return the stride of the windows in patch frames, the card's own for None.

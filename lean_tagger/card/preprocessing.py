@@ -1,17 +1,14 @@
 """The part of a card that says how samples become what the network takes."""
 
+import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol, TypeAlias
 
-__all__ = [
-    "Ends",
-    "FrontendSpec",
-    "LastPatch",
-    "Padding",
-    "ResamplerSpec",
-    "SamplesSpec",
-    "ShortTrack",
-]
+LONGEST_SAMPLES = 1 << 26
+"""Of a window, with its hop: more than an hour of music at 16 kHz."""
+
+Ranges: TypeAlias = dict[str, tuple[float, float, float]]
+"""By the key of the card: its value, and the least and the highest that it may have."""
 
 Padding = Literal["reflect", "zero", "zero_past_end", "none"]
 """How an end is continued: mirrored, with zeros, with zeros until a transform is centred on or
@@ -70,8 +67,57 @@ class ResamplerSpec:
     kaiser_beta: float
 
 
+class FrontendSpec(Protocol):
+    """What the rest of the program must know of a front-end, whichever it is.
+
+    A new front-end is a class like this one with a row in `AnyFrontend`, and a class that
+    does the work with a row in `listen.frontend.FRONTENDS`.
+    """
+
+    @property
+    def kind(self) -> str:
+        """Tells the front-ends apart, in a card too."""
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples from one patch frame to the next."""
+
+    @property
+    def track_padding(self) -> Padding:
+        """How the two ends of a track are continued."""
+
+    @property
+    def track_pad_samples(self) -> int:
+        """Samples by which each end of a track is continued."""
+
+    @property
+    def least_samples(self) -> int:
+        """Fewer in a last or only window make no patch frame."""
+
+    @property
+    def layouts(self) -> tuple[str, ...]:
+        """What a patch may be to the network; see `PatchLayout`."""
+
+    @property
+    def most_frames(self) -> int:
+        """Patch frames of the longest patch that a card may ask for."""
+
+    @property
+    def ranges(self) -> Ranges:
+        """What the constants may be."""
+
+    def window_samples(self, patch_frames: int) -> int:
+        """Return the samples under one patch."""
+
+    def patch_shape(self, patch_frames: int) -> tuple[int, ...]:
+        """Return the shape of a patch."""
+
+    def complaints(self, *, sample_rate_hz: int, patch_frames: int) -> list[str]:
+        """Return what is wrong with values that are each in their range."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FrontendSpec:
+class LogMelSpec:
     """A log-mel spectrogram.
 
     The steps in their order: transform, spectrum, mel bands, rounding, compression, range,
@@ -80,7 +126,7 @@ class FrontendSpec:
     Attributes
     ----------
     kind : {'log_mel'}
-        Tells it from `SamplesSpec`.
+        Tells it from other front-ends.
     n_fft, hop_samples : int
         STFT length and stride, in samples at the model's rate.
     window : {'hann_periodic', 'hann_symmetric'}
@@ -161,6 +207,85 @@ class FrontendSpec:
         """Samples by which an end is continued, the track's or the piece's."""
         return 0 if self.padding == "none" else self.transform_samples // 2
 
+    @property
+    def track_padding(self) -> Padding:
+        """How the two ends of a track are continued; not at all where each piece is."""
+        return self.padding if self.patch_samples is None else "none"
+
+    @property
+    def track_pad_samples(self) -> int:
+        """Samples by which each end of a track is continued (centred STFT)."""
+        return self.pad_samples if self.patch_samples is None else 0
+
+    @property
+    def least_samples(self) -> int:
+        """Fewer in a last or only window make no patch frame."""
+        own = self.pad_samples - self.track_pad_samples
+        # Reflection takes one sample more than it adds.
+        return max(self.transform_samples - 2 * own, own + 1)
+
+    @property
+    def layouts(self) -> tuple[str, ...]:
+        """What a patch may be to the network."""
+        axes = ("frames_bands", "bands_frames")
+        return (*axes, *(f"1_{a}" for a in axes), *(f"{a}_1" for a in axes))
+
+    @property
+    def most_frames(self) -> int:
+        """Patch frames of the longest patch: far beyond any network that hears music."""
+        return 100_000
+
+    @property
+    def ranges(self) -> Ranges:
+        """What the constants may be."""
+        ranges: Ranges = {
+            "n_fft": (self.n_fft, 2, 1 << 16),
+            "hop_samples": (self.hop_samples, 1, 1 << 16),
+            "n_mels": (self.n_mels, 1, 4_096),
+            "frame_samples": (self.transform_samples, 2, self.n_fft),
+        }
+        if self.compression == "log10_gain":
+            ranges["log_gain"] = (self.log_gain, 1e-6, 1e9)
+        elif self.compression == "ln_offset":
+            ranges["log_offset"] = (self.log_offset, 1e-30, 1e3)
+        elif self.compression in {"log10", "db"}:
+            ranges["log_floor"] = (self.log_floor, 1e-30, 1e3)
+        if self.range_below_max is not None:
+            ranges["range_below_max"] = (self.range_below_max, 1e-3, 1e6)
+        return ranges
+
+    def window_samples(self, patch_frames: int) -> int:
+        """Return the samples under one patch: derived, unless the track is cut before."""
+        if self.patch_samples is not None:
+            return self.patch_samples
+        return self._spanned_samples(patch_frames)
+
+    def _spanned_samples(self, patch_frames: int) -> int:
+        return (patch_frames - 1) * self.hop_samples + self.transform_samples
+
+    def patch_shape(self, patch_frames: int) -> tuple[int, ...]:
+        """Return the shape of a patch: (patch_frames, n_mels)."""
+        return (patch_frames, self.n_mels)
+
+    def complaints(self, *, sample_rate_hz: int, patch_frames: int) -> list[str]:
+        """Return what is wrong with values that are each in their range."""
+        found = []
+        if not 0 <= self.f_min_hz < self.f_max_hz <= sample_rate_hz / 2:
+            found.append("f_min_hz and f_max_hz must lie in 0 to half the sample rate")
+        if not (math.isfinite(self.mean) and math.isfinite(self.divisor) and self.divisor):
+            found.append("'mean' and 'divisor' must be numbers, and 'divisor' not 0")
+        spanned = self._spanned_samples(patch_frames)
+        if self.patch_samples is None:
+            if 2 * self.pad_samples > spanned:
+                found.append("'padding' is longer than a patch")
+        elif self.padding == "zero_past_end":
+            found.append("'padding' zero_past_end is for whole tracks, without 'patch_samples'")
+        elif not max(spanned - 2 * self.pad_samples, 1) <= self.patch_samples <= LONGEST_SAMPLES:
+            found.append(f"'patch_samples' must be {spanned - 2 * self.pad_samples} or more")
+        elif self.patch_samples <= self.pad_samples:
+            found.append("'patch_samples' must be longer than the padding")
+        return found
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplesSpec:
@@ -169,7 +294,7 @@ class SamplesSpec:
     Attributes
     ----------
     kind : {'samples'}
-        Tells it from `FrontendSpec`.
+        Tells it from other front-ends.
     normalise : {'none', 'peak', 'standard'}
         Each window by itself: divided by its largest magnitude, or shifted to mean 0 and
         divided by its standard deviation.
@@ -188,3 +313,52 @@ class SamplesSpec:
     def hop_samples(self) -> int:
         """Samples from one patch frame to the next."""
         return 1
+
+    @property
+    def track_padding(self) -> Padding:
+        """How the two ends of a track are continued: not at all."""
+        return "none"
+
+    @property
+    def track_pad_samples(self) -> int:
+        """Samples by which each end of a track is continued."""
+        return 0
+
+    @property
+    def least_samples(self) -> int:
+        """Fewer in a last or only window make no patch frame."""
+        return 1
+
+    @property
+    def layouts(self) -> tuple[str, ...]:
+        """What a patch may be to the network."""
+        return ("samples", "1_samples", "samples_1")
+
+    @property
+    def most_frames(self) -> int:
+        """Samples of the longest patch: far beyond any network that hears music."""
+        return 1 << 24
+
+    @property
+    def ranges(self) -> Ranges:
+        """What the constants may be."""
+        return {"epsilon": (self.epsilon, 0.0, 1.0)}
+
+    def window_samples(self, patch_frames: int) -> int:
+        """Return the samples under one patch: those of the patch."""
+        return patch_frames
+
+    def patch_shape(self, patch_frames: int) -> tuple[int, ...]:
+        """Return the shape of a patch: (samples,)."""
+        return (patch_frames,)
+
+    def complaints(self, *, sample_rate_hz: int, patch_frames: int) -> list[str]:
+        """Return what is wrong with values that are each in their range."""
+        del sample_rate_hz, patch_frames
+        if not (math.isfinite(self.gain) and self.gain):
+            return ["'gain' must be a number other than 0"]
+        return []
+
+
+AnyFrontend: TypeAlias = LogMelSpec | SamplesSpec
+"""The front-ends that a card may name, told apart by their ``kind``."""

@@ -2,7 +2,8 @@
 
 ``lean-tag PATH...`` tags; the other commands stand in `commands.NAMES`, and a folder that is
 called like one can be given as ``./name``. Nothing heavy is imported until the options are
-known to be good, so ``--help`` and mistakes answer at once.
+known to be good, so ``--help`` and mistakes answer at once. A command raises what ends it:
+here, and only here, a `LeanTagError` becomes its sentences and its exit code.
 """
 
 import importlib
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from lean_tagger.cli import commands
 from lean_tagger.cli.signals import Stop
 from lean_tagger.cli.terminal import OutputClosed
+from lean_tagger.errors import LeanTagError
 
 __all__ = ["main"]
 
@@ -50,6 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             # text), Python would end by SIGINT whatever we return; running another text forgets it.
             exec("")  # noqa: S102 - nothing in it
             return stop.exit_code
+        except LeanTagError as error:
+            from lean_tagger.cli.console import Console  # late: few runs end like this
+
+            Console().error(*error.sentences)
+            return error.exit_code
         except OutputClosed:
             return _CLOSED_EXIT
         return code

@@ -1,4 +1,4 @@
-"""What all commands share that change files: the journal, the workers, the report."""
+"""What commands share: the journal, the workers, the report."""
 
 import argparse
 import contextlib
@@ -26,6 +26,7 @@ __all__ = [
     "console",
     "do",
     "journal",
+    "journal_to_read",
     "load_rules",
     "rules_path",
     "state_path",
@@ -65,6 +66,11 @@ def journal(given: argparse.Namespace, console: Console) -> Journal:
     return Journal(state_path(given), notice=console.notice, on_network=given.state_on_network)
 
 
+def journal_to_read(given: argparse.Namespace) -> Journal:
+    """Open the journal that the options name, which another run may hold at the same time."""
+    return Journal(state_path(given), locked=False, on_network=given.state_on_network)
+
+
 def do(
     found: Iterable[Job | Outcome],
     resume: Resume,
@@ -80,6 +86,11 @@ def do(
 
     With `only_hear`, what was heard goes into the journal and no further, for another run to
     decide on, which adds to the same summary and prints it.
+
+    Raises
+    ------
+    LeanTagError
+        What ended the run, once that is on record.
     """
     runner = Supervisor(
         options,
@@ -101,6 +112,7 @@ def do(
                 summary.audio_seconds += outcome.seconds
 
     code, ending = 0, "done"
+    cause: LeanTagError | None = None
     with contextlib.closing(runner):
         try:
             report_all(
@@ -110,15 +122,17 @@ def do(
                 summary=summary,
             )
         except LeanTagError as error:
-            console.error(*error.sentences)
-            code, ending = error.exit_code, error.kind
+            cause, ending = error, error.kind
         except KeyboardInterrupt:
             console.error("stopped; the files that were not reached are as they were")
             code, ending = stop.exit_code, "stopped"
             runner.close()  # before the summary, lest a worker still writes while it is read
         resume.end(summary.counts(), ending)
-        if (not only_hear or code) and (not code or runner.started or summary.files):
+        done = ending == "done"
+        if (not only_hear or not done) and (done or runner.started or summary.files):
             console.summary(summary)
+    if cause is not None:
+        raise cause
     return code or (_FAILED_EXIT if summary.failed else 0)
 
 

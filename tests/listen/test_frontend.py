@@ -1,12 +1,14 @@
 """The front-end gives the published log-mel patches."""
 
+from typing import get_args, get_type_hints
+
 import numpy as np
 import pytest
 from conftest import CLIPS, DATA
 
-from lean_tagger.card import ModelSpec
+from lean_tagger.card import AnyFrontend, ModelSpec
 from lean_tagger.listen.decode import open_audio
-from lean_tagger.listen.frontend import LogMel, mel_filters
+from lean_tagger.listen.frontend import FRONTENDS, LogMel, mel_filters
 from lean_tagger.listen.resample import resample
 from lean_tagger.listen.windows import roll
 
@@ -67,3 +69,8 @@ def test_every_mel_band_hears_something_and_has_unit_area(card: ModelSpec) -> No
     assert (filters.max(axis=1) > 0).all()
     # Wide bands are sampled densely enough for their area to show: 1, per Hz.
     assert np.allclose(filters[-20:].sum(axis=1) * 16000 / 512, 1.0, atol=0.02)
+
+
+def test_there_is_a_front_end_for_every_kind_that_a_card_may_name() -> None:
+    kinds = [get_args(get_type_hints(spec)["kind"])[0] for spec in get_args(AnyFrontend)]
+    assert sorted(kinds) == sorted(FRONTENDS)

@@ -13,7 +13,7 @@ from conftest import CLIPS, DATA, SHARED
 from familycards import card_of, heard, streamed
 from frontendpeers import BY_ESSENTIA, BY_LIBROSA
 
-from lean_tagger.card import FrontendSpec, ModelSpec, family_card, family_names
+from lean_tagger.card import LogMelSpec, ModelSpec, family_card, family_names
 
 LIMIT = 1e-4
 """In the log domain, of a single band of a single frame."""
@@ -25,7 +25,7 @@ needs_essentia = pytest.mark.skipif(find_spec("essentia") is None, reason="needs
 def card_without_rounding(family: str) -> ModelSpec:
     """float16, where a card asks for it, is one step or none; test_frontend.py looks at that."""
     card = card_of(family)
-    assert isinstance(card.frontend, FrontendSpec)
+    assert isinstance(card.frontend, LogMelSpec)
     return replace(card, frontend=replace(card.frontend, mel_rounding="none"))
 
 
@@ -79,7 +79,7 @@ def shortest(tracks: list[Path]) -> list[Path]:
 
 def test_every_family_that_takes_a_spectrogram_has_a_peer() -> None:
     spectrograms = {
-        family for family in family_names() if isinstance(card_of(family).frontend, FrontendSpec)
+        family for family in family_names() if isinstance(card_of(family).frontend, LogMelSpec)
     }
     assert spectrograms == set(BY_LIBROSA)
     assert set(BY_ESSENTIA) == {f for f in spectrograms if "essentia" in str(sources(f)).lower()}

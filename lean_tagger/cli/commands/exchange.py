@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -11,10 +11,10 @@ from lean_tagger.cli import options, session
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
 from lean_tagger.decide.decider import Decider
-from lean_tagger.errors import ConfigError, LeanTagError, StateError
+from lean_tagger.errors import ConfigError, StateError
 from lean_tagger.settings import Settings
 from lean_tagger.store import exchange
-from lean_tagger.store.journal import Journal, Key
+from lean_tagger.store.journal import Key
 from lean_tagger.store.resume import Resume
 
 __all__ = ["export", "import_", "merge"]
@@ -35,17 +35,12 @@ def export(arguments: list[str], _: Stop) -> int:
     given = parser.parse_args(arguments)
     asked = Decider(Settings(models=options.models(given), labels=given.labels)).asked
     models = {Key(model=it.card.identity, pooling=it.pooling): it.card for it in asked}
-
-    def work(_: Console) -> None:
-        with (
-            _target(given.paths, binary=given.format == "parquet") as target,
-            Journal(
-                session.state_path(given), locked=False, on_network=given.state_on_network
-            ) as journal,
-        ):
-            exchange.export(journal, models, target, form=given.format)
-
-    return _guarded(work)
+    with (
+        session.journal_to_read(given) as journal,  # first: nothing is emptied for a mistake
+        _target(given.paths, binary=given.format == "parquet") as target,
+    ):
+        exchange.export(journal, models, target, form=given.format)
+    return 0
 
 
 def import_(arguments: list[str], _: Stop) -> int:
@@ -60,20 +55,18 @@ def import_(arguments: list[str], _: Stop) -> int:
     parser.add_argument("--format", choices=exchange.FORMATS, help="default: by the name")
     options.add_state(parser)
     given = parser.parse_args(arguments)
-
-    def work(console: Console) -> None:
-        cards = {card.identity: card for card in readable_cards()}
-        with session.journal(given, console) as journal:
-            resume = Resume(journal, "import", Settings(listen=False))
-            for name in given.paths:
-                ending = Path(name).suffix[1:].lower()
-                form = given.format or (ending if ending in exchange.FORMATS else "jsonl")
-                with _source(name, binary=form == "parquet") as source:
-                    count = exchange.import_(journal, cards, source, form=form, run=resume.run)
-                console.line(f"{name}: {count} files")
-            resume.end({}, "done")
-
-    return _guarded(work)
+    console = Console()
+    cards = {card.identity: card for card in readable_cards()}
+    with session.journal(given, console) as journal:
+        resume = Resume(journal, "import", Settings(listen=False))
+        for name in given.paths:
+            ending = Path(name).suffix[1:].lower()
+            form = given.format or (ending if ending in exchange.FORMATS else "jsonl")
+            with _source(name, binary=form == "parquet") as source:
+                count = exchange.import_(journal, cards, source, form=form, run=resume.run)
+            console.line(f"{name}: {count} files")
+        resume.end({}, "done")
+    return 0
 
 
 def merge(arguments: list[str], _: Stop) -> int:
@@ -86,22 +79,10 @@ def merge(arguments: list[str], _: Stop) -> int:
     parser.add_argument("paths", nargs="+", metavar="JOURNAL", help="another journal.sqlite3")
     options.add_state(parser)
     given = parser.parse_args(arguments)
-
-    def work(console: Console) -> None:
-        with session.journal(given, console) as journal:
-            for name in given.paths:
-                console.line(f"{name}: {exchange.merge(journal, Path(name).absolute())} files")
-
-    return _guarded(work)
-
-
-def _guarded(work: Callable[[Console], None]) -> int:
     console = Console()
-    try:
-        work(console)
-    except LeanTagError as error:
-        console.error(*error.sentences)
-        return error.exit_code
+    with session.journal(given, console) as journal:
+        for name in given.paths:
+            console.line(f"{name}: {exchange.merge(journal, Path(name).absolute())} files")
     return 0
 
 

@@ -12,7 +12,7 @@ from lean_tagger.cli import options, session
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
 from lean_tagger.decide.decider import Decider
-from lean_tagger.errors import ConfigError, LeanTagError
+from lean_tagger.errors import ConfigError
 from lean_tagger.jobs import Heard
 from lean_tagger.store.journal import Journal, Key
 from lean_tagger.store.resume import identify, why_set_aside
@@ -24,17 +24,11 @@ def run(arguments: list[str], _: Stop) -> int:
     """Print the scores, each rule and what it did, what was and what would be written."""
     given = _parse(arguments)
     console = Console(json_lines=given.json)
-    try:
-        with Journal(
-            session.state_path(given), locked=False, on_network=given.state_on_network
-        ) as journal:
-            for path in given.paths:
-                report = _report(journal, os.path.abspath(path), given)  # noqa: PTH100 - stay str
-                for line in [json.dumps(report)] if given.json else _lines(report):
-                    console.line(line)
-    except LeanTagError as error:
-        console.error(*error.sentences)
-        return error.exit_code
+    with session.journal_to_read(given) as journal:
+        for path in given.paths:
+            report = _report(journal, os.path.abspath(path), given)  # noqa: PTH100 - stay str
+            for line in [json.dumps(report)] if given.json else _lines(report):
+                console.line(line)
     return 0
 
 

@@ -9,7 +9,7 @@ from lean_tagger.card import Label, read_words
 from lean_tagger.cli import options
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
-from lean_tagger.errors import ConfigError, LeanTagError
+from lean_tagger.errors import ConfigError
 from lean_tagger.system import machine
 from lean_tagger.system.digest import sha256_of_file
 
@@ -25,14 +25,10 @@ def run(arguments: list[str], _: Stop) -> int:
     """Make a file of words, or show one."""
     given = _parse(arguments)
     console = Console()
-    try:
-        if given.action == "make":
-            _make(given, console)
-        else:
-            _show(Path(given.file), console)
-    except LeanTagError as error:
-        console.error(*error.sentences)
-        return error.exit_code
+    if given.action == "make":
+        _make(given, console)
+    else:
+        _show(Path(given.file), console)
     return 0
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 from lean_tagger.cli import session
 from lean_tagger.cli.signals import Stop
-from lean_tagger.errors import LeanTagError
 from lean_tagger.jobs import Failed, Job, Skipped
 from lean_tagger.run import find_files
 from lean_tagger.run.summary import Summary
@@ -23,33 +22,28 @@ def tag(given: argparse.Namespace, stop: Stop) -> int:
     """Tag music, as the options say, and return the exit code."""
     max_mem_bytes = session.budget_bytes(given.max_mem)
     console = session.console(given, max_mem_bytes=max_mem_bytes)
-    with contextlib.closing(console):
-        try:
-            chosen = session.build(given, max_mem_bytes=max_mem_bytes)
-            if chosen.by_album:  # what is heard first is decided on later
-                chosen = dataclasses.replace(chosen, dry_run=True)
-            with session.journal(given, console) as journal:
-                resume = Resume(journal, "tag", chosen)
-                if given.retry_failed:
-                    journal.forget_failures(map(os.path.abspath, given.paths), resume.keys[0])
-                if console.wants_total:
-                    console.expect(_walk(given))
-                found = resume.jobs(_walk(given))
-                summary = Summary(max_mem_bytes=max_mem_bytes)
-                do = functools.partial(session.do, console=console, stop=stop, summary=summary)
-                if not chosen.by_album:
-                    return do(found, resume, given, chosen)
-                # All of an album has to be heard before anything of it can be decided.
-                code = do(found, resume, given, chosen, only_hear=True)
-                if code > 1:
-                    return code
-                deciding = dataclasses.replace(chosen, dry_run=given.dry_run, listen=False)
-                albums = Albums(journal, "tag", deciding)
-                under = [os.path.abspath(path) for path in given.paths]  # noqa: PTH100 - stay str
-                return do(albums.by_album(under, notice=console.notice), albums, given, deciding)
-        except LeanTagError as error:
-            console.error(*error.sentences)
-            return error.exit_code
+    chosen = session.build(given, max_mem_bytes=max_mem_bytes)
+    if chosen.by_album:  # what is heard first is decided on later
+        chosen = dataclasses.replace(chosen, dry_run=True)
+    with contextlib.closing(console), session.journal(given, console) as journal:
+        resume = Resume(journal, "tag", chosen)
+        under = [os.path.abspath(path) for path in given.paths]  # noqa: PTH100 - stay str
+        if given.retry_failed:
+            journal.forget_failures(under, resume.keys[0])
+        if console.wants_total:
+            console.expect(_walk(given))
+        found = resume.jobs(_walk(given))
+        summary = Summary(max_mem_bytes=max_mem_bytes)
+        do = functools.partial(session.do, console=console, stop=stop, summary=summary)
+        if not chosen.by_album:
+            return do(found, resume, given, chosen)
+        # All of an album has to be heard before anything of it can be decided.
+        code = do(found, resume, given, chosen, only_hear=True)
+        if code > 1:
+            return code
+        deciding = dataclasses.replace(chosen, dry_run=given.dry_run, listen=False)
+        albums = Albums(journal, "tag", deciding)
+        return do(albums.by_album(under, notice=console.notice), albums, given, deciding)
 
 
 def _walk(given: argparse.Namespace) -> Iterator[Job | Skipped | Failed]:

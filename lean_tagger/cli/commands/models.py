@@ -59,11 +59,7 @@ def run(arguments: list[str], _: Stop) -> int:
     if name not in _COMMANDS:
         known = ", ".join(_COMMANDS)
         options.Parser(prog="lean-tag models").error(f"no command {name!r}; there are {known}")
-    try:
-        return _COMMANDS[name](arguments)
-    except LeanTagError as error:
-        Console().error(*error.sentences)
-        return error.exit_code
+    return _COMMANDS[name](arguments)
 
 
 def _parser(name: str, description: str, *, runs: bool = True) -> options.Parser:

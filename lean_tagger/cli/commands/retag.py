@@ -6,7 +6,6 @@ import os
 
 from lean_tagger.cli import options, session
 from lean_tagger.cli.signals import Stop
-from lean_tagger.errors import LeanTagError
 from lean_tagger.run.summary import Summary
 from lean_tagger.store.albums import Albums
 
@@ -19,23 +18,16 @@ def run(arguments: list[str], stop: Stop) -> int:
     max_mem_bytes = session.budget_bytes(given.max_mem)
     console = session.console(given, max_mem_bytes=max_mem_bytes)
     under = [os.path.abspath(path) for path in given.paths]  # noqa: PTH100 - stay str
-    with contextlib.closing(console):
-        try:
-            chosen = session.build(given, max_mem_bytes=max_mem_bytes, listen=False)
-            summary = Summary(max_mem_bytes=max_mem_bytes)
-            with session.journal(given, console) as journal:
-                albums = Albums(journal, "retag", chosen)
-                found = (
-                    albums.by_album(under, notice=console.notice)
-                    if chosen.by_album
-                    else albums.stored(under)
-                )
-                return session.do(
-                    found, albums, given, chosen, console=console, stop=stop, summary=summary
-                )
-        except LeanTagError as error:
-            console.error(*error.sentences)
-            return error.exit_code
+    chosen = session.build(given, max_mem_bytes=max_mem_bytes, listen=False)
+    summary = Summary(max_mem_bytes=max_mem_bytes)
+    with contextlib.closing(console), session.journal(given, console) as journal:
+        albums = Albums(journal, "retag", chosen)
+        found = (
+            albums.by_album(under, notice=console.notice)
+            if chosen.by_album
+            else albums.stored(under)
+        )
+        return session.do(found, albums, given, chosen, console=console, stop=stop, summary=summary)
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:

@@ -8,8 +8,7 @@ from lean_tagger.cli import options, session
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
 from lean_tagger.cli.terminal import duration
-from lean_tagger.errors import LeanTagError
-from lean_tagger.store.journal import Journal, Run
+from lean_tagger.store.journal import Run
 
 __all__ = ["run"]
 
@@ -24,16 +23,9 @@ def run(arguments: list[str], _: Stop) -> int:
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
     given = parser.parse_anywhere(arguments)
     console = Console(json_lines=given.json)
-    try:
-        with Journal(
-            session.state_path(given), locked=False, on_network=given.state_on_network
-        ) as journal:
-            for it in journal.runs():
-                line = json.dumps(dataclasses.asdict(it)) if given.json else _line(it)
-                console.line(line)
-    except LeanTagError as error:
-        console.error(*error.sentences)
-        return error.exit_code
+    with session.journal_to_read(given) as journal:
+        for it in journal.runs():
+            console.line(json.dumps(dataclasses.asdict(it)) if given.json else _line(it))
     return 0
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from lean_tagger.cli import options, session
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
-from lean_tagger.errors import LeanTagError
 from lean_tagger.store.journal import Journal
 
 __all__ = ["run"]
@@ -28,14 +27,8 @@ def run(arguments: list[str], _: Stop) -> int:
     parser.add_argument("--json", action="store_true", help="one JSON object")
     given = parser.parse_anywhere(arguments)
     console = Console(json_lines=given.json)
-    try:
-        with Journal(
-            session.state_path(given), locked=False, on_network=given.state_on_network
-        ) as journal:
-            report = _report(journal)
-    except LeanTagError as error:
-        console.error(*error.sentences)
-        return error.exit_code
+    with session.journal_to_read(given) as journal:
+        report = _report(journal)
     for line in [json.dumps(report)] if given.json else _lines(report):
         console.line(line)
     return 0

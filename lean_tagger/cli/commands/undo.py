@@ -6,7 +6,6 @@ import os
 
 from lean_tagger.cli import options, session
 from lean_tagger.cli.signals import Stop
-from lean_tagger.errors import LeanTagError
 from lean_tagger.run.summary import Summary
 from lean_tagger.settings import Settings
 from lean_tagger.store.undo import FORWARD, Undo, last_run
@@ -40,28 +39,21 @@ def _run(arguments: list[str], stop: Stop, *, command: str) -> int:
         max_mem_bytes=max_mem_bytes,
     )
     under = [os.path.abspath(path) for path in given.paths]  # noqa: PTH100 - stay str
-    with contextlib.closing(console):
-        try:
-            summary = Summary(max_mem_bytes=max_mem_bytes)
-            with session.journal(given, console) as journal:
-                number = given.run
-                if number is None and not given.all:
-                    number = last_run(journal, under=under, redo=command == "redo")
-                    if number is None:
-                        console.notice(f"nothing to {command}: no write is on record that stands")
-                        return 0
-                writes = journal.writes(under=under, run=number)
-                if given.all:
-                    forward = {it.id for it in journal.runs() if it.command in FORWARD}
-                    writes = (write for write in writes if write.run in forward)
-                undo = Undo(journal, command, chosen)
-                found = undo.restoring(writes)
-                return session.do(
-                    found, undo, given, chosen, console=console, stop=stop, summary=summary
-                )
-        except LeanTagError as error:
-            console.error(*error.sentences)
-            return error.exit_code
+    summary = Summary(max_mem_bytes=max_mem_bytes)
+    with contextlib.closing(console), session.journal(given, console) as journal:
+        number = given.run
+        if number is None and not given.all:
+            number = last_run(journal, under=under, redo=command == "redo")
+            if number is None:
+                console.notice(f"nothing to {command}: no write is on record that stands")
+                return 0
+        writes = journal.writes(under=under, run=number)
+        if given.all:
+            forward = {it.id for it in journal.runs() if it.command in FORWARD}
+            writes = (write for write in writes if write.run in forward)
+        undo = Undo(journal, command, chosen)
+        found = undo.restoring(writes)
+        return session.do(found, undo, given, chosen, console=console, stop=stop, summary=summary)
 
 
 def _parse(arguments: list[str], command: str) -> argparse.Namespace:

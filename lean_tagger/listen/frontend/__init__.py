@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from lean_tagger.card import FrontendSpec, SamplesSpec
+from lean_tagger.card import FrontendSpec
 from lean_tagger.listen.frontend.log_mel import LogMel
 from lean_tagger.listen.frontend.mel_filters import mel_filters
 from lean_tagger.listen.frontend.raw_samples import RawSamples
@@ -24,14 +24,12 @@ FRONTENDS: dict[str, Callable[..., Any]] = {"log_mel": LogMel, "samples": RawSam
 """By the ``kind`` that a card names."""
 
 
-def frontend(
-    spec: FrontendSpec | SamplesSpec, *, sample_rate_hz: int, patch_frames: int
-) -> Frontend:
+def frontend(spec: FrontendSpec, *, sample_rate_hz: int, patch_frames: int) -> Frontend:
     """Return the front-end that a card describes.
 
     Parameters
     ----------
-    spec : FrontendSpec or SamplesSpec
+    spec : FrontendSpec
         The constants.
     sample_rate_hz : int
         Of the windows.

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lean_tagger.card import FrontendSpec
+from lean_tagger.card import LogMelSpec
 from lean_tagger.listen.frontend.mel_filters import mel_filters
 
 __all__ = ["LogMel"]
@@ -19,14 +19,14 @@ LN_10 = np.log(10.0)
 class LogMel:
     """A log-mel front-end: call it with a window, get a patch.
 
-    The steps are those of `card.FrontendSpec`, in its order.
+    The steps are those of `card.LogMelSpec`, in its order.
     Where patches are cut from the whole track's spectrogram, the window already holds the
     continuation of the track's ends, so that frame 0 is centred on the track's first sample
     without any padding here. Where the card cuts the track first, the window is continued here.
 
     Parameters
     ----------
-    spec : FrontendSpec
+    spec : LogMelSpec
         The constants.
     sample_rate_hz : int
         Of the windows.
@@ -34,7 +34,7 @@ class LogMel:
         Rows of a patch.
     """
 
-    def __init__(self, spec: FrontendSpec, *, sample_rate_hz: int, patch_frames: int) -> None:
+    def __init__(self, spec: LogMelSpec, *, sample_rate_hz: int, patch_frames: int) -> None:
         bins = spec.n_fft // 2 + 1
         block = min(patch_frames, BLOCK_FRAMES)
         self._spec = spec
@@ -57,7 +57,7 @@ class LogMel:
         Parameters
         ----------
         window : (n,) float32
-            `ModelSpec.window_samples` samples. Fewer, but at least `ModelSpec.least_samples`,
+            `ModelSpec.window_samples` samples. Fewer, but at least `Ends.least_samples`,
             give fewer frames, which are repeated to fill the patch.
 
         Returns
@@ -145,7 +145,7 @@ _PRECISIONS: dict[str, tuple[Any, Any]] = {
 }
 
 
-def _hann(spec: FrontendSpec) -> npt.NDArray[Any]:
+def _hann(spec: LogMelSpec) -> npt.NDArray[Any]:
     """Return the window, as precise as the transform."""
     length = spec.transform_samples
     hann = np.hanning(length) if spec.window == "hann_symmetric" else np.hanning(length + 1)[:-1]

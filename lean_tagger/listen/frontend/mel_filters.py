@@ -3,14 +3,14 @@
 import numpy as np
 import numpy.typing as npt
 
-from lean_tagger.card import FrontendSpec
+from lean_tagger.card import LogMelSpec
 
 __all__ = ["mel_filters"]
 
 Floats = npt.NDArray[np.float64]
 
 
-def mel_filters(spec: FrontendSpec, sample_rate_hz: int) -> npt.NDArray[np.float32]:
+def mel_filters(spec: LogMelSpec, sample_rate_hz: int) -> npt.NDArray[np.float32]:
     """Return the mel filter bank.
 
     Triangles between neighbouring points of the mel scale: of unit area over Hz (M. Slaney,
