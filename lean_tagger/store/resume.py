@@ -73,7 +73,7 @@ class Resume:
 
     def __init__(self, journal: Journal, command: str, options: Settings) -> None:
         self.journal = journal
-        self._decision = Decider(options)
+        self._decision = Decider.of(options)
         for it in self.asked:
             if not it.card.labels:
                 raise ConfigError(

@@ -33,7 +33,7 @@ def export(arguments: list[str], _: Stop) -> int:
     options.add_models(parser)
     options.add_state(parser)
     given = parser.parse_args(arguments)
-    asked = Decider(Settings(models=options.models(given), labels=given.labels)).asked
+    asked = Decider.of(Settings(models=options.models(given), labels=given.labels)).asked
     models = {Key(model=it.card.identity, pooling=it.pooling): it.card for it in asked}
 
     def work(_: Console) -> None:

@@ -56,7 +56,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str, Any]:
-    decision = Decider(session.build(given, max_mem_bytes=0, listen=False))
+    decision = Decider.of(session.build(given, max_mem_bytes=0, listen=False))
     each: list[Heard] = []
     for it in decision.asked:
         known = journal.recall(path, Key(model=it.card.identity, pooling=it.pooling))
