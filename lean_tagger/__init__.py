@@ -6,7 +6,8 @@ The flow, in order; each step is one module::
     mono at   fixed-size  views    log-mel    logits  scores plan   the user's
     its rate  chunks      of it    patches                          own file
 
-`listen` hears, `decide` plans, `write` writes; `tagger` joins them for one file. `store` remembers,
+`listen` hears, `decide` plans, `write` writes; `pipeline` joins them for one file, `tagger` is it for
+programs. `store` remembers,
 `run` walks a library, `cli` talks to the person.
 
 >>> from lean_tagger import Tagger

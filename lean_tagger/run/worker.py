@@ -1,6 +1,6 @@
 """The worker: its models loaded once, one file at a time.
 
-What happens to a file is `tagger.Pipeline`. Here is what surrounds it: the share of memory and
+What happens to a file is `pipeline.Pipeline`. Here is what surrounds it: the share of memory and
 that it is kept, what a killed process left, and that whatever a file can raise becomes an
 outcome.
 """
@@ -23,10 +23,10 @@ from lean_tagger.errors import (
 from lean_tagger.jobs import Failed, Job, Outcome, Skipped, Tagged, Writing
 from lean_tagger.listen.decode import AudioPosition
 from lean_tagger.listen.listener import Listener
+from lean_tagger.pipeline import Pipeline
 from lean_tagger.settings import Settings
 from lean_tagger.system import temporary_files
 from lean_tagger.system.memory import Guard, limit_data, peak_rss_bytes
-from lean_tagger.tagger import Pipeline
 
 __all__ = ["Worker"]
 
