@@ -12,8 +12,8 @@ from lean_tagger.cli.options import models
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import LeanTagError
 from lean_tagger.jobs import Job, Outcome, Tagged
+from lean_tagger.run.executor import executor
 from lean_tagger.run.summary import Summary, report_all
-from lean_tagger.run.supervisor import Supervisor
 from lean_tagger.settings import Settings, WriteSettings
 from lean_tagger.store import location
 from lean_tagger.store.journal import Journal
@@ -81,7 +81,7 @@ def do(
     With `only_hear`, what was heard goes into the journal and no further, for another run to
     decide on, which adds to the same summary and prints it.
     """
-    runner = Supervisor(
+    runner = executor(
         options,
         jobs=given.jobs,
         patience_seconds=given.timeout,
