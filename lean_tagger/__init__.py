@@ -6,9 +6,8 @@ The flow, in order; each step is one module::
     mono at   fixed-size  views    log-mel    logits  scores plan   the user's
     its rate  chunks      of it    patches                          own file
 
-`listen` hears, `decide` plans, `write` writes; `pipeline` joins them for one file, `tagger` is it for
-programs. `store` remembers,
-`run` walks a library, `cli` talks to the person.
+`listen` hears, `decide` plans, `write` writes; `pipeline` joins them for one file, `tagger`
+is it for programs. `store` remembers, `run` walks a library, `cli` talks to the person.
 
 >>> from lean_tagger import Tagger
 >>> Tagger("msd-musicnn").score("song.mp3").top(3)      # doctest: +SKIP

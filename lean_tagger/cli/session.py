@@ -17,7 +17,7 @@ from lean_tagger.run.summary import Summary, report_all
 from lean_tagger.settings import Settings, WriteSettings
 from lean_tagger.store import location
 from lean_tagger.store.journal import Journal
-from lean_tagger.store.resume import Resume
+from lean_tagger.store.recorder import Recorder
 from lean_tagger.system import machine, memory
 
 __all__ = [
@@ -67,7 +67,7 @@ def journal(given: argparse.Namespace, console: Console) -> Journal:
 
 def do(
     found: Iterable[Job | Outcome],
-    resume: Resume,
+    recorder: Recorder,
     given: argparse.Namespace,
     options: Settings,
     *,
@@ -88,13 +88,13 @@ def do(
         progress=console.progress,
         notice=console.notice,
         on_start=console.ready,
-        before_write=resume.before_write,
+        before_write=recorder.before_write,
     )
     console.rss_bytes = runner.rss_bytes
 
     def outcomes() -> Iterator[Outcome]:
-        for outcome in runner.outcomes(found):
-            resume.record(outcome)
+        for outcome in runner.outcomes(recorder.watch(found)):
+            recorder.record(outcome)
             if not (only_hear and isinstance(outcome, Tagged)):
                 yield outcome
             elif not outcome.known:
@@ -116,7 +116,7 @@ def do(
             console.error("stopped; the files that were not reached are as they were")
             code, ending = stop.exit_code, "stopped"
             runner.close()  # before the summary, lest a worker still writes while it is read
-        resume.end(summary.counts(), ending)
+        recorder.end(summary.counts(), ending)
         if (not only_hear or code) and (not code or runner.started or summary.files):
             console.summary(summary)
     return code or (_FAILED_EXIT if summary.failed else 0)

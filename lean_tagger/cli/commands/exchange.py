@@ -71,7 +71,7 @@ def import_(arguments: list[str], _: Stop) -> int:
                 with _source(name, binary=form == "parquet") as source:
                     count = exchange.import_(journal, cards, source, form=form, run=resume.run)
                 console.line(f"{name}: {count} files")
-            resume.end({}, "done")
+            resume.recorder.end({}, "done")
 
     return _guarded(work)
 

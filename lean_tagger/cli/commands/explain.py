@@ -15,7 +15,7 @@ from lean_tagger.decide.decider import Decider
 from lean_tagger.errors import ConfigError, LeanTagError
 from lean_tagger.jobs import Heard
 from lean_tagger.store.journal import Journal, Key
-from lean_tagger.store.resume import identify, why_set_aside
+from lean_tagger.store.judge import identify, why_set_aside
 
 __all__ = ["run"]
 

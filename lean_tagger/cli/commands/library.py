@@ -13,8 +13,8 @@ from lean_tagger.errors import LeanTagError
 from lean_tagger.jobs import Failed, Job, Skipped
 from lean_tagger.run import find_files
 from lean_tagger.run.summary import Summary
-from lean_tagger.store.albums import Albums
-from lean_tagger.store.resume import Resume
+from lean_tagger.store.albums import album_jobs
+from lean_tagger.store.resume import Resume, new_jobs
 
 __all__ = ["tag"]
 
@@ -31,22 +31,25 @@ def tag(given: argparse.Namespace, stop: Stop) -> int:
             with session.journal(given, console) as journal:
                 resume = Resume(journal, "tag", chosen)
                 if given.retry_failed:
-                    journal.forget_failures(map(os.path.abspath, given.paths), resume.keys[0])
+                    journal.forget_failures(
+                        map(os.path.abspath, given.paths), resume.keys.scores[0]
+                    )
                 if console.wants_total:
                     console.expect(_walk(given))
-                found = resume.jobs(_walk(given))
+                found = new_jobs(resume.judge, _walk(given))
                 summary = Summary(max_mem_bytes=max_mem_bytes)
                 do = functools.partial(session.do, console=console, stop=stop, summary=summary)
                 if not chosen.by_album:
-                    return do(found, resume, given, chosen)
+                    return do(found, resume.recorder, given, chosen)
                 # All of an album has to be heard before anything of it can be decided.
-                code = do(found, resume, given, chosen, only_hear=True)
+                code = do(found, resume.recorder, given, chosen, only_hear=True)
                 if code > 1:
                     return code
                 deciding = dataclasses.replace(chosen, dry_run=given.dry_run, listen=False)
-                albums = Albums(journal, "tag", deciding)
+                resume = Resume(journal, "tag", deciding)
                 under = [os.path.abspath(path) for path in given.paths]  # noqa: PTH100 - stay str
-                return do(albums.by_album(under, notice=console.notice), albums, given, deciding)
+                albums = album_jobs(resume.judge, under, notice=console.notice)
+                return do(albums, resume.recorder, given, deciding)
         except LeanTagError as error:
             console.error(*error.sentences)
             return error.exit_code

@@ -8,7 +8,8 @@ from lean_tagger.cli import options, session
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import LeanTagError
 from lean_tagger.run.summary import Summary
-from lean_tagger.store.albums import Albums
+from lean_tagger.store.albums import album_jobs
+from lean_tagger.store.resume import Resume, stored_jobs
 
 __all__ = ["run"]
 
@@ -24,14 +25,20 @@ def run(arguments: list[str], stop: Stop) -> int:
             chosen = session.build(given, max_mem_bytes=max_mem_bytes, listen=False)
             summary = Summary(max_mem_bytes=max_mem_bytes)
             with session.journal(given, console) as journal:
-                albums = Albums(journal, "retag", chosen)
+                resume = Resume(journal, "retag", chosen)
                 found = (
-                    albums.by_album(under, notice=console.notice)
+                    album_jobs(resume.judge, under, notice=console.notice)
                     if chosen.by_album
-                    else albums.stored(under)
+                    else stored_jobs(resume.judge, under)
                 )
                 return session.do(
-                    found, albums, given, chosen, console=console, stop=stop, summary=summary
+                    found,
+                    resume.recorder,
+                    given,
+                    chosen,
+                    console=console,
+                    stop=stop,
+                    summary=summary,
                 )
         except LeanTagError as error:
             console.error(*error.sentences)

@@ -9,7 +9,8 @@ from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import LeanTagError
 from lean_tagger.run.summary import Summary
 from lean_tagger.settings import Settings
-from lean_tagger.store.undo import FORWARD, Undo, last_run
+from lean_tagger.store.resume import Resume
+from lean_tagger.store.undo import FORWARD, last_run, undo_jobs
 
 __all__ = ["redo", "run"]
 
@@ -54,10 +55,15 @@ def _run(arguments: list[str], stop: Stop, *, command: str) -> int:
                 if given.all:
                     forward = {it.id for it in journal.runs() if it.command in FORWARD}
                     writes = (write for write in writes if write.run in forward)
-                undo = Undo(journal, command, chosen)
-                found = undo.restoring(writes)
+                recorder = Resume(journal, command, chosen).recorder
                 return session.do(
-                    found, undo, given, chosen, console=console, stop=stop, summary=summary
+                    undo_jobs(writes),
+                    recorder,
+                    given,
+                    chosen,
+                    console=console,
+                    stop=stop,
+                    summary=summary,
                 )
         except LeanTagError as error:
             console.error(*error.sentences)
