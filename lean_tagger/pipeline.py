@@ -10,7 +10,7 @@ from lean_tagger import write
 from lean_tagger.decide import leantag_field, tag_plan
 from lean_tagger.decide.decider import Decider
 from lean_tagger.decide.tag_plan import TagPlan
-from lean_tagger.errors import ChangedError, UnreadableError, WriteError
+from lean_tagger.errors import ChangedError, NoTagSupportError, UnreadableError, WriteError
 from lean_tagger.jobs import Heard, Job, Restore, Restored, Tagged, TagStatus, Values, Writing
 from lean_tagger.listen.decode import DecoderName
 from lean_tagger.listen.decode.audio_proof import proof
@@ -132,8 +132,8 @@ class Pipeline:
             As `carry_out`.
         """
         file = write.look(path, with_track=False)
-        if file.obstacle is not None:
-            raise file.obstacle
+        if file.obstacle is not None and not isinstance(file.obstacle, NoTagSupportError):
+            raise file.obstacle  # what has no place for fields holds none of ours: it is left
         changes, kept = _to_restore(restore, file.fields)
         if changes and not self._dry_run:
             file = self._write(file, changes, expected=None)

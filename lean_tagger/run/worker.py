@@ -39,7 +39,7 @@ REHEARSAL_SECONDS = 4
 STEP_BYTES = 4 << 20
 
 LEFT_ALONE = (ChangedError, HardlinkedError, NoTagSupportError)
-"""No failures: there is a reason not to do these files, and nothing to repair."""
+"""No failures of a run that tags: there is a reason to leave such a file as it is."""
 
 
 class Worker:
@@ -125,7 +125,7 @@ class Worker:
             self._listener.decodes_ahead = count > 1
 
     def do(self, job: Job) -> Outcome:
-        """Do one file; whatever is wrong with *it* comes back as `Failed` or `Skipped`.
+        """Do one file; whatever is wrong with *it* comes back as an outcome.
 
         Raises
         ------
@@ -166,7 +166,7 @@ class Worker:
 
 def _refused(job: Job, error: FileError, *, scored: Tagged | None = None) -> Skipped | Failed:
     """Return the outcome of a file that could not be done, or was left alone."""
-    kind = Skipped if isinstance(error, LEFT_ALONE) else Failed
+    kind = Skipped if isinstance(error, LEFT_ALONE) and job.restore is None else Failed
     return kind(path=job.path, kind=error.kind, message=error.message, scored=scored)
 
 
