@@ -14,7 +14,9 @@
        ├─ TooShortError   less audio than a judgement needs
        ├─ EncryptedError  protected against reading
        ├─ WriteError      the tags cannot be written safely
-       │  └─ HardlinkedError   and several names would be parted
+       │  ├─ HardlinkedError    and several names would be parted
+       │  └─ NoTagSupportError  and never can, in this kind of file
+       ├─ ChangedError    its audio is not what was heard, and nobody listens now
        ├─ UnreadableError the file cannot be opened
        └─ OverBudgetError scoring it would break the memory budget
 
@@ -26,6 +28,7 @@ from typing import ClassVar
 
 __all__ = [
     "BudgetError",
+    "ChangedError",
     "ConfigError",
     "DecodeError",
     "EncryptedError",
@@ -35,6 +38,7 @@ __all__ = [
     "LockedError",
     "ModelError",
     "NoAudioError",
+    "NoTagSupportError",
     "OverBudgetError",
     "StateError",
     "TooShortError",
@@ -168,6 +172,18 @@ class HardlinkedError(WriteError):
     """The file has several names, which writing would part."""
 
     kind = "hard-linked"
+
+
+class NoTagSupportError(WriteError):
+    """The file is of a kind that has no place for our fields."""
+
+    kind = "no-tag-support"
+
+
+class ChangedError(FileError):
+    """The audio is not what was heard any more, and no model is loaded to hear it."""
+
+    kind = "changed"
 
 
 class UnreadableError(FileError):

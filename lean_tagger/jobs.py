@@ -185,9 +185,18 @@ class Ours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restore:
-    """Values to put back, each only where the field still holds what we wrote."""
+    """Values to put back, each only where the field still holds what we wrote.
+
+    Attributes
+    ----------
+    fields : mapping of str to Ours
+        By field.
+    writes : tuple of int
+        The numbers of the writes that are so taken back.
+    """
 
     fields: Mapping[str, Ours]
+    writes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

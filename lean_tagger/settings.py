@@ -10,7 +10,9 @@ from typing import Literal
 
 from lean_tagger.rules import DEFAULT, Rules
 
-__all__ = ["Settings", "WriteSettings"]
+__all__ = ["DEFAULT_MODEL", "Settings", "WriteSettings"]
+
+DEFAULT_MODEL = "msd-musicnn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,7 @@ class Settings:
         The same of a GPU's memory, for the networks; 0 is no limit.
     """
 
-    models: tuple[str, ...] = ("msd-musicnn",)
+    models: tuple[str, ...] = (DEFAULT_MODEL,)
     labels: str | None = None
     device: Literal["auto", "cpu", "cuda", "rocm"] = "auto"
     threads: int = 1

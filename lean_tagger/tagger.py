@@ -1,64 +1,27 @@
-"""All stages for one file: this module *is* the flow."""
+"""The library's public face: listen to a file, decide, write.
+
+What happens to a file, step by step, is `pipeline`.
+"""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
-from functools import partial
-from itertools import islice
+from collections.abc import Callable, Mapping, Sequence
 from typing import get_args
 
-import numpy as np
-import numpy.typing as npt
-
-from lean_tagger import write
-from lean_tagger.card import ResamplerSpec, load_card
-from lean_tagger.decide import tag_plan
-from lean_tagger.decide.decider import ask
-from lean_tagger.errors import ConfigError, TooShortError
-from lean_tagger.jobs import Identity
-from lean_tagger.listen import effort as efforts
-from lean_tagger.listen import shared_pass
-from lean_tagger.listen.decode import BLOCK_SAMPLES, Audio, AudioPosition, DecoderName, open_audio
-from lean_tagger.listen.decode.audio_proof import proof
-from lean_tagger.listen.decode.parts import Unsteady, open_parts
-from lean_tagger.listen.label_scores import Words
-from lean_tagger.listen.network import Network, Prediction
+from lean_tagger.decide.decider import Decider, ask
+from lean_tagger.decide.tag_plan import TagPlan
+from lean_tagger.errors import ConfigError
+from lean_tagger.jobs import Identity, Job
+from lean_tagger.listen.decode import AudioPosition, DecoderName
+from lean_tagger.listen.listener import Listener, Taggram
 from lean_tagger.listen.onnx_session import DeviceName
-from lean_tagger.listen.part_windows import PartWindows
-from lean_tagger.listen.pooling import POOLS, PoolName, Scores, Tally
-from lean_tagger.listen.read_ahead import ahead
-from lean_tagger.listen.resample import resample
-from lean_tagger.listen.stopping import Confidence, choices
+from lean_tagger.listen.pooling import POOLS, PoolName, Scores
+from lean_tagger.pipeline import Pipeline, write_proved
 from lean_tagger.rules import DEFAULT, Policy, Rules, adjusted
+from lean_tagger.settings import DEFAULT_MODEL, WriteSettings
 
-__all__ = ["Tagger", "Taggram", "stream"]
-
-DEFAULT_MODEL = "msd-musicnn"
+__all__ = ["Tagger"]
 
 POLICIES = get_args(Policy)
-
-SHORTEST_SECONDS = 0.5
-"""Less than this is no music to judge."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taggram:
-    """What a model heard, window by window.
-
-    Attributes
-    ----------
-    logits : (n_windows, n_labels) float32
-        Before the sigmoid.
-    labels : tuple of str
-        Names of the columns.
-    start_seconds : (n_windows,) float64
-        Where in the track each window's first patch frame is centred.
-    """
-
-    logits: npt.NDArray[np.float32]
-    labels: tuple[str, ...]
-    start_seconds: npt.NDArray[np.float64]
 
 
 class Tagger:
@@ -103,14 +66,12 @@ class Tagger:
         The first model's card, and how its windows become one score.
     device : str
         Where the networks run.
-    words : mapping of int to Words
-        What scores words, by the place of the model that does.
-    decodes_ahead : bool
-        Whether decoding has a thread of its own; may be changed from file to file.
+    listener : Listener
+        The models, loaded.
 
     Notes
     -----
-    One object scores one file at a time: its buffers are used anew for each. Memory does not
+    One object scores one file at a time: its buffers are used again for each. Memory does not
     grow with the length of a track, save for `taggram`'s result.
     """
 
@@ -134,28 +95,18 @@ class Tagger:
         names = [model] if isinstance(model, str) else model
         self._asked = ask(names, pool=pool, hop_seconds=hop_seconds, labels=labels)
         self.spec, self.pooling = self._asked[0].card, self._asked[0].pooling
-        self._decoder: DecoderName = decoder
-        self._effort = _effort(effort, models=len(self._asked))
-        self._choices = choices(self.spec.labels, rules)
-        self._on_window = on_window
-        self.decodes_ahead = threads > 1
-        # As if each head had a backbone of its own.
-        most_networks = sum(2 if it.card.backbone else 1 for it in self._asked)
-        load = partial(
-            Network,
+        self.listener = Listener(
+            self._asked,
             device=device,
-            threads=max(1, threads - 1),
+            threads=threads,
+            decoder=decoder,
+            on_window=on_window,
             notice=notice,
-            gpu_bytes=-(-gpu_bytes // most_networks),
+            effort=effort,
+            rules=rules,
+            gpu_bytes=gpu_bytes,
         )
-        self._stems = shared_pass.stems(self._asked, load)
-        networks = [network for stem in self._stems for network in stem.networks]
-        self.device = networks[0].model.device
-        self.words: dict[int, Words] = {
-            network.number: network.model.words
-            for network in networks
-            if network.number is not None and network.model.words is not None
-        }
+        self.device = self.listener.device
 
     def score(self, path: str | os.PathLike[str], *, only: Sequence[int] | None = None) -> Scores:
         """Listen to a file and return what the models heard.
@@ -177,92 +128,17 @@ class Tagger:
         FileError
             The file cannot be read, holds no audio, or less than 0.5 s of it.
         """
-        path = os.fsdecode(path)
-        if self._effort is not efforts.FULL:
-            scores = self._score_part(path)
-            if scores is not None:
-                return scores
-        wanted = range(len(self._asked)) if only is None else only
-        tallies = {number: Tally(self._asked[number]) for number in wanted}
-        with self._opened(path, wanted) as (audio, predictions):
-            for number, prediction in predictions:
-                tallies[number].add(prediction.logits, prediction.embedding)
-            seconds, skipped, digest = audio.seconds, audio.seconds_skipped, audio.digest()
-        first, *others = (
-            self._worded(
-                number, tally.scores(seconds=seconds, seconds_skipped=skipped, digest=digest)
-            )
-            for number, tally in tallies.items()
-        )
-        return replace(first, others=tuple(others))
-
-    def _score_part(self, path: str) -> Scores | None:
-        """Hear windows until they are enough; None where a track is to be heard whole."""
-        tally, (stem,) = Tally(self._asked[0]), self._stems
-        try:
-            with open_parts(path, decoder=self._decoder) as segments:
-                excerpts = PartWindows(segments, stem.card, hop_frames=stem.hop_frames)
-                total, usable = excerpts.n_windows, excerpts.usable
-                if self._effort.first > efforts.ALMOST_ALL * min(total, len(usable) + 1):
-                    return None
-                stem.begin()
-                sure = Confidence(self._choices, n_windows=total)
-                numbers = efforts.order(len(usable))
-                for count in efforts.rounds(len(usable), self._effort):
-                    chosen = sorted(islice(numbers, count - tally.n_windows))
-                    for prediction in self._listen_at(path, excerpts, [usable[n] for n in chosen]):
-                        tally.add(prediction.logits, prediction.embedding)
-                        sure.add(prediction.logits)
-                    if sure.value() >= self._effort.sure:
-                        break
-                scores = tally.scores(
-                    seconds=segments.samples / segments.rate_hz,
-                    seconds_skipped=0.0,
-                    digest=segments.digest(),
-                    effort=self._effort.name,
-                    of_windows=total,
-                    confidence=sure.value(),
-                )
-                return self._worded(0, scores)
-        except Unsteady:
-            return None
-
-    def _worded(self, number: int, scores: Scores) -> Scores:
-        """Compare words with the whole track: with the mean of its windows' embeddings."""
-        if number not in self.words or scores.embedding is None:
-            return scores
-        return replace(scores, values=self.words[number].scores(scores.embedding))
-
-    def _listen_at(
-        self, path: str, excerpts: PartWindows, numbers: Iterable[int]
-    ) -> Iterator[Prediction]:
-        """Yield what the first model says of the windows of these numbers."""
-        (stem,) = self._stems
-        for number in numbers:
-            for _, prediction in stem.hear(excerpts.window(number), (0,)):
-                yield prediction
-            if self._on_window is not None:
-                self._on_window(path, excerpts)
-        for _, prediction in stem.finish((0,)):
-            yield prediction
+        return self.listener.score(path, only=only)
 
     def taggram(self, path: str | os.PathLike[str]) -> Taggram:
-        """Listen to a file and return every window's logits.
+        """Listen to a file and return every window's logits, of the first model.
 
         Raises
         ------
         FileError
             As `score`.
         """
-        path = os.fsdecode(path)
-        with self._opened(path, (0,)) as (_, predictions):
-            rows = [prediction.logits.copy() for _, prediction in predictions]
-        hop = self.pooling.hop * self.spec.frontend.hop_samples / self.spec.sample_rate_hz
-        return Taggram(
-            logits=np.concatenate(rows),
-            labels=tuple(label.name for label in self.spec.labels),
-            start_seconds=np.arange(len(rows), dtype=np.float64) * hop,
-        )
+        return self.listener.taggram(path)
 
     def tag(
         self,
@@ -271,8 +147,11 @@ class Tagger:
         policy: Policy | None = None,
         rules: Rules = DEFAULT,
         dry_run: bool = False,
-    ) -> tag_plan.TagPlan:
+    ) -> TagPlan:
         """Listen to a file and write what its genre and mood fields lack.
+
+        A file whose LEANTAG field has the scores of these models is known by it, and is not
+        heard again.
 
         Parameters
         ----------
@@ -291,15 +170,15 @@ class Tagger:
             As `score`; WriteError if the tags cannot be written safely. The file is then as
             it was.
         """
-        path = os.fsdecode(path)
-        if policy is not None and policy not in POLICIES:
-            raise ConfigError(f"no policy {policy!r}; there are {', '.join(POLICIES)}")
-        scores = self.score(path)
-        previous = write.read(path) if write.supported(path) else {}
-        plan = self.plan(path, scores, previous, policy=policy, rules=rules)
-        if plan.changes and not dry_run:
-            self.apply(plan, expected=scores.digest)
-        return plan
+        pipeline = Pipeline(
+            self._decider(rules, policy),
+            self.listener,
+            decoder=self.listener.decoder,
+            dry_run=dry_run,
+        )
+        decided = pipeline.decide(Job(os.fsdecode(path), size_bytes=0))
+        pipeline.carry_out(decided)
+        return decided.plan
 
     def plan(
         self,
@@ -309,7 +188,7 @@ class Tagger:
         *,
         policy: Policy | None = None,
         rules: Rules = DEFAULT,
-    ) -> tag_plan.TagPlan:
+    ) -> TagPlan:
         """Decide what to write, from scores and what the file holds now; see `tag`.
 
         Parameters
@@ -323,14 +202,10 @@ class Tagger:
         policy, rules
             As for `tag`.
         """
-        return tag_plan.propose(
-            path,
-            self._asked,
-            scores.heard(Identity(0, 0, 0), previous),
-            rules=adjusted(rules, policy=policy),
-        )
+        heard = scores.heard(Identity(0, 0, 0), previous)
+        return self._decider(rules, policy).plan(path, heard)
 
-    def apply(self, plan: tag_plan.TagPlan, *, expected: str | None = None) -> None:
+    def apply(self, plan: TagPlan, *, expected: str | None = None) -> None:
         """Write a plan's changes, and verify by decoding what was written.
 
         Parameters
@@ -345,100 +220,19 @@ class Tagger:
         WriteError
             The change cannot be made without risk; the file is as it was.
         """
-        fingerprint, answer = proof(plan.path, expected, decoder=self._decoder)
-        write.write(
+        write_proved(
             plan.path,
             plan.changes,
-            fingerprint=fingerprint,
-            expected=answer,
-            previous=plan.previous,
+            plan.previous,
+            expected=expected,
+            decoder=self.listener.decoder,
+            ways=WriteSettings(),
         )
 
-    @contextmanager
-    def _opened(
-        self, path: str, wanted: Sequence[int]
-    ) -> Iterator[tuple[Audio, Iterator[tuple[int, Prediction]]]]:
-        """Open a file, and what the networks say of it; no thread is left when it is closed."""
-        with open_audio(path, decoder=self._decoder) as audio, ExitStack() as stack:
-            blocks: Iterable[tuple[int, memoryview]] = audio
-            if self.decodes_ahead:
-                blocks = stack.enter_context(closing(ahead(audio, block_samples=BLOCK_SAMPLES)))
-            yield audio, self._listen(path, audio, blocks, wanted)
-
-    def _listen(
-        self,
-        path: str,
-        audio: Audio,
-        blocks: Iterable[tuple[int, memoryview]],
-        wanted: Sequence[int],
-    ) -> Iterator[tuple[int, Prediction]]:
-        """Yield what each model says of each window: … → resample → window → frontend → model."""
-        stems = [stem for stem in self._stems if stem.numbers() & set(wanted)]
-        for stem in stems:
-            stem.begin()
-        for stem, window in shared_pass.windows(blocks, stems):
-            yield from stem.hear(window, wanted)
-            if self._on_window is not None:
-                self._on_window(path, audio)
-        for stem in stems:
-            yield from stem.finish(wanted)
-        if audio.seconds < SHORTEST_SECONDS:
-            raise TooShortError(path, f"only {audio.seconds:.2f} s of audio, too little to judge")
-
-
-def stream(
-    path: str | os.PathLike[str],
-    rate: int = 16000,
-    chunk_seconds: float = 1.0,
-    *,
-    resampler: ResamplerSpec | None = None,
-    decoder: DecoderName = "auto",
-) -> Iterator[memoryview]:
-    """Yield a file's audio as mono chunks of fixed size; memory does not grow with it.
-
-    Parameters
-    ----------
-    path : str
-        Any file that FFmpeg or libsndfile plays.
-    rate : int
-        Sample rate of the chunks, in Hz.
-    chunk_seconds : float
-        Length of a chunk; only the last one is shorter.
-    resampler : ResamplerSpec, optional
-        By default the one of the default model's card (kaiser_best of resampy 0.2).
-    decoder : {'auto', 'ffmpeg', 'soundfile'}
-        See `decode.open_audio`.
-
-    Yields
-    ------
-    memoryview
-        float32, ±1 at full scale, ``round(rate · chunk_seconds)`` samples. A view of one
-        buffer, valid until the next chunk is asked for: copy what you keep, for instance
-        with ``numpy.array(chunk)``.
-
-    Raises
-    ------
-    FileError
-        The file cannot be read.
-    ValueError
-        A chunk would hold no sample.
-    """
-    resampler = resampler or load_card(DEFAULT_MODEL).resampler
-    chunk_samples = round(rate * chunk_seconds)
-    with open_audio(os.fsdecode(path), decoder=decoder) as audio:
-        yield from resample(audio, resampler, rate_hz=rate, chunk_samples=chunk_samples)
-
-
-def _effort(name: str, *, models: int) -> efforts.Effort:
-    try:
-        effort = efforts.effort(str(name))
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
-    if models > 1 and effort is not efforts.FULL:
-        raise ConfigError(
-            "several models hear a track whole; leave --effort out, or give one --model"
-        )
-    return effort
+    def _decider(self, rules: Rules, policy: Policy | None) -> Decider:
+        if policy is not None and policy not in POLICIES:
+            raise ConfigError(f"no policy {policy!r}; there are {', '.join(POLICIES)}")
+        return Decider(self._asked, adjusted(rules, policy=policy))
 
 
 def _check_choices(*, device: str, decoder: str, pool: str | None, threads: int) -> None:

@@ -36,11 +36,11 @@ import onnx
 import onnxruntime as ort
 from musicnn_graphs import Rewrites, musicnn
 
+from lean_tagger import stream
 from lean_tagger.card import load_card
 from lean_tagger.errors import FileError
 from lean_tagger.listen.frontend import LogMel
 from lean_tagger.listen.windows import roll
-from lean_tagger.tagger import stream
 
 Patches = npt.NDArray[np.float32]
 MODEL = "msd-musicnn"

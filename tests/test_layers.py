@@ -21,6 +21,7 @@ ORDER = (
     {"settings"},
     {"decide"},
     {"listen", "write"},
+    {"pipeline"},
     {"tagger"},
     {"store", "run"},
     {"catalogue"},
@@ -38,7 +39,10 @@ HEAVY = {"av", "mutagen", "numpy", "onnxruntime", "soundfile"}
 LATE = {"psutil", "tqdm"}
 """Loaded late by the supervisor as well: `--version` and a pipe need neither."""
 
-WORKERS = ("listen", "write", "tagger", "run.worker", "run.worker_main", "catalogue.text")
+WORKERS = (
+    *("listen", "write", "pipeline", "tagger"),
+    *("run.worker", "run.worker_main", "catalogue.text"),
+)
 """Rooms and modules that load heavy libraries; all the others do not, however far one follows."""
 LIGHT_ALL_THE_SAME = ("listen.effort", "catalogue.text.word_list")
 

@@ -12,12 +12,12 @@ from lean_tagger.cli.options import models
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import LeanTagError
 from lean_tagger.jobs import Job, Outcome, Tagged
+from lean_tagger.run.executor import executor
 from lean_tagger.run.summary import Summary, report_all
-from lean_tagger.run.supervisor import Supervisor
 from lean_tagger.settings import Settings, WriteSettings
 from lean_tagger.store import location
 from lean_tagger.store.journal import Journal
-from lean_tagger.store.resume import Resume
+from lean_tagger.store.recorder import Recorder
 from lean_tagger.system import machine, memory
 
 __all__ = [
@@ -73,7 +73,7 @@ def journal_to_read(given: argparse.Namespace) -> Journal:
 
 def do(
     found: Iterable[Job | Outcome],
-    resume: Resume,
+    recorder: Recorder,
     given: argparse.Namespace,
     options: Settings,
     *,
@@ -92,20 +92,20 @@ def do(
     LeanTagError
         What ended the run, once that is on record.
     """
-    runner = Supervisor(
+    runner = executor(
         options,
         jobs=given.jobs,
         patience_seconds=given.timeout,
         progress=console.progress,
         notice=console.notice,
         on_start=console.ready,
-        before_write=resume.before_write,
+        before_write=recorder.before_write,
     )
     console.rss_bytes = runner.rss_bytes
 
     def outcomes() -> Iterator[Outcome]:
-        for outcome in runner.outcomes(found):
-            resume.record(outcome)
+        for outcome in runner.outcomes(recorder.watch(found)):
+            recorder.record(outcome)
             if not (only_hear and isinstance(outcome, Tagged)):
                 yield outcome
             elif not outcome.known:
@@ -127,7 +127,7 @@ def do(
             console.error("stopped; the files that were not reached are as they were")
             code, ending = stop.exit_code, "stopped"
             runner.close()  # before the summary, lest a worker still writes while it is read
-        resume.end(summary.counts(), ending)
+        recorder.end(summary.counts(), ending)
         done = ending == "done"
         if (not only_hear or not done) and (done or runner.started or summary.files):
             console.summary(summary)

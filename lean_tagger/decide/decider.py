@@ -6,10 +6,10 @@ does from what it heard.
 
 from collections.abc import Sequence
 
-from lean_tagger import rules
 from lean_tagger.card import load_cards
 from lean_tagger.decide import tag_plan
 from lean_tagger.jobs import Asked, Heard, Pooling
+from lean_tagger.rules import Rules, Step, adjusted
 from lean_tagger.settings import Settings
 
 __all__ = ["Decider", "ask"]
@@ -49,35 +49,44 @@ class Decider:
 
     Parameters
     ----------
-    options : Settings
-        The run's.
-
-    Raises
-    ------
-    ConfigError
-        A model is not there, or two have the same name.
+    asked : tuple of Asked
+        Its models, in the order in which they have a say.
+    rules : Rules
+        The person's, with the options of the command line in them.
+    by_album : bool
+        One decision for all tracks of an album.
 
     Attributes
     ----------
-    asked : tuple of Asked
-        Its models, in the order in which they have a say.
+    asked, rules
+        As given.
     names : str
-        What they are called, for people.
-    rules : Rules
-        The person's, with the options of the command line in them.
+        What the models are called, for people.
     needs_track : bool
         Whether it matters whose music a file is.
     """
 
-    def __init__(self, options: Settings) -> None:
-        self.asked = ask(
+    def __init__(self, asked: tuple[Asked, ...], rules: Rules, *, by_album: bool = False) -> None:
+        self.asked, self.rules = asked, rules
+        self.names = ", ".join(it.card.name for it in asked)
+        self.needs_track = by_album or bool(rules.ignore_artists or rules.ignore_albums)
+
+    @classmethod
+    def of(cls, options: Settings) -> "Decider":
+        """Return what decides as a run's options say.
+
+        Raises
+        ------
+        ConfigError
+            A model is not there, or two have the same name.
+        """
+        asked = ask(
             options.models,
             pool=options.pool,
             hop_seconds=options.hop_seconds,
             labels=options.labels,
         )
-        self.names = ", ".join(it.card.name for it in self.asked)
-        self.rules = rules.adjusted(
+        rules = adjusted(
             options.rules,
             fields=options.fields,
             policy=options.policy,
@@ -86,11 +95,9 @@ class Decider:
             max_tags=options.max_tags,
             player=options.player,
         )
-        self.needs_track = options.by_album or bool(
-            self.rules.ignore_artists or self.rules.ignore_albums
-        )
+        return cls(asked, rules, by_album=options.by_album)
 
-    def steps(self, path: str, heard: Heard) -> list[tuple[str, rules.Step]]:
+    def steps(self, path: str, heard: Heard) -> list[tuple[str, Step]]:
         """Return what each rule did to each label that had a chance, and whose label it is."""
         decisions = tag_plan.decisions_on(path, self.asked, heard, rules=self.rules)
         return [(name, step) for name, decision in decisions.items() for step in decision.steps]

@@ -10,7 +10,9 @@ knows neither audio nor scores.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["EFFORTS", "FULL", "Effort", "effort", "order", "rounds", "suffices"]
+from lean_tagger.jobs import Heard
+
+__all__ = ["EFFORTS", "FULL", "Effort", "effort", "enough", "order", "rounds", "suffices"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,3 +126,18 @@ def suffices(wanted: str, *, name: str, windows: int, of_windows: int) -> bool:
     if wanted.isdigit():
         return windows >= int(wanted)
     return name in {"fast": ("fast", "balanced"), "balanced": ("balanced",)}.get(wanted, ())
+
+
+def enough(wanted: str | None, heard: Heard) -> bool:
+    """Tell whether as much of a file was heard as a run would hear.
+
+    Parameters
+    ----------
+    wanted : str or None
+        The name of the run's effort; None where it hears nothing.
+    heard : Heard
+        By one model.
+    """
+    return wanted is None or suffices(
+        wanted, name=heard.effort, windows=heard.windows, of_windows=heard.of_windows
+    )

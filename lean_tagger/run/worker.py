@@ -1,49 +1,32 @@
 """The worker: its models loaded once, one file at a time.
 
-The only place that catches whatever a file can raise and makes it an outcome.
+What happens to a file is `pipeline.Pipeline`. Here is what surrounds it: the share of memory and
+that it is kept, what a killed process left, and that whatever a file can raise becomes an
+outcome.
 """
 
 import os
 import tempfile
 import wave
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from collections.abc import Callable
 from typing import IO
 
-from lean_tagger import write
-from lean_tagger.decide import leantag_field, tag_plan
 from lean_tagger.decide.decider import Decider
 from lean_tagger.errors import (
+    ChangedError,
     FileError,
     HardlinkedError,
+    NoTagSupportError,
     OverBudgetError,
     StateError,
-    UnreadableError,
-    WriteError,
 )
-from lean_tagger.jobs import (
-    Asked,
-    Failed,
-    Heard,
-    Identity,
-    Job,
-    Outcome,
-    Restore,
-    Restored,
-    Skipped,
-    TrackInfo,
-    Values,
-    Writing,
-)
-from lean_tagger.listen import decode, effort
-from lean_tagger.listen.decode import AudioPosition, parts
-from lean_tagger.listen.decode.audio_proof import PART, proof
-from lean_tagger.listen.label_scores import Words
+from lean_tagger.jobs import Failed, Job, Outcome, Skipped, Tagged, Writing
+from lean_tagger.listen.decode import AudioPosition
+from lean_tagger.listen.listener import Listener
+from lean_tagger.pipeline import Pipeline
 from lean_tagger.settings import Settings
 from lean_tagger.system import temporary_files
 from lean_tagger.system.memory import Guard, limit_data, peak_rss_bytes
-from lean_tagger.tagger import Tagger
 
 __all__ = ["Worker"]
 
@@ -54,6 +37,9 @@ Over all formats of the tests the peak lies 1 to 8 MiB above the rehearsal's."""
 REHEARSAL_SECONDS = 4
 
 STEP_BYTES = 4 << 20
+
+LEFT_ALONE = (ChangedError, HardlinkedError, NoTagSupportError)
+"""No failures of a run that tags: there is a reason to leave such a file as it is."""
 
 
 class Worker:
@@ -75,7 +61,7 @@ class Worker:
     Raises
     ------
     ConfigError, ModelError
-        See `Tagger`.
+        See `tagger.Tagger`.
 
     Attributes
     ----------
@@ -93,35 +79,35 @@ class Worker:
         notice: Callable[[str], None] | None = None,
         before_write: Callable[[Writing], None] | None = None,
     ) -> None:
-        self._options = options
         self._progress: Callable[[float, float], None] | None = None
-        self._before_write = before_write or (lambda _: None)
         self._guard = Guard(0)
-        self._tagger: Tagger | None = None
-        self._decision = Decider(options)
-        self._asked = self._decision.asked
-        layout = self._decision.rules.layout
-        self._ways = replace(options.ways, id3_version=layout.id3_version)
+        self._dry_run = options.dry_run
         self._folder = ""
-        self.model, self.device = self._decision.names, ""
+        decider = Decider.of(options)
+        self.model, self.device = decider.names, ""
+        self._listener: Listener | None = None
         if options.listen:
-            self._tagger = Tagger(
-                options.models,
+            self._listener = Listener(
+                decider.asked,
                 device=options.device,
                 threads=options.threads,
                 decoder=options.decoder,
-                pool=options.pool,
-                hop_seconds=options.hop_seconds,
                 effort=options.effort,
-                rules=self._decision.rules,
-                labels=options.labels,
+                rules=decider.rules,
                 gpu_bytes=options.max_gpu_mem_bytes,
                 on_window=self._on_window,
                 notice=notice,
             )
-            self.device = self._tagger.device
-            _rehearse(self._tagger)
-        self._words = self._tagger.words if self._tagger else _words(self._asked)
+            self.device = self._listener.device
+            _rehearse(self._listener)
+        self._pipeline = Pipeline(
+            decider,
+            self._listener,
+            decoder=options.decoder,
+            ways=options.ways,
+            dry_run=options.dry_run,
+            before_write=before_write,
+        )
         self._progress = progress
         measured_bytes = peak_rss_bytes() + HEADROOM_BYTES
         # Rounded up: the same model differs by 3 MiB between two starts.
@@ -135,11 +121,11 @@ class Worker:
 
     def use_cores(self, count: int) -> None:
         """Keep so many cores busy from now on: at most one more than the network has."""
-        if self._tagger is not None:
-            self._tagger.decodes_ahead = count > 1
+        if self._listener is not None:
+            self._listener.decodes_ahead = count > 1
 
     def do(self, job: Job) -> Outcome:
-        """Do one file; whatever is wrong with *it* comes back as `Failed`.
+        """Do one file; whatever is wrong with *it* comes back as an outcome.
 
         Raises
         ------
@@ -148,156 +134,29 @@ class Worker:
         """
         try:
             self._sweep(job.path)
-            return self._tag(job) if job.restore is None else self._restore(job, job.restore)
+            return self._do(job)
         except FileError as error:
-            return Failed(path=job.path, kind=error.kind, message=error.message)
+            return _refused(job, error)
         except MemoryError as error:
-            refusal = OverBudgetError(job.path, str(error) or "one allocation was too large")
-            return Failed(path=job.path, kind=refusal.kind, message=refusal.message)
+            message = str(error) or "one allocation was too large"
+            return _refused(job, OverBudgetError(job.path, message))
+
+    def _do(self, job: Job) -> Outcome:
+        if job.restore is not None:
+            return self._pipeline.restore(job.path, job.restore)
+        decided = self._pipeline.decide(job)
+        self._guard.check(job.path)
+        try:
+            return self._pipeline.carry_out(decided)
+        except FileError as error:  # what was heard is not lost with it
+            return _refused(job, error, scored=self._pipeline.outcome(decided, "unchanged"))
 
     def _sweep(self, path: str) -> None:
         """Remove what a killed process left, once in each folder that we come to."""
         folder = os.path.dirname(os.path.realpath(path))  # noqa: PTH120 - names stay str
-        if folder != self._folder and not self._options.dry_run:
+        if folder != self._folder and not self._dry_run:
             self._folder = folder
             temporary_files.sweep(folder)
-
-    def _tag(self, job: Job) -> Outcome:
-        path = job.path
-        found = _look(path, with_track=self._decision.needs_track)
-        each = [] if job.heard else self._recognised(job, found)
-        heard = job.heard or Heard.together(each)
-        known = heard is not None
-        if heard is None:
-            if self._tagger is None:
-                message = "it is not what was heard any more; run lean-tag on it again"
-                return Skipped(path=path, kind="changed", message=message)
-            heard = _heard(self._tagger, path, each)
-        heard = self._scored(heard)
-        track = found.track or heard.track
-        heard = replace(heard, identity=found.identity, fields=found.fields, track=track)
-        self._guard.check(path)
-        plan = self._decision.plan(path, heard, scores=job.scores)
-        if self._options.dry_run and plan.changes and found.obstacle is None:
-            return tag_plan.outcome(plan, heard, self._asked, "would_tag", known=known)
-        return self._carry_out(plan, heard, found, known=known)
-
-    def _carry_out(
-        self, plan: tag_plan.TagPlan, heard: Heard, found: "_Found", *, known: bool
-    ) -> Outcome:
-        """Write what is planned, unless something stands in the way."""
-        path, obstacle = plan.path, found.obstacle
-        unchanged = tag_plan.outcome(plan, heard, self._asked, "unchanged", known=known)
-        if not plan.changes:
-            return unchanged
-        if isinstance(obstacle, str):
-            return Skipped(path=path, kind="no-tag-support", message=obstacle, scored=unchanged)
-        try:
-            if obstacle is not None:
-                raise obstacle
-            after = self._write(path, found, plan.changes, expected=heard.digest)
-        except FileError as error:
-            kind, message = error.kind, error.message
-            left_alone = Skipped if isinstance(error, HardlinkedError) else Failed
-            return left_alone(path=path, kind=kind, message=message, scored=unchanged)
-        heard = replace(heard, identity=after.identity, fields=after.fields)
-        return tag_plan.outcome(plan, heard, self._asked, "tagged", known=known)
-
-    def _recognised(self, job: Job, found: "_Found") -> list[Heard | None]:
-        """Return what each model heard in this audio in an earlier run, as far as it is known.
-
-        The journal knows, or the file itself: what we write into it names its audio.
-        """
-        same = self._same_audio(job.path)
-        each: list[Heard | None] = []
-        for number, by in enumerate(self._asked):
-            said = leantag_field.heard_in(found.fields, by, identity=found.identity)
-            on_record = job.candidates[number] if job.candidates else ()
-            candidates = filter(self._enough, [*on_record, *([said] if said else [])])
-            each.append(next(filter(same, candidates), None))
-        return each
-
-    def _scored(self, heard: Heard) -> Heard:
-        """Compare words with an embedding that is on record, where that is all that is."""
-        each = [
-            it
-            if it.values or number not in self._words
-            else replace(it, values=self._words[number].of_stored(it.embedding))
-            for number, it in enumerate(heard.each())
-        ]
-        return replace(each[0], others=tuple(each[1:]))
-
-    def _enough(self, heard: Heard) -> bool:
-        """Tell whether as much of the file was heard as this run would hear."""
-        return self._tagger is None or effort.suffices(
-            self._options.effort,
-            name=heard.effort,
-            windows=heard.windows,
-            of_windows=heard.of_windows,
-        )
-
-    def _same_audio(self, path: str) -> Callable[[Heard], bool]:
-        """Return what tells whether something was heard in the audio of this file."""
-        decoder = self._options.decoder
-        packets = cache(lambda: decode.packet_hash(path))
-        sampled = cache(lambda: parts.sampled_digest(path, decoder=decoder))
-
-        def same(heard: Heard) -> bool:
-            if heard.digest.startswith(PART):
-                return sampled() == heard.digest
-            return packets() == heard.digest.split("-")[0]
-
-        return same
-
-    def _write(
-        self, path: str, found: "_Found", changes: Values, *, expected: str | None
-    ) -> "_Found":
-        """Write, and return what the file then holds."""
-        previous = {field: found.fields[field] for field in changes if field in found.fields}
-        self._before_write(Writing(identity=found.identity, changes=changes, previous=previous))
-        fingerprint, answer = proof(path, expected, decoder=self._options.decoder)
-        try:
-            write.write(
-                path,
-                changes,
-                fingerprint=fingerprint,
-                expected=answer,
-                previous=previous,
-                ways=self._ways,
-            )
-        except (UnreadableError, WriteError) as error:
-            now = _identity(path)  # says so if it is gone
-            if now.inode != found.identity.inode:
-                message = "it was replaced by another file meanwhile; the next run hears that one"
-                raise WriteError(path, message) from error
-            raise
-        fields = {field: values for field, values in {**found.fields, **changes}.items() if values}
-        return replace(found, identity=_identity(path), fields=fields)
-
-    def _restore(self, job: Job, restore: Restore) -> Outcome:
-        """Put back what the fields held before us, where they still hold what we wrote."""
-        found = _look(job.path, with_track=False)
-        if isinstance(found.obstacle, FileError):
-            raise found.obstacle
-        changes: dict[str, tuple[str, ...]] = {}
-        kept: dict[str, tuple[str, ...]] = {}
-        for field, ours in restore.fields.items():
-            present = found.fields.get(field, ())
-            if present == ours.written:
-                changes[field] = ours.before
-            elif present != ours.before:
-                kept[field] = present
-        changes = {f: v for f, v in changes.items() if v != found.fields.get(f, ())}
-        if changes and not self._options.dry_run:
-            found = self._write(job.path, found, changes, expected=None)
-        return Restored(
-            path=job.path,
-            status="would_restore" if self._options.dry_run else "restored",
-            restored=changes,
-            kept=kept,
-            identity=found.identity,
-            fields=found.fields,
-        )
 
     def _on_window(self, path: str, audio: AudioPosition) -> None:
         self._guard.check(path)
@@ -305,62 +164,22 @@ class Worker:
             self._progress(audio.seconds, audio.progress())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    """What a file is and holds now, and what stands in the way of writing it."""
-
-    identity: Identity
-    fields: Values
-    obstacle: FileError | str | None
-    track: TrackInfo | None
+def _refused(job: Job, error: FileError, *, scored: Tagged | None = None) -> Skipped | Failed:
+    """Return the outcome of a file that could not be done, or was left alone."""
+    kind = Skipped if isinstance(error, LEFT_ALONE) and job.restore is None else Failed
+    return kind(path=job.path, kind=error.kind, message=error.message, scored=scored)
 
 
-def _look(path: str, *, with_track: bool) -> _Found:
-    identity = _identity(path)  # first: what changes behind our back is noticed next time
-    fields: Values = {}
-    obstacle: FileError | str | None = None
-    try:
-        if write.supported(path):
-            fields = write.read(path)
-        else:
-            obstacle = "this kind of file has no place for tags that lean-tag can write"
-    except FileError as error:
-        obstacle = error
-    track = write.track(path) if with_track else None
-    return _Found(identity=identity, fields=fields, obstacle=obstacle, track=track)
-
-
-def _heard(tagger: Tagger, path: str, each: Sequence[Heard | None]) -> Heard:
-    """Let those models listen that have not heard this audio, and return what all heard."""
-    scores = tagger.score(path, only=[n for n, heard in enumerate(each) if heard is None])
-    new = iter(scores.heard(Identity(0, 0, 0), {}).each())
-    heard = Heard.together([it or next(new) for it in each])
-    assert heard is not None  # noqa: S101 - narrows the type for mypy
-    return replace(heard, digest=scores.digest)
-
-
-def _identity(path: str) -> Identity:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - names may hold undecodable bytes
-    except OSError as error:
-        raise UnreadableError(path, f"it went away: {error.strerror}") from error
-    return Identity.of(found)
-
-
-def _words(asked: Sequence[Asked]) -> dict[int, Words]:
-    """Return what scores words where nothing is to be heard, by the place of the model."""
-    cards = [it.card for it in asked]
-    return {number: Words(card) for number, card in enumerate(cards) if card.label_vectors}
-
-
-def _rehearse(tagger: Tagger) -> None:
+def _rehearse(listener: Listener) -> None:
     """Score a few seconds of silence, so that the floor is measured and not guessed."""
     with _unnamed_file() as file:
         with wave.open(file, "wb") as sound:
             sound.setparams((2, 2, 44100, 0, "NONE", ""))
             sound.writeframes(bytes(4 * 44100 * REHEARSAL_SECONDS))
         file.flush()
-        tagger.score(file.name if isinstance(file.name, str) else f"/proc/self/fd/{file.fileno()}")
+        listener.score(
+            file.name if isinstance(file.name, str) else f"/proc/self/fd/{file.fileno()}"
+        )
 
 
 def _unnamed_file() -> IO[bytes]:

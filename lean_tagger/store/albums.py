@@ -10,52 +10,50 @@ from collections.abc import Callable, Iterable, Iterator
 from lean_tagger.jobs import Job, Outcome, TrackInfo
 from lean_tagger.rules import AlbumDecision, Track, album_key, pool
 from lean_tagger.store.journal import Known
-from lean_tagger.store.resume import Resume
+from lean_tagger.store.judge import Judge
 
-__all__ = ["Albums"]
+__all__ = ["album_jobs"]
 
 
-class Albums(Resume):
-    """A run that decides album by album from what is on record; see `Resume`."""
+def album_jobs(
+    judge: Judge, under: Iterable[str], *, notice: Callable[[str], None]
+) -> Iterator[Job | Outcome]:
+    """Yield what is left to do for each file on record, album by album.
 
-    def by_album(
-        self, under: Iterable[str], *, notice: Callable[[str], None]
-    ) -> Iterator[Job | Outcome]:
-        """Yield what is left to do for each file on record, album by album.
-
-        Parameters
-        ----------
-        under : iterable of str
-            Files and folders; all without any.
-        notice : callable
-            Told of ties, and of tracks that sound like something else than their album.
-        """
-        albums: dict[tuple[str, ...], list[str]] = {}
-        left_out = 0
-        for known in self.files(under):
-            if known.heard is not None and self.lacks_scores(known.heard):
-                left_out += 1
-            elif known.heard is not None:
-                albums.setdefault(_key(known), []).append(known.path)
-        if left_out:
-            notice(
-                f"{left_out} tracks were compared with other words only, and are left out; run "
-                "retag once without --album-genre, with -n if nothing is to be written"
-            )
-        for paths in albums.values():
-            known_files = (self.recall(path) for path in paths)
-            tracks = [it for it in known_files if it is not None and it.heard is not None]
-            heard = {it.path: it.heard.each() for it in tracks if it.heard is not None}
-            decided = [
-                pool({path: it[n].values for path, it in heard.items()}, labels=by.card.labels)
-                for n, by in enumerate(self.asked)
-            ]
-            for one in decided:
-                for text in _told(one, os.path.dirname(paths[0])):  # noqa: PTH120 - stays str
-                    notice(text)
-            for known in tracks:
-                left = self.judge_stored(known, scores=tuple(one.scores for one in decided))
-                yield self.hand(left) if isinstance(left, Job) else left
+    Parameters
+    ----------
+    judge : Judge
+        The run's.
+    under : iterable of str
+        Files and folders; all without any.
+    notice : callable
+        Told of ties, and of tracks that sound like something else than their album.
+    """
+    albums: dict[tuple[str, ...], list[str]] = {}
+    left_out = 0
+    for known in judge.files(under):
+        if known.heard is not None and judge.lacks_scores(known.heard):
+            left_out += 1
+        elif known.heard is not None:
+            albums.setdefault(_key(known), []).append(known.path)
+    if left_out:
+        notice(
+            f"{left_out} tracks were compared with other words only, and are left out; run "
+            "retag once without --album-genre, with -n if nothing is to be written"
+        )
+    for paths in albums.values():
+        known_files = (judge.recall(path) for path in paths)
+        tracks = [it for it in known_files if it is not None and it.heard is not None]
+        heard = {it.path: it.heard.each() for it in tracks if it.heard is not None}
+        decided = [
+            pool({path: it[n].values for path, it in heard.items()}, labels=by.card.labels)
+            for n, by in enumerate(judge.asked)
+        ]
+        for one in decided:
+            for text in _told(one, os.path.dirname(paths[0])):  # noqa: PTH120 - stays str
+                notice(text)
+        for known in tracks:
+            yield judge.judge_stored(known, scores=tuple(one.scores for one in decided))
 
 
 def _key(known: Known) -> tuple[str, ...]:

@@ -7,12 +7,11 @@ any other, on record before it happens, and can itself be taken back: that is ``
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from lean_tagger.jobs import Job, Ours, Outcome, Restore, Restored, Skipped
-from lean_tagger.settings import Settings
+from lean_tagger.jobs import Job, Ours, Outcome, Restore, Skipped
 from lean_tagger.store.journal import Journal, Write
-from lean_tagger.store.resume import Resume, identify
+from lean_tagger.store.judge import identify
 
-__all__ = ["Undo", "chain", "last_run"]
+__all__ = ["FORWARD", "chain", "last_run", "undo_jobs"]
 
 FORWARD = frozenset({"tag", "retag", "redo"})
 """Commands whose writes ``undo`` takes back; ``redo`` takes back those of ``undo``."""
@@ -50,37 +49,21 @@ def chain(writes: Iterable[Write]) -> dict[str, Ours]:
     return fields
 
 
-class Undo(Resume):
-    """A run that restores; see `Resume`."""
+def undo_jobs(writes: Iterable[Write]) -> Iterator[Job | Outcome]:
+    """Yield a job that restores for each file that was written.
 
-    def __init__(self, journal: Journal, command: str, options: Settings) -> None:
-        super().__init__(journal, command, options)
-        self._taken_back: dict[str, list[int]] = {}
-
-    def restoring(self, writes: Iterable[Write]) -> Iterator[Job | Outcome]:
-        """Yield a job for each file that was written.
-
-        Parameters
-        ----------
-        writes : iterable of Write
-            File by file, of each the last one first.
-        """
-        for path, group in groupby(list(writes), key=lambda write: write.path):
-            mine = list(group)
-            try:
-                identity = identify(path)
-            except OSError as error:
-                message = f"it cannot be reached now: {error.strerror}"
-                yield Skipped(path=path, kind="missing", message=message)
-                continue
-            self._taken_back[path] = [write.id for write in mine]
-            restore = Restore(fields=chain(mine))
-            yield self.hand(Job(path, identity.size_bytes, identity, restore=restore))
-
-    def record(self, outcome: Outcome) -> None:
-        """Put the outcome on record, and that these writes stand no more."""
-        super().record(outcome)
-        writes = self._taken_back.pop(outcome.path, [])
-        if isinstance(outcome, Restored) and outcome.status == "restored":
-            for write in writes:
-                self.journal.settle(write, "undone")
+    Parameters
+    ----------
+    writes : iterable of Write
+        File by file, of each the last one first.
+    """
+    for path, group in groupby(list(writes), key=lambda write: write.path):
+        mine = list(group)
+        try:
+            identity = identify(path)
+        except OSError as error:
+            message = f"it cannot be reached now: {error.strerror}"
+            yield Skipped(path=path, kind="missing", message=message)
+            continue
+        restore = Restore(fields=chain(mine), writes=tuple(write.id for write in mine))
+        yield Job(path, identity.size_bytes, identity, restore=restore)

@@ -13,11 +13,11 @@ times over:
 
 A file where any of this is in doubt is refused with one sentence and left alone.
 
-`source` reads, `formats.detect` knows the formats, `formats.fields` what our fields are called;
-one module per format edits: `id3` with `id3_frames`, `id3_file`, `id3_hosts` and `mpeg` around
-it, `flac` and `ogg` around `vorbis_comment`, `mp4` with `mp4_atoms`, `asf`, `ape`; `older_tags`
-reads what older tags say; `mutagen_check` is mutagen, and so is `track_info`, which reads what
-else is asked for.
+`look` says what a file holds; `source` reads it, `formats.detect` knows the formats,
+`formats.fields` what our fields are called; one module per format edits: `id3` with `id3_frames`,
+`id3_file`, `id3_hosts` and `mpeg` around it, `flac` and `ogg` around `vorbis_comment`, `mp4` with
+`mp4_atoms`, `asf`, `ape`; `older_tags` reads what older tags say; `mutagen_check` is mutagen, and
+so is `track_info`, which reads what else is asked for.
 """
 
 import os
@@ -26,70 +26,19 @@ from collections.abc import Callable, Mapping, Sequence
 
 from lean_tagger.errors import FileError, OverBudgetError, UnreadableError, WriteError
 from lean_tagger.settings import WriteSettings
-from lean_tagger.write.formats.detect import Document, format_of, parse
+from lean_tagger.write.formats.detect import Document, parse
 from lean_tagger.write.formats.fields import FIELDS
+from lean_tagger.write.look import FileState, identify, look, read, supported
 from lean_tagger.write.replace import replace
 from lean_tagger.write.source import Source, opened, translated
 from lean_tagger.write.splice import copy, splice
 from lean_tagger.write.track_info import track
 
-__all__ = ["FIELDS", "read", "supported", "track", "write"]
+__all__ = ["FIELDS", "FileState", "identify", "look", "read", "supported", "track", "write"]
 
 
 _USUAL = WriteSettings()
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-
-
-def supported(path: str) -> bool:
-    """Tell whether a file's format can carry our fields, by its content.
-
-    Parameters
-    ----------
-    path : str
-        The file; its name does not matter.
-
-    Returns
-    -------
-    bool
-        False also for a file with a damaged tag in front, behind which nothing is found.
-
-    Raises
-    ------
-    UnreadableError
-        If the file cannot be opened, or is no regular file.
-    """
-    with opened(path) as source:
-        try:
-            with translated(path):
-                return format_of(source) is not None
-        except WriteError:
-            return False
-
-
-def read(path: str) -> dict[str, tuple[str, ...]]:
-    """Return the values that a file has for our fields.
-
-    Where an MP3 has no ID3v2 tag, the genre of an older tag counts, as it does for players.
-
-    Parameters
-    ----------
-    path : str
-        The file.
-
-    Returns
-    -------
-    dict[str, tuple[str, ...]]
-        Values in the file's order, each once; a field without any is absent.
-
-    Raises
-    ------
-    UnreadableError
-        If the file cannot be opened.
-    WriteError
-        If its tags do not parse, so that nothing can be written either.
-    """
-    with opened(path) as source, translated(path):
-        return parse(source).values()
 
 
 def write(

@@ -214,7 +214,7 @@ def test_a_window_after_a_seek_scores_as_in_the_full_pass(folder: Path, name: st
         assert excerpts.n_windows == len(logits)
         assert len(excerpts.usable) >= len(logits) - 3
         for number in (excerpts.usable[-1], excerpts.usable[0], 5, 6):
-            ((_, found),) = tagger._stems[0].hear(excerpts.window(number), (0,))
+            ((_, found),) = tagger.listener.stems[0].hear(excerpts.window(number), (0,))
             assert found.logits[0] == pytest.approx(logits[number], abs=1e-3)
 
 

@@ -68,7 +68,7 @@ def test_it_stays_a_few_blocks_ahead_and_ends_when_nobody_listens() -> None:
 @pytest.mark.parametrize("clip", CLIPS)
 def test_scores_are_the_same_to_the_last_bit(clip: str) -> None:
     one, two = Tagger(), Tagger(threads=2)
-    assert (one.decodes_ahead, two.decodes_ahead) == (False, True)
+    assert (one.listener.decodes_ahead, two.listener.decodes_ahead) == (False, True)
     before, after = one.score(DATA / clip), two.score(DATA / clip)
     assert after.values.tobytes() == before.values.tobytes()
     assert (after.digest, after.seconds) == (before.digest, before.seconds)

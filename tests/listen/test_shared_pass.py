@@ -54,7 +54,7 @@ def test_models_that_share_a_front_end_score_as_each_alone(
     names: tuple[str, str], song: str
 ) -> None:
     tagger = Tagger(names)
-    assert len(tagger._stems) == 1
+    assert len(tagger.listener.stems) == 1
     scores = tagger.score(DATA / song)
     for found, name in zip((scores, *scores.others), names, strict=True):
         same(found, Tagger(name).score(DATA / song))
@@ -63,7 +63,7 @@ def test_models_that_share_a_front_end_score_as_each_alone(
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_model_with_another_rate_and_front_end_scores_as_alone(far: str, threads: int) -> None:
     tagger = Tagger(("msd-musicnn", far, "mtt-musicnn"), threads=threads)
-    assert [len(stem.networks) for stem in tagger._stems] == [2, 1]
+    assert [len(stem.networks) for stem in tagger.listener.stems] == [2, 1]
     scores = tagger.score(SONG)
     first, second = scores.others
     same(scores, Tagger("msd-musicnn").score(SONG))
@@ -111,7 +111,7 @@ def test_a_graph_with_a_fixed_batch_is_asked_once_for_each_batch(
     assert found.n_windows % 4
     np.testing.assert_allclose(found.values, wanted.values, rtol=1e-5)
     np.testing.assert_allclose(found.embedding, wanted.embedding, rtol=1e-5)
-    (stem,) = fixed._stems
+    (stem,) = fixed.listener.stems
     patches = [np.ones((1, 128, 96), np.float32)] * 9
     said = [list(stem.networks[0].hear(patch, (0,))) for patch in patches]
     assert [len(it) for it in said] == [0, 0, 0, 1, 0, 0, 0, 1, 0]
@@ -122,7 +122,7 @@ def test_a_graph_with_a_fixed_batch_is_asked_once_for_each_batch(
 def test_cards_that_differ_in_the_last_patch_only_share_no_windows(tmp_path: Path) -> None:
     other = str(make(tmp_path, change={"last_patch": "zero"}))
     tagger = Tagger(("msd-musicnn", other))
-    assert len(tagger._stems) == 2
+    assert len(tagger.listener.stems) == 2
     scores = tagger.score(SONG)
     assert scores.others[0].n_windows == scores.n_windows + 1
     same(scores.others[0], Tagger(other).score(SONG))
@@ -245,7 +245,7 @@ def test_a_backbone_is_run_once_for_itself_and_all_its_heads(
     body = str(make(tmp_path))
     heads = [str(make_head(tmp_path, name, weights * sign)) for name, sign in (("a", 1), ("b", -1))]
     tagger = Tagger((heads[0], body, heads[1], "mtt-musicnn"))
-    assert [len(stem.networks) for stem in tagger._stems] == [2]
+    assert [len(stem.networks) for stem in tagger.listener.stems] == [2]
     scores = tagger.score(SONG)
     assert [scores.model, *(it.model for it in scores.others)] == ["a", "tiny", "b", "mtt-musicnn"]
     for found, name in zip((scores, *scores.others), (heads[0], body, heads[1]), strict=False):

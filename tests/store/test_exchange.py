@@ -24,7 +24,7 @@ from lean_tagger.store import exchange, location
 from lean_tagger.store.journal import Journal, Key
 
 CARD = load_card("msd-musicnn")
-KEY = Key(model=CARD.identity, pooling=Decider(Settings()).asked[0].pooling)
+KEY = Key(model=CARD.identity, pooling=Decider.of(Settings()).asked[0].pooling)
 VALUES = st.lists(st.floats(0, 1), min_size=50, max_size=50).map(tuple)
 
 

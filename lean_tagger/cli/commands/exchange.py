@@ -33,7 +33,7 @@ def export(arguments: list[str], _: Stop) -> int:
     options.add_models(parser)
     options.add_state(parser)
     given = parser.parse_args(arguments)
-    asked = Decider(Settings(models=options.models(given), labels=given.labels)).asked
+    asked = Decider.of(Settings(models=options.models(given), labels=given.labels)).asked
     models = {Key(model=it.card.identity, pooling=it.pooling): it.card for it in asked}
     with (
         session.journal_to_read(given) as journal,  # first: nothing is emptied for a mistake
@@ -65,7 +65,7 @@ def import_(arguments: list[str], _: Stop) -> int:
             with _source(name, binary=form == "parquet") as source:
                 count = exchange.import_(journal, cards, source, form=form, run=resume.run)
             console.line(f"{name}: {count} files")
-        resume.end({}, "done")
+        resume.recorder.end({}, "done")
     return 0
 
 

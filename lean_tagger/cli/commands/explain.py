@@ -15,7 +15,7 @@ from lean_tagger.decide.decider import Decider
 from lean_tagger.errors import ConfigError
 from lean_tagger.jobs import Heard
 from lean_tagger.store.journal import Journal, Key
-from lean_tagger.store.resume import identify, why_set_aside
+from lean_tagger.store.judge import identify, why_set_aside
 
 __all__ = ["run"]
 
@@ -50,7 +50,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str, Any]:
-    decision = Decider(session.build(given, max_mem_bytes=0, listen=False))
+    decision = Decider.of(session.build(given, max_mem_bytes=0, listen=False))
     each: list[Heard] = []
     for it in decision.asked:
         known = journal.recall(path, Key(model=it.card.identity, pooling=it.pooling))

@@ -12,8 +12,8 @@ from lean_tagger.cli.signals import Stop
 from lean_tagger.jobs import Failed, Job, Skipped
 from lean_tagger.run import find_files
 from lean_tagger.run.summary import Summary
-from lean_tagger.store.albums import Albums
-from lean_tagger.store.resume import Resume
+from lean_tagger.store.albums import album_jobs
+from lean_tagger.store.resume import Resume, new_jobs
 
 __all__ = ["tag"]
 
@@ -29,21 +29,22 @@ def tag(given: argparse.Namespace, stop: Stop) -> int:
         resume = Resume(journal, "tag", chosen)
         under = [os.path.abspath(path) for path in given.paths]  # noqa: PTH100 - stay str
         if given.retry_failed:
-            journal.forget_failures(under, resume.keys[0])
+            journal.forget_failures(under, resume.keys.scores[0])
         if console.wants_total:
             console.expect(_walk(given))
-        found = resume.jobs(_walk(given))
+        found = new_jobs(resume.judge, _walk(given))
         summary = Summary(max_mem_bytes=max_mem_bytes)
         do = functools.partial(session.do, console=console, stop=stop, summary=summary)
         if not chosen.by_album:
-            return do(found, resume, given, chosen)
+            return do(found, resume.recorder, given, chosen)
         # All of an album has to be heard before anything of it can be decided.
-        code = do(found, resume, given, chosen, only_hear=True)
+        code = do(found, resume.recorder, given, chosen, only_hear=True)
         if code > 1:
             return code
         deciding = dataclasses.replace(chosen, dry_run=given.dry_run, listen=False)
-        albums = Albums(journal, "tag", deciding)
-        return do(albums.by_album(under, notice=console.notice), albums, given, deciding)
+        resume = Resume(journal, "tag", deciding)
+        albums = album_jobs(resume.judge, under, notice=console.notice)
+        return do(albums, resume.recorder, given, deciding)
 
 
 def _walk(given: argparse.Namespace) -> Iterator[Job | Skipped | Failed]:

@@ -2,12 +2,14 @@
 
 import argparse
 import contextlib
+import functools
 import os
 
 from lean_tagger.cli import options, session
 from lean_tagger.cli.signals import Stop
 from lean_tagger.run.summary import Summary
-from lean_tagger.store.albums import Albums
+from lean_tagger.store.albums import album_jobs
+from lean_tagger.store.resume import Resume, stored_jobs
 
 __all__ = ["run"]
 
@@ -21,13 +23,14 @@ def run(arguments: list[str], stop: Stop) -> int:
     chosen = session.build(given, max_mem_bytes=max_mem_bytes, listen=False)
     summary = Summary(max_mem_bytes=max_mem_bytes)
     with contextlib.closing(console), session.journal(given, console) as journal:
-        albums = Albums(journal, "retag", chosen)
+        resume = Resume(journal, "retag", chosen)
         found = (
-            albums.by_album(under, notice=console.notice)
+            album_jobs(resume.judge, under, notice=console.notice)
             if chosen.by_album
-            else albums.stored(under)
+            else stored_jobs(resume.judge, under)
         )
-        return session.do(found, albums, given, chosen, console=console, stop=stop, summary=summary)
+        do = functools.partial(session.do, console=console, stop=stop, summary=summary)
+        return do(found, resume.recorder, given, chosen)
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:

@@ -2,13 +2,15 @@
 
 import argparse
 import contextlib
+import functools
 import os
 
 from lean_tagger.cli import options, session
 from lean_tagger.cli.signals import Stop
 from lean_tagger.run.summary import Summary
 from lean_tagger.settings import Settings
-from lean_tagger.store.undo import FORWARD, Undo, last_run
+from lean_tagger.store.resume import Resume
+from lean_tagger.store.undo import FORWARD, last_run, undo_jobs
 
 __all__ = ["redo", "run"]
 
@@ -51,9 +53,9 @@ def _run(arguments: list[str], stop: Stop, *, command: str) -> int:
         if given.all:
             forward = {it.id for it in journal.runs() if it.command in FORWARD}
             writes = (write for write in writes if write.run in forward)
-        undo = Undo(journal, command, chosen)
-        found = undo.restoring(writes)
-        return session.do(found, undo, given, chosen, console=console, stop=stop, summary=summary)
+        recorder = Resume(journal, command, chosen).recorder
+        do = functools.partial(session.do, console=console, stop=stop, summary=summary)
+        return do(undo_jobs(writes), recorder, given, chosen)
 
 
 def _parse(arguments: list[str], command: str) -> argparse.Namespace:

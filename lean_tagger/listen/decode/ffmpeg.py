@@ -124,6 +124,15 @@ class FfmpegAudio:
         For messages, and for the extension.
     probe_bytes : int
         How much FFmpeg may read to find out what it is; 0 leaves that to it (5 MB).
+
+    Attributes
+    ----------
+    container, stream, decoder
+        PyAV's, for `ffmpeg_parts`; others after a chained stream was reached.
+    view : MaskedFile
+        The file as FFmpeg sees it.
+    mp4_track : Mp4Track or None
+        The packets of a plain MP4, which are read by its table.
     """
 
     def __init__(self, fd: int, path: str, *, probe_bytes: int = 0) -> None:
@@ -142,22 +151,22 @@ class FfmpegAudio:
         self._end_seconds = math.inf  # on the same clock: what follows is padding
         self._packet_offset = 0
         with _ffmpeg_errors(path):
-            view, self._track = hide_metadata.look(fd)
-            self._container = self._open(view)
+            view, self.mp4_track = hide_metadata.look(fd)
+            self.container = self._open(view)
             try:
-                self._stream, self._decoder = self._choose_stream()
+                self.stream, self.decoder = self._choose_stream()
             except FileError:
-                self._container.close()
+                self.container.close()
                 raise
-        self._hash_samples = self._container.format.name in TAG_IN_LAST_PACKET
+        self._hash_samples = self.container.format.name in TAG_IN_LAST_PACKET
 
     def close(self) -> None:
         """Close the container."""
-        self._container.close()
+        self.container.close()
 
     def progress(self) -> float:
         """Return how far into the file the reader is, 0 to 1."""
-        return min(1.0, max(self._view.offset, self._packet_offset) / self._size_bytes)
+        return min(1.0, max(self.view.offset, self._packet_offset) / self._size_bytes)
 
     def digest(self) -> str:
         """Return the hash of what was read so far and the number of samples.
@@ -172,7 +181,7 @@ class FfmpegAudio:
         if self._hash_samples:
             return None
         with _ffmpeg_errors(self.path):
-            for packet in self._packets():
+            for packet in self.packets():
                 if packet.size:
                     self._hash.update(packet)
         return self._hash.hexdigest()
@@ -185,13 +194,13 @@ class FfmpegAudio:
         decoded : int
             How many.
         """
-        stream, coder = self._stream, self._decoder
+        stream, coder = self.stream, self.decoder
         update = self._hash.update
         setting = (coder.name, coder.extradata, coder.sample_rate, coder.layout.name)
         clock = (stream.time_base, stream.start_time, stream.codec_context.delay)
         update(repr((*setting, *clock)).encode())
         with _ffmpeg_errors(self.path):
-            for number, packet in enumerate(self._packets()):
+            for number, packet in enumerate(self.packets()):
                 update(b"%d %a %a " % (packet.size, packet.pts, packet.duration))
                 for item in packet.iter_sidedata():
                     if item.data_type != "strings_metadata":  # tags, which may change
@@ -246,7 +255,7 @@ class FfmpegAudio:
         """Open a view of our file, and nothing else: no name, no protocol."""
         options = {"protocol_whitelist": "none", "format_whitelist": FORMATS, **self._probe}
         view.seek(0)
-        self._view = view
+        self.view = view
         try:
             container: InputContainer = av.open(
                 view, format=format_name, options=options, buffer_size=READ_BYTES, **OPTIONS
@@ -260,12 +269,12 @@ class FfmpegAudio:
 
     def _choose_stream(self) -> tuple[AudioStream, AudioCodecContext]:
         """Return the default audio stream, else the first, and its decoder."""
-        streams = self._container.streams.audio
+        streams = self.container.streams.audio
         if not streams:
             raise NoAudioError(self.path, "there is no audio in this file")
         marked = (s for s in streams if s.disposition & Disposition.default)
         stream = next(marked, streams[0])
-        for other in self._container.streams:
+        for other in self.container.streams:
             if other is not stream:
                 other.discard = Discard.all  # e.g. the pictures of a video: not even read
         self._tick_seconds = float(stream.time_base or 0)
@@ -287,11 +296,11 @@ class FfmpegAudio:
         ``container.decode()`` would end for good at the first one.)
         """
         update_hash = self._hash.update
-        for packet in self._packets():
+        for packet in self.packets():
             if packet.size and not self._hash_samples:
                 update_hash(packet)
             try:
-                av_frames = self._decoder.decode(packet)
+                av_frames = self.decoder.decode(packet)
             except MemoryError:
                 raise
             except (av.error.FFmpegError, ValueError):
@@ -315,7 +324,7 @@ class FfmpegAudio:
         A decoder may pass over damage in silence, and only the timestamps show it. Where
         both a packet failed and the clock jumped, it is the same damage, counted once.
         """
-        if self._next_seconds is None and self._decoder is not self._stream.codec_context:
+        if self._next_seconds is None and self.decoder is not self.stream.codec_context:
             # It cuts the encoder's delay off by itself, and then shows the uncut time.
             self._next_seconds = -math.inf
             return 0, av_frame.samples
@@ -338,24 +347,24 @@ class FfmpegAudio:
             return first, max(0, min(samples, round((self._end_seconds - at) * rate_hz)))
         return first, samples
 
-    def _packets(self) -> Iterator[av.Packet[AudioStream]]:
+    def packets(self) -> Iterator[av.Packet[AudioStream]]:
         """Yield the stream's packets; after a failed read, go on wherever reading goes on."""
-        if self._track is not None:
-            yield from self._track_packets(self._track)
+        if self.mp4_track is not None:
+            yield from self._track_packets(self.mp4_track)
             return
         bad_reads, last_offset = 0, -1
         while True:
             try:
-                in_file = self._view.in_file
-                for packet in self._container.demux(self._stream):
+                in_file = self.view.in_file
+                for packet in self.container.demux(self.stream):
                     offset = in_file(packet.pos or 0)
                     self._packet_offset = max(self._packet_offset, offset)
                     yield packet
             except av.error.PatchWelcomeError:
                 pass  # a chained stream of another shape: only a new start can read it
             except (av.error.FFmpegError, ValueError):
-                bad_reads = bad_reads + 1 if self._view.offset == last_offset else 0
-                last_offset = self._view.offset
+                bad_reads = bad_reads + 1 if self.view.offset == last_offset else 0
+                last_offset = self.view.offset
                 if bad_reads < MAX_BAD_READS:
                     continue
             bad_reads = 0
@@ -371,7 +380,7 @@ class FfmpegAudio:
         cut off, and its time is where the edit list puts it.
         """
         time_base = Fraction(1, track.timescale)
-        first = next(iter(self._container.demux(self._stream)))
+        first = next(iter(self.container.demux(self.stream)))
         shift_ticks = 0
         for number, sample in enumerate(track.samples()):
             if not sample.size:  # an empty packet would end the decoder
@@ -393,24 +402,24 @@ class FfmpegAudio:
 
     def _reopen_behind(self, offset: int) -> bool:
         """Open the file anew at the next place behind `offset` where a stream may begin."""
-        name = self._container.format.name
+        name = self.container.format.name
         mark = RESYNC_MARKS.get(name)
         while mark and (offset := _find(self._fd, mark, offset + 1)) >= 0:
-            view = self._view
+            view = self.view
             try:
                 container = self._open(MaskedFile(self._fd, start=offset), format_name=name)
             except (av.error.FFmpegError, ValueError):
-                self._view = view
+                self.view = view
                 continue
-            previous, self._container = self._container, container
+            previous, self.container = self.container, container
             try:
-                self._stream, self._decoder = self._choose_stream()
+                self.stream, self.decoder = self._choose_stream()
             except FileError:  # pictures or text, chained behind the music
-                self._container, self._view = previous, view
+                self.container, self.view = previous, view
                 container.close()
                 continue
             previous.close()
-            if self._decoder is not self._stream.codec_context:
+            if self.decoder is not self.stream.codec_context:
                 self._next_seconds = None  # its delay has to be cut off again
             return True
         return False

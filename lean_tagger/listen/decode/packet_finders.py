@@ -87,12 +87,12 @@ def choose(audio: FfmpegAudio, fd: int, begin: Beginning) -> Way:
     Unsteady
         There is none that can be trusted.
     """
-    form, stream = audio._container.format.name, audio._stream
-    if audio._track is not None:
-        return _Table(audio._track, fd, begin)
+    form, stream = audio.container.format.name, audio.stream
+    if audio.mp4_track is not None:
+        return _Table(audio.mp4_track, fd, begin)
     seconds = float((stream.duration or 0) * (stream.time_base or 0))
     if not seconds:
-        seconds = (audio._container.duration or 0) / av.time_base
+        seconds = (audio.container.duration or 0) / av.time_base
     samples = round(seconds * begin.rate_hz)
     if form in ("mp3", "aac"):
         head = os.pread(fd, 7, begin.offset)
@@ -179,7 +179,7 @@ class _Container:
     """By FFmpeg's own seeking."""
 
     def __init__(self, audio: FfmpegAudio, fd: int, begin: Beginning, *, samples: int) -> None:
-        self._container, self._stream, self._fd = audio._container, audio._stream, fd
+        self._container, self._stream, self._fd = audio.container, audio.stream, fd
         self._begin, self.samples = begin, samples
         self._samples_a_tick = float(self._stream.time_base or 0) * begin.rate_hz
         self._check_end()

@@ -33,6 +33,11 @@ class SndfileAudio:
         An open regular file at position 0; stays the caller's, must outlive this object.
     path : str
         For messages.
+
+    Attributes
+    ----------
+    file : soundfile.SoundFile
+        The open file, for `sndfile_parts`.
     """
 
     def __init__(self, fd: int, path: str) -> None:
@@ -42,19 +47,19 @@ class SndfileAudio:
         self._hash = blake2b()
         with _sndfile_errors(path):
             # A copy: libsndfile closes what it is given, and its position is shared.
-            self._file = soundfile.SoundFile(os.dup(fd), closefd=True)
-        channels = self._file.channels
+            self.file = soundfile.SoundFile(os.dup(fd), closefd=True)
+        channels = self.file.channels
         self._planes = np.empty((BLOCK_SAMPLES // 8, channels), np.float32)
         self._mono = np.empty(len(self._planes), np.float32)
         self._samples = 0
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        self.file.close()
 
     def progress(self) -> float:
         """Return how far into the file the reader is, 0 to 1."""
-        return min(1.0, self._samples / max(1, int(self._file.frames)))
+        return min(1.0, self._samples / max(1, int(self.file.frames)))
 
     def digest(self) -> str:
         """Return the hash of the mono samples read so far."""
@@ -62,12 +67,12 @@ class SndfileAudio:
 
     def __iter__(self) -> Iterator[tuple[int, memoryview]]:
         """Yield ``(rate_hz, samples)`` blocks of averaged channels."""
-        rate_hz = int(self._file.samplerate)
+        rate_hz = int(self.file.samplerate)
         if not is_rate(rate_hz):
             raise DecodeError(self.path, f"no music has {rate_hz} Hz")
         while True:
             with _sndfile_errors(self.path):
-                count = len(self._file.read(out=self._planes))
+                count = len(self.file.read(out=self._planes))
             if count == 0:
                 break
             block = self._mono[:count]

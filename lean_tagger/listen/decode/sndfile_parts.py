@@ -7,7 +7,7 @@ import soundfile
 
 from lean_tagger.errors import FileError
 from lean_tagger.listen.decode import BLOCK_SAMPLES, is_rate, silence_nonsense
-from lean_tagger.listen.decode.parts import Unsteady
+from lean_tagger.listen.decode.packet_finders import Unsteady
 from lean_tagger.listen.decode.sndfile import SndfileAudio
 from lean_tagger.system.digest import blake2b
 
@@ -25,7 +25,7 @@ class SndfileParts:
             self._audio = SndfileAudio(fd, path)
         except FileError as error:
             raise Unsteady(str(error)) from error
-        self._file = self._audio._file
+        self._file = self._audio.file
         self.rate_hz, self.samples = int(self._file.samplerate), int(self._file.frames)
         known = self._file.format in _SEEKABLE and self._file.seekable()
         if not known or not is_rate(self.rate_hz) or self.samples <= 0:

@@ -1,0 +1,298 @@
+"""Listen to a file with models that are loaded once: decode → resample → window → … → scores."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+
+from lean_tagger.errors import ConfigError, TooShortError
+from lean_tagger.jobs import Asked, Heard, Identity
+from lean_tagger.listen import effort as efforts
+from lean_tagger.listen import shared_pass
+from lean_tagger.listen.decode import BLOCK_SAMPLES, Audio, AudioPosition, DecoderName, open_audio
+from lean_tagger.listen.decode.parts import Unsteady, open_parts
+from lean_tagger.listen.label_scores import Words
+from lean_tagger.listen.network import Network, Prediction
+from lean_tagger.listen.onnx_session import DeviceName
+from lean_tagger.listen.part_windows import PartWindows
+from lean_tagger.listen.pooling import Scores, Tally
+from lean_tagger.listen.read_ahead import ahead
+from lean_tagger.listen.stopping import Confidence, choices
+from lean_tagger.rules import DEFAULT, Rules
+
+__all__ = ["Listener", "Taggram"]
+
+SHORTEST_SECONDS = 0.5
+"""Less than this is no music to judge."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taggram:
+    """What a model heard, window by window.
+
+    Attributes
+    ----------
+    logits : (n_windows, n_labels) float32
+        Before the sigmoid.
+    labels : tuple of str
+        Names of the columns.
+    start_seconds : (n_windows,) float64
+        Where in the track each window's first patch frame is centred.
+    """
+
+    logits: npt.NDArray[np.float32]
+    labels: tuple[str, ...]
+    start_seconds: npt.NDArray[np.float64]
+
+
+class Listener:
+    """Score files with models that are loaded once, each in the same pass.
+
+    Parameters
+    ----------
+    asked : sequence of Asked
+        The models, and how each pools its windows; their places are their numbers.
+    device, threads, decoder, on_window, notice, effort, rules, gpu_bytes
+        As for `Tagger`.
+
+    Raises
+    ------
+    ConfigError, ModelError
+        The weights are not usable, or the effort makes no sense.
+
+    Attributes
+    ----------
+    asked : sequence of Asked
+        As given.
+    decoder : str
+        As given.
+    effort : str
+        The name of the effort.
+    stems : list of Stem
+        The loaded networks, by the front-ends that they share.
+    device : str
+        Where the networks run.
+    words : mapping of int to Words
+        What scores words, by the number of the model that does.
+    decodes_ahead : bool
+        Whether decoding has a thread of its own; may be changed from file to file.
+
+    Notes
+    -----
+    One object scores one file at a time: its buffers are used again for each. Memory does not
+    grow with the length of a track, save for `taggram`'s result.
+    """
+
+    def __init__(
+        self,
+        asked: Sequence[Asked],
+        *,
+        device: DeviceName = "auto",
+        threads: int = 1,
+        decoder: DecoderName = "auto",
+        on_window: Callable[[str, AudioPosition], None] | None = None,
+        notice: Callable[[str], None] | None = None,
+        effort: str = "full",
+        rules: Rules = DEFAULT,
+        gpu_bytes: int = 0,
+    ) -> None:
+        self.asked = asked
+        self.decoder: DecoderName = decoder
+        self.decodes_ahead = threads > 1
+        self._effort = _effort(effort, models=len(asked))
+        self.effort = self._effort.name
+        self._choices = choices(asked[0].card.labels, rules)
+        self._on_window = on_window
+        # As if each head had a backbone of its own.
+        most_networks = sum(2 if it.card.backbone else 1 for it in asked)
+        load = partial(
+            Network,
+            device=device,
+            threads=max(1, threads - 1),
+            notice=notice,
+            gpu_bytes=-(-gpu_bytes // most_networks),
+        )
+        self.stems = shared_pass.stems(asked, load)
+        networks = [network for stem in self.stems for network in stem.networks]
+        self.device = networks[0].model.device
+        self.words: dict[int, Words] = {
+            network.number: network.model.words
+            for network in networks
+            if network.number is not None and network.model.words is not None
+        }
+
+    def score(self, path: str | os.PathLike[str], *, only: Sequence[int] | None = None) -> Scores:
+        """Listen to a file and return what the models heard.
+
+        Parameters
+        ----------
+        path : str
+            The file.
+        only : sequence of int, optional
+            Places of the models that are to hear it, ascending; all by default.
+
+        Returns
+        -------
+        Scores
+            Of the first model; those of the rest are its `others`.
+
+        Raises
+        ------
+        FileError
+            The file cannot be read, holds no audio, or less than 0.5 s of it.
+        """
+        path = os.fsdecode(path)
+        if self._effort is not efforts.FULL:
+            scores = self._score_part(path)
+            if scores is not None:
+                return scores
+        wanted = range(len(self.asked)) if only is None else only
+        tallies = {number: Tally(self.asked[number]) for number in wanted}
+        with self._opened(path, wanted) as (audio, predictions):
+            for number, prediction in predictions:
+                tallies[number].add(prediction.logits, prediction.embedding)
+            seconds, skipped, digest = audio.seconds, audio.seconds_skipped, audio.digest()
+        first, *others = (
+            self._worded(
+                number, tally.scores(seconds=seconds, seconds_skipped=skipped, digest=digest)
+            )
+            for number, tally in tallies.items()
+        )
+        return replace(first, others=tuple(others))
+
+    def complete(self, path: str, each: Sequence[Heard | None]) -> Heard:
+        """Let those models listen that have not heard this audio; return what all heard.
+
+        Parameters
+        ----------
+        path : str
+            The file.
+        each : sequence of Heard or None
+            What each model heard in it before.
+
+        Raises
+        ------
+        FileError
+            As `score`.
+        """
+        scores = self.score(path, only=[n for n, heard in enumerate(each) if heard is None])
+        new = iter(scores.heard(Identity(0, 0, 0), {}).each())
+        first, *others = [heard or next(new) for heard in each]
+        return replace(first, digest=scores.digest, others=tuple(others))
+
+    def _score_part(self, path: str) -> Scores | None:
+        """Hear windows until they are enough; None where a track is to be heard whole."""
+        tally, (stem,) = Tally(self.asked[0]), self.stems
+        try:
+            with open_parts(path, decoder=self.decoder) as segments:
+                excerpts = PartWindows(segments, stem.card, hop_frames=stem.hop_frames)
+                total, usable = excerpts.n_windows, excerpts.usable
+                if self._effort.first > efforts.ALMOST_ALL * min(total, len(usable) + 1):
+                    return None
+                stem.begin()
+                sure = Confidence(self._choices, n_windows=total)
+                numbers = efforts.order(len(usable))
+                for count in efforts.rounds(len(usable), self._effort):
+                    chosen = sorted(islice(numbers, count - tally.n_windows))
+                    for prediction in self._listen_at(path, excerpts, [usable[n] for n in chosen]):
+                        tally.add(prediction.logits, prediction.embedding)
+                        sure.add(prediction.logits)
+                    if sure.value() >= self._effort.sure:
+                        break
+                scores = tally.scores(
+                    seconds=segments.samples / segments.rate_hz,
+                    seconds_skipped=0.0,
+                    digest=segments.digest(),
+                    effort=self._effort.name,
+                    of_windows=total,
+                    confidence=sure.value(),
+                )
+                return self._worded(0, scores)
+        except Unsteady:
+            return None
+
+    def _worded(self, number: int, scores: Scores) -> Scores:
+        """Compare words with the whole track: with the mean of its windows' embeddings."""
+        if number not in self.words or scores.embedding is None:
+            return scores
+        return replace(scores, values=self.words[number].scores(scores.embedding))
+
+    def _listen_at(
+        self, path: str, excerpts: PartWindows, numbers: Iterable[int]
+    ) -> Iterator[Prediction]:
+        """Yield what the first model says of the windows of these numbers."""
+        (stem,) = self.stems
+        for number in numbers:
+            for _, prediction in stem.hear(excerpts.window(number), (0,)):
+                yield prediction
+            if self._on_window is not None:
+                self._on_window(path, excerpts)
+        for _, prediction in stem.finish((0,)):
+            yield prediction
+
+    def taggram(self, path: str | os.PathLike[str]) -> Taggram:
+        """Listen to a file and return every window's logits, of the first model.
+
+        Raises
+        ------
+        FileError
+            As `score`.
+        """
+        path = os.fsdecode(path)
+        with self._opened(path, (0,)) as (_, predictions):
+            rows = [prediction.logits.copy() for _, prediction in predictions]
+        card, pooling = self.asked[0].card, self.asked[0].pooling
+        hop = pooling.hop * card.frontend.hop_samples / card.sample_rate_hz
+        return Taggram(
+            logits=np.concatenate(rows),
+            labels=tuple(label.name for label in card.labels),
+            start_seconds=np.arange(len(rows), dtype=np.float64) * hop,
+        )
+
+    @contextmanager
+    def _opened(
+        self, path: str, wanted: Sequence[int]
+    ) -> Iterator[tuple[Audio, Iterator[tuple[int, Prediction]]]]:
+        """Open a file, and what the networks say of it; no thread is left when it is closed."""
+        with open_audio(path, decoder=self.decoder) as audio, ExitStack() as stack:
+            blocks: Iterable[tuple[int, memoryview]] = audio
+            if self.decodes_ahead:
+                blocks = stack.enter_context(closing(ahead(audio, block_samples=BLOCK_SAMPLES)))
+            yield audio, self._listen(path, audio, blocks, wanted)
+
+    def _listen(
+        self,
+        path: str,
+        audio: Audio,
+        blocks: Iterable[tuple[int, memoryview]],
+        wanted: Sequence[int],
+    ) -> Iterator[tuple[int, Prediction]]:
+        """Yield what each model says of each window: … → resample → window → frontend → model."""
+        stems = [stem for stem in self.stems if stem.numbers() & set(wanted)]
+        for stem in stems:
+            stem.begin()
+        for stem, window in shared_pass.windows(blocks, stems):
+            yield from stem.hear(window, wanted)
+            if self._on_window is not None:
+                self._on_window(path, audio)
+        for stem in stems:
+            yield from stem.finish(wanted)
+        if audio.seconds < SHORTEST_SECONDS:
+            raise TooShortError(path, f"only {audio.seconds:.2f} s of audio, too little to judge")
+
+
+def _effort(name: str, *, models: int) -> efforts.Effort:
+    try:
+        effort = efforts.effort(str(name))
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    if models > 1 and effort is not efforts.FULL:
+        raise ConfigError(
+            "several models hear a track whole; leave --effort out, or give one --model"
+        )
+    return effort

@@ -1,0 +1,54 @@
+"""A file's audio alone, at any rate, chunk by chunk."""
+
+import os
+from collections.abc import Iterator
+
+from lean_tagger.card import ResamplerSpec, load_card
+from lean_tagger.listen.decode import DecoderName, open_audio
+from lean_tagger.listen.resample import resample
+from lean_tagger.settings import DEFAULT_MODEL
+
+__all__ = ["stream"]
+
+
+def stream(
+    path: str | os.PathLike[str],
+    rate: int = 16000,
+    chunk_seconds: float = 1.0,
+    *,
+    resampler: ResamplerSpec | None = None,
+    decoder: DecoderName = "auto",
+) -> Iterator[memoryview]:
+    """Yield a file's audio as mono chunks of fixed size; memory does not grow with it.
+
+    Parameters
+    ----------
+    path : str
+        Any file that FFmpeg or libsndfile plays.
+    rate : int
+        Sample rate of the chunks, in Hz.
+    chunk_seconds : float
+        Length of a chunk; only the last one is shorter.
+    resampler : ResamplerSpec, optional
+        By default the one of the default model's card (kaiser_best of resampy 0.2).
+    decoder : {'auto', 'ffmpeg', 'soundfile'}
+        See `decode.open_audio`.
+
+    Yields
+    ------
+    memoryview
+        float32, ±1 at full scale, ``round(rate · chunk_seconds)`` samples. A view of one
+        buffer, valid until the next chunk is asked for: copy what you keep, for instance
+        with ``numpy.array(chunk)``.
+
+    Raises
+    ------
+    FileError
+        The file cannot be read.
+    ValueError
+        A chunk would hold no sample.
+    """
+    resampler = resampler or load_card(DEFAULT_MODEL).resampler
+    chunk_samples = round(rate * chunk_seconds)
+    with open_audio(os.fsdecode(path), decoder=decoder) as audio:
+        yield from resample(audio, resampler, rate_hz=rate, chunk_samples=chunk_samples)

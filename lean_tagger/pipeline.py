@@ -1,0 +1,270 @@
+"""What happens to one file: look, listen, decide, prove, write.
+
+There is this one way, for the command's workers as for `tagger.Tagger`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from lean_tagger import write
+from lean_tagger.decide import leantag_field, tag_plan
+from lean_tagger.decide.decider import Decider
+from lean_tagger.decide.tag_plan import TagPlan
+from lean_tagger.errors import ChangedError, NoTagSupportError, UnreadableError, WriteError
+from lean_tagger.jobs import Heard, Job, Restore, Restored, Tagged, TagStatus, Values, Writing
+from lean_tagger.listen.decode import DecoderName
+from lean_tagger.listen.decode.audio_proof import proof
+from lean_tagger.listen.effort import enough
+from lean_tagger.listen.label_scores import Words
+from lean_tagger.listen.listener import Listener
+from lean_tagger.listen.recognise import recognise
+from lean_tagger.settings import WriteSettings
+from lean_tagger.write import FileState
+
+__all__ = ["Decided", "Pipeline", "write_proved"]
+
+_USUAL = WriteSettings()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What was heard in a file, and what is to be written into it.
+
+    Attributes
+    ----------
+    file : FileState
+        What it held when it was looked at.
+    heard : Heard
+        By each model.
+    known : bool
+        An earlier run heard it.
+    plan : TagPlan
+        What is to be written.
+    """
+
+    file: FileState
+    heard: Heard
+    known: bool
+    plan: TagPlan
+
+
+class Pipeline:
+    """The one way to tag a file.
+
+    Parameters
+    ----------
+    decider : Decider
+        The models, and the rules.
+    listener : Listener or None
+        The same models, loaded; None decides only on what was heard before.
+    decoder : {'auto', 'ffmpeg', 'soundfile'}
+        With which the audio is recognised, and proved to be the same after a write.
+    ways : WriteSettings
+        How files are written; the version of an ID3 tag is that of the rules.
+    dry_run : bool
+        Listen and decide, write nothing.
+    before_write : callable, optional
+        Told what is about to be written, before anything changes on the disk; what it raises
+        ends the job.
+    """
+
+    def __init__(
+        self,
+        decider: Decider,
+        listener: Listener | None,
+        *,
+        decoder: DecoderName = "auto",
+        ways: WriteSettings = _USUAL,
+        dry_run: bool = False,
+        before_write: Callable[[Writing], None] | None = None,
+    ) -> None:
+        self._decider, self._listener = decider, listener
+        self._words = listener.words if listener else _words(decider)
+        self._decoder: DecoderName = decoder
+        self._ways = replace(ways, id3_version=decider.rules.layout.id3_version)
+        self._dry_run = dry_run
+        self._before_write = before_write or (lambda _: None)
+
+    # The flow
+
+    def decide(self, job: Job) -> Decided:
+        """Listen to a file, unless it was heard before, and decide what to write into it.
+
+        Raises
+        ------
+        ChangedError
+            It is to be heard, and there is no listener.
+        FileError
+            As `Listener.score`.
+        """
+        file = write.look(job.path, with_track=self._decider.needs_track)
+        heard, known = self._hear(job, file)
+        track = file.track or heard.track
+        heard = replace(heard, identity=file.identity, fields=file.fields, track=track)
+        plan = self._decider.plan(job.path, heard, scores=job.scores)
+        return Decided(file=file, heard=heard, known=known, plan=plan)
+
+    def carry_out(self, decided: Decided) -> Tagged:
+        """Write what was decided, and prove that the file lost nothing.
+
+        Raises
+        ------
+        WriteError, UnreadableError
+            Nothing can be written, or not safely; the file is as it was.
+        """
+        file, heard, changes = decided.file, decided.heard, decided.plan.changes
+        if not changes:
+            return self.outcome(decided, "unchanged")
+        if file.obstacle is not None:
+            raise file.obstacle
+        if self._dry_run:
+            return self.outcome(decided, "would_tag")
+        file = self._write(file, changes, expected=heard.digest)
+        heard = replace(heard, identity=file.identity, fields=file.fields)
+        return self.outcome(replace(decided, heard=heard), "tagged")
+
+    def restore(self, path: str, restore: Restore) -> Restored:
+        """Put back what the fields held before us, where they still hold what we wrote.
+
+        Raises
+        ------
+        WriteError, UnreadableError
+            As `carry_out`.
+        """
+        file = write.look(path, with_track=False)
+        if file.obstacle is not None and not isinstance(file.obstacle, NoTagSupportError):
+            raise file.obstacle  # what has no place for fields holds none of ours: it is left
+        changes, kept = _to_restore(restore, file.fields)
+        if changes and not self._dry_run:
+            file = self._write(file, changes, expected=None)
+        return Restored(
+            path=path,
+            status="would_restore" if self._dry_run else "restored",
+            restored=changes,
+            kept=kept,
+            identity=file.identity,
+            fields=file.fields,
+        )
+
+    def outcome(self, decided: Decided, status: TagStatus) -> Tagged:
+        """Return what is reported, and put on record, of a file that was decided on."""
+        return tag_plan.outcome(
+            decided.plan, decided.heard, self._decider.asked, status, known=decided.known
+        )
+
+    # Its steps
+
+    def _hear(self, job: Job, file: FileState) -> tuple[Heard, bool]:
+        """Return what the models hear in a file, and whether all of it was known."""
+        if job.heard is not None:
+            return self._with_scores(job.heard), True
+        each = recognise(job.path, self._candidates(job, file), decoder=self._decoder)
+        heard = Heard.together(each)
+        if heard is not None:
+            return self._with_scores(heard), True
+        if self._listener is None:
+            message = "it is not what was heard any more; run lean-tag on it again"
+            raise ChangedError(job.path, message)
+        return self._with_scores(self._listener.complete(job.path, each)), False
+
+    def _candidates(self, job: Job, file: FileState) -> Iterator[list[Heard]]:
+        """Yield what each model may have heard in this audio in an earlier run.
+
+        The journal knows, or the file itself: what we write into it names its audio.
+        """
+        effort = self._listener.effort if self._listener else None
+        for number, by in enumerate(self._decider.asked):
+            said = leantag_field.heard_in(file.fields, by, identity=file.identity)
+            on_record = job.candidates[number] if job.candidates else ()
+            each = [*on_record, *([said] if said else [])]
+            yield [heard for heard in each if enough(effort, heard)]
+
+    def _with_scores(self, heard: Heard) -> Heard:
+        """Compare words with an embedding that is on record, where that is all that is."""
+        first, *others = [
+            it
+            if it.values or number not in self._words
+            else replace(it, values=self._words[number].of_stored(it.embedding))
+            for number, it in enumerate(heard.each())
+        ]
+        return replace(first, others=tuple(others))
+
+    def _write(self, file: FileState, changes: Values, *, expected: str | None) -> FileState:
+        """Write, and return what the file then holds."""
+        path, before = file.path, file.identity
+        previous = {field: file.fields[field] for field in changes if field in file.fields}
+        self._before_write(Writing(identity=before, changes=changes, previous=previous))
+        try:
+            write_proved(
+                path, changes, previous, expected=expected, decoder=self._decoder, ways=self._ways
+            )
+        except (UnreadableError, WriteError) as error:
+            if write.identify(path).inode != before.inode:  # which says so if it is gone
+                message = "it was replaced by another file meanwhile; the next run hears that one"
+                raise WriteError(path, message) from error
+            raise
+        fields = {field: values for field, values in {**file.fields, **changes}.items() if values}
+        return replace(file, identity=write.identify(path), fields=fields)
+
+
+def write_proved(
+    path: str,
+    changes: Values,
+    previous: Values,
+    *,
+    expected: str | None,
+    decoder: DecoderName,
+    ways: WriteSettings,
+) -> None:
+    """Write fields, and prove that the audio is what was heard.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    changes, previous : mapping of str to tuple of str
+        Field to its new values, and what it holds now.
+    expected : str or None
+        The digest of the audio that was heard; None decodes the original once more.
+    decoder : {'auto', 'ffmpeg', 'soundfile'}
+        That heard it.
+    ways : WriteSettings
+        How files are written.
+
+    Raises
+    ------
+    FileError
+        As `write.write`; the file is as it was.
+    """
+    fingerprint, answer = proof(path, expected, decoder=decoder)
+    write.write(
+        path,
+        changes,
+        fingerprint=fingerprint,
+        expected=answer,
+        previous=previous,
+        ways=ways,
+    )
+
+
+def _to_restore(
+    restore: Restore, present: Values
+) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+    """Return what to write, and what stands in fields that somebody has changed since."""
+    changes: dict[str, tuple[str, ...]] = {}
+    kept: dict[str, tuple[str, ...]] = {}
+    for field, ours in restore.fields.items():
+        there = present.get(field, ())
+        if there == ours.before:
+            continue
+        if there == ours.written:
+            changes[field] = ours.before
+        else:
+            kept[field] = there
+    return changes, kept
+
+
+def _words(decider: Decider) -> dict[int, Words]:
+    """Return what scores words where nothing is to be heard, by the number of the model."""
+    cards = [it.card for it in decider.asked]
+    return {number: Words(card) for number, card in enumerate(cards) if card.label_vectors}

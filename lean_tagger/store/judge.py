@@ -1,0 +1,190 @@
+"""What is left to do with a file, by what earlier runs know of it.
+
+A file that is as it was, and whose tags are as they should be, is not opened. One whose tags
+should be others goes to a worker with its scores; one that changed goes with what was heard
+under its name before, in case only its tags did.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from lean_tagger.decide import tag_plan
+from lean_tagger.decide.decider import Decider
+from lean_tagger.errors import NoTagSupportError
+from lean_tagger.jobs import Heard, Identity, Job, Outcome, Skipped
+from lean_tagger.listen.effort import enough
+from lean_tagger.store.journal import Journal, Known
+from lean_tagger.store.model_keys import ModelKeys
+from lean_tagger.system import mounts
+
+__all__ = ["Judge", "identify", "why_set_aside"]
+
+TRIES = 3
+"""So often a failure that may pass (no memory, a share that is away) is tried by itself."""
+
+PASSING = frozenset(
+    {"crashed", "hung", "killed", "over-budget", "stale", "unexpected", "unreadable"}
+)
+
+
+class Judge:
+    """Knows what earlier runs know, and what that means for this one.
+
+    Parameters
+    ----------
+    journal : Journal
+        Open.
+    decider : Decider
+        The run's.
+    keys : ModelKeys
+        Of its models.
+    effort : str or None
+        With which it hears; None where it hears nothing.
+    dry_run : bool
+        Whether it writes nothing.
+
+    Attributes
+    ----------
+    asked : sequence of Asked
+        The run's models.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        decider: Decider,
+        keys: ModelKeys,
+        *,
+        effort: str | None,
+        dry_run: bool,
+    ) -> None:
+        self.asked = decider.asked
+        self._journal, self._decider, self._keys = journal, decider, keys
+        self._effort, self._dry_run = effort, dry_run
+        self._mounts = mounts.table()
+
+    def files(self, under: Iterable[str]) -> Iterator[Known]:
+        """Yield what is known of files and folders of these names, as `recall` does."""
+        for known in self._journal.files(under, self._keys.scores[0]):
+            yield replace(known, heard=Heard.together(self._each(known)))
+
+    def recall(self, path: str) -> Known | None:
+        """Return what is known of a file; nothing heard in it where one of the models did not."""
+        known = self._journal.recall(path, self._keys.scores[0])
+        if known is None:
+            return None
+        return replace(known, heard=Heard.together(self._each(known)))
+
+    def _each(self, known: Known) -> list[Heard | None]:
+        """Return what each model heard in a file, of which this is known by the first."""
+        others = (self._journal.recall(known.path, key) for key in self._keys.scores[1:])
+        each = [known.heard, *(it.heard if it else None for it in others)]
+        for number, key in enumerate(self._keys.embeddings):
+            if each[number] is None and key is not None:
+                bare = self._journal.recall(known.path, key)
+                each[number] = bare.heard if bare else None
+        return each
+
+    def judge_stored(
+        self, known: Known, *, scores: tuple[tuple[float, ...], ...] | None = None
+    ) -> Job | Outcome:
+        """Return what is to be done with a file on record, or its outcome.
+
+        Parameters
+        ----------
+        known : Known
+            The file.
+        scores : tuple of tuple of float, optional
+            To decide by in place of its own, for each model.
+        """
+        path = known.path
+        if known.heard is None:
+            if known.status == "failed":
+                return Skipped(path=path, kind="set-aside", message=why_set_aside(known))
+            alone = len(self.asked) == 1
+            which = "this model has" if alone else "not all of these models have"
+            message = f"{which} not heard it; run lean-tag on it"
+            return Skipped(path=path, kind="unheard", message=message)
+        try:
+            identity = identify(path)
+        except OSError as error:
+            message = f"it cannot be reached now: {error.strerror}"
+            return Skipped(path=path, kind="missing", message=message)
+        job = Job(path, identity.size_bytes, identity)
+        if not self._same(path, known.identity, identity):
+            candidates = tuple((it,) for it in known.heard.each())
+            return replace(job, candidates=candidates, scores=scores)
+        return self._decide(replace(job, scores=scores), known, known.heard)
+
+    def judge(self, job: Job) -> Job | Outcome:
+        """Return what is left to do with a file that was found, or its outcome."""
+        path = os.path.abspath(job.path)  # noqa: PTH100 - names may hold undecodable bytes
+        known = self._journal.recall(path, self._keys.scores[0])
+        if job.identity is None:
+            return job
+        if known is None or not self._same(path, known.identity, job.identity):
+            return replace(job, candidates=tuple(self._alike(path, job.identity)))
+        if known.status == "failed" and not worth_another_try(known):
+            return Skipped(path=job.path, kind="set-aside", message=why_set_aside(known))
+        each = [it if it and enough(self._effort, it) else None for it in self._each(known)]
+        heard = Heard.together(each)
+        if heard is None:  # only the models that have not heard it are to do so
+            return replace(job, candidates=tuple((it,) if it else () for it in each))
+        return self._decide(job, known, heard)
+
+    def _alike(self, path: str, identity: Identity) -> Iterator[tuple[Heard, ...]]:
+        """Yield what each model heard in files that may be this one."""
+        for keys in zip(self._keys.scores, self._keys.embeddings, strict=True):
+            alike = (self._journal.resemble(path, identity, key) for key in keys if key)
+            yield tuple(it for each in alike for it in each if enough(self._effort, it))
+
+    def _same(self, path: str, before: Identity, now: Identity) -> bool:
+        """Tell whether a file is as it was."""
+        if before.matches(now) or before.without_inode() != now.without_inode():
+            return before.matches(now)
+        mount = mounts.find(os.path.realpath(path), self._mounts)
+        return mount is not None and not mount.keeps_inodes
+
+    def _decide(self, job: Job, known: Known, heard: Heard) -> Job | Outcome:
+        """Decide anew about a file that is as it was."""
+        if self._decider.needs_track and heard.track is None:
+            return replace(job, heard=heard)  # a look at its tags is missing
+        if self._keys.lack_scores(heard):
+            return replace(job, heard=heard)  # a worker compares the words
+        plan = self._decider.plan(job.path, heard, scores=job.scores)
+        unchanged = tag_plan.outcome(plan, heard, self.asked, "unchanged", known=True)
+        if not plan.changes:
+            return unchanged
+        if known.kind == NoTagSupportError.kind:
+            kind, message = known.kind, known.message
+            return Skipped(path=job.path, kind=kind, message=message, scored=unchanged)
+        if self._dry_run:
+            return tag_plan.outcome(plan, heard, self.asked, "would_tag", known=True)
+        return replace(job, heard=heard)
+
+    def lacks_scores(self, heard: Heard) -> bool:
+        """Tell whether words are still to be compared with what is on record."""
+        return self._keys.lack_scores(heard)
+
+
+def identify(path: str) -> Identity:
+    """Return what a file is now.
+
+    Raises
+    ------
+    OSError
+        There is none.
+    """
+    found = os.stat(path)  # noqa: PTH116 - names may hold undecodable bytes
+    return Identity.of(found)
+
+
+def why_set_aside(known: Known) -> str:
+    """Say what was wrong with a file, and how it is tried again."""
+    times = "before" if known.attempts < 2 else f"{known.attempts} times before"
+    return f"{known.message} (so it was {times}; --retry-failed tries it again)"
+
+
+def worth_another_try(known: Known) -> bool:
+    return known.kind in PASSING and known.attempts < TRIES

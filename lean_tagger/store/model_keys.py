@@ -1,0 +1,73 @@
+"""Under which keys the journal keeps what a run's models hear."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from lean_tagger.jobs import Asked, Heard, Pooling
+from lean_tagger.store.rows import Key
+
+__all__ = ["ModelKeys"]
+
+EMBEDDING = "embedding"
+"""Stands for the pool where an embedding is kept, and no scores."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelKeys:
+    """The keys of a run's models, in their order.
+
+    Attributes
+    ----------
+    scores : tuple of Key
+        Of their scores.
+    embeddings : tuple of (Key or None)
+        Of their embeddings alone, where words are compared with these; else None.
+    """
+
+    scores: tuple[Key, ...]
+    embeddings: tuple[Key | None, ...]
+
+    @classmethod
+    def of(cls, asked: Sequence[Asked]) -> "ModelKeys":
+        """Return the keys of these models."""
+        return cls(
+            scores=tuple(Key(model=it.card.identity, pooling=it.pooling) for it in asked),
+            embeddings=tuple(map(_embedding, asked)),
+        )
+
+    def lack_scores(self, heard: Heard) -> bool:
+        """Tell whether words are still to be compared with an embedding that is on record."""
+        return any(
+            key is not None and not it.values
+            for key, it in zip(self.embeddings, heard.each(), strict=True)
+        )
+
+    def parted(self, heard: Heard) -> tuple[Heard, tuple[Key, ...]]:
+        """Put embeddings apart from scores of words, for other words to be compared with.
+
+        Returns
+        -------
+        Heard
+            With the embeddings behind its own `others`, once more and alone.
+        tuple of Key
+            The keys of all of them.
+        """
+        each, bare, keys = list(heard.each()), [], []
+        for number, (key, it) in enumerate(zip(self.embeddings, heard.each(), strict=True)):
+            # A part of the track was chosen for its words; others may need more of it.
+            if key is not None and it.embedding and it.effort == "full":
+                bare.append(replace(it, values=(), others=()))
+                keys.append(key)
+                each[number] = replace(it, embedding=b"")
+        return replace(each[0], others=(*each[1:], *bare)), (*self.scores, *keys)
+
+
+def _embedding(asked: Asked) -> Key | None:
+    """Return under what the embedding stands by itself, where words are compared with it.
+
+    It does not depend on the words, nor on how scores are pooled.
+    """
+    card = asked.card
+    if card.label_vectors is None:
+        return None
+    return Key(model=card.without_words, pooling=Pooling(EMBEDDING, asked.pooling.hop))

@@ -1,0 +1,139 @@
+"""What a file is and holds now, before anything is done with it."""
+
+import os
+from dataclasses import dataclass
+
+from lean_tagger.errors import FileError, NoTagSupportError, UnreadableError, WriteError
+from lean_tagger.jobs import Identity, TrackInfo, Values
+from lean_tagger.write.formats.detect import format_of, parse
+from lean_tagger.write.source import opened, translated
+from lean_tagger.write.track_info import track
+
+__all__ = ["FileState", "identify", "look", "read", "supported"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileState:
+    """What a file is and holds.
+
+    Attributes
+    ----------
+    path : str
+        Its name.
+    identity : Identity
+        By which a later change is noticed.
+    fields : mapping of str to tuple of str
+        What our fields hold.
+    obstacle : FileError or None
+        Why nothing can be written into it.
+    track : TrackInfo or None
+        Whose music it is; None where nobody needs to know.
+    """
+
+    path: str
+    identity: Identity
+    fields: Values
+    obstacle: FileError | None = None
+    track: TrackInfo | None = None
+
+
+def look(path: str, *, with_track: bool) -> FileState:
+    """Return what a file is and holds.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    with_track : bool
+        Whether it matters whose music it is.
+
+    Raises
+    ------
+    UnreadableError
+        It is not there any more.
+    """
+    identity = identify(path)  # first: what changes behind our back is noticed next time
+    fields: Values = {}
+    obstacle: FileError | None = None
+    try:
+        if supported(path):
+            fields = read(path)
+        else:
+            message = "this kind of file has no place for tags that lean-tag can write"
+            obstacle = NoTagSupportError(path, message)
+    except FileError as error:
+        obstacle = error
+    return FileState(
+        path=path,
+        identity=identity,
+        fields=fields,
+        obstacle=obstacle,
+        track=track(path) if with_track else None,
+    )
+
+
+def identify(path: str) -> Identity:
+    """Return by what a file is known to be unchanged.
+
+    Raises
+    ------
+    UnreadableError
+        It is not there any more.
+    """
+    try:
+        stat = os.stat(path)  # noqa: PTH116 - names may hold undecodable bytes
+    except OSError as error:
+        raise UnreadableError(path, f"it went away: {error.strerror}") from error
+    return Identity.of(stat)
+
+
+def supported(path: str) -> bool:
+    """Tell whether a file's format can carry our fields, by its content.
+
+    Parameters
+    ----------
+    path : str
+        The file; its name does not matter.
+
+    Returns
+    -------
+    bool
+        False also for a file with a damaged tag in front, behind which nothing is found.
+
+    Raises
+    ------
+    UnreadableError
+        If the file cannot be opened, or is no regular file.
+    """
+    with opened(path) as source:
+        try:
+            with translated(path):
+                return format_of(source) is not None
+        except WriteError:
+            return False
+
+
+def read(path: str) -> dict[str, tuple[str, ...]]:
+    """Return the values that a file has for our fields.
+
+    Where an MP3 has no ID3v2 tag, the genre of an older tag counts, as it does for players.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+
+    Returns
+    -------
+    dict[str, tuple[str, ...]]
+        Values in the file's order, each once; a field without any is absent.
+
+    Raises
+    ------
+    UnreadableError
+        If the file cannot be opened.
+    WriteError
+        If its tags do not parse, so that nothing can be written either.
+    """
+    with opened(path) as source, translated(path):
+        return parse(source).values()
