@@ -54,6 +54,16 @@ class Taggram:
         Names of the columns.
     start_seconds : (n_windows,) float64
         Where in the track each window's first patch frame is centred.
+
+    Examples
+    --------
+    >>> from lean_tagger import Tagger
+    >>> taggram = Tagger().taggram("song.mp3")
+    >>> taggram.logits.shape, taggram.logits.dtype
+    ((6, 50), dtype('float32'))
+    >>> electronic = taggram.logits[:, taggram.labels.index("electronic")]
+    >>> print(f"most electronic from {taggram.start_seconds[electronic.argmax()]:.1f} s on")
+    most electronic from 6.0 s on
     """
 
     logits: npt.NDArray[np.float32]
@@ -112,6 +122,16 @@ class Tagger:
     -----
     One object scores one file at a time: its buffers are used anew for each. Memory does not
     grow with the length of a track, save for `taggram`'s result.
+
+    Examples
+    --------
+    >>> from lean_tagger import Tagger
+    >>> tagger = Tagger(["msd-musicnn", "mtt-musicnn"])
+    >>> scores = tagger.score("song.mp3")
+    >>> for each in [scores, *scores.others]:
+    ...     print(each.model, "-", each.top(1)[0][0])
+    msd-musicnn - electronic
+    mtt-musicnn - techno
     """
 
     def __init__(
@@ -290,6 +310,15 @@ class Tagger:
         FileError
             As `score`; WriteError if the tags cannot be written safely. The file is then as
             it was.
+
+        Examples
+        --------
+        >>> from lean_tagger import Tagger
+        >>> tagger = Tagger()
+        >>> tagger.tag("song.mp3").changes["genre"]
+        ('Electronic',)
+        >>> tagger.tag("song.mp3").changes  # it has one now
+        {}
         """
         path = os.fsdecode(path)
         if policy is not None and policy not in POLICIES:
@@ -422,6 +451,13 @@ def stream(
         The file cannot be read.
     ValueError
         A chunk would hold no sample.
+
+    Examples
+    --------
+    >>> from lean_tagger import stream
+    >>> loudest = max(max(abs(sample) for sample in chunk) for chunk in stream("song.mp3"))
+    >>> print(f"{loudest:.2f} of full scale")
+    1.15 of full scale
     """
     resampler = resampler or load_card(DEFAULT_MODEL).resampler
     chunk_samples = round(rate * chunk_seconds)
