@@ -6,37 +6,107 @@ The flow, in order; each step is one module::
     mono at   fixed-size  views    log-mel    logits  scores plan   the user's
     its rate  chunks      of it    patches                          own file
 
-`listen` hears, `decide` plans, `write` writes; `pipeline` joins them for one file, `tagger`
-is it for programs. `store` remembers, `run` walks a library, `cli` talks to the person.
+`listen` hears, `decide` plans, `write` writes; `tagger` joins them for one file. `store` remembers,
+`run` walks a library, `cli` talks to the person.
 
->>> from lean_tagger import Tagger
->>> Tagger("msd-musicnn").score("song.mp3").top(3)      # doctest: +SKIP
+What is named in ``__all__`` is public: `Tagger` for the whole flow, its results `Scores`,
+`Taggram` and `TagPlan`, the `Rules` that choose the tags, `stream` for the audio alone, and the
+errors. Everything else may change with any version.
+
+Examples
+--------
+>>> from lean_tagger import FileError, Tagger
+>>> tagger = Tagger("msd-musicnn")
+>>> for path in ["song.mp3", "song.flac", "no such file.ogg"]:
+...     try:
+...         plan = tagger.tag(path, dry_run=True)
+...     except FileError as error:
+...         print(error.path, "-", type(error).__name__)
+...     else:
+...         print(path, "-", *plan.tags["genre"])
+song.mp3 - Electronic
+song.flac - Folk
+no such file.ogg - UnreadableError
 """
 
 import os
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from lean_tagger._version import __version__
+
 # ONNX Runtime's Linux wheels since 1.29 phone home and write under ~/.cache unless this
-# is set before they are imported, so it is the first thing that any of our code does.
+# is set before they are imported, so it is set before any other of our modules is loaded.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
+    from lean_tagger.decide.tag_plan import TagPlan
+    from lean_tagger.errors import (
+        BudgetError,
+        ConfigError,
+        DecodeError,
+        EncryptedError,
+        FileError,
+        HardlinkedError,
+        LeanTagError,
+        LockedError,
+        ModelError,
+        NoAudioError,
+        OverBudgetError,
+        StateError,
+        TooShortError,
+        UnreadableError,
+        WriteError,
+    )
+    from lean_tagger.listen.listener import Taggram
+    from lean_tagger.listen.pooling import Scores
     from lean_tagger.listen.stream import stream
+    from lean_tagger.rules.model import Rules
     from lean_tagger.tagger import Tagger
 
-__all__ = ["Tagger", "__version__", "stream"]
+__all__ = [
+    "BudgetError",
+    "ConfigError",
+    "DecodeError",
+    "EncryptedError",
+    "FileError",
+    "HardlinkedError",
+    "LeanTagError",
+    "LockedError",
+    "ModelError",
+    "NoAudioError",
+    "OverBudgetError",
+    "Rules",
+    "Scores",
+    "StateError",
+    "TagPlan",
+    "Tagger",
+    "Taggram",
+    "TooShortError",
+    "UnreadableError",
+    "WriteError",
+    "__version__",
+    "stream",
+]
 
-__version__ = "0.1.0"
+_MODULES = {
+    "Rules": "rules.model",
+    "Scores": "listen.pooling",
+    "TagPlan": "decide.tag_plan",
+    "Tagger": "tagger",
+    "Taggram": "listen.listener",
+    "stream": "listen.stream",
+}
+"""Where the public names are defined; those that are missing are errors."""
 
 
 def __getattr__(name: str) -> Any:
     """Load the audio stack only when it is asked for (PEP 562): the command starts without."""
-    if name == "Tagger":
-        from lean_tagger.tagger import Tagger
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f"{__name__}.{_MODULES.get(name, 'errors')}")
+    return getattr(module, name)
 
-        return Tagger
-    if name == "stream":
-        from lean_tagger.listen.stream import stream
 
-        return stream
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return __all__

@@ -73,6 +73,16 @@ class Tagger:
     -----
     One object scores one file at a time: its buffers are used again for each. Memory does not
     grow with the length of a track, save for `taggram`'s result.
+
+    Examples
+    --------
+    >>> from lean_tagger import Tagger
+    >>> tagger = Tagger(["msd-musicnn", "mtt-musicnn"])
+    >>> scores = tagger.score("song.mp3")
+    >>> for each in [scores, *scores.others]:
+    ...     print(each.model, "-", each.top(1)[0][0])
+    msd-musicnn - electronic
+    mtt-musicnn - techno
     """
 
     def __init__(
@@ -169,6 +179,15 @@ class Tagger:
         FileError
             As `score`; WriteError if the tags cannot be written safely. The file is then as
             it was.
+
+        Examples
+        --------
+        >>> from lean_tagger import Tagger
+        >>> tagger = Tagger()
+        >>> tagger.tag("song.mp3").changes["genre"]
+        ('Electronic',)
+        >>> tagger.tag("song.mp3").changes  # it has one now
+        {}
         """
         pipeline = Pipeline(
             self._decider(rules, policy),

@@ -3,12 +3,20 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # As the command line does it: one BLAS thread, so that 16-core machines test the same code.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from lean_tagger.card import ModelSpec, load_card
+
+# A machine that does other things takes longer, which is no failure; and what generates music
+# or files for an example is slow anywhere.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 DATA = Path(__file__).parent / "data"
 SHARED = Path(__file__).parents[2] / "shared"

@@ -13,7 +13,7 @@ import lean_tagger
 PACKAGE = Path(lean_tagger.__file__).parent
 
 ORDER = (
-    {"errors"},
+    {"_version", "errors"},
     {"system"},
     {"card"},
     {"rules"},

@@ -16,7 +16,7 @@ SCORE = (
     "from lean_tagger import Tagger; import sys; print(Tagger().score(sys.argv[1]).top(1)[0][0])"
 )
 # Also for those who import a stage by itself, past every entry point of ours.
-STAGE = "from lean_tagger.listen.network import Model; from lean_tagger.card import load_card; Model(load_card('msd-musicnn')); print('ok')"  # noqa: E501 - one command
+STAGE = "from lean_tagger.listen.network import Network; from lean_tagger.card import load_card; Network(load_card('msd-musicnn')); print('ok')"  # noqa: E501 - one command
 
 
 def commands(song: Path) -> dict[str, list[str]]:

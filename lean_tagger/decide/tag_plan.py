@@ -33,6 +33,17 @@ class TagPlan:
         What each changed field held; a missing key held nothing.
     by : mapping of str to str
         For each field with a value in `tags`, the model that said it.
+
+    Examples
+    --------
+    >>> from lean_tagger import Tagger
+    >>> plan = Tagger().tag("song.mp3", dry_run=True)
+    >>> plan.tags
+    {'genre': ('Electronic',), 'mood': ()}
+    >>> sorted(plan.changes)  # a mood was not sure enough; leantag says where the genre is from
+    ['genre', 'leantag']
+    >>> plan.previous  # the file had neither
+    {}
     """
 
     path: str

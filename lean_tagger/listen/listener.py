@@ -43,6 +43,16 @@ class Taggram:
         Names of the columns.
     start_seconds : (n_windows,) float64
         Where in the track each window's first patch frame is centred.
+
+    Examples
+    --------
+    >>> from lean_tagger import Tagger
+    >>> taggram = Tagger().taggram("song.mp3")
+    >>> taggram.logits.shape, taggram.logits.dtype
+    ((6, 50), dtype('float32'))
+    >>> electronic = taggram.logits[:, taggram.labels.index("electronic")]
+    >>> print(f"most electronic from {taggram.start_seconds[electronic.argmax()]:.1f} s on")
+    most electronic from 6.0 s on
     """
 
     logits: npt.NDArray[np.float32]

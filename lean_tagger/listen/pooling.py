@@ -46,6 +46,17 @@ class Scores:
         Estimated probability that all windows would lead to the same tags, 0 to 1.
     others : tuple of Scores
         What further models heard in the same pass, in their order.
+
+    Examples
+    --------
+    >>> from lean_tagger import Tagger
+    >>> scores = Tagger().score("song.mp3")
+    >>> scores.values.shape, scores.values.dtype
+    ((50,), dtype('float64'))
+    >>> scores.n_windows, round(scores.seconds)
+    (6, 20)
+    >>> print(f"rock {scores.as_dict()['rock']:.1%}")
+    rock 0.5%
     """
 
     model: str
@@ -87,7 +98,16 @@ class Scores:
         )
 
     def top(self, count: int) -> list[tuple[str, float]]:
-        """Return the `count` strongest labels with their scores."""
+        """Return the `count` strongest labels with their scores.
+
+        Examples
+        --------
+        >>> from lean_tagger import Tagger
+        >>> for label, score in Tagger().score("song.mp3").top(2):
+        ...     print(label, f"{score:.2f}")
+        electronic 0.64
+        electro 0.25
+        """
         return list(self.as_dict().items())[:count]
 
 

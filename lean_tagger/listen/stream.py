@@ -47,6 +47,13 @@ def stream(
         The file cannot be read.
     ValueError
         A chunk would hold no sample.
+
+    Examples
+    --------
+    >>> from lean_tagger import stream
+    >>> loudest = max(max(abs(sample) for sample in chunk) for chunk in stream("song.mp3"))
+    >>> print(f"{loudest:.2f} of full scale")
+    1.15 of full scale
     """
     resampler = resampler or load_card(DEFAULT_MODEL).resampler
     chunk_samples = round(rate * chunk_seconds)

@@ -121,6 +121,8 @@ class Rename:
 class Rules:
     """Everything that decides what is written; picklable.
 
+    Without arguments they are the defaults, which `DEFAULT` explains.
+
     Attributes
     ----------
     fields : tuple of FieldRules
@@ -135,15 +137,50 @@ class Rules:
         Values and those directly below each.
     layout : FieldLayout
         How values go into the file.
+
+    Examples
+    --------
+    >>> from lean_tagger import Rules, Tagger
+    >>> rules = Rules.load("rules.toml")  # among others: electronic = "Electronica"
+    >>> Tagger().tag("song.mp3", rules=rules, dry_run=True).tags["genre"]
+    ('Electronica',)
     """
 
-    fields: tuple[FieldRules, ...]
+    fields: tuple[FieldRules, ...] = (
+        FieldRules(name="genre", min_score=0.20, ratio=0.5, max_tags=3),
+        FieldRules(name="mood", min_score=0.08, ratio=0.5, max_tags=2),
+    )
     renames: tuple[Rename, ...] = ()
     ignore: tuple[str, ...] = ()
     ignore_artists: tuple[tuple[str, tuple[str, ...]], ...] = ()
     ignore_albums: tuple[tuple[str, tuple[str, ...]], ...] = ()
     tree: tuple[tuple[str, tuple[str, ...]], ...] = ()
     layout: FieldLayout = PLAIN
+
+    @classmethod
+    def load(cls, path: str) -> "Rules":
+        """Read a rules file, such as ``lean-tag rules --init`` begins.
+
+        Parameters
+        ----------
+        path : str
+            A TOML file of at most 256 KiB. What it does not say is as by default.
+
+        Raises
+        ------
+        ConfigError
+            It cannot be read, or makes no sense: a sentence for each mistake, with its line.
+
+        Examples
+        --------
+        >>> from lean_tagger import Rules
+        >>> [(field.name, field.min_score) for field in Rules.load("rules.toml").fields]
+        [('genre', 0.3), ('mood', 0.08)]
+        """
+        # Late: few runs need what reads TOML, and each process would hold it.
+        from lean_tagger.rules import read_file
+
+        return read_file.load(path)
 
     @property
     def written(self) -> tuple[FieldRules, ...]:
@@ -249,12 +286,7 @@ class Decision:
     steps: tuple[Step, ...]
 
 
-DEFAULT = Rules(
-    fields=(
-        FieldRules(name="genre", min_score=0.20, ratio=0.5, max_tags=3),
-        FieldRules(name="mood", min_score=0.08, ratio=0.5, max_tags=2),
-    )
-)
+DEFAULT = Rules()
 """What counts where nobody says otherwise.
 
 Found by looking at what msd-musicnn says of 81 tracks: the music of four games (Debian's

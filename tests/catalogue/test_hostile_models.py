@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import DATA
 from hostilemodels import HOSTILE, endless, hostile
+from pace import took_no_longer_than
 from tinymodel import make
 
 from lean_tagger.card import load_card
@@ -62,7 +63,7 @@ def test_a_loop_without_end_is_ended_when_its_time_is_up(tmp_path: Path) -> None
     with pytest.raises(ModelError, match=r"could not start: it took far too long"):
         list(runner.outcomes(music()))
     runner.close()
-    assert time.monotonic() - started < 20
+    assert took_no_longer_than(20, since=started)
 
 
 @pytest.mark.parametrize("what", ["pipe", "folder", "device", "long", "none"])

@@ -16,6 +16,7 @@ from conftest import DATA, MODELS, VARIANTS
 from foreignmodels import STYLES, beside, effnet, effnet_metadata, head, head_metadata, write
 from hostilemodels import HOSTILE, endless, hostile
 from onnx import helper
+from pace import slowdown
 from tinymodel import make
 
 from lean_tagger.card import (
@@ -232,7 +233,7 @@ def test_a_network_that_never_ends_is_not_added(models, own, tiny):
 
 def test_a_network_that_never_ends_once_it_hears_something_is_not_added(models, own, tiny):
     endless(tiny.with_suffix(".json"), once_it_hears=True)
-    code, _, err = models("add", tiny, "--timeout", "2")
+    code, _, err = models("add", tiny, "--timeout", str(3 * slowdown()))  # 1 s to start in
     assert code == 3
     assert "failed on noise: it took far too long" in err
     assert list(own.iterdir()) == []

@@ -191,9 +191,9 @@ HOSTILE = {
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_file_is_refused_in_seconds(text):
     assert len(text) <= LARGEST_BYTES
-    start = time.monotonic()
+    start = time.process_time()
     assert complaints(text)
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 10
 
 
 @given(st.text(max_size=200) | st.text("[]{}=\"'\\\n.,#ab1 ", max_size=60))

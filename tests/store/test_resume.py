@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import tinymodel
 from audiofiles import make
 from conftest import CLIPS, DATA
 from encode import encode, music
+from processes import children, gone
 
 from lean_tagger import write
 from lean_tagger.jobs import Identity, Ours
@@ -169,10 +169,11 @@ def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     )
     assert process.stdout is not None
     said = [json.loads(process.stdout.readline()) for _ in range(12)]
+    workers = children(process.pid)
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    time.sleep(0.3)  # its workers die with it
+    assert gone(workers, within=2.0)  # they die with it
     times = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     results = run("--min-score", "0.01", folder)
     assert len(results) == 40

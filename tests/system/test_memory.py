@@ -10,6 +10,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pace import comes_true
 
 from lean_tagger.errors import ConfigError, OverBudgetError
 from lean_tagger.system import memory
@@ -146,11 +147,11 @@ guard.check("c")  # what was freed no longer counts
 def test_a_check_costs_no_more_than_50_microseconds():
     guard = memory.Guard(memory.current_rss_bytes() + 512 * MIB)
     best_seconds = float("inf")
-    for _ in range(5):  # the best of five: the machine does other things too
-        started = time.perf_counter()
+    for _ in range(5):  # the best of five, of this thread's own time: others use the machine too
+        started = time.thread_time()
         for _ in range(500):
             guard.check("song.mp3")
-        best_seconds = min(best_seconds, (time.perf_counter() - started) / 500)
+        best_seconds = min(best_seconds, (time.thread_time() - started) / 500)
     assert best_seconds < 50e-6
 
 
@@ -247,7 +248,4 @@ def test_a_process_that_has_ended_and_was_not_waited_for_takes_nothing():
     with subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         child.stdout.read()  # ends with the process
-        deadline = time.monotonic() + 5
-        while memory.process_rss_bytes(child.pid) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert memory.process_rss_bytes(child.pid) == 0
+        assert comes_true(lambda: memory.process_rss_bytes(child.pid) == 0, within=5.0)

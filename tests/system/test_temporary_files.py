@@ -3,10 +3,10 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from pace import comes_true
 
 from lean_tagger.system import temporary_files
 
@@ -33,10 +33,7 @@ def test_a_process_that_nobody_has_buried_yet_is_gone(tmp_path: Path) -> None:
     assert process.stdout.read() == b""  # it has ended, or is about to
     name = temporary_files.name_for(".tmp.mp3").replace(f"-{os.getpid()}-", f"-{process.pid}-")
     (tmp_path / name).touch()
-    for _ in range(100):
-        if temporary_files.sweep(str(tmp_path)):
-            break
-        time.sleep(0.01)
+    assert comes_true(lambda: temporary_files.sweep(str(tmp_path)) == [name], within=1.0)
     assert list(tmp_path.iterdir()) == []
     process.wait()
     process.stdout.close()
