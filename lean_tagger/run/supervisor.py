@@ -9,7 +9,6 @@ One thread, one loop: wait for messages, look at clocks and memory, hand out job
 
 import os
 import selectors
-import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -29,7 +28,7 @@ from lean_tagger.run.messages import (
     Progress,
     Ready,
 )
-from lean_tagger.run.worker_handle import START_SECONDS, WorkerHandle
+from lean_tagger.run.worker_handle import START_SECONDS, WorkerHandle, post_mortem
 from lean_tagger.settings import Settings
 from lean_tagger.system import machine
 from lean_tagger.system.memory import (
@@ -321,7 +320,7 @@ class Supervisor:
         """Bury a worker whose pipe has ended, and see to the file that it was at."""
         job = child.job
         status = self._forget(child)
-        failure = child.killed_for or _post_mortem(job.path if job else "", status)
+        failure = child.killed_for or post_mortem(job.path if job else "", status)
         if job is not None:
             yield from self._failed(job, failure)
         elif child.ready is None:
@@ -387,15 +386,3 @@ class Supervisor:
             largest = max(sizes, key=lambda child: sizes[child])
             took = format_size(sizes[largest])
             largest.kill("over-budget", f"it took {took}, more than the budget allows")
-
-
-def _post_mortem(path: str, status: int) -> Failed:
-    """Say of what a worker died."""
-    if status == -signal.SIGKILL:
-        message = "its worker was killed, probably for want of memory"
-        return Failed(path=path, kind="killed", message=message)
-    if status < 0:
-        name = signal.Signals(-status).name
-        what = "it crashed the decoder" if path else "it crashed"
-        return Failed(path=path, kind="crashed", message=f"{what} ({name})")
-    return Failed(path=path, kind="crashed", message=f"its worker ended with status {status}")

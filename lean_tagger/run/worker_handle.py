@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from lean_tagger.run.messages import Inbox, Ready, pack
 from lean_tagger.settings import Settings
 from lean_tagger.system import temporary_files
 
-__all__ = ["START_SECONDS", "WorkerHandle"]
+__all__ = ["START_SECONDS", "WorkerHandle", "post_mortem"]
 
 START_SECONDS = 120.0
 """A worker that has not loaded its model by then hangs."""
@@ -124,6 +125,26 @@ class WorkerHandle:
             folder = os.path.dirname(os.path.realpath(self.job.path))  # noqa: PTH120 - stays str
             temporary_files.sweep(folder, pid=self.pid)
         return status
+
+
+def post_mortem(path: str, status: int) -> Failed:
+    """Return why a worker ended that nobody ended.
+
+    Parameters
+    ----------
+    path : str
+        The file that it was at; empty without one.
+    status : int
+        Its exit status, the negative number of a signal.
+    """
+    if status == -signal.SIGKILL:
+        message = "its worker was killed, probably for want of memory"
+        return Failed(path=path, kind="killed", message=message)
+    if status < 0:
+        name = signal.Signals(-status).name
+        what = "it crashed the decoder" if path else "it crashed"
+        return Failed(path=path, kind="crashed", message=f"{what} ({name})")
+    return Failed(path=path, kind="crashed", message=f"its worker ended with status {status}")
 
 
 def _environment() -> dict[str, str]:

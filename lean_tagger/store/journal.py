@@ -4,22 +4,18 @@ One SQLite file, which only the supervising process opens. Every change is one t
 on the disk when its call returns: whatever ends the process or the power, the journal knows
 of every write before it happens. A reader needs no lock; a run holds one.
 
-`schema` has the tables, `rows` what is in them, `location` where the file is and who has it,
-`exchange` takes it to other machines.
+`schema` has the tables, `rows` what is in them, `database` the open file, `location` where it is
+and who has it; `exchange` takes it to other machines.
 """
 
-import contextlib
 import json
 import os
-import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from lean_tagger.errors import LeanTagError, StateError
 from lean_tagger.jobs import Heard, Identity, Values
-from lean_tagger.store import location
+from lean_tagger.store.database import Database
 from lean_tagger.store.rows import (
     Key,
     Known,
@@ -31,39 +27,12 @@ from lean_tagger.store.rows import (
     to_identity,
     to_values,
 )
-from lean_tagger.store.schema import APPLICATION_ID, migrate
+from lean_tagger.store.schema import MERGE
 
-__all__ = ["Journal", "Key", "Known", "Run", "Write", "location"]
-
-CACHE_KIB = 512
-"""Of SQLite; it would take more than it is worth."""
+__all__ = ["Journal", "Key", "Known", "Run", "Write"]
 
 PAGE = 100
 """Rows that are read at a time where all are gone through."""
-
-BUSY_SECONDS = 10.0
-"""How long a reader waits for a commit of the run beside it, and the other way round."""
-
-
-MERGE = (
-    "INSERT OR IGNORE INTO models SELECT * FROM other.models",
-    # Of the same audio, what was heard with more windows.
-    """INSERT OR REPLACE INTO scores SELECT theirs.* FROM other.scores AS theirs
-        LEFT JOIN main.scores AS ours USING (digest, model, pool, hop)
-        WHERE ours.windows IS NULL OR ours.windows < theirs.windows""",
-    """INSERT INTO runs SELECT id + :shift, command, started, ended, version, model, options,
-        counts, ending FROM other.runs""",
-    """INSERT INTO writes (run, path, state, at, size, mtime_ns, inode, previous, written)
-        SELECT run + :shift, path, state, at, size, mtime_ns, inode, previous, written
-        FROM other.writes ORDER BY id""",
-    """INSERT OR REPLACE INTO files SELECT theirs.path, theirs.size, theirs.mtime_ns,
-        theirs.inode, theirs.status, theirs.kind, theirs.message, theirs.attempts,
-        theirs.run + :shift, theirs.seen, theirs.digest, theirs.fields, theirs.artist,
-        theirs.albumartist, theirs.album
-        FROM other.files AS theirs LEFT JOIN main.files AS ours ON ours.path = theirs.path
-        WHERE ours.seen IS NULL OR ours.seen < theirs.seen""",
-)
-"""By which one journal takes in another; the last counts the files."""
 
 
 class Journal:
@@ -105,21 +74,9 @@ class Journal:
         locked: bool = True,
         on_network: bool = False,
     ) -> None:
-        self.path = path
-        self.fresh = not path.exists()
-        self._closing = contextlib.ExitStack()
-        if not on_network:
-            location.refuse_network(path)
-        location.refuse_foreign(path, APPLICATION_ID)
-        with contextlib.ExitStack() as undo:
-            if locked:
-                location.make_folder(path)
-                tidy = undo.enter_context(location.held(path))
-            else:
-                tidy = True
-            self._connection = self._open(notice or (lambda _: None), locked=locked, tidy=tidy)
-            undo.callback(self._connection.close)
-            self._closing = undo.pop_all()
+        self._database = Database(path, notice=notice, locked=locked, on_network=on_network)
+        self.path, self.fresh = path, self._database.fresh
+        self._change, self._all = self._database.change, self._database.rows
 
     def __enter__(self) -> "Journal":
         return self
@@ -129,68 +86,7 @@ class Journal:
 
     def close(self) -> None:
         """Close the file, and let others have it."""
-        self._closing.close()
-
-    def _open(
-        self, notice: Callable[[str], None], *, locked: bool, tidy: bool
-    ) -> sqlite3.Connection:
-        if not locked and self.fresh:
-            raise StateError(
-                f"there is no journal yet at {self.path}; lean-tag makes one as it runs"
-            )
-        try:
-            return self._connect(check=not tidy)
-        except sqlite3.OperationalError as error:
-            # The disk, the rights, a lock: nothing is wrong with what is in it.
-            raise StateError(
-                f"cannot open the journal {self.path}: {error}; give another with --state"
-            ) from error
-        except sqlite3.DatabaseError as error:
-            if not locked:
-                raise StateError(
-                    f"the journal {self.path} is damaged; the next run sets it aside"
-                ) from error
-        aside = location.set_aside(self.path)
-        notice(
-            f"the journal was damaged and is now {aside}; a new one is begun, from what "
-            "lean-tag left in the files themselves"
-        )
-        self.fresh = True
-        return self._connect(check=False)
-
-    def _connect(self, *, check: bool) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, isolation_level=None, timeout=BUSY_SECONDS)
-        try:
-            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-            # A reader beside a run waits for nobody; elsewhere, for a commit.
-            mode = "WAL" if location.shares_memory(self.path) else "DELETE"
-            connection.execute(f"PRAGMA journal_mode = {mode}")
-            connection.execute("PRAGMA synchronous = FULL")
-            if check:  # whoever had it last was killed
-                (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-                if found != "ok":
-                    raise sqlite3.DatabaseError(found)
-            migrate(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    @contextlib.contextmanager
-    def _change(self) -> Iterator[sqlite3.Connection]:
-        """Make one durable change, or none."""
-        try:
-            with self._connection:
-                self._connection.execute("BEGIN IMMEDIATE")
-                yield self._connection
-        except sqlite3.Error as error:
-            raise _failure(self.path, error) from error
-
-    def _all(self, statement: str, values: Iterable[object] = ()) -> Iterator[tuple[Any, ...]]:
-        try:
-            yield from self._connection.execute(statement, tuple(values))
-        except sqlite3.Error as error:
-            raise _failure(self.path, error) from error
+        self._database.close()
 
     # Runs
 
@@ -251,14 +147,14 @@ class Journal:
 
     def attach(self, other: Path) -> int:
         """Take another journal in; see `exchange.merge`."""
-        self._connection.execute("ATTACH ? AS other", (str(other),))
+        self._database.connection.execute("ATTACH ? AS other", (str(other),))
         try:
             with self._change() as connection:
                 (shift,) = connection.execute("SELECT coalesce(max(id), 0) FROM runs").fetchone()
                 for statement in MERGE:
                     changed = connection.execute(statement, {"shift": shift}).rowcount
         finally:
-            self._connection.execute("DETACH other")
+            self._database.connection.execute("DETACH other")
         return changed
 
     # Files
@@ -498,9 +394,3 @@ def _spans(under: Iterable[str]) -> list[tuple[bytes, bytes]]:
         # All that begins with the folder's name and a slash comes before its name and a "0".
         spans += [(name, name + b"\0"), (folder + b"/", folder + b"0")]
     return spans or [(b"", b"\xff" * 8)]
-
-
-def _failure(path: Path, error: sqlite3.Error) -> LeanTagError:
-    if isinstance(error, sqlite3.OperationalError):
-        return StateError(f"cannot write the journal {path}: {error}; give another with --state")
-    return StateError(f"the journal {path} is damaged ({error}); run again, and it is set aside")

@@ -4,7 +4,7 @@ import sqlite3
 
 from lean_tagger.errors import StateError
 
-__all__ = ["APPLICATION_ID", "MIGRATIONS", "migrate"]
+__all__ = ["APPLICATION_ID", "MERGE", "MIGRATIONS", "migrate"]
 
 APPLICATION_ID = 0x6C656E74
 """By which the file is known as ours ("lent"), whatever it is called."""
@@ -48,6 +48,26 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
 )
 """The statements that lead from each version to the next; the version is how many were done."""
+
+MERGE = (
+    "INSERT OR IGNORE INTO models SELECT * FROM other.models",
+    # Of the same audio, what was heard with more windows.
+    """INSERT OR REPLACE INTO scores SELECT theirs.* FROM other.scores AS theirs
+        LEFT JOIN main.scores AS ours USING (digest, model, pool, hop)
+        WHERE ours.windows IS NULL OR ours.windows < theirs.windows""",
+    """INSERT INTO runs SELECT id + :shift, command, started, ended, version, model, options,
+        counts, ending FROM other.runs""",
+    """INSERT INTO writes (run, path, state, at, size, mtime_ns, inode, previous, written)
+        SELECT run + :shift, path, state, at, size, mtime_ns, inode, previous, written
+        FROM other.writes ORDER BY id""",
+    """INSERT OR REPLACE INTO files SELECT theirs.path, theirs.size, theirs.mtime_ns,
+        theirs.inode, theirs.status, theirs.kind, theirs.message, theirs.attempts,
+        theirs.run + :shift, theirs.seen, theirs.digest, theirs.fields, theirs.artist,
+        theirs.albumartist, theirs.album
+        FROM other.files AS theirs LEFT JOIN main.files AS ours ON ours.path = theirs.path
+        WHERE ours.seen IS NULL OR ours.seen < theirs.seen""",
+)
+"""By which one journal takes in another; the last counts the files."""
 
 
 def migrate(

@@ -433,7 +433,7 @@ def test_the_folder_is_for_its_owner_only(path):
 def test_a_full_disk_is_one_sentence(path):
     with Journal(path) as journal:
         run = begin(journal)
-        journal._connection.execute("PRAGMA max_page_count = 24")
+        journal._database.connection.execute("PRAGMA max_page_count = 24")
 
         def fill() -> None:
             for number in range(1000):
