@@ -86,6 +86,7 @@ class Decider:
             max_tags=options.max_tags,
             player=options.player,
         )
+        self._leantag = options.leantag
         self.needs_track = options.by_album or bool(
             self.rules.ignore_artists or self.rules.ignore_albums
         )
@@ -99,4 +100,6 @@ class Decider:
         self, path: str, heard: Heard, *, scores: Sequence[Sequence[float]] | None = None
     ) -> tag_plan.TagPlan:
         """Return what to write; see `tag_plan.propose`."""
-        return tag_plan.propose(path, self.asked, heard, rules=self.rules, values=scores)
+        return tag_plan.propose(
+            path, self.asked, heard, rules=self.rules, values=scores, leantag=self._leantag
+        )
