@@ -4,8 +4,10 @@ Plain data: picklable, so that it can cross to a worker process, and JSON-able, 
 ``--json`` prints it as it is.
 """
 
+import array
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -29,8 +31,47 @@ __all__ = [
     "TrackInfo",
     "Values",
     "Writing",
+    "from_uint16",
+    "quantised",
     "to_json",
+    "to_uint16",
 ]
+
+SCORE_STEPS = (1 << 16) - 1
+"""A probability is kept in so many steps, in the journal and in files."""
+
+
+def to_uint16(scores: Iterable[float]) -> bytes:
+    """Return probabilities, 0 to 1, as uint16, little-endian: 65,535 is 1."""
+    numbers = array.array("H", [round(score * SCORE_STEPS) for score in scores])
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers.tobytes()
+
+
+def from_uint16(data: bytes) -> tuple[float, ...]:
+    """Return the probabilities that `to_uint16` packed.
+
+    Raises
+    ------
+    ValueError
+        An odd number of bytes.
+    """
+    numbers = array.array("H")
+    numbers.frombytes(data)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return tuple(number / SCORE_STEPS for number in numbers)
+
+
+def quantised(scores: Iterable[float]) -> tuple[float, ...]:
+    """Return probabilities as a file's LEANTAG keeps them.
+
+    Everything that is decided on scores is decided on these: a score that is rounded only when
+    it is written could meet a threshold the other way at the next look.
+    """
+    return from_uint16(to_uint16(scores))
+
 
 Values = Mapping[str, tuple[str, ...]]
 """What fields hold, by field; an absent field holds nothing."""

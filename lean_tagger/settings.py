@@ -10,9 +10,12 @@ from typing import Literal
 
 from lean_tagger.rules import DEFAULT, Rules
 
-__all__ = ["DEFAULT_MODEL", "Settings", "WriteSettings"]
+__all__ = ["DEFAULT_MODEL", "LeantagForm", "Settings", "WriteSettings"]
 
 DEFAULT_MODEL = "msd-musicnn"
+
+LeantagForm = Literal["short", "full", "none"]
+"""How much a file's LEANTAG field says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,8 @@ class Settings:
         Most values per field.
     ways : WriteSettings
         How files are written.
+    leantag : {'short', 'full', 'none'}
+        How much is left in a file of what was heard and done; see `decide.leantag_field`.
     listen : bool
         Load a model; without one, only what was heard before can be decided anew or undone.
     max_mem_bytes : int
@@ -105,6 +110,7 @@ class Settings:
     ratio: float | None = None
     max_tags: int | None = None
     ways: WriteSettings = WriteSettings()
+    leantag: LeantagForm = "short"
     listen: bool = True
     max_mem_bytes: int = 0
     max_gpu_mem_bytes: int = 0

@@ -91,6 +91,9 @@ def assert_says(found: Any, expected: Any, where: str = "") -> None:
         assert len(found) == len(expected), where
         for number, (one, other) in enumerate(zip(found, expected, strict=True)):
             assert_says(one, other, f"{where}/{expected[number].get('path', number)}")
+    elif isinstance(expected, float):
+        # Decided on, and so said, as a LEANTAG keeps them now: to half of 1/65,535.
+        assert found == pytest.approx(expected, rel=0, abs=0.5 / 65535 + 1e-9), where
     else:
         assert found == expected, where
 

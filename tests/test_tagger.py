@@ -3,6 +3,7 @@
 import gc
 import json
 import shutil
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from hypothesis import strategies as st
 from tinymodel import make
 
 from lean_tagger import Tagger, stream, write
+from lean_tagger.card import load_card
 from lean_tagger.errors import ConfigError, FileError, TooShortError
+from lean_tagger.jobs import from_uint16
 from lean_tagger.listen.pooling import sigmoid
 
 
@@ -127,8 +130,11 @@ def test_tag_writes_what_it_planned_and_says_where_it_came_from(tagger: Tagger, 
     assert present["genre"] == ("Folk",)
     provenance = json.loads(present["leantag"][0])
     assert provenance["model"] == "msd-musicnn"
-    assert len(provenance["scores"]) == 50
-    assert provenance["scores"]["folk"] == pytest.approx(0.234, abs=0.001)
+    scores = from_uint16(b64decode(provenance["uint16"]))
+    assert len(scores) == 50
+    names = [label.name for label in load_card("msd-musicnn").labels]
+    assert scores[names.index("folk")] == pytest.approx(0.234, abs=0.001)
+    assert len(present["leantag"][0].encode()) <= 500
 
 
 def test_tagging_again_changes_nothing(tagger: Tagger, song: str) -> None:

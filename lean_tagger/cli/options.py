@@ -96,6 +96,13 @@ def add_ways(group: argparse._ActionsContainer) -> None:
         metavar="HOW",
         help="files with several names: skip (default), break, in-place",
     )
+    add(
+        "--leantag",
+        choices=("short", "full", "none"),
+        default="short",
+        metavar="FORM",
+        help="what the field LEANTAG says: short (default), full (scores by name), none",
+    )
     add("--preserve-mtime", action="store_true", help="keep the file's time; servers go by it")
 
 

@@ -175,6 +175,7 @@ def build(given: argparse.Namespace, *, max_mem_bytes: int, listen: bool = True)
         ratio=given.ratio,
         max_tags=given.max_tags,
         ways=ways(given),
+        leantag=given.leantag,
         listen=listen,
         max_mem_bytes=max_mem_bytes,
         max_gpu_mem_bytes=given.max_gpu_mem,
