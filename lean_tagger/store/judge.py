@@ -117,7 +117,7 @@ class Judge:
             return replace(job, candidates=candidates, scores=scores)
         return self._decide(replace(job, scores=scores), known, known.heard)
 
-    def judge(self, job: Job) -> Job | Outcome:
+    def judge_found(self, job: Job) -> Job | Outcome:
         """Return what is left to do with a file that was found, or its outcome."""
         path = os.path.abspath(job.path)  # noqa: PTH100 - names may hold undecodable bytes
         known = self._journal.recall(path, self._keys.scores[0])
@@ -147,7 +147,7 @@ class Judge:
         return mount is not None and not mount.keeps_inodes
 
     def _decide(self, job: Job, known: Known, heard: Heard) -> Job | Outcome:
-        """Decide anew about a file that is as it was."""
+        """Decide again about a file that is as it was."""
         if self._decider.needs_track and heard.track is None:
             return replace(job, heard=heard)  # a look at its tags is missing
         if self._keys.lack_scores(heard):

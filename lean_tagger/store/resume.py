@@ -81,7 +81,7 @@ class Resume:
 def new_jobs(judge: Judge, found: Iterable[Job | Skipped | Failed]) -> Iterator[Job | Outcome]:
     """Yield what is left to do of what was found, and the outcome of the rest."""
     for item in found:
-        yield judge.judge(item) if isinstance(item, Job) else item
+        yield judge.judge_found(item) if isinstance(item, Job) else item
 
 
 def stored_jobs(judge: Judge, under: Iterable[str]) -> Iterator[Job | Outcome]:
