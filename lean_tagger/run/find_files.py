@@ -8,7 +8,7 @@ is opened here: what a file really is, the decoder finds out.
 import os
 import stat
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lean_tagger.jobs import Failed, Identity, Job, Skipped
@@ -44,18 +44,23 @@ class _Given:
 
 
 def walk(
-    paths: Iterable[str | os.PathLike[str]], *, follow_symlinks: bool = False
+    paths: Sequence[str | os.PathLike[str]],
+    *,
+    follow_symlinks: bool = False,
+    shard: tuple[int, int] | None = None,
 ) -> Iterator[Job | Skipped | Failed]:
     """Yield every music file once, and what is wrong with the rest.
 
     Parameters
     ----------
-    paths : iterable of path
+    paths : sequence of path
         Files and folders, in the order in which they are to be done. A linked folder that
         is given itself is walked in any case.
     follow_symlinks : bool
         Also walk linked folders inside of folders; a loop is entered once. Linked *files*
         are always taken.
+    shard : tuple of int, optional
+        Only this part of them; see `part`.
 
     Yields
     ------
@@ -69,7 +74,8 @@ def walk(
     Beside the entries of one folder, only the keys of folders and of linked or given files
     stay in memory, so a large library costs next to nothing here.
     """
-    return _Walker(follow_symlinks=follow_symlinks).walk(paths)
+    found = _Walker(follow_symlinks=follow_symlinks).walk(paths)
+    return part(found, [os.fspath(path) for path in paths], shard) if shard else found
 
 
 def part(
