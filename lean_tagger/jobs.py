@@ -217,8 +217,6 @@ class Job:
         From earlier runs, for each model; one of them counts if the audio is the same.
     scores : tuple of tuple of float or None
         To decide by in place of the file's own, for each model, as for a whole album.
-    ours : mapping of str to Ours
-        What we wrote into its fields before, where that is known.
     restore : Restore or None
         Put values back, and do nothing else.
     """
@@ -229,7 +227,6 @@ class Job:
     heard: Heard | None = None
     candidates: tuple[tuple[Heard, ...], ...] = ()
     scores: tuple[tuple[float, ...], ...] | None = None
-    ours: Mapping[str, Ours] = field(default_factory=dict)
     restore: Restore | None = None
 
 
