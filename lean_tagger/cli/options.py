@@ -3,7 +3,7 @@
 import argparse
 import contextlib
 import os
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from lean_tagger import __version__
 from lean_tagger.cli.terminal import escape
@@ -38,7 +38,13 @@ _MOST = 1024  # threads or values: more is a slip of the finger
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line, and takes options anywhere."""
+    """A parser that says what is wrong in one line, and takes options anywhere.
+
+    No abbreviations: each would break when an option is added.
+    """
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(allow_abbrev=False, **given)
 
     def error(self, message: str) -> NoReturn:
         """End with one sentence instead of the whole usage."""

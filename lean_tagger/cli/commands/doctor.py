@@ -11,7 +11,6 @@ def run(arguments: list[str], _: Stop) -> int:
     parser = options.Parser(
         prog="lean-tag doctor",
         description="Tell whether lean-tag will work here, and if not, what to do.",
-        allow_abbrev=False,
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="music that a run would be given")
     parser.add_argument(

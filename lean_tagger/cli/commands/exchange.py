@@ -25,7 +25,6 @@ def export(arguments: list[str], _: Stop) -> int:
     parser = options.Parser(
         prog="lean-tag export",
         description="Write scores and tags of every file on record, as a table or line by line.",
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("paths", nargs="?", metavar="FILE", help="where to (default: standard output)")
@@ -49,7 +48,6 @@ def import_(arguments: list[str], _: Stop) -> int:
         prog="lean-tag import",
         description="Put on record what was exported elsewhere. Files are known again by their "
         "audio, wherever they are by then.",
-        allow_abbrev=False,
     )
     parser.add_argument("paths", nargs="+", metavar="FILE", help="from lean-tag export")
     parser.add_argument("--format", choices=exchange.FORMATS, help="default: by the name")
@@ -74,7 +72,6 @@ def merge(arguments: list[str], _: Stop) -> int:
     parser = options.Parser(
         prog="lean-tag merge",
         description="Take other journals in, as of machines that shared a library by --shard.",
-        allow_abbrev=False,
     )
     parser.add_argument("paths", nargs="+", metavar="JOURNAL", help="another journal.sqlite3")
     options.add_state(parser)

@@ -36,7 +36,6 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = options.Parser(
         prog="lean-tag explain",
         description="Tell why a file has the tags that it has, from what is on record.",
-        allow_abbrev=False,
     )
     parser.add_argument("paths", nargs="*", metavar="FILE", help="a file that was heard")
     options.add_choice(parser.add_argument_group("what would be written"))

@@ -64,9 +64,7 @@ def run(arguments: list[str], _: Stop) -> int:
 
 def _parser(name: str, description: str, *, runs: bool = True) -> options.Parser:
     """Return the parser of one command; `runs` tells whether it may start a worker."""
-    parser = options.Parser(
-        prog=f"lean-tag models {name}", description=description, allow_abbrev=False
-    )
+    parser = options.Parser(prog=f"lean-tag models {name}", description=description)
     add = parser.add_argument
     add("--json", action="store_true", help="for programs: one JSON object per line")
     if runs:

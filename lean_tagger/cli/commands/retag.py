@@ -38,7 +38,6 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         prog="lean-tag retag",
         description="Choose tags anew from stored scores, with other thresholds or fields; what "
         "lean-tag wrote before gives way, what you wrote is treated as in a first run.",
-        allow_abbrev=False,
         add_help=False,
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files and folders; all without")

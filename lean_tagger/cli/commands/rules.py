@@ -17,7 +17,6 @@ def run(arguments: list[str], _: Stop) -> int:
     parser = options.Parser(
         prog="lean-tag rules",
         description="Your own vocabulary: what labels are called, and which are written.",
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("paths", nargs="?", metavar="FILE", help=f"default: {session.rules_path()}")

@@ -20,12 +20,10 @@ def run(arguments: list[str], _: Stop) -> int:
     parser = options.Parser(
         prog="lean-tag status",
         description="What is on record: files, failures, and what is set aside.",
-        allow_abbrev=False,
     )
-    parser.set_defaults(paths=[])
     options.add_state(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    given = parser.parse_anywhere(arguments)
+    given = parser.parse_args(arguments)
     console = Console(json_lines=given.json)
     with session.journal_to_read(given) as journal:
         report = _report(journal)

@@ -85,7 +85,6 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         description="Tag music by ear: genre and mood, under a memory budget that holds.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,  # an abbreviation would break when an option is added
         add_help=False,
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="a music file, or a folder")

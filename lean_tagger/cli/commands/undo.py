@@ -63,7 +63,6 @@ def _parse(arguments: list[str], command: str) -> argparse.Namespace:
         prog=f"lean-tag {command}",
         description=_UNDO if command == "undo" else _REDO,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
         add_help=False,
     )
     add = parser.add_argument
