@@ -312,8 +312,7 @@ class ModelSpec:
         return max(1, round(hop_seconds * self.sample_rate_hz / self.frontend.hop_samples))
 
 
-_DECIDES = (
-    "sha256",
+OF_SOUND = (
     "sample_rate_hz",
     "resampler",
     "frontend",
@@ -321,10 +320,10 @@ _DECIDES = (
     "hop_frames",
     "last_patch",
     "short_track",
-    "tensors",
-    "activation",
-    "label_vectors",
 )
+"""Keys that say how a network hears, which a head's card leaves to the card that it names."""
+
+_DECIDES = ("sha256", *OF_SOUND, "tensors", "activation", "label_vectors")
 
 
 def _said(card: Any) -> dict[str, Any]:
