@@ -117,5 +117,5 @@ class Settings:
     @property
     def names(self) -> str:
         """The models as a person calls them: of a path, the last part."""
-        last = (os.path.basename(model) for model in self.models)  # noqa: PTH119 - stay str
+        last = (os.path.basename(model) for model in self.models)
         return ", ".join(name.removesuffix(".json").removesuffix(".onnx") for name in last)

@@ -211,7 +211,7 @@ def read_json(card: Path) -> Any:
     try:
         # Opening a pipe would wait for ever, and a device never ends.
         fd = os.open(card, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(fd, "rb") as file:  # noqa: PTH123 - a descriptor
+        with open(fd, "rb") as file:
             about = os.fstat(fd)
             if not stat.S_ISREG(about.st_mode):
                 raise ConfigError(f"cannot read the model card {card}: it is no regular file")

@@ -42,7 +42,7 @@ def budget_bytes(given_bytes: int | None) -> int:
 
 def console(given: argparse.Namespace, *, max_mem_bytes: int) -> Console:
     """Return the console that the options ask for."""
-    folders = [path for path in given.paths if os.path.isdir(path)]  # noqa: PTH112 - stay str
+    folders = [path for path in given.paths if os.path.isdir(path)]
     made = Console(
         json_lines=given.json,
         quiet=given.quiet,
@@ -159,7 +159,7 @@ def build(given: argparse.Namespace, *, max_mem_bytes: int, listen: bool = True)
     return Settings(
         models=models(given),
         # Workers have their own idea of where they are.
-        labels=os.path.abspath(given.labels) if given.labels else None,  # noqa: PTH100 - stays str
+        labels=os.path.abspath(given.labels) if given.labels else None,
         device=given.device,
         decoder=given.decoder,
         pool=given.pool,

@@ -97,8 +97,8 @@ def part(
     given = sorted((os.path.normpath(path) for path in paths), key=len, reverse=True)
     for item in found:
         path = os.path.normpath(item.path)
-        top = next((it for it in given if path.startswith(os.path.join(it, ""))), "")  # noqa: PTH118
-        folder = os.path.dirname(path[len(top) :].lstrip("/"))  # noqa: PTH120 - paths stay str
+        top = next((it for it in given if path.startswith(os.path.join(it, ""))), "")
+        folder = os.path.dirname(path[len(top) :].lstrip("/"))
         if zlib.crc32(os.fsencode(folder)) % n == k - 1:
             yield item
 
@@ -119,7 +119,7 @@ class _Walker:
         for given in paths:
             path = os.fspath(given)
             try:
-                found = os.stat(path)  # noqa: PTH116 - a Path would lose "./" and "//"
+                found = os.stat(path)  # a Path would lose "./" and "//"
             except (OSError, ValueError) as error:
                 yield _stat_failure(path, error)
                 continue
@@ -157,7 +157,7 @@ class _Walker:
                 del entries  # else those that are done stay too, 600 bytes each
             elif _has_audio_extension(entry.name):
                 seen.music = True
-                if here != (folder := os.path.dirname(entry.path)):  # noqa: PTH120 - str stays str
+                if here != (folder := os.path.dirname(entry.path)):
                     here, key = folder, _folder_key(folder)
                 yield from self._take(entry, key)
 
@@ -208,7 +208,7 @@ class _Walker:
 
 
 def _folder_key(path: str) -> _FolderKey:
-    found = os.stat(path or os.curdir)  # noqa: PTH116 - paths stay str
+    found = os.stat(path or os.curdir)
     return found.st_dev, found.st_ino
 
 
@@ -241,7 +241,7 @@ _NOT_FILES = (
 
 def _stat_failure(path: str, error: OSError | ValueError) -> Failed:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
-        if os.path.islink(path):  # noqa: PTH114 - paths stay str
+        if os.path.islink(path):
             message = "a link to a file that does not exist"
             return Failed(path=path, kind="not-a-file", message=message)
         return Failed(path=path, kind="missing", message="there is no such file or folder")

@@ -95,7 +95,7 @@ class LostMounts:
         if mount is not None and all(it.point != mount.point for it in mounts.table()):
             return True
         try:
-            os.stat(path)  # noqa: PTH116 - names may hold undecodable bytes
+            os.stat(path)
         except OSError as error:
             # A disk that fails to read one folder says EIO, too: that is not worth waiting for.
             lost = mount is not None and mount.network and error.errno == errno.EIO
@@ -104,4 +104,4 @@ class LostMounts:
 
     def _folder(self, path: str) -> str:
         mount = mounts.find(os.path.realpath(path), self._mounts)
-        return mount.point if mount else os.path.dirname(path)  # noqa: PTH120 - names stay str
+        return mount.point if mount else os.path.dirname(path)

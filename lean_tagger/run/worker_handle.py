@@ -122,7 +122,7 @@ class WorkerHandle:
             self.process.kill()
             status = self.process.wait()
         if self.job is not None:
-            folder = os.path.dirname(os.path.realpath(self.job.path))  # noqa: PTH120 - stays str
+            folder = os.path.dirname(os.path.realpath(self.job.path))
             temporary_files.sweep(folder, pid=self.pid)
         return status
 

@@ -119,7 +119,7 @@ class Judge:
 
     def judge(self, job: Job) -> Job | Outcome:
         """Return what is left to do with a file that was found, or its outcome."""
-        path = os.path.abspath(job.path)  # noqa: PTH100 - names may hold undecodable bytes
+        path = os.path.abspath(job.path)
         known = self._journal.recall(path, self._keys.scores[0])
         if job.identity is None:
             return job
@@ -176,7 +176,7 @@ def identify(path: str) -> Identity:
     OSError
         There is none.
     """
-    found = os.stat(path)  # noqa: PTH116 - names may hold undecodable bytes
+    found = os.stat(path)
     return Identity.of(found)
 
 

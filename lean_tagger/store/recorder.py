@@ -121,7 +121,7 @@ class Recorder:
 
 def _name(job: Job) -> str:
     """Return under which name a file is on record."""
-    return os.path.abspath(job.path)  # noqa: PTH100 - names may hold undecodable bytes
+    return os.path.abspath(job.path)
 
 
 def _status(outcome: Tagged | Skipped | Failed) -> str:

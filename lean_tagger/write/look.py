@@ -81,7 +81,7 @@ def identify(path: str) -> Identity:
         It is not there any more.
     """
     try:
-        stat = os.stat(path)  # noqa: PTH116 - names may hold undecodable bytes
+        stat = os.stat(path)
     except OSError as error:
         raise UnreadableError(path, f"it went away: {error.strerror}") from error
     return Identity.of(stat)

@@ -26,7 +26,7 @@ def run(arguments: list[str], _: Stop) -> int:
     console = Console(json_lines=given.json)
     with session.journal_to_read(given) as journal:
         for path in given.paths:
-            report = _report(journal, os.path.abspath(path), given)  # noqa: PTH100 - stay str
+            report = _report(journal, os.path.abspath(path), given)
             for line in [json.dumps(report)] if given.json else _lines(report):
                 console.line(line)
     return 0

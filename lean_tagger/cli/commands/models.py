@@ -83,7 +83,7 @@ def _row(name: str, *, shipped: bool) -> models_page.Row:
     """Return what is known of a model without running it."""
     try:
         card = load_card(name)
-        size_bytes = os.stat(card.path).st_size  # noqa: PTH116 - one way for all files
+        size_bytes = os.stat(card.path).st_size
     except LeanTagError as error:
         return models_page.Row(name=name, shipped=shipped, error=str(error))
     except OSError as error:
@@ -283,7 +283,7 @@ def _test(arguments: list[str]) -> int:
     console, card = Console(json_lines=given.json), load_card(given.model)
     outcome = measure.hear(
         given.model,
-        os.path.abspath(given.file),  # noqa: PTH100 - names may hold undecodable bytes
+        os.path.abspath(given.file),
         max_mem_bytes=session.budget_bytes(given.max_mem),
         start_seconds=given.timeout,
     )

@@ -19,7 +19,7 @@ def run(arguments: list[str], stop: Stop) -> int:
     given = _parse(arguments)
     max_mem_bytes = session.budget_bytes(given.max_mem)
     console = session.console(given, max_mem_bytes=max_mem_bytes)
-    under = [os.path.abspath(path) for path in given.paths]  # noqa: PTH100 - stay str
+    under = [os.path.abspath(path) for path in given.paths]
     chosen = session.build(given, max_mem_bytes=max_mem_bytes, listen=False)
     summary = Summary(max_mem_bytes=max_mem_bytes)
     with contextlib.closing(console), session.journal(given, console) as journal:

@@ -51,7 +51,7 @@ def run(arguments: list[str], stop: Stop) -> int:
     )
     with contextlib.closing(console), session.journal(given, console) as journal:
         resume = Resume(journal, "tag", chosen)
-        under = [os.path.abspath(path) for path in given.paths]  # noqa: PTH100 - stay str
+        under = [os.path.abspath(path) for path in given.paths]
         if given.retry_failed:
             journal.forget_failures(under, resume.keys.scores[0])
         if console.wants_total:

@@ -40,7 +40,7 @@ def _run(arguments: list[str], stop: Stop, *, command: str) -> int:
         listen=False,
         max_mem_bytes=max_mem_bytes,
     )
-    under = [os.path.abspath(path) for path in given.paths]  # noqa: PTH100 - stay str
+    under = [os.path.abspath(path) for path in given.paths]
     summary = Summary(max_mem_bytes=max_mem_bytes)
     with contextlib.closing(console), session.journal(given, console) as journal:
         number = given.run
