@@ -11,27 +11,6 @@ from typing import Any, Literal
 
 from lean_tagger.card import ModelSpec
 
-__all__ = [
-    "Asked",
-    "Failed",
-    "Heard",
-    "Identity",
-    "Job",
-    "Opinion",
-    "Ours",
-    "Outcome",
-    "Pooling",
-    "Restore",
-    "Restored",
-    "Skipped",
-    "TagStatus",
-    "Tagged",
-    "TrackInfo",
-    "Values",
-    "Writing",
-    "to_json",
-]
-
 Values = Mapping[str, tuple[str, ...]]
 """What fields hold, by field; an absent field holds nothing."""
 

@@ -10,8 +10,6 @@ from typing import Literal
 
 from lean_tagger.rules import DEFAULT, Rules
 
-__all__ = ["DEFAULT_MODEL", "Settings", "WriteSettings"]
-
 DEFAULT_MODEL = "msd-musicnn"
 
 

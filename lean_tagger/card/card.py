@@ -14,19 +14,6 @@ from lean_tagger.card.preprocessing import AnyFrontend, Ends, LastPatch, Resampl
 from lean_tagger.errors import ConfigError
 from lean_tagger.system.digest import sha256_of
 
-__all__ = [
-    "Accuracy",
-    "Agreement",
-    "Label",
-    "LabelKind",
-    "LabelVectors",
-    "Licence",
-    "ModelSpec",
-    "PatchLayout",
-    "Tensors",
-    "WeightsOrigin",
-]
-
 LabelKind = Literal["genre", "mood", "instrument", "vocals", "era", "other"]
 
 PatchLayout = Literal[

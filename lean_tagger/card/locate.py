@@ -16,19 +16,6 @@ from lean_tagger.card.label_vectors import read_words
 from lean_tagger.errors import ConfigError
 from lean_tagger.system.digest import sha256_of_file
 
-__all__ = [
-    "family_card",
-    "family_names",
-    "installed_models",
-    "load_card",
-    "load_cards",
-    "models_folder",
-    "read_json",
-    "readable_cards",
-    "shipped_models",
-    "user_models_folder",
-]
-
 MOST_CARD_BYTES = 16 << 20
 """Of a card with 10,000 labels: 1 MiB."""
 

@@ -26,8 +26,6 @@ from lean_tagger.run.messages import Ready
 from lean_tagger.run.supervisor import Supervisor
 from lean_tagger.settings import Settings
 
-__all__ = ["Measured", "hear", "measure", "remember", "remembered"]
-
 NOISE_SECONDS = 60
 """What a model is measured with, if that fills two of its windows."""
 

@@ -36,8 +36,6 @@ from lean_tagger.run.messages import Ready
 from lean_tagger.run.summary import Summary
 from lean_tagger.system import memory
 
-__all__ = ["Console"]
-
 _RED, _GREEN, _YELLOW, _CYAN, _DIM = "31", "32", "33", "36", "2"
 _STATUS_COLOURS = {
     "tagged": _GREEN,

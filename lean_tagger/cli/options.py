@@ -13,27 +13,6 @@ from lean_tagger.rules import FIELDS, PLAYERS
 from lean_tagger.settings import Settings
 from lean_tagger.system import machine, memory
 
-__all__ = [
-    "Parser",
-    "add_choice",
-    "add_effort",
-    "add_model",
-    "add_models",
-    "add_output",
-    "add_resources",
-    "add_state",
-    "add_ways",
-    "count",
-    "effort",
-    "fields",
-    "models",
-    "run_number",
-    "seconds",
-    "shard",
-    "share",
-    "size",
-]
-
 _MOST = 1024  # threads or values: more is a slip of the finger
 
 

@@ -20,18 +20,6 @@ from lean_tagger.store.journal import Journal
 from lean_tagger.store.recorder import Recorder
 from lean_tagger.system import machine, memory
 
-__all__ = [
-    "budget_bytes",
-    "build",
-    "console",
-    "do",
-    "journal",
-    "journal_to_read",
-    "load_rules",
-    "rules_path",
-    "state_path",
-]
-
 _FAILED_EXIT = 1
 
 

@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 import lean_tagger
 from lean_tagger.jobs import Asked, Heard, Identity, Ours, Values
 
-__all__ = ["heard_in", "of", "ours_in", "signed"]
-
 _SHA_DIGITS = 16  # enough to tell models apart, and short in a tag
 _DAMAGE = (KeyError, IndexError, ValueError, TypeError, AttributeError, OverflowError)
 """What reading may raise where the field is missing, of an older lean-tag, or not ours."""

@@ -12,8 +12,6 @@ from lean_tagger.decide import leantag_field
 from lean_tagger.jobs import Asked, Heard, Opinion, Ours, Tagged, TagStatus, TrackInfo, Values
 from lean_tagger.rules import Decision, FieldLayout, Policy, Rules, Track, decide
 
-__all__ = ["TagPlan", "decisions_on", "outcome", "plan", "propose"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagPlan:

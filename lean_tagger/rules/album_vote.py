@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from lean_tagger.card import Label
 from lean_tagger.rules.model import Track
 
-__all__ = ["NOISE", "AlbumDecision", "Outlier", "Tie", "album_key", "pool"]
-
 NOISE = 0.05
 """Scores nearer than this are a tie: two correct ways to resample differ by up to 0.04."""
 

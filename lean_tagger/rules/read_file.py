@@ -28,8 +28,6 @@ from lean_tagger.rules.safe_regex import refusal
 from lean_tagger.rules.toml_lines import Path, line_numbers
 from lean_tagger.rules.toml_values import TableReader
 
-__all__ = ["check", "load", "parse"]
-
 LARGEST_BYTES = 1 << 18
 """A tree of all two thousand genres that MusicBrainz knows takes a quarter of that."""
 

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 
 from lean_tagger.jobs import Failed, Identity, Job, Skipped
 
-__all__ = ["EXTENSIONS", "part", "walk"]
-
 EXTENSIONS = frozenset(
     {
         *("mp3", "mp2", "mpga", "aac", "m4a", "m4b", "m4r", "mp4", "m4v", "mov", "3gp"),

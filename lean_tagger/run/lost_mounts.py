@@ -13,8 +13,6 @@ from lean_tagger.errors import StateError
 from lean_tagger.jobs import Job
 from lean_tagger.system import mounts
 
-__all__ = ["LostMounts"]
-
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
 """Each wait is twice the one before, up to this."""

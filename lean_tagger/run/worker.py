@@ -28,8 +28,6 @@ from lean_tagger.settings import Settings
 from lean_tagger.system import temporary_files
 from lean_tagger.system.memory import Guard, limit_data, peak_rss_bytes
 
-__all__ = ["Worker"]
-
 HEADROOM_BYTES = 12 << 20
 """Kept free above what the rehearsal was seen to need: other decoders' tables, larger tags.
 Over all formats of the tests the peak lies 1 to 8 MiB above the rehearsal's."""

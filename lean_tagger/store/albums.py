@@ -12,8 +12,6 @@ from lean_tagger.rules import AlbumDecision, Track, album_key, pool
 from lean_tagger.store.journal import Known
 from lean_tagger.store.judge import Judge
 
-__all__ = ["album_jobs"]
-
 
 def album_jobs(
     judge: Judge, under: Iterable[str], *, notice: Callable[[str], None]

@@ -18,8 +18,6 @@ from lean_tagger.store.journal import Journal, Known
 from lean_tagger.store.model_keys import ModelKeys
 from lean_tagger.system import mounts
 
-__all__ = ["Judge", "identify", "why_set_aside"]
-
 TRIES = 3
 """So often a failure that may pass (no memory, a share that is away) is tried by itself."""
 
@@ -187,4 +185,5 @@ def why_set_aside(known: Known) -> str:
 
 
 def worth_another_try(known: Known) -> bool:
+    """Tell whether a file failed for a reason that may have passed by now."""
     return known.kind in PASSING and known.attempts < TRIES

@@ -17,8 +17,6 @@ from lean_tagger.jobs import (
 from lean_tagger.store.journal import Journal
 from lean_tagger.store.model_keys import ModelKeys
 
-__all__ = ["Recorder"]
-
 MAY_HAVE_RENAMED = frozenset({"crashed", "hung", "killed"})
 """A worker that ended so may have got as far as to rename: only a look at the file tells."""
 

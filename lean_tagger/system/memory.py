@@ -17,17 +17,6 @@ from pathlib import Path
 
 from lean_tagger.errors import ConfigError, OverBudgetError
 
-__all__ = [
-    "Guard",
-    "current_rss_bytes",
-    "format_size",
-    "limit_data",
-    "parse_size",
-    "peak_rss_bytes",
-    "process_rss_bytes",
-    "trim",
-]
-
 _KIB, _MIB, _GIB = 1024, 1024**2, 1024**3
 _UNITS = {"": 1, "k": _KIB, "m": _MIB, "g": _GIB, "t": 1024**4}
 _SIZE = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([kmgt]?)(?:i?b)?", re.ASCII | re.IGNORECASE)

@@ -11,8 +11,6 @@ import json
 import os
 import zlib
 
-__all__ = ["change", "recover"]
-
 _BLOCK_BYTES = 1 << 20
 
 

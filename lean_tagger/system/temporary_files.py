@@ -12,8 +12,6 @@ import zlib
 
 from lean_tagger.system import patch_in_place
 
-__all__ = ["name_for", "sweep"]
-
 _NAME = re.compile(
     r"\.lean-tag-([0-9a-f]{8})-(\d+)-([0-9a-f]{8})[0-9a-f]{8}\.(?:undo|tmp(?:\..{1,16})?)",
     re.ASCII,

@@ -9,8 +9,6 @@ from lean_tagger.write.formats.detect import format_of, parse
 from lean_tagger.write.source import opened, translated
 from lean_tagger.write.track_info import track
 
-__all__ = ["FileState", "identify", "look", "read", "supported"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileState:

@@ -15,8 +15,6 @@ from lean_tagger.settings import WriteSettings
 from lean_tagger.system import patch_in_place, temporary_files
 from lean_tagger.write.source import Source
 
-__all__ = ["replace"]
-
 # A longer "suffix" is part of a title ("Vol. 2 with everybody"), and would not fit the name.
 _LONGEST_SUFFIX_BYTES = 16
 

@@ -25,8 +25,6 @@ from lean_tagger.errors import ConfigError, ModelError, StateError
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime as ort
 
-__all__ = ["TextModel", "save"]
-
 LONGEST_TOKENS = 512
 """Of a phrase, where neither tokenizer nor graph says how much they take."""
 

@@ -3,8 +3,6 @@
 from lean_tagger.cli import doctor, options
 from lean_tagger.cli.signals import Stop
 
-__all__ = ["run"]
-
 
 def run(arguments: list[str], _: Stop) -> int:
     """Look at this machine, and tell."""

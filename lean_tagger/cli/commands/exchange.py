@@ -17,8 +17,6 @@ from lean_tagger.store import exchange
 from lean_tagger.store.journal import Key
 from lean_tagger.store.resume import Resume
 
-__all__ = ["export", "import_", "merge"]
-
 
 def export(arguments: list[str], _: Stop) -> int:
     """Write scores and tags of every file on record."""

@@ -17,8 +17,6 @@ from lean_tagger.jobs import Heard
 from lean_tagger.store.journal import Journal, Key
 from lean_tagger.store.judge import identify, why_set_aside
 
-__all__ = ["run"]
-
 
 def run(arguments: list[str], _: Stop) -> int:
     """Print the scores, each rule and what it did, what was and what would be written."""

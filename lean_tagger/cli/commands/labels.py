@@ -13,8 +13,6 @@ from lean_tagger.errors import ConfigError
 from lean_tagger.system import machine
 from lean_tagger.system.digest import sha256_of_file
 
-__all__ = ["run"]
-
 SCALE = 1 / 0.07
 """What CLIP and CLAP begin their training with; a network's own is better."""
 

@@ -30,8 +30,6 @@ from lean_tagger.errors import ConfigError, LeanTagError
 from lean_tagger.jobs import Failed, Tagged
 from lean_tagger.settings import Settings
 
-__all__ = ["run"]
-
 _HELP = """\
 lean-tag models [list]                  the models that there are
 lean-tag models show NAME               everything about one

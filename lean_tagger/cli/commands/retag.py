@@ -11,8 +11,6 @@ from lean_tagger.run.summary import Summary
 from lean_tagger.store.albums import album_jobs
 from lean_tagger.store.resume import Resume, stored_jobs
 
-__all__ = ["run"]
-
 
 def run(arguments: list[str], stop: Stop) -> int:
     """Decide anew, and write what comes out differently."""

@@ -10,8 +10,6 @@ from lean_tagger.cli.signals import Stop
 from lean_tagger.cli.terminal import duration
 from lean_tagger.store.journal import Run
 
-__all__ = ["run"]
-
 
 def run(arguments: list[str], _: Stop) -> int:
     """Print the runs on record, the last one first."""

@@ -9,8 +9,6 @@ from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
 from lean_tagger.store.journal import Journal
 
-__all__ = ["run"]
-
 SHOWN = 20
 """Files that are set aside, of which so many are named; ``--json`` has them all."""
 

@@ -9,8 +9,6 @@ import os
 from lean_tagger.cli import options
 from lean_tagger.cli.signals import Stop
 
-__all__ = ["parse", "run"]
-
 _EXAMPLES = """\
 examples:
   lean-tag -n ~/Music              show what would be written, write nothing

@@ -12,8 +12,6 @@ from lean_tagger.settings import Settings
 from lean_tagger.store.resume import Resume
 from lean_tagger.store.undo import FORWARD, last_run, undo_jobs
 
-__all__ = ["redo", "run"]
-
 _UNDO = """\
 Put back what genre and mood held before lean-tag wrote them: by default what the last run
 wrote (into these files and folders). A field that somebody has changed since is left alone."""

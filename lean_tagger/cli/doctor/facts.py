@@ -27,23 +27,6 @@ from lean_tagger.run.supervisor import Supervisor
 from lean_tagger.settings import Settings
 from lean_tagger.system import machine, mounts
 
-__all__ = [
-    "LIBRARIES",
-    "FolderFacts",
-    "Library",
-    "ModelFit",
-    "Problem",
-    "Report",
-    "cpu",
-    "fits",
-    "installed_runtimes",
-    "load_all",
-    "load_here",
-    "look_at",
-    "memory_groups_off",
-    "state_folder",
-]
-
 LIBRARIES = {
     "av": "PyAV",
     "onnxruntime": "ONNX Runtime",
