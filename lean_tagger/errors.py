@@ -26,26 +26,6 @@ A message says what happened and what to do; the path of a file stands beside it
 
 from typing import ClassVar
 
-__all__ = [
-    "BudgetError",
-    "ChangedError",
-    "ConfigError",
-    "DecodeError",
-    "EncryptedError",
-    "FileError",
-    "HardlinkedError",
-    "LeanTagError",
-    "LockedError",
-    "ModelError",
-    "NoAudioError",
-    "NoTagSupportError",
-    "OverBudgetError",
-    "StateError",
-    "TooShortError",
-    "UnreadableError",
-    "WriteError",
-]
-
 
 class LeanTagError(Exception):
     """Root of the tree; never raised itself.

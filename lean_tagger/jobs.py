@@ -13,30 +13,6 @@ from typing import Any, Literal
 
 from lean_tagger.card import ModelSpec
 
-__all__ = [
-    "Asked",
-    "Failed",
-    "Heard",
-    "Identity",
-    "Job",
-    "Opinion",
-    "Ours",
-    "Outcome",
-    "Pooling",
-    "Restore",
-    "Restored",
-    "Skipped",
-    "TagStatus",
-    "Tagged",
-    "TrackInfo",
-    "Values",
-    "Writing",
-    "from_uint16",
-    "quantised",
-    "to_json",
-    "to_uint16",
-]
-
 SCORE_STEPS = (1 << 16) - 1
 """A probability is kept in so many steps, in the journal and in files."""
 
@@ -258,8 +234,6 @@ class Job:
         From earlier runs, for each model; one of them counts if the audio is the same.
     scores : tuple of tuple of float or None
         To decide by in place of the file's own, for each model, as for a whole album.
-    ours : mapping of str to Ours
-        What we wrote into its fields before, where that is known.
     restore : Restore or None
         Put values back, and do nothing else.
     """
@@ -270,7 +244,6 @@ class Job:
     heard: Heard | None = None
     candidates: tuple[tuple[Heard, ...], ...] = ()
     scores: tuple[tuple[float, ...], ...] | None = None
-    ours: Mapping[str, Ours] = field(default_factory=dict)
     restore: Restore | None = None
 
 

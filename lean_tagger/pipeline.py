@@ -21,8 +21,6 @@ from lean_tagger.listen.recognise import recognise
 from lean_tagger.settings import WriteSettings
 from lean_tagger.write import FileState
 
-__all__ = ["Decided", "Pipeline", "write_proved"]
-
 _USUAL = WriteSettings()
 
 

@@ -10,8 +10,6 @@ from typing import Literal
 
 from lean_tagger.rules import DEFAULT, Rules
 
-__all__ = ["DEFAULT_MODEL", "LeantagForm", "Settings", "WriteSettings"]
-
 DEFAULT_MODEL = "msd-musicnn"
 
 LeantagForm = Literal["short", "full", "none"]
@@ -123,5 +121,5 @@ class Settings:
     @property
     def names(self) -> str:
         """The models as a person calls them: of a path, the last part."""
-        last = (os.path.basename(model) for model in self.models)  # noqa: PTH119 - stay str
+        last = (os.path.basename(model) for model in self.models)
         return ", ".join(name.removesuffix(".json").removesuffix(".onnx") for name in last)

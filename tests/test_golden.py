@@ -101,10 +101,12 @@ def assert_says(found: Any, expected: Any, where: str = "") -> None:
 
 def assert_leaves(found: list[str], expected: list[str], where: str) -> None:
     """Check that a LEANTAG leaves what 0.1.0's did; the form of the scores is a shorter one."""
+    if found == expected:  # 0.1.0's own, still in the file
+        return
     assert len(found) == len(expected), where
     for new, old in zip(map(json.loads, found), map(json.loads, expected), strict=True):
         assert len(new["uint16"]) < len(json.dumps(old["scores"])), where
-        assert {**dict.fromkeys(new["wrote"], []), **new["over"]} == old["over"], where
+        assert {**{field: [] for field in new["wrote"]}, **new["over"]} == old["over"], where
         for key in ("model", "pool", "hop", "audio", "windows", "seconds", "wrote"):
             assert new[key] == old[key], f"{where}/{key}"
 

@@ -9,39 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lean_tagger.card.card import LabelVectors, ModelSpec
+from lean_tagger.card.card import OF_SOUND, LabelVectors, ModelSpec
 from lean_tagger.card.check import check
 from lean_tagger.card.from_json import build, did_you_mean
 from lean_tagger.card.label_vectors import read_words
 from lean_tagger.errors import ConfigError
 from lean_tagger.system.digest import sha256_of_file
 
-__all__ = [
-    "family_card",
-    "family_names",
-    "installed_models",
-    "load_card",
-    "load_cards",
-    "models_folder",
-    "read_json",
-    "readable_cards",
-    "shipped_models",
-    "user_models_folder",
-]
-
 MOST_CARD_BYTES = 16 << 20
 """Of a card with 10,000 labels: 1 MiB."""
-
-OF_THE_BACKBONE = (
-    "sample_rate_hz",
-    "resampler",
-    "frontend",
-    "patch_frames",
-    "hop_frames",
-    "last_patch",
-    "short_track",
-)
-"""Keys that a head's card leaves to the card that it names."""
 
 
 def models_folder() -> Path:
@@ -222,7 +198,7 @@ def read_json(card: Path) -> Any:
     try:
         # Opening a pipe would wait for ever, and a device never ends.
         fd = os.open(card, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(fd, "rb") as file:  # noqa: PTH123 - a descriptor
+        with open(fd, "rb") as file:
             about = os.fstat(fd)
             if not stat.S_ISREG(about.st_mode):
                 raise ConfigError(f"cannot read the model card {card}: it is no regular file")
@@ -252,10 +228,10 @@ def _build(card: Path) -> ModelSpec:
     backbone = _checked(sound, below)
     if backbone.tensors.embedding is None:
         raise ConfigError(f"{card}: {name!r} gives no embedding")
-    for key in OF_THE_BACKBONE:
+    for key in OF_SOUND:
         if key in data:
             raise ConfigError(f"{card}: {key!r} is for the card of {name!r} to say")
-    return _checked(data | {key: sound[key] for key in OF_THE_BACKBONE}, card, backbone=backbone)
+    return _checked(data | {key: sound[key] for key in OF_SOUND}, card, backbone=backbone)
 
 
 def _checked(data: object, card: Path, *, backbone: ModelSpec | None = None) -> ModelSpec:

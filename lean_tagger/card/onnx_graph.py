@@ -18,8 +18,6 @@ from pathlib import Path
 from lean_tagger.errors import ModelError
 from lean_tagger.system.digest import sha256_of
 
-__all__ = ["Graph", "Tensor", "opened", "read", "sha256"]
-
 _BLOCK_BYTES = 1 << 16
 
 MOST_BYTES = 2 << 30

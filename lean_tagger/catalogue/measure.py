@@ -26,8 +26,6 @@ from lean_tagger.run.messages import Ready
 from lean_tagger.run.supervisor import Supervisor
 from lean_tagger.settings import Settings
 
-__all__ = ["Measured", "hear", "measure", "remember", "remembered"]
-
 NOISE_SECONDS = 60
 """What a model is measured with, if that fills two of its windows."""
 
@@ -98,7 +96,7 @@ def hear(model: str, path: str, *, max_mem_bytes: int, start_seconds: float) -> 
         back as `Failed`.
     """
     found = next(find_files.walk([path]), None)
-    if os.path.isdir(path) or found is None:  # noqa: PTH112 - names may hold undecodable bytes
+    if os.path.isdir(path) or found is None:
         found = Failed(path=path, kind="not-a-file", message="it is a folder; give one file")
     _, outcome, _ = _hear(model, found, max_mem_bytes, start_seconds)
     return outcome

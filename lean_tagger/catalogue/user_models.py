@@ -22,8 +22,6 @@ from typing import Any
 from lean_tagger.card import onnx_graph, read_json, shipped_models, user_models_folder
 from lean_tagger.errors import ConfigError, LockedError, StateError
 
-__all__ = ["check_name", "copy", "place", "record", "remove", "settle", "write_json"]
-
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 _PREPARED = ".adding-"
 _BLOCK_BYTES = 1 << 20

@@ -20,18 +20,6 @@ from lean_tagger.store.journal import Journal
 from lean_tagger.store.recorder import Recorder
 from lean_tagger.system import machine, memory
 
-__all__ = [
-    "budget_bytes",
-    "build",
-    "console",
-    "do",
-    "journal",
-    "journal_to_read",
-    "load_rules",
-    "rules_path",
-    "state_path",
-]
-
 _FAILED_EXIT = 1
 
 
@@ -42,7 +30,7 @@ def budget_bytes(given_bytes: int | None) -> int:
 
 def console(given: argparse.Namespace, *, max_mem_bytes: int) -> Console:
     """Return the console that the options ask for."""
-    folders = [path for path in given.paths if os.path.isdir(path)]  # noqa: PTH112 - stay str
+    folders = [path for path in given.paths if os.path.isdir(path)]
     made = Console(
         json_lines=given.json,
         quiet=given.quiet,
@@ -159,7 +147,7 @@ def build(given: argparse.Namespace, *, max_mem_bytes: int, listen: bool = True)
     return Settings(
         models=models(given),
         # Workers have their own idea of where they are.
-        labels=os.path.abspath(given.labels) if given.labels else None,  # noqa: PTH100 - stays str
+        labels=os.path.abspath(given.labels) if given.labels else None,
         device=given.device,
         decoder=given.decoder,
         pool=given.pool,

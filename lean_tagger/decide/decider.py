@@ -12,8 +12,6 @@ from lean_tagger.jobs import Asked, Heard, Pooling
 from lean_tagger.rules import Rules, Step, adjusted
 from lean_tagger.settings import LeantagForm, Settings
 
-__all__ = ["Decider", "ask"]
-
 
 def ask(
     names: Sequence[str],

@@ -23,8 +23,6 @@ from lean_tagger.jobs import (
 from lean_tagger.rules import Decision, FieldLayout, Policy, Rules, Track, decide
 from lean_tagger.settings import LeantagForm
 
-__all__ = ["TagPlan", "decisions_on", "outcome", "plan", "propose"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagPlan:

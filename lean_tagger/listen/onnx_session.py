@@ -16,17 +16,6 @@ from lean_tagger.errors import ModelError
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime as ort
 
-__all__ = [
-    "BATCHES",
-    "PROVIDERS",
-    "Bound",
-    "DeviceName",
-    "GpuMemoryError",
-    "best_batch",
-    "open_session",
-    "reported",
-]
-
 DeviceName = Literal["auto", "cpu", "cuda", "rocm"]
 
 PROVIDERS: dict[str, str] = {

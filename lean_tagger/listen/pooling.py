@@ -9,8 +9,6 @@ import numpy.typing as npt
 
 from lean_tagger.jobs import Asked, Heard, Identity, Values, quantised
 
-__all__ = ["POOLS", "Average", "Pool", "PoolName", "Scores", "Tally", "sigmoid"]
-
 PoolName = Literal["logit-mean", "prob-mean", "max"]
 
 

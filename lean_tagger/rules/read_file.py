@@ -28,8 +28,6 @@ from lean_tagger.rules.safe_regex import refusal
 from lean_tagger.rules.toml_lines import Path, line_numbers
 from lean_tagger.rules.toml_values import TableReader
 
-__all__ = ["check", "load", "parse"]
-
 LARGEST_BYTES = 1 << 18
 """A tree of all two thousand genres that MusicBrainz knows takes a quarter of that."""
 
@@ -109,7 +107,7 @@ def parse(text: str, *, name: str) -> Rules:
 def _text(path: str) -> str:
     try:
         # A pipe would keep us waiting for somebody to write into it.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123 - a descriptor
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise ConfigError(f"cannot read the rules {path}: it is no regular file")
             data = file.read(LARGEST_BYTES + 1)

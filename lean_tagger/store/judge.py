@@ -18,8 +18,6 @@ from lean_tagger.store.journal import Journal, Known
 from lean_tagger.store.model_keys import ModelKeys
 from lean_tagger.system import mounts
 
-__all__ = ["Judge", "identify", "why_set_aside"]
-
 TRIES = 3
 """So often a failure that may pass (no memory, a share that is away) is tried by itself."""
 
@@ -119,7 +117,7 @@ class Judge:
 
     def judge_found(self, job: Job) -> Job | Outcome:
         """Return what is left to do with a file that was found, or its outcome."""
-        path = os.path.abspath(job.path)  # noqa: PTH100 - names may hold undecodable bytes
+        path = os.path.abspath(job.path)
         known = self._journal.recall(path, self._keys.scores[0])
         if job.identity is None:
             return job
@@ -176,7 +174,7 @@ def identify(path: str) -> Identity:
     OSError
         There is none.
     """
-    found = os.stat(path)  # noqa: PTH116 - names may hold undecodable bytes
+    found = os.stat(path)
     return Identity.of(found)
 
 
@@ -187,4 +185,5 @@ def why_set_aside(known: Known) -> str:
 
 
 def worth_another_try(known: Known) -> bool:
+    """Tell whether a file failed for a reason that may have passed by now."""
     return known.kind in PASSING and known.attempts < TRIES

@@ -11,17 +11,6 @@ from pathlib import Path
 from lean_tagger.errors import ConfigError, LockedError, StateError
 from lean_tagger.system import mounts
 
-__all__ = [
-    "default_path",
-    "held",
-    "is_on_network",
-    "make_folder",
-    "refuse_foreign",
-    "refuse_network",
-    "set_aside",
-    "shares_memory",
-]
-
 
 def default_path() -> Path:
     """Return where the journal is unless somebody says otherwise."""

@@ -18,8 +18,6 @@ from lean_tagger.store.judge import Judge
 from lean_tagger.store.model_keys import ModelKeys
 from lean_tagger.store.recorder import Recorder
 
-__all__ = ["Resume", "new_jobs", "stored_jobs"]
-
 
 class Resume:
     """One run's use of the journal, in which it begins.

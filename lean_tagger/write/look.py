@@ -9,8 +9,6 @@ from lean_tagger.write.formats.detect import format_of, parse
 from lean_tagger.write.source import opened, translated
 from lean_tagger.write.track_info import track
 
-__all__ = ["FileState", "identify", "look", "read", "supported"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileState:
@@ -81,7 +79,7 @@ def identify(path: str) -> Identity:
         It is not there any more.
     """
     try:
-        stat = os.stat(path)  # noqa: PTH116 - names may hold undecodable bytes
+        stat = os.stat(path)
     except OSError as error:
         raise UnreadableError(path, f"it went away: {error.strerror}") from error
     return Identity.of(stat)

@@ -15,8 +15,6 @@ from lean_tagger.settings import WriteSettings
 from lean_tagger.system import patch_in_place, temporary_files
 from lean_tagger.write.source import Source
 
-__all__ = ["replace"]
-
 # A longer "suffix" is part of a title ("Vol. 2 with everybody"), and would not fit the name.
 _LONGEST_SUFFIX_BYTES = 16
 
@@ -52,7 +50,7 @@ def replace(
         If the disk is full.
     """
     _refuse_unsafe(source, real, ways)
-    folder = os.path.dirname(real) or "."  # noqa: PTH120 - names may hold undecodable bytes
+    folder = os.path.dirname(real) or "."
     with _our_io(source.path):
         temporary, fd = _create(folder, real)
     try:
@@ -67,12 +65,12 @@ def replace(
             _refuse_if_changed(source, real)
             if source.stat.st_nlink > 1 and ways.hardlinks == "in-place":
                 _change_in_place(source, real, fd, ways)
-                os.unlink(temporary)  # noqa: PTH108
+                os.unlink(temporary)
             else:
-                os.replace(temporary, real)  # noqa: PTH105
+                os.replace(temporary, real)
     except BaseException:  # also Ctrl-C: nothing of ours is left behind
         with suppress(OSError):
-            os.unlink(temporary)  # noqa: PTH108
+            os.unlink(temporary)
         raise
     finally:
         os.close(fd)
@@ -88,7 +86,7 @@ def _change_in_place(source: Source, real: str, new_fd: int, ways: WriteSettings
             "old one; nothing was written (--hardlinks break writes, and parts them)",
         )
     folder, name = os.path.split(real)
-    undo = os.path.join(folder, temporary_files.name_for(".undo"))  # noqa: PTH118
+    undo = os.path.join(folder, temporary_files.name_for(".undo"))
     fd = os.open(real, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         patch_in_place.change(fd, new_fd, name=name, undo=undo)
@@ -119,10 +117,10 @@ def _refuse_unsafe(source: Source, real: str, ways: WriteSettings) -> None:
 
 
 def _create(folder: str, real: str) -> tuple[str, int]:
-    suffix = os.path.splitext(real)[1]  # noqa: PTH122
+    suffix = os.path.splitext(real)[1]
     if len(os.fsencode(suffix)) > _LONGEST_SUFFIX_BYTES:
         suffix = ""
-    temporary = os.path.join(folder, temporary_files.name_for(f".tmp{suffix}"))  # noqa: PTH118
+    temporary = os.path.join(folder, temporary_files.name_for(f".tmp{suffix}"))
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     return temporary, os.open(temporary, flags, 0o600)
 

@@ -17,8 +17,6 @@ from mutagen import MutagenError
 from lean_tagger.errors import FileError, UnreadableError, WriteError
 from lean_tagger.system.digest import blake2b
 
-__all__ = ["Piece", "Source", "Span", "opened", "translated"]
-
 # Foreign data is only ever streamed, in blocks of this size.
 _BLOCK_BYTES = 1 << 20
 

@@ -9,15 +9,12 @@ from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
 from lean_tagger.settings import Settings
 
-__all__ = ["run"]
-
 
 def run(arguments: list[str], _: Stop) -> int:
     """Write a commented rules file, or check one."""
     parser = options.Parser(
         prog="lean-tag rules",
         description="Your own vocabulary: what labels are called, and which are written.",
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("paths", nargs="?", metavar="FILE", help=f"default: {session.rules_path()}")

@@ -26,19 +26,6 @@ from lean_tagger.errors import DecodeError, FileError, NoAudioError, UnreadableE
 if TYPE_CHECKING:
     from lean_tagger.listen.decode.ffmpeg import FfmpegAudio
 
-__all__ = [
-    "BLOCK_SAMPLES",
-    "Audio",
-    "AudioPosition",
-    "DecoderName",
-    "ffmpeg_audio",
-    "fingerprint",
-    "is_rate",
-    "open_audio",
-    "packet_hash",
-    "silence_nonsense",
-]
-
 BLOCK_SAMPLES = 1 << 16
 """Capacity of a block. Larger than any common codec's frame, small beside the network."""
 
