@@ -4,6 +4,7 @@ Plain data: picklable, so that it can cross to a worker process, and JSON-able, 
 ``--json`` prints it as it is.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -48,6 +49,11 @@ class Identity:
     size_bytes: int
     mtime_ns: int
     inode: int
+
+    @classmethod
+    def of(cls, found: os.stat_result) -> "Identity":
+        """Return the identity of the file that stat(2) described."""
+        return cls(found.st_size, found.st_mtime_ns, found.st_ino)
 
     def matches(self, other: "Identity") -> bool:
         """Tell whether both are of one file, as far as is known."""

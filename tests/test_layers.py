@@ -42,7 +42,16 @@ WORKERS = ("listen", "write", "tagger", "run.worker", "run.worker_main", "catalo
 """Rooms and modules that load heavy libraries; all the others do not, however far one follows."""
 LIGHT_ALL_THE_SAME = ("listen.effort", "catalogue.text.word_list")
 
-PLAIN_DATA = ("errors", "card", "rules", "jobs", "settings", "system.digest", "run.messages")
+PLAIN_DATA = (
+    "errors",
+    "card",
+    "rules",
+    "jobs",
+    "settings",
+    "system.digest",
+    "system.files",
+    "run.messages",
+)
 """Standard library only, also inside of functions."""
 
 

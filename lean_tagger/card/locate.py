@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import stat
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from lean_tagger.card.from_json import build, did_you_mean
 from lean_tagger.card.label_vectors import read_words
 from lean_tagger.errors import ConfigError
 from lean_tagger.system.digest import sha256_of_file
+from lean_tagger.system.files import open_regular
 
 __all__ = [
     "family_card",
@@ -220,13 +220,9 @@ def read_json(card: Path) -> Any:
         It cannot be read, is no regular file, or no JSON.
     """
     try:
-        # Opening a pipe would wait for ever, and a device never ends.
-        fd = os.open(card, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = open_regular(card)
         with open(fd, "rb") as file:  # noqa: PTH123 - a descriptor
-            about = os.fstat(fd)
-            if not stat.S_ISREG(about.st_mode):
-                raise ConfigError(f"cannot read the model card {card}: it is no regular file")
-            if about.st_size > MOST_CARD_BYTES:
+            if os.fstat(fd).st_size > MOST_CARD_BYTES:
                 raise ConfigError(f"the model card {card} is longer than any card")
             return json.loads(file.read(MOST_CARD_BYTES))
     except OSError as error:

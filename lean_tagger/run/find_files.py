@@ -221,7 +221,7 @@ def _judge(path: str, found: os.stat_result) -> Job | Failed:
             return Failed(path=path, kind="not-a-file", message=f"this is {what}, not a file")
     if found.st_size == 0:
         return Failed(path=path, kind="empty", message="the file is empty")
-    identity = Identity(found.st_size, found.st_mtime_ns, found.st_ino)
+    identity = Identity.of(found)
     return Job(path, found.st_size, identity)
 
 

@@ -344,7 +344,7 @@ def _identity(path: str) -> Identity:
         found = os.stat(path)  # noqa: PTH116 - names may hold undecodable bytes
     except OSError as error:
         raise UnreadableError(path, f"it went away: {error.strerror}") from error
-    return Identity(found.st_size, found.st_mtime_ns, found.st_ino)
+    return Identity.of(found)
 
 
 def _words(asked: Sequence[Asked]) -> dict[int, Words]:

@@ -322,7 +322,7 @@ def identify(path: str) -> Identity:
         There is none.
     """
     found = os.stat(path)  # noqa: PTH116 - names may hold undecodable bytes
-    return Identity(found.st_size, found.st_mtime_ns, found.st_ino)
+    return Identity.of(found)
 
 
 def why_set_aside(known: Known) -> str:
