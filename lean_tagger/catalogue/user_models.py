@@ -166,7 +166,10 @@ def remove(name: str) -> None:
 
 def record(name: str) -> dict[str, Any]:
     """Return what is known of a model's adding; empty where nothing is."""
-    return _read(user_models_folder() / f"{name}.added")
+    try:
+        return _read(user_models_folder() / f"{name}.added")
+    except ConfigError:  # no home folder
+        return {}
 
 
 def _card(name: str) -> Path:
