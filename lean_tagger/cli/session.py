@@ -10,7 +10,7 @@ from lean_tagger import rules
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.options import models
 from lean_tagger.cli.signals import Stop
-from lean_tagger.errors import LeanTagError
+from lean_tagger.errors import ConfigError, LeanTagError
 from lean_tagger.jobs import Job, Outcome, Tagged
 from lean_tagger.run.executor import executor
 from lean_tagger.run.summary import Summary, report_all
@@ -18,7 +18,7 @@ from lean_tagger.settings import Settings, WriteSettings
 from lean_tagger.store import location
 from lean_tagger.store.journal import Journal
 from lean_tagger.store.recorder import Recorder
-from lean_tagger.system import machine, memory
+from lean_tagger.system import folders, machine, memory
 
 _FAILED_EXIT = 1
 
@@ -131,15 +131,18 @@ def ways(given: argparse.Namespace) -> WriteSettings:
 
 def rules_path() -> Path:
     """Return where a person's rules are looked for unless they say otherwise."""
-    import platformdirs
-
-    return Path(platformdirs.user_config_path("lean-tag")) / "rules.toml"
+    return folders.config() / "rules.toml"
 
 
 def load_rules(name: str | None) -> rules.Rules:
     """Return the rules of a file; of the person's own if none is named, else the defaults."""
-    path = Path(name) if name else rules_path()
-    return rules.load(str(path)) if name or path.exists() else rules.DEFAULT
+    if name:
+        return rules.load(name)
+    try:
+        path = rules_path()
+    except ConfigError:  # no home folder, so no rules in it
+        return rules.DEFAULT
+    return rules.load(str(path)) if path.exists() else rules.DEFAULT
 
 
 def build(given: argparse.Namespace, *, max_mem_bytes: int, listen: bool = True) -> Settings:

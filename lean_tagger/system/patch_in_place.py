@@ -11,6 +11,8 @@ import json
 import os
 import zlib
 
+from lean_tagger.system.files import sync_folder
+
 _BLOCK_BYTES = 1 << 20
 
 
@@ -39,11 +41,12 @@ def change(fd: int, new_fd: int, *, name: str, undo: str) -> None:
     before = os.pread(fd, end - start, start)
     head = {"name": name, "start": start, "bytes": len(before), "crc": zlib.crc32(before)}
     line = json.dumps(head).encode() + b"\n"
+    folder = os.path.dirname(undo)
     undo_fd = os.open(undo, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         _write_all(undo_fd, line + before, 0)
         os.fsync(undo_fd)
-        _sync_folder(undo)
+        sync_folder(folder)
         try:
             _write_all(fd, os.pread(new_fd, end - start, start), start)
             os.fsync(fd)
@@ -56,7 +59,7 @@ def change(fd: int, new_fd: int, *, name: str, undo: str) -> None:
         # Only now: should putting the bytes back have failed, too, the next run tries again.
         if os.pread(fd, end - start, start) in (before, os.pread(new_fd, end - start, start)):
             os.unlink(undo)
-    _sync_folder(undo)
+    sync_folder(folder)
 
 
 def recover(undo: str) -> bool:
@@ -109,12 +112,3 @@ def _write_all(fd: int, data: bytes, offset: int) -> None:
     while view:
         written = os.pwrite(fd, view, offset)
         view, offset = view[written:], offset + written
-
-
-def _sync_folder(path: str) -> None:
-    with contextlib.suppress(OSError):  # some network file systems refuse
-        fd = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from lean_tagger.errors import FileError, HardlinkedError, LeanTagError, StateError, WriteError
 from lean_tagger.settings import WriteSettings
 from lean_tagger.system import patch_in_place, temporary_files
+from lean_tagger.system.files import sync_folder
 from lean_tagger.write.source import Source
 
 # A longer "suffix" is part of a title ("Vol. 2 with everybody"), and would not fit the name.
@@ -74,7 +75,7 @@ def replace(
         raise
     finally:
         os.close(fd)
-    _sync_folder(folder)
+    sync_folder(folder)
 
 
 def _change_in_place(source: Source, real: str, new_fd: int, ways: WriteSettings) -> None:
@@ -169,17 +170,6 @@ def _refuse_if_changed(source: Source, real: str) -> None:
     )
     if not same:
         raise source.refuse("it changed while it was being tagged; nothing was written")
-
-
-def _sync_folder(folder: str) -> None:
-    # The new file is complete and in place. If the folder cannot be synced (some network
-    # file systems refuse), a power cut may bring the old one back, whole: not an error.
-    with suppress(OSError):
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
 
 
 @contextmanager

@@ -45,10 +45,17 @@ LEAN_TAG_MODELS names another folder.
 _START_SECONDS = 120.0
 
 
+def _own_folder() -> str:
+    try:
+        return str(user_models_folder())
+    except ConfigError:
+        return "nowhere, without a home folder"
+
+
 def run(arguments: list[str], _: Stop) -> int:
     """Do what the first argument says; ``list`` without one."""
     if arguments[:1] in (["-h"], ["--help"]):
-        for line in _HELP.format(folder=user_models_folder()).splitlines():
+        for line in _HELP.format(folder=_own_folder()).splitlines():
             Console().line(line)
         return 0
     name = "list"

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from lean_tagger.card import installed_models
-from lean_tagger.errors import BudgetError, LeanTagError
+from lean_tagger.errors import BudgetError, ConfigError, LeanTagError
 from lean_tagger.run import budget
 from lean_tagger.run.supervisor import Supervisor
 from lean_tagger.settings import Settings
-from lean_tagger.system import machine, mounts
+from lean_tagger.system import folders, machine, mounts
 
 LIBRARIES = {
     "av": "PyAV",
@@ -287,11 +287,16 @@ def fits(budget_bytes: int) -> Iterator[ModelFit]:
 
 def state_folder() -> str:
     """Return where lean-tag would keep what it remembers; nothing is made there."""
-    # The XDG base directory specification: a path that is not absolute does not count.
-    base = os.environ.get("XDG_STATE_HOME", "")
-    if not os.path.isabs(base):
-        base = os.path.expanduser("~/.local/state")
-    return os.path.join(base, "lean-tag")
+    return str(folders.state())
+
+
+def state(table: list[mounts.Mount]) -> FolderFacts:
+    """Return where the journal would be, and what stands in its way."""
+    try:
+        return look_at(state_folder(), table, music=False)
+    except ConfigError as error:
+        problem = Problem("There is no home folder to keep the journal in.", f"{error}.")
+        return FolderFacts("nowhere", None, network=False, obstacle=problem)
 
 
 def look_at(path: str, table: list[mounts.Mount], *, music: bool = True) -> FolderFacts:
