@@ -14,7 +14,11 @@
        ├─ TooShortError   less audio than a judgement needs
        ├─ EncryptedError  protected against reading
        ├─ WriteError      the tags cannot be written safely
-       │  └─ HardlinkedError   and several names would be parted
+       │  └─ ObstacleError     as stat(2) tells before anything is tried
+       │     ├─ HardlinkedError    several names would be parted
+       │     ├─ ReadOnlyError      protected against everybody
+       │     ├─ NoPermissionError  of this user, for the file or its folder
+       │     └─ NoRoomError        on the disk, for a copy
        ├─ UnreadableError the file cannot be opened
        └─ OverBudgetError scoring it would break the memory budget
 
@@ -35,7 +39,11 @@ __all__ = [
     "LockedError",
     "ModelError",
     "NoAudioError",
+    "NoPermissionError",
+    "NoRoomError",
+    "ObstacleError",
     "OverBudgetError",
+    "ReadOnlyError",
     "StateError",
     "TooShortError",
     "UnreadableError",
@@ -164,10 +172,32 @@ class WriteError(FileError):
     kind = "write"
 
 
-class HardlinkedError(WriteError):
+class ObstacleError(WriteError):
+    """Something about the file or its place stands in the way; its content does not matter."""
+
+
+class HardlinkedError(ObstacleError):
     """The file has several names, which writing would part."""
 
     kind = "hard-linked"
+
+
+class ReadOnlyError(ObstacleError):
+    """The file or its file system is protected against changes."""
+
+    kind = "read-only"
+
+
+class NoPermissionError(ObstacleError):
+    """The user may not write the file, or could not leave it as its owner's."""
+
+    kind = "no-permission"
+
+
+class NoRoomError(ObstacleError):
+    """There is no room on the disk for a copy of the file."""
+
+    kind = "no-room"
 
 
 class UnreadableError(FileError):

@@ -9,14 +9,15 @@ import wave
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import IO
+from typing import IO, NoReturn
 
 from lean_tagger import write
 from lean_tagger.decide import leantag_field, tag_plan
 from lean_tagger.decide.decider import Decider
 from lean_tagger.errors import (
     FileError,
-    HardlinkedError,
+    NoRoomError,
+    ObstacleError,
     OverBudgetError,
     StateError,
     UnreadableError,
@@ -40,7 +41,7 @@ from lean_tagger.listen import decode, effort
 from lean_tagger.listen.decode import AudioPosition, parts
 from lean_tagger.listen.decode.audio_proof import PART, proof
 from lean_tagger.listen.label_scores import Words
-from lean_tagger.settings import Settings
+from lean_tagger.settings import Settings, WriteSettings
 from lean_tagger.system import temporary_files
 from lean_tagger.system.memory import Guard, limit_data, peak_rss_bytes
 from lean_tagger.tagger import Tagger
@@ -149,6 +150,9 @@ class Worker:
         try:
             self._sweep(job.path)
             return self._tag(job) if job.restore is None else self._restore(job, job.restore)
+        except ObstacleError as error:
+            left_alone = Skipped if job.restore is None else Failed
+            return left_alone(path=job.path, kind=error.kind, message=error.message)
         except FileError as error:
             return Failed(path=job.path, kind=error.kind, message=error.message)
         except MemoryError as error:
@@ -164,7 +168,7 @@ class Worker:
 
     def _tag(self, job: Job) -> Outcome:
         path = job.path
-        found = _look(path, with_track=self._decision.needs_track)
+        found = _look(path, ways=self._ways, with_track=self._decision.needs_track)
         each = [] if job.heard else self._recognised(job, found)
         heard = job.heard or Heard.together(each)
         known = heard is not None
@@ -172,6 +176,9 @@ class Worker:
             if self._tagger is None:
                 message = "it is not what was heard any more; run lean-tag on it again"
                 return Skipped(path=path, kind="changed", message=message)
+            # A dry run is all for the scores, and what is heard is kept.
+            if isinstance(found.obstacle, ObstacleError) and not self._options.dry_run:
+                self._refuse(found.obstacle)
             heard = _heard(self._tagger, path, each)
         heard = self._scored(heard)
         track = found.track or heard.track
@@ -194,14 +201,20 @@ class Worker:
             return Skipped(path=path, kind="no-tag-support", message=obstacle, scored=unchanged)
         try:
             if obstacle is not None:
-                raise obstacle
+                self._refuse(obstacle)
             after = self._write(path, found, plan.changes, expected=heard.digest)
         except FileError as error:
             kind, message = error.kind, error.message
-            left_alone = Skipped if isinstance(error, HardlinkedError) else Failed
+            left_alone = Skipped if isinstance(error, ObstacleError) else Failed
             return left_alone(path=path, kind=kind, message=message, scored=unchanged)
         heard = replace(heard, identity=after.identity, fields=after.fields)
         return tag_plan.outcome(plan, heard, self._asked, "tagged", known=known)
+
+    def _refuse(self, obstacle: FileError) -> NoReturn:
+        """Raise what stands in the way; a full disk is in the way of the next file, too."""
+        if isinstance(obstacle, NoRoomError) and not self._options.dry_run:
+            raise StateError(obstacle.message)
+        raise obstacle
 
     def _recognised(self, job: Job, found: "_Found") -> list[Heard | None]:
         """Return what each model heard in this audio in an earlier run, as far as it is known.
@@ -276,8 +289,8 @@ class Worker:
 
     def _restore(self, job: Job, restore: Restore) -> Outcome:
         """Put back what the fields held before us, where they still hold what we wrote."""
-        found = _look(job.path, with_track=False)
-        if isinstance(found.obstacle, FileError):
+        found = _look(job.path, ways=self._ways, with_track=False)
+        if isinstance(found.obstacle, FileError) and not isinstance(found.obstacle, ObstacleError):
             raise found.obstacle
         changes: dict[str, tuple[str, ...]] = {}
         kept: dict[str, tuple[str, ...]] = {}
@@ -288,6 +301,8 @@ class Worker:
             elif present != ours.before:
                 kept[field] = present
         changes = {f: v for f, v in changes.items() if v != found.fields.get(f, ())}
+        if changes and isinstance(found.obstacle, FileError):
+            self._refuse(found.obstacle)
         if changes and not self._options.dry_run:
             found = self._write(job.path, found, changes, expected=None)
         return Restored(
@@ -315,13 +330,14 @@ class _Found:
     track: TrackInfo | None
 
 
-def _look(path: str, *, with_track: bool) -> _Found:
+def _look(path: str, *, ways: WriteSettings, with_track: bool) -> _Found:
     identity = _identity(path)  # first: what changes behind our back is noticed next time
     fields: Values = {}
     obstacle: FileError | str | None = None
     try:
         if write.supported(path):
             fields = write.read(path)
+            obstacle = write.obstacle(path, ways)
         else:
             obstacle = "this kind of file has no place for tags that lean-tag can write"
     except FileError as error:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import lean_tagger
 from lean_tagger.decide import tag_plan
 from lean_tagger.decide.decider import Decider
-from lean_tagger.errors import ConfigError
+from lean_tagger.errors import ConfigError, ObstacleError
 from lean_tagger.jobs import (
     Asked,
     Failed,
@@ -29,7 +29,7 @@ from lean_tagger.jobs import (
 from lean_tagger.listen import effort
 from lean_tagger.settings import Settings
 from lean_tagger.store.journal import Journal, Key, Known
-from lean_tagger.system import mounts
+from lean_tagger.system import mounts, obstacles
 
 __all__ = ["Resume", "identify", "why_set_aside"]
 
@@ -91,7 +91,7 @@ class Resume:
         for key, it in zip(self.keys, self.asked, strict=True):
             labels = [label.name for label in it.card.labels]
             journal.note_model(key.model, name=it.card.name, labels=labels)
-        self._dry_run = options.dry_run
+        self._dry_run, self._ways = options.dry_run, options.ways
         self._effort = options.effort if options.listen else None
         self._writes: dict[str, int] = {}
         self._given: dict[str, Job] = {}
@@ -220,9 +220,19 @@ class Resume:
         if known.kind == "no-tag-support":
             kind, message = known.kind, known.message
             return Skipped(path=job.path, kind=kind, message=message, scored=unchanged)
-        if self._dry_run:
+        if self._dry_run and self._nothing_in_the_way(job.path):
             return tag_plan.outcome(plan, heard, self.asked, "would_tag", known=True)
-        return dataclasses.replace(job, heard=heard)
+        return dataclasses.replace(job, heard=heard)  # a worker writes it, or says why not
+
+    def _nothing_in_the_way(self, path: str) -> bool:
+        """Tell whether a file can surely be replaced."""
+        try:
+            way = obstacles.way_to_write(
+                path, hardlinks=self._ways.hardlinks, preserve_mtime=self._ways.preserve_mtime
+            )
+        except (ObstacleError, OSError):
+            return False
+        return way == "replace"
 
     def lacks_scores(self, heard: Heard) -> bool:
         """Tell whether words are still to be compared with an embedding that is on record."""

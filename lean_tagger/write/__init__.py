@@ -22,18 +22,28 @@ A file where any of this is in doubt is refused with one sentence and left alone
 import os
 from collections.abc import Callable, Mapping, Sequence
 
-from lean_tagger.errors import FileError, OverBudgetError, UnreadableError, WriteError
+from lean_tagger.errors import (
+    FileError,
+    ObstacleError,
+    OverBudgetError,
+    UnreadableError,
+    WriteError,
+)
 from lean_tagger.settings import WriteSettings
+from lean_tagger.system import obstacles
 from lean_tagger.write.formats.detect import FIELDS, Document, format_of, parse
-from lean_tagger.write.replace import replace
+from lean_tagger.write.replace import misfit, replace
 from lean_tagger.write.source import Source, opened, translated
-from lean_tagger.write.splice import copy, splice
+from lean_tagger.write.splice import copy, growth, splice
 from lean_tagger.write.track_info import track
 
-__all__ = ["FIELDS", "read", "supported", "track", "write"]
+__all__ = ["FIELDS", "obstacle", "read", "supported", "track", "write"]
 
 
 _USUAL = WriteSettings()
+
+_LEAST = {"genre": ("x",), "leantag": ("x" * 100,)}
+"""Less than any run writes: a tag without room for this has none for a real one."""
 
 
 def supported(path: str) -> bool:
@@ -88,6 +98,41 @@ def read(path: str) -> dict[str, tuple[str, ...]]:
         return parse(source).values()
 
 
+def obstacle(path: str, ways: WriteSettings = _USUAL) -> ObstacleError | None:
+    """Return what stands in the way of writing a file, before anything is heard or tried.
+
+    Parameters
+    ----------
+    path : str
+        A file of a format that `supported` knows, whose tags `read` can read.
+    ways : WriteSettings
+        As for `write`.
+
+    Returns
+    -------
+    ObstacleError or None
+        ``None`` where nothing is in the way, as far as can be told without changing anything.
+
+    Raises
+    ------
+    UnreadableError, WriteError
+        As for `read`.
+    """
+    try:
+        with translated(path):
+            way = obstacles.way_to_write(
+                path, hardlinks=ways.hardlinks, preserve_mtime=ways.preserve_mtime
+            )
+            obstacles.refuse_without_room(path)
+        if way == "replace":
+            return None
+        with opened(path) as source, translated(path):
+            source.id3_version = ways.id3_version
+            return misfit(source) if growth(parse(source).patches(_LEAST)) else None
+    except ObstacleError as error:
+        return error
+
+
 def write(
     path: str,
     changes: Mapping[str, Sequence[str]],
@@ -123,7 +168,7 @@ def write(
     Raises
     ------
     WriteError
-        If anything could be lost or damaged; the file is as it was.
+        If anything could be lost or damaged, or stands in the way; the file is as it was.
     FileError
         Whatever `fingerprint` raises for the original; the file is as it was.
     StateError
