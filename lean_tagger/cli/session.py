@@ -11,7 +11,7 @@ from lean_tagger.cli.console import Console
 from lean_tagger.cli.options import models
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import ConfigError, LeanTagError
-from lean_tagger.jobs import Job, Outcome, Tagged
+from lean_tagger.jobs import Job, Outcome, Skipped, Tagged
 from lean_tagger.run.executor import executor
 from lean_tagger.run.summary import Summary, report_all
 from lean_tagger.settings import Settings, WriteSettings
@@ -94,10 +94,11 @@ def do(
     def outcomes() -> Iterator[Outcome]:
         for outcome in runner.outcomes(recorder.watch(found)):
             recorder.record(outcome)
-            if not (only_hear and isinstance(outcome, Tagged)):
+            heard = outcome.scored if isinstance(outcome, Skipped) else outcome
+            if not (only_hear and isinstance(heard, Tagged)):
                 yield outcome
-            elif not outcome.known:
-                summary.audio_seconds += outcome.seconds
+            elif not heard.known:
+                summary.audio_seconds += heard.seconds
 
     code, ending = 0, "done"
     cause: LeanTagError | None = None

@@ -15,8 +15,8 @@ from lean_tagger.decide.decider import Decider
 from lean_tagger.errors import (
     ChangedError,
     FileError,
-    HardlinkedError,
     NoTagSupportError,
+    ObstacleError,
     OverBudgetError,
     StateError,
 )
@@ -36,7 +36,7 @@ REHEARSAL_SECONDS = 4
 
 STEP_BYTES = 4 << 20
 
-LEFT_ALONE = (ChangedError, HardlinkedError, NoTagSupportError)
+LEFT_ALONE = (ChangedError, ObstacleError, NoTagSupportError)
 """No failures of a run that tags: there is a reason to leave such a file as it is."""
 
 

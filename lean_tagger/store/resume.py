@@ -66,13 +66,7 @@ class Resume:
         for key, it in zip(self.keys.scores, decider.asked, strict=True):
             labels = [label.name for label in it.card.labels]
             journal.note_model(key.model, name=it.card.name, labels=labels)
-        self.judge = Judge(
-            journal,
-            decider,
-            self.keys,
-            effort=options.effort if options.listen else None,
-            dry_run=options.dry_run,
-        )
+        self.judge = Judge(journal, decider, self.keys, options)
         self.recorder = Recorder(journal, self.run, self.keys)
 
 
