@@ -40,11 +40,11 @@ from lean_tagger.system.digest import blake2b
 __all__ = ["FfmpegAudio"]
 
 FORMATS = (
-    "aac,ac3,aiff,amr,ape,asf,au,caf,dsf,dts,eac3,flac,matroska,mov,mp3,mpc,mpc8,"
+    "aac,ac3,aiff,amr,ape,asf,au,caf,dsf,dts,eac3,flac,iff,matroska,mov,mp3,mpc,mpc8,"
     "mpegts,mpeg,avi,flv,ogg,oma,rm,tak,tta,voc,w64,wav,wv"
 )
 """Containers that hold their audio in themselves. Playlists, SDP, concat scripts and the
-like are not among them: they make FFmpeg open other files and sockets."""
+like are not among them: they make FFmpeg open other files and sockets. DSDIFF is "iff"."""
 
 PYAV = int(av.__version__.split(".")[0])
 OPTIONS: dict[str, Any] = {"metadata_errors": "replace"} if PYAV < 19 else {}
@@ -88,6 +88,11 @@ LONGEST_GAP_SECONDS = 600.0
 """A larger jump is a broken clock (or a new one), and says nothing of lost audio."""
 
 
+SLIPS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError)
+"""What is no error of FFmpeg's, but PyAV itself tripping over an odd file. Seen: IndexError, at
+the end of a chained Ogg with a cover in each link, for a stream that was not there before."""
+
+
 @contextmanager
 def _ffmpeg_errors(path: str) -> Iterator[None]:
     """Translate what PyAV raises; the only place that knows its exceptions.
@@ -106,7 +111,7 @@ def _ffmpeg_errors(path: str) -> Iterator[None]:
     except MemoryError as error:  # PyAV's own derives from it
         message = "decoding it takes more memory than the budget allows"
         raise OverBudgetError(path, message) from error
-    except (av.error.FFmpegError, ValueError) as error:
+    except (av.error.FFmpegError, ValueError, LookupError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DecodeError(path, f"FFmpeg cannot read the file: {reason}") from error
     except OSError as error:  # our own reading, from behind FFmpeg's
@@ -362,7 +367,7 @@ class FfmpegAudio:
                     yield packet
             except av.error.PatchWelcomeError:
                 pass  # a chained stream of another shape: only a new start can read it
-            except (av.error.FFmpegError, ValueError):
+            except (av.error.FFmpegError, ValueError, *SLIPS):
                 bad_reads = bad_reads + 1 if self.view.offset == last_offset else 0
                 last_offset = self.view.offset
                 if bad_reads < MAX_BAD_READS:

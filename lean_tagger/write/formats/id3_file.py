@@ -14,7 +14,7 @@ __all__ = ["Id3File"]
 
 
 class Id3File:
-    """An MP3, ADTS, TrueAudio, WAV, AIFF or DSF file.
+    """An MP3, ADTS, TrueAudio, WAV, AIFF, DSDIFF or DSF file.
 
     Parameters
     ----------
