@@ -50,11 +50,15 @@ DecoderName = Literal["auto", "ffmpeg", "soundfile"]
 
 
 class AudioPosition(Protocol):
-    """Whoever hears a file, and can say how far it is."""
+    """Whoever hears a file, and can say how far it is.
 
-    @property
-    def seconds(self) -> float:
-        """Length of what was decoded so far."""
+    Attributes
+    ----------
+    seconds : float
+        Length of what was decoded so far.
+    """
+
+    seconds: float
 
     def progress(self) -> float:
         """Return how much of the file is done, 0 to 1."""
@@ -62,15 +66,18 @@ class AudioPosition(Protocol):
 
 
 class Audio(Protocol):
-    """One open file, read once from its start to its end."""
+    """One open file, read once from its start to its end.
 
-    @property
-    def seconds(self) -> float:
-        """Length of what was decoded so far."""
+    Attributes
+    ----------
+    seconds : float
+        Length of what was decoded so far.
+    seconds_skipped : float
+        Length of the damaged packets passed over so far, as far as they tell it.
+    """
 
-    @property
-    def seconds_skipped(self) -> float:
-        """Length of the damaged packets passed over so far, as far as they tell it."""
+    seconds: float
+    seconds_skipped: float
 
     def __iter__(self) -> Iterator[tuple[int, memoryview]]:
         """Yield ``(rate_hz, samples)``; raises DecodeError where nothing can be decoded."""
@@ -150,15 +157,19 @@ def packet_hash(path: str) -> str | None:
     Returns
     -------
     str or None
-        What stands before the hyphen in `Audio.digest`; ``None`` where only decoding tells.
+        What stands before the hyphen in `Audio.digest`; ``None`` where only decoding tells,
+        as it is with all that libsndfile reads in place of FFmpeg.
 
     Raises
     ------
     FileError
         As `open_audio`.
     """
-    with ffmpeg_audio(path) as audio:
-        return audio.packet_hash()
+    try:
+        with ffmpeg_audio(path) as audio:
+            return audio.packet_hash()
+    except (DecodeError, NoAudioError):
+        return None
 
 
 @contextlib.contextmanager
@@ -234,58 +245,15 @@ def _open_with(decoder: DecoderName, fd: int, path: str) -> Audio:
         return _open_sndfile(fd, path)
     from lean_tagger.listen.decode.ffmpeg import FfmpegAudio
 
-    if decoder == "ffmpeg":
-        return FfmpegAudio(fd, path)
     try:
-        return _EitherAudio(FfmpegAudio(fd, path), fd, path)
+        return FfmpegAudio(fd, path)
     except (DecodeError, NoAudioError) as refusal:
+        if decoder == "ffmpeg":
+            raise
         try:
             return _open_sndfile(fd, path)
         except FileError:
             raise refusal from None
-
-
-class _EitherAudio:
-    """FFmpeg's `Audio` of a file; libsndfile's where FFmpeg opens it and decodes nothing of it.
-
-    So it is with free-format MP3: only the frame in front that tells the length looks usual.
-    """
-
-    def __init__(self, first: Audio, fd: int, path: str) -> None:
-        self._audio, self._fd, self._path = first, fd, path
-
-    @property
-    def seconds(self) -> float:
-        return self._audio.seconds
-
-    @property
-    def seconds_skipped(self) -> float:
-        return self._audio.seconds_skipped
-
-    def __iter__(self) -> Iterator[tuple[int, memoryview]]:
-        try:
-            yield from self._audio
-        except DecodeError as refusal:
-            if self._audio.seconds:
-                raise
-            try:
-                second = _open_sndfile(self._fd, self._path)
-            except FileError:
-                raise refusal from None
-            self._audio.close()
-            self._audio = second
-        else:
-            return
-        yield from self._audio
-
-    def progress(self) -> float:
-        return self._audio.progress()
-
-    def digest(self) -> str:
-        return self._audio.digest()
-
-    def close(self) -> None:
-        self._audio.close()
 
 
 def _open_sndfile(fd: int, path: str) -> Audio:

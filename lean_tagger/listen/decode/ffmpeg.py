@@ -160,6 +160,7 @@ class FfmpegAudio:
             self.container = self._open(view)
             try:
                 self.stream, self.decoder = self._choose_stream()
+                self._refuse_free_format()
             except FileError:
                 self.container.close()
                 raise
@@ -271,6 +272,17 @@ class FfmpegAudio:
             if format_name is not None or by_name is None:
                 raise
             return self._open(view, format_name=by_name)
+
+    def _refuse_free_format(self) -> None:
+        """Refuse MPEG audio of which no frame says how long it is: some of it would be guessed.
+
+        ISO/IEC 11172-3, 2.4.2.3: a bit rate index of 0 (bits 16 to 19) in every header.
+        """
+        head = os.pread(self._fd, 4, self.view.in_file(0))
+        if self.container.format.name != "mp3" or len(head) < 4:
+            return
+        if head[0] == 0xFF and head[1] >= 0xE0 and not head[2] & 0xF0:
+            raise DecodeError(self.path, "FFmpeg does not decode free-format MPEG audio")
 
     def _choose_stream(self) -> tuple[AudioStream, AudioCodecContext]:
         """Return the default audio stream, else the first, and its decoder."""
