@@ -6,6 +6,7 @@ format                                      genre, mood, leantag
 MP3, ADTS, WAV, AIFF, DSF, DFF, TrueAudio   TCON, TMOO or TXXX:MOOD, TXXX:LEANTAG
 FLAC, Ogg Vorbis, Opus, Speex, Ogg FLAC     GENRE, MOOD, LEANTAG
 MP4                                         ©gen, ----:com.apple.iTunes:MOOD, …:LEANTAG
+Matroska, WebM                              GENRE, MOOD, LEANTAG
 ASF                                         WM/Genre, WM/Mood, LEANTAG
 WavPack, Musepack, Monkey's, OptimFROG, TAK Genre, Mood, LEANTAG
 TrueAudio with an APEv2 tag and no ID3v2    Genre, Mood, LEANTAG
@@ -17,7 +18,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from lean_tagger.errors import WriteError
-from lean_tagger.write.formats import id3, mpeg
+from lean_tagger.write.formats import id3, matroska, mpeg
 from lean_tagger.write.formats.ape import ApeFile
 from lean_tagger.write.formats.asf import HEADER as ASF_HEADER
 from lean_tagger.write.formats.asf import AsfFile
@@ -82,6 +83,7 @@ _PARSERS: dict[str, Callable[[Source], Document]] = {
     "ogg": OggFile,
     "mp4": Mp4File,
     "asf": AsfFile,
+    "matroska": matroska.MatroskaFile,
     "ape": ApeFile,
 }
 # Formats that carry APEv2 tags: WavPack, Musepack (SV7, SV8), Monkey's Audio, OptimFROG, TAK.
@@ -136,6 +138,8 @@ def _format_by_head(source: Source, head: bytes) -> str | None:
         found = "ogg" if codec_of(source) else None
     elif head == ASF_HEADER:
         found = "asf"
+    elif head[:4] == matroska.MAGIC:
+        found = "matroska" if matroska.found(source) else None
     elif head[4:8] in _MP4_ATOMS or (head[4:8] == b"ftyp" and head[8:12] != b"qt  "):
         found = "mp4"
     return found
