@@ -25,6 +25,8 @@ ENCODERS = {
     "wma": ("asf", "wmav2", "fltp"),
     "wv": ("wv", "wavpack", "s16p"),
     "tta": ("tta", "tta", "s16"),
+    "mka": ("matroska", "flac", "s16"),
+    "webm": ("webm", "libopus", "s16"),
 }
 # What FFmpeg cannot encode is built by hand, around audio that nobody would listen to.
 KINDS = (*ENCODERS, "spx", "dsf", "dff", "mpc", "ape")
@@ -42,7 +44,7 @@ def make(
         path.write_bytes(BUILDERS[kind]())
         return path
     container_format, encoder, sample_format = ENCODERS[kind]
-    rate, layout = (48000 if kind == "opus" else RATE), "stereo"
+    rate, layout = (48000 if kind in ("opus", "webm") else RATE), "stereo"
     time = np.arange(int(seconds * rate)) / rate
     tone = sum(np.sin(2 * np.pi * hz * time) for hz in (220.0, 277.2, 329.6)) / 4
     samples = np.repeat((tone * 32767).astype(np.int16), 2)[None, :]

@@ -19,6 +19,7 @@ from mutagen.aac import AAC
 from mutagen.asf import ASF, ASFByteArrayAttribute
 from mutagen.flac import FLAC, Picture
 from mutagen.mp4 import MP4, MP4Cover, MP4FreeForm
+from secondreader import by_ffmpeg, is_matroska, simple_tags
 
 from lean_tagger import write
 from lean_tagger.errors import DecodeError, FileError, UnreadableError, WriteError
@@ -50,7 +51,14 @@ def a_file(originals: dict[str, Path], kind: str, folder: Path) -> Path:
 
 
 def mutagens(path: Path) -> dict[str, tuple[str, ...]]:
-    """Read our fields with mutagen's own idea of the whole file."""
+    """Read our fields with mutagen's own idea of the whole file; without mutagen in Matroska."""
+    if is_matroska(path):
+        shown, stored = by_ffmpeg(path), dict[str, list[str]]()
+        for name, text in simple_tags(path):
+            stored.setdefault(name.lower(), []).insert(0, text)
+        found = {field: tuple(stored[field]) for field in write.FIELDS if field in stored}
+        assert all(shown[field.upper()] == texts[0] for field, texts in found.items())
+        return found
     if path.suffix == ".aac":
         file, tags = None, mutagen.id3.ID3(path)
     elif path.suffix == ".tta":  # FFmpeg writes TTA with an APE tag

@@ -14,6 +14,7 @@ from typing import Any
 import av
 
 from lean_tagger.write.formats import ebml
+from lean_tagger.write.formats.fields import field_of
 from lean_tagger.write.source import Source
 
 __all__ = ["Shown", "read_simple_tags", "shown"]
@@ -21,7 +22,6 @@ __all__ = ["Shown", "read_simple_tags", "shown"]
 _OPTIONS: dict[str, Any] = (
     {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 )
-_FIELDS = ("genre", "mood", "leantag")
 _ERRORS = (av.error.FFmpegError, ValueError, LookupError)  # the last: PyAV's own slips
 
 
@@ -87,8 +87,8 @@ def _sorted(texts: Mapping[str, str], *, into: dict[str, list[str]]) -> list[tup
     others = []
     for key, text in texts.items():
         # FFmpeg writes the level in front and the language behind: "ALBUM/GENRE-eng".
-        field = key.lower().rpartition("/")[2].partition("-")[0]
-        if field in _FIELDS:
+        field = field_of(key.rpartition("/")[2].partition("-")[0], "matroska")
+        if field is not None:
             into.setdefault(field, []).append(text)
         else:
             others.append((key, text))

@@ -8,7 +8,7 @@ from typing import Literal
 
 __all__ = ["FIELDS", "Column", "FieldKeys", "field_of"]
 
-Column = Literal["id3v22", "id3v23", "id3v24", "vorbis", "mp4", "asf", "ape"]
+Column = Literal["id3v22", "id3v23", "id3v24", "vorbis", "mp4", "matroska", "asf", "ape"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,8 @@ class FieldKeys:
         A text frame, or ``TXX:`` (v2.2) or ``TXXX:`` and the label of a frame for user text.
     vorbis, asf, ape : str
         The name of a comment, an attribute, an item.
+    matroska : str
+        The name of a SimpleTag.
     mp4 : str
         An atom, or ``----:com.apple.iTunes:`` and the name of a freeform item.
     number : bool
@@ -33,6 +35,7 @@ class FieldKeys:
     id3v24: str
     vorbis: str
     mp4: str
+    matroska: str
     asf: str
     ape: str
     number: bool = False
@@ -45,6 +48,7 @@ FIELDS: dict[str, FieldKeys] = {
         id3v24="TCON",
         vorbis="GENRE",
         mp4="\xa9gen",
+        matroska="GENRE",
         asf="WM/Genre",
         ape="Genre",
     ),
@@ -54,6 +58,7 @@ FIELDS: dict[str, FieldKeys] = {
         id3v24="TMOO",
         vorbis="MOOD",
         mp4="----:com.apple.iTunes:MOOD",
+        matroska="MOOD",
         asf="WM/Mood",
         ape="Mood",
     ),
@@ -63,6 +68,7 @@ FIELDS: dict[str, FieldKeys] = {
         id3v24="TXXX:LEANTAG",
         vorbis="LEANTAG",
         mp4="----:com.apple.iTunes:LEANTAG",
+        matroska="LEANTAG",
         asf="LEANTAG",
         ape="LEANTAG",
     ),

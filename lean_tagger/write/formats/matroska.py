@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from lean_tagger.write.formats import ebml, ffmpeg_check
 from lean_tagger.write.formats.ebml import CRC, VOID, Element
+from lean_tagger.write.formats.fields import field_of
 from lean_tagger.write.formats.matroska_seek import SEEK_HEAD, TAGS, SeekHead
 from lean_tagger.write.formats.matroska_tags import MatroskaTags
 from lean_tagger.write.source import Piece, Source, Span
@@ -172,8 +173,9 @@ class MatroskaFile:
         found: dict[str, dict[str, None]] = {}
         raw = [it.raw for it in self._tags.ours()]
         for name, text in reversed(ffmpeg_check.read_simple_tags(self._source, raw)):
-            if text.strip():
-                found.setdefault(name.lower(), {})[text] = None
+            field = field_of(name, "matroska")
+            if field is not None and text.strip():
+                found.setdefault(field, {})[text] = None
         shown = ffmpeg_check.shown(self._source).fields
         values = {field: tuple(texts) for field, texts in found.items()}
         return {f: texts for f, texts in values.items() if texts[0] in shown.get(f, ())}
@@ -191,21 +193,24 @@ class MatroskaFile:
             tags = ebml.element(TAGS, content)
             ways = (self._placed(tags, region) for region in self._candidates())
             patches = next((it for it in ways if it is not None), None)
+            patches = patches or self._placed(tags, self._last(), grows=not self._live)
         if patches is None:
             reason = " (it was recorded live)" if self._live else ""
             raise self._source.refuse(f"there is no room in it for tags{reason}")
         return patches
 
     def _candidates(self) -> list[Span]:
-        """Return where tags could go, best first; the last one is the Segment's end."""
-        old, end = self._tags_at, self._segment.end
-        early = [it for it in self._regions if it.start < self._first_cluster]
-        late = [it for it in self._regions if it.start >= self._first_cluster and it.end < end]
+        """Return where tags may find room, best first."""
+        old = self._tags_at
         stay = [it for it in self._regions if old and it.start <= old.start < it.end]
-        last = [it for it in self._regions if it.end == end]
-        return [*stay, *early, *late, *(last or [Span(end, end)])]
+        return [*stay, *self._regions]
 
-    def _placed(self, tags: bytes, chosen: Span) -> list[Patch] | None:
+    def _last(self) -> Span:
+        """Return the region that the Segment ends with, or an empty one."""
+        end = self._segment.end
+        return next((it for it in self._regions if it.end == end), Span(end, end))
+
+    def _placed(self, tags: bytes, chosen: Span, *, grows: bool = False) -> list[Patch] | None:
         """Return the patches that put the tags into a region, None if there is no room.
 
         Players that read from the start on find tags in front of the first Cluster; others
@@ -213,13 +218,15 @@ class MatroskaFile:
         """
         found = chosen.start < self._first_cluster
         if self._seek is None or (not tags and not self._seek.tells_of_tags):
-            return self._written(tags, chosen, told=False) if found or not tags else None
-        patches = self._written(tags, chosen, told=bool(tags))
+            return (
+                self._written(tags, chosen, told=False, grows=grows) if found or not tags else None
+            )
+        patches = self._written(tags, chosen, told=bool(tags), grows=grows)
         if patches is None and found and not self._seek.tells_of_tags:
-            patches = self._written(tags, chosen, told=False)
+            patches = self._written(tags, chosen, told=False, grows=grows)
         return patches
 
-    def _written(self, tags: bytes, chosen: Span, *, told: bool) -> list[Patch] | None:
+    def _written(self, tags: bytes, chosen: Span, *, told: bool, grows: bool) -> list[Patch] | None:
         seek, old = self._seek, self._tags_at
         position_bytes = 4 if self._segment.end < 1 << 31 else 8
         where = chosen.start - self._segment.body
@@ -237,19 +244,22 @@ class MatroskaFile:
                 parts.append(tags)
             elif not had_tags and (seek is None or not parts or head == seek.raw):
                 continue
-            patch = self._filled(region, parts)
+            patch = self._filled(region, parts, grows=grows and region == chosen)
             if patch is None:
                 return None
             patches.append(patch)
         return self._grown(patches)
 
-    def _filled(self, region: Span, parts: list[bytes]) -> Patch | None:
-        """Return the patch that fills a region with elements and free space behind them."""
+    def _filled(self, region: Span, parts: list[bytes], *, grows: bool) -> Patch | None:
+        """Return the patch that fills a region with elements and free space behind them.
+
+        None if they do not fit and it may not grow.
+        """
         left = region.end - region.start - sum(map(len, parts))
         if left == 1:
             parts[-1] = ebml.widened(parts[-1])
             left = 0
-        if left < 0 and region.end == self._segment.end and not self._live:
+        if left < 0 and grows:
             return Patch(*region, (*parts, ebml.void(_PADDING_BYTES), bytes(_PADDING_BYTES - 9)))
         if left < 0:
             return None

@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lean_tagger.write.formats import ebml
+from lean_tagger.write.formats.fields import FIELDS, field_of
 from lean_tagger.write.source import Piece, Source
 
 __all__ = ["MatroskaTags", "SimpleTag"]
 
-_FIELDS = ("genre", "mood", "leantag")
 _TAG, _TARGETS, _SIMPLE_TAG = 0x7373, 0x63C0, 0x67C8
 _TARGET_TYPE, _TARGET_TYPE_VALUE = 0x63CA, 0x68CA
 _TRACK_UID, _OTHER_UIDS = 0x63C5, (0x63C9, 0x63C4, 0x63C6)  # edition, chapter, attachment
@@ -93,7 +93,7 @@ def _simple_tag(data: bytes, tag: ebml.Element) -> SimpleTag:
     inside = list(ebml.children(data, tag.body, tag.end))
     texts = {it.id: data[it.body : it.end].rstrip(b"\0") for it in inside}
     name = texts.get(_NAME, b"").decode("utf-8", "replace")
-    field = name.lower() if name.lower() in _FIELDS and _STRING in texts else None
+    field = field_of(name, "matroska") if _STRING in texts else None
     return SimpleTag(
         data[tag.start : tag.end],
         name,
@@ -171,7 +171,7 @@ class MatroskaTags:
                     of_tags[number] += _several(it.name, waiting.pop(it.field, []))
                 else:
                     of_tags[number].append(it.raw)
-        added = [it for f, values in waiting.items() for it in _several(f.upper(), values)]
+        added = [it for f, values in waiting.items() for it in _several(FIELDS[f].matroska, values)]
         usual = [n for n, tag in enumerate(self._tags) if tag.of_music and tag.usual]
         usual = [n for n in usual if of_tags[n]]  # one that is left empty goes
         if usual and added:
