@@ -25,9 +25,11 @@ ENCODERS = {
     "wma": ("asf", "wmav2", "fltp"),
     "wv": ("wv", "wavpack", "s16p"),
     "tta": ("tta", "tta", "s16"),
+    "mka": ("matroska", "flac", "s16"),
+    "webm": ("webm", "libopus", "s16"),
 }
 # What FFmpeg cannot encode is built by hand, around audio that nobody would listen to.
-KINDS = (*ENCODERS, "spx", "dsf", "mpc", "ape")
+KINDS = (*ENCODERS, "spx", "dsf", "dff", "mpc", "ape")
 
 
 def make(
@@ -39,10 +41,10 @@ def make(
 ) -> Path:
     """Make a new file of one of `KINDS`, with a short chord where it is encoded."""
     if kind not in ENCODERS:
-        path.write_bytes({"spx": _speex, "dsf": _dsf, "mpc": _musepack, "ape": _monkey}[kind]())
+        path.write_bytes(BUILDERS[kind]())
         return path
     container_format, encoder, sample_format = ENCODERS[kind]
-    rate, layout = (48000 if kind == "opus" else RATE), "stereo"
+    rate, layout = (48000 if kind in ("opus", "webm") else RATE), "stereo"
     time = np.arange(int(seconds * rate)) / rate
     tone = sum(np.sin(2 * np.pi * hz * time) for hz in (220.0, 277.2, 329.6)) / 4
     samples = np.repeat((tone * 32767).astype(np.int16), 2)[None, :]
@@ -62,10 +64,6 @@ def make(
         for part in [*resampler.resample(frame), *resampler.resample(None)]:
             out.mux(stream.encode(part))
         out.mux(stream.encode(None))
-    if kind == "aac":  # only behind a tag can it be tagged
-        frame_bytes = b"TIT2" + bytes([0, 0, 0, 6, 0, 0]) + b"\x03title"
-        tag = b"ID3\x04\0\0" + bytes([0, 0, 0, len(frame_bytes)]) + frame_bytes
-        path.write_bytes(tag + path.read_bytes())
     return path
 
 
@@ -95,6 +93,19 @@ def _dsf() -> bytes:
     return head + fmt + data
 
 
+def dff(bits: bytes, rate: int = 2822400) -> bytes:
+    """Return a DSDIFF file with one channel of these bits, the first one highest."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return name + len(data).to_bytes(8, "big") + data + bytes(len(data) % 2)
+
+    properties = b"SND " + chunk(b"FS  ", rate.to_bytes(4, "big"))
+    properties += chunk(b"CHNL", (1).to_bytes(2, "big") + b"C000")
+    properties += chunk(b"CMPR", b"DSD \x0enot compressed\0")
+    version = chunk(b"FVER", (0x01050000).to_bytes(4, "big"))
+    return chunk(b"FRM8", b"DSD " + version + chunk(b"PROP", properties) + chunk(b"DSD ", bits))
+
+
 def _musepack() -> bytes:
     # Stream version 7: frames, flags, gains, encoder; then bits that decode to something.
     return b"MP+\x07" + (3).to_bytes(4, "little") + bytes(20) + bytes(range(256)) * 4
@@ -110,6 +121,15 @@ def _monkey() -> bytes:
     header += (16).to_bytes(2, "little") + (1).to_bytes(2, "little")
     header += RATE.to_bytes(4, "little")
     return descriptor + header + (80).to_bytes(4, "little") + bytes(64)
+
+
+BUILDERS = {
+    "spx": _speex,
+    "dsf": _dsf,
+    "dff": lambda: dff(b"\x69" * 4096),
+    "mpc": _musepack,
+    "ape": _monkey,
+}
 
 
 def fingerprint(path: str) -> str:

@@ -8,6 +8,7 @@ from audiofiles import KINDS, fingerprint, make
 from mutagen.apev2 import APEv2
 from mutagen.asf import ASF, ASFDWordAttribute
 from mutagen.id3 import ID3
+from secondreader import is_matroska, simple_tags
 
 from lean_tagger import write
 from lean_tagger.errors import WriteError
@@ -20,6 +21,7 @@ COLOUR = FieldKeys(
     id3v24="TXXX:COLOUR",
     vorbis="COLOUR",
     mp4="----:com.apple.iTunes:COLOUR",
+    matroska="COLOUR",
     asf="LEAN/Colour",
     ape="Colour",
 )
@@ -29,6 +31,7 @@ BPM = FieldKeys(
     id3v24="TBPM",
     vorbis="BPM",
     mp4="tmpo",
+    matroska="BPM",
     asf="WM/BeatsPerMinute",
     ape="BPM",
     number=True,
@@ -45,6 +48,10 @@ def two_more_fields(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def by_mutagen(path: Path) -> dict[str, list[object]]:
     """Return what mutagen finds under the keys of both rows, in the words of its own types."""
+    if is_matroska(path):
+        stored = simple_tags(path)[::-1]  # the strongest comes last
+        keys = (COLOUR.matroska, BPM.matroska)
+        return {key: [text for name, text in stored if name == key] for key in keys}
     if path.suffix in (".aac", ".tta"):  # as in test_write
         tags = {".aac": ID3, ".tta": APEv2}[path.suffix](path)
     else:

@@ -144,15 +144,19 @@ def packet_hash(path: str) -> str | None:
     Returns
     -------
     str or None
-        What stands before the hyphen in `Audio.digest`; ``None`` where only decoding tells.
+        What stands before the hyphen in `Audio.digest`; ``None`` where only decoding tells,
+        as it is with all that libsndfile reads in place of FFmpeg.
 
     Raises
     ------
     FileError
         As `open_audio`.
     """
-    with ffmpeg_audio(path) as audio:
-        return audio.packet_hash()
+    try:
+        with ffmpeg_audio(path) as audio:
+            return audio.packet_hash()
+    except (DecodeError, NoAudioError):
+        return None
 
 
 @contextlib.contextmanager

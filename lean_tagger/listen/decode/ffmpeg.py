@@ -38,11 +38,11 @@ from lean_tagger.listen.decode.mixdown import SAMPLE_FORMATS, Piece, joined, sum
 from lean_tagger.system.digest import blake2b
 
 FORMATS = (
-    "aac,ac3,aiff,amr,ape,asf,au,caf,dsf,dts,eac3,flac,matroska,mov,mp3,mpc,mpc8,"
+    "aac,ac3,aiff,amr,ape,asf,au,caf,dsf,dts,eac3,flac,iff,matroska,mov,mp3,mpc,mpc8,"
     "mpegts,mpeg,avi,flv,ogg,oma,rm,tak,tta,voc,w64,wav,wv"
 )
 """Containers that hold their audio in themselves. Playlists, SDP, concat scripts and the
-like are not among them: they make FFmpeg open other files and sockets."""
+like are not among them: they make FFmpeg open other files and sockets. DSDIFF is "iff"."""
 
 PYAV = int(av.__version__.split(".")[0])
 OPTIONS: dict[str, Any] = {"metadata_errors": "replace"} if PYAV < 19 else {}
@@ -86,6 +86,11 @@ LONGEST_GAP_SECONDS = 600.0
 """A larger jump is a broken clock (or a new one), and says nothing of lost audio."""
 
 
+SLIPS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError)
+"""What is no error of FFmpeg's, but PyAV itself tripping over an odd file. Seen: IndexError, at
+the end of a chained Ogg with a cover in each link, for a stream that was not there before."""
+
+
 @contextmanager
 def _ffmpeg_errors(path: str) -> Iterator[None]:
     """Translate what PyAV raises; the only place that knows its exceptions.
@@ -104,7 +109,7 @@ def _ffmpeg_errors(path: str) -> Iterator[None]:
     except MemoryError as error:  # PyAV's own derives from it
         message = "decoding it takes more memory than the budget allows"
         raise OverBudgetError(path, message) from error
-    except (av.error.FFmpegError, ValueError) as error:
+    except (av.error.FFmpegError, ValueError, LookupError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DecodeError(path, f"FFmpeg cannot read the file: {reason}") from error
     except OSError as error:  # our own reading, from behind FFmpeg's
@@ -153,6 +158,7 @@ class FfmpegAudio:
             self.container = self._open(view)
             try:
                 self.stream, self.decoder = self._choose_stream()
+                self._refuse_free_format()
             except FileError:
                 self.container.close()
                 raise
@@ -265,6 +271,17 @@ class FfmpegAudio:
                 raise
             return self._open(view, format_name=by_name)
 
+    def _refuse_free_format(self) -> None:
+        """Refuse MPEG audio of which no frame says how long it is: some of it would be guessed.
+
+        ISO/IEC 11172-3, 2.4.2.3: a bit rate index of 0 (bits 16 to 19) in every header.
+        """
+        head = os.pread(self._fd, 4, self.view.in_file(0))
+        if self.container.format.name != "mp3" or len(head) < 4:
+            return
+        if head[0] == 0xFF and head[1] >= 0xE0 and not head[2] & 0xF0:
+            raise DecodeError(self.path, "FFmpeg does not decode free-format MPEG audio")
+
     def _choose_stream(self) -> tuple[AudioStream, AudioCodecContext]:
         """Return the default audio stream, else the first, and its decoder."""
         streams = self.container.streams.audio
@@ -360,7 +377,7 @@ class FfmpegAudio:
                     yield packet
             except av.error.PatchWelcomeError:
                 pass  # a chained stream of another shape: only a new start can read it
-            except (av.error.FFmpegError, ValueError):
+            except (av.error.FFmpegError, ValueError, *SLIPS):
                 bad_reads = bad_reads + 1 if self.view.offset == last_offset else 0
                 last_offset = self.view.offset
                 if bad_reads < MAX_BAD_READS:

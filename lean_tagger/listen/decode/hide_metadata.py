@@ -19,14 +19,19 @@ LARGE_COMMENT_BYTES = 1 << 16
 
 LARGEST_SETUP_BYTES = 1 << 20
 _MOST_CHUNKS = 10_000
-_TEXT_CHUNKS = {b"id3 ", b"ID3 ", b"LIST", b"NAME", b"AUTH", b"ANNO", b"(c) "}
+_TEXT_CHUNKS = {b"id3 ", b"ID3 ", b"LIST", b"NAME", b"AUTH", b"ANNO", b"(c) ", b"COMT", b"DIIN"}
+_CHUNKED: dict[bytes, tuple[Literal["big", "little"], int]] = {
+    b"RIFF": ("little", 4),
+    b"RF64": ("little", 4),
+    b"FORM": ("big", 4),
+    b"FRM8": ("big", 8),
+}
+"""Formats of chunks: the order of the bytes of a length, and how many it has."""
+
 _EMPTY_COMMENTS = {
     b"\x01vorbis": b"\x03vorbis" + bytes(8) + b"\x01",  # no vendor, no comment, framing bit
     b"OpusHead": b"OpusTags" + bytes(8),
 }
-
-
-Order = Literal["big", "little"]
 
 
 def look(fd: int) -> tuple[MaskedFile, mp4_packets.Mp4Track | None]:
@@ -47,10 +52,8 @@ def look(fd: int) -> tuple[MaskedFile, mp4_packets.Mp4Track | None]:
         return _without_blocks(fd, start, size_bytes), None
     if magic[:4] == b"OggS":
         return _without_comments(fd, start), None
-    if magic[:4] in (b"RIFF", b"RF64", b"FORM"):
-        order: Order = "big" if magic[:4] == b"FORM" else "little"
-        texts = list(_text_chunks(fd, start, size_bytes, order))
-        return MaskedFile(fd, start=start, patches=texts), None
+    if magic[:4] in _CHUNKED:
+        return MaskedFile(fd, start=start, patches=list(_text_chunks(fd, start, size_bytes))), None
     if magic[:4] == b"DSD ":  # bytes 20 to 28 say where its ID3 tag begins; 0 for none
         return MaskedFile(fd, start=start, patches=[Mask(start + 20, bytes(8))]), None
     return MaskedFile(fd, start=start), None
@@ -180,19 +183,21 @@ def _checksum(page: bytes) -> bytes:
     return int(f"{crc:032b}"[::-1], 2).to_bytes(4, "little")
 
 
-def _text_chunks(fd: int, start: int, size_bytes: int, order: Order) -> Iterator[Mask]:
-    """Yield a patch over the name of each chunk of a WAV or AIFF file that holds text.
+def _text_chunks(fd: int, start: int, size_bytes: int) -> Iterator[Mask]:
+    """Yield a patch over the name of each chunk of a WAV, AIFF or DSDIFF file that holds text.
 
-    A chunk: four bytes of name, four of length; the next one begins at an even offset.
+    A chunk: four bytes of name, then its length; the next one begins at an even offset.
     """
-    position = start + 12
+    order, length_bytes = _CHUNKED[os.pread(fd, 4, start)]
+    head_bytes = 4 + length_bytes
+    position = start + head_bytes + 4
     for _ in range(_MOST_CHUNKS):
-        head = os.pread(fd, 8, position)
-        if len(head) < 8 or position >= size_bytes:
+        head = os.pread(fd, head_bytes, position)
+        if len(head) < head_bytes or position >= size_bytes:
             return
         if head[:4] in _TEXT_CHUNKS:
             yield Mask(position, b"JUNK")
         length = int.from_bytes(head[4:], order)
         if head[:4] == b"data" and not length:
             return  # a stream of unknown length: to FFmpeg, all that follows is music
-        position += 8 + length + length % 2
+        position += head_bytes + length + length % 2

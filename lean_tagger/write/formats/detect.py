@@ -3,9 +3,10 @@
 ==========================================  ==========================================
 format                                      genre, mood, leantag
 ==========================================  ==========================================
-MP3, ADTS, WAV, AIFF, DSF, TrueAudio        TCON, TMOO or TXXX:MOOD, TXXX:LEANTAG
+MP3, ADTS, WAV, AIFF, DSF, DFF, TrueAudio   TCON, TMOO or TXXX:MOOD, TXXX:LEANTAG
 FLAC, Ogg Vorbis, Opus, Speex, Ogg FLAC     GENRE, MOOD, LEANTAG
 MP4                                         ©gen, ----:com.apple.iTunes:MOOD, …:LEANTAG
+Matroska, WebM                              GENRE, MOOD, LEANTAG
 ASF                                         WM/Genre, WM/Mood, LEANTAG
 WavPack, Musepack, Monkey's, OptimFROG, TAK Genre, Mood, LEANTAG
 TrueAudio with an APEv2 tag and no ID3v2    Genre, Mood, LEANTAG
@@ -17,7 +18,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from lean_tagger.errors import WriteError
-from lean_tagger.write.formats import id3, mpeg
+from lean_tagger.write.formats import id3, matroska, mpeg
 from lean_tagger.write.formats.ape import ApeFile
 from lean_tagger.write.formats.asf import HEADER as ASF_HEADER
 from lean_tagger.write.formats.asf import AsfFile
@@ -74,17 +75,30 @@ _PARSERS: dict[str, Callable[[Source], Document]] = {
     "tta": _true_audio,
     "wav": lambda source: Id3File(source, Chunked(source, "little")),
     "aiff": lambda source: Id3File(source, Chunked(source, "big")),
+    "dsdiff": lambda source: Id3File(source, Chunked(source, "big", size_bytes=8)),
     "dsf": lambda source: Id3File(source, Dsf(source)),
     "flac": FlacFile,
     "ogg": OggFile,
     "mp4": Mp4File,
     "asf": AsfFile,
+    "matroska": matroska.MatroskaFile,
     "ape": ApeFile,
 }
 # Formats that carry APEv2 tags: WavPack, Musepack (SV7, SV8), Monkey's Audio, OptimFROG, TAK.
 _APE_MAGIC = (b"wvpk", b"MP+", b"MPCK", b"MAC ", b"OFR ", b"tBaK")
 # What an MP4 or a QuickTime file without a type atom starts with.
 _MP4_ATOMS = (b"moov", b"mdat", b"free", b"skip", b"wide")
+# What else has a magic number is no MPEG audio, whatever frames seem to follow on inside.
+_OTHER_MAGIC = (
+    *(b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"FRM8", b"riff", b"caff", b".snd", b"dns."),
+    *(b"OggS", b"\x1a\x45\xdf\xa3", b"FLV", b".RMF", b".ra\xfd", b"\x30\x26\xb2\x75"),
+    *(b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3"),  # MPEG program streams and video
+    *(b"#!", b"ADIF", b"MThd", b"Creative Voice File", b"TWIN", b"EA3", b"NIST", b"ajkg"),
+    *(b"\x7f\xfe\x80\x01", b"\xfe\x7f\x01\x80", b"\x1f\xff\xe8\x00", b"\xff\x1f\x00\xe8"),  # DTS
+    *(b"IMPM", b"Extended Module", b"PSID", b"NESM"),
+    *(b"PK\x03\x04", b"\x1f\x8b\x08", b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ"),
+    *(b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\x7fELF", b"SQLite format 3"),
+)
 
 
 def format_of(source: Source) -> str | None:
@@ -102,6 +116,8 @@ def format_of(source: Source) -> str | None:
         name = _format_by_head(source, head)
         if name is not None:
             return name
+    if head.startswith(_OTHER_MAGIC) or head[4:8] == b"ftyp":
+        return None
     return "mpeg" if mpeg.found(source, start, after_tag=leading is not None) else None
 
 
@@ -112,12 +128,16 @@ def _format_by_head(source: Source, head: bytes) -> str | None:
         found = "wav"
     elif head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
         found = "aiff"
+    elif head[:4] == b"FRM8" and head[12:16] == b"DSD ":
+        found = "dsdiff"
     elif head[:4] == b"DSD ":
         found = "dsf"
     elif head[:4] == b"OggS":
         found = "ogg" if codec_of(source) else None
     elif head == ASF_HEADER:
         found = "asf"
+    elif head[:4] == matroska.MAGIC:
+        found = "matroska" if matroska.found(source) else None
     elif head[4:8] in _MP4_ATOMS or (head[4:8] == b"ftyp" and head[8:12] != b"qt  "):
         found = "mp4"
     return found

@@ -6,7 +6,7 @@ A new field is a new row here; the format modules take all keys from it.
 from dataclasses import dataclass
 from typing import Literal
 
-Column = Literal["id3v22", "id3v23", "id3v24", "vorbis", "mp4", "asf", "ape"]
+Column = Literal["id3v22", "id3v23", "id3v24", "vorbis", "mp4", "matroska", "asf", "ape"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +19,8 @@ class FieldKeys:
         A text frame, or ``TXX:`` (v2.2) or ``TXXX:`` and the label of a frame for user text.
     vorbis, asf, ape : str
         The name of a comment, an attribute, an item.
+    matroska : str
+        The name of a SimpleTag.
     mp4 : str
         An atom, or ``----:com.apple.iTunes:`` and the name of a freeform item.
     number : bool
@@ -31,6 +33,7 @@ class FieldKeys:
     id3v24: str
     vorbis: str
     mp4: str
+    matroska: str
     asf: str
     ape: str
     number: bool = False
@@ -43,6 +46,7 @@ FIELDS: dict[str, FieldKeys] = {
         id3v24="TCON",
         vorbis="GENRE",
         mp4="\xa9gen",
+        matroska="GENRE",
         asf="WM/Genre",
         ape="Genre",
     ),
@@ -52,6 +56,7 @@ FIELDS: dict[str, FieldKeys] = {
         id3v24="TMOO",
         vorbis="MOOD",
         mp4="----:com.apple.iTunes:MOOD",
+        matroska="MOOD",
         asf="WM/Mood",
         ape="Mood",
     ),
@@ -61,6 +66,7 @@ FIELDS: dict[str, FieldKeys] = {
         id3v24="TXXX:LEANTAG",
         vorbis="LEANTAG",
         mp4="----:com.apple.iTunes:LEANTAG",
+        matroska="LEANTAG",
         asf="LEANTAG",
         ape="LEANTAG",
     ),

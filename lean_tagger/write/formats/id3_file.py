@@ -12,7 +12,7 @@ from lean_tagger.write.splice import Patch, growth
 
 
 class Id3File:
-    """An MP3, ADTS, TrueAudio, WAV, AIFF or DSF file.
+    """An MP3, ADTS, TrueAudio, WAV, AIFF, DSDIFF or DSF file.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Where an ID3v2 tag lives: at the start of a file, in a chunk of RIFF or AIFF, or in DSF.
+"""Where an ID3v2 tag lives: at the start of a file, in a chunk, or in DSF.
 
 A host knows where the tag is, what sizes around it to mend when it grows, and what else
 the file holds. It knows nothing about frames.
@@ -68,15 +68,27 @@ class _Chunk:
 
 
 class Chunked:
-    """A chunk of a RIFF/WAVE or an AIFF file."""
+    """A chunk of a RIFF/WAVE, an AIFF or a DSDIFF file.
 
-    _HEAD_BYTES = 8
+    Parameters
+    ----------
+    source : Source
+        The file.
+    order : {'little', 'big'}
+        Of the bytes of a size.
+    size_bytes : int
+        How many a size has: 8 in DSDIFF (Philips, "DSDIFF" 1.5, 2004), which is AIFF otherwise.
+    """
 
-    def __init__(self, source: Source, order: Literal["little", "big"]) -> None:
+    def __init__(
+        self, source: Source, order: Literal["little", "big"], *, size_bytes: int = 4
+    ) -> None:
         self._source = source
         self._order = order
+        self._size_bytes = size_bytes
+        self._head_bytes = 4 + size_bytes
         self._name = b"id3 " if order == "little" else b"ID3 "
-        self._declared_end = 8 + self._number(4)
+        self._declared_end = self._head_bytes + self._number(4)
         self._chunks, self._end = self._walk()
         tags = [c for c in self._chunks if c.name.upper() == b"ID3 "]
         if len(tags) > 1:
@@ -89,16 +101,16 @@ class Chunked:
         self.lists = [Span(c.start, c.end) for c in self._chunks if c.name == b"LIST"]
 
     def _number(self, position: int) -> int:
-        return int.from_bytes(self._source.at(position, 4), self._order)
+        return int.from_bytes(self._source.at(position, self._size_bytes), self._order)
 
     def _walk(self) -> tuple[list[_Chunk], int]:
         """Return the chunks and where the last one ends, its pad byte included."""
-        source, position = self._source, 12
+        source, position = self._source, self._head_bytes + 4
         if not position <= self._declared_end <= source.size + 1:
             raise source.refuse("the size in its header is not the file's; it may be cut short")
         chunks: list[_Chunk] = []
-        while position + self._HEAD_BYTES <= self._declared_end:
-            start = position + self._HEAD_BYTES
+        while position + self._head_bytes <= self._declared_end:
+            start = position + self._head_bytes
             end = start + self._number(position + 4)
             if end > min(self._declared_end, source.size) or len(chunks) > 10_000:
                 raise source.refuse("its chunks do not add up; it may be cut short")
@@ -121,7 +133,7 @@ class Chunked:
         if self._chunk:
             data = Span(self._chunk.start, self._chunk.end)
             return [Patch(*data, (tag,)), *self.resized(len(tag) - (data.end - data.start))]
-        chunk = self._name + len(tag).to_bytes(4, self._order) + tag + bytes(len(tag) % 2)
+        chunk = self._name + self._bytes(len(tag)) + tag + bytes(len(tag) % 2)
         chunk = bytes(self._end % 2) + chunk  # some writers forget the last pad byte
         return [Patch(self._end, self._end, (chunk,)), self._file_size(len(chunk))]
 
@@ -139,12 +151,13 @@ class Chunked:
         ]
 
     def _file_size(self, delta: int) -> Patch:
-        return Patch(4, 8, (self._bytes(self._end - 8 + delta),))
+        head = self._head_bytes
+        return Patch(4, head, (self._bytes(self._end - head + delta),))
 
     def _bytes(self, size: int) -> bytes:
-        if size >= 1 << 32:
+        if size >= 1 << 8 * self._size_bytes:
             raise self._source.refuse("it is as large as its format allows")
-        return size.to_bytes(4, self._order)
+        return size.to_bytes(self._size_bytes, self._order)
 
 
 class Dsf:

@@ -17,28 +17,10 @@ _KBPS = {
     (2, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _HZ = (44100, 48000, 32000)
-# Formats that hold MPEG audio in packets, where frames follow on as well.
-_OTHERS = (
-    b"RIFF",
-    b"RIFX",
-    b"RF64",
-    b"FORM",
-    b"OggS",
-    b"\x1a\x45\xdf\xa3",
-    b"FLV",
-    b"\x00\x00\x01\xba",
-    b"\x00\x00\x01\xb3",
-    b".RMF",
-    b"PK",
-    b"riff",
-    b"\x30\x26\xb2\x75",
-    b"MThd",
-    b"caff",
-)
 
 
 def found(source: Source, start: int, *, after_tag: bool) -> bool:
-    """Tell whether MPEG audio, or ADTS behind a tag, starts at `start` or soon after.
+    """Tell whether MPEG audio or ADTS starts at `start` or soon after.
 
     Parameters
     ----------
@@ -50,25 +32,25 @@ def found(source: Source, start: int, *, after_tag: bool) -> bool:
         Whether there is a tag, after which more is let pass.
     """
     data = source.peek(start, _SEARCHED_AFTER_TAG_BYTES if after_tag else _SEARCHED_BYTES)
-    if data.startswith(_OTHERS) or data[4:8] == b"ftyp":
-        return False
     position = data.find(b"\xff")
     while position >= 0:
-        # Bare ADTS has no tags by any standard, and mutagen cannot read it behind one.
-        adts = data[position + 1 : position + 2] and data[position + 1] & 0x06 == 0
-        if (after_tag or not adts) and _chain(source, start + position):
+        if _chain(source, start + position, alone=position == 0):
             return True
         position = data.find(b"\xff", position + 1)
     return False
 
 
-def _chain(source: Source, position: int) -> bool:
-    """Tell whether a few frames follow on, or all that there are."""
+def _chain(source: Source, position: int, *, alone: bool) -> bool:
+    """Tell whether a few frames follow on, or all that there are.
+
+    A single frame is believed where it is `alone`, with nothing in front: behind that, a
+    header by chance says any length, and often one that the file's end cuts off.
+    """
     kind = -1
     for n in range(_CHAIN):
         head = source.peek(position, 6)
         if n and len(head) < 6:  # the file ended with a whole frame, or inside one
-            return True
+            return n >= 2 or alone
         length = _frame_bytes(head)
         if not length or (n and head[1] & 0xFE != kind):
             return n >= 2 and head[:3] in (b"TAG", b"APE", b"LYR")
