@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from lean_tagger.decide.tag_plan import TagPlan
     from lean_tagger.errors import (
         BudgetError,
+        ChangedError,
         ConfigError,
         DecodeError,
         EncryptedError,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
         LockedError,
         ModelError,
         NoAudioError,
+        NoTagSupportError,
         OverBudgetError,
         StateError,
         TooShortError,
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BudgetError",
+    "ChangedError",
     "ConfigError",
     "DecodeError",
     "EncryptedError",
@@ -75,6 +78,7 @@ __all__ = [
     "LockedError",
     "ModelError",
     "NoAudioError",
+    "NoTagSupportError",
     "OverBudgetError",
     "Rules",
     "Scores",
