@@ -14,8 +14,12 @@
        ├─ TooShortError   less audio than a judgement needs
        ├─ EncryptedError  protected against reading
        ├─ WriteError      the tags cannot be written safely
-       │  ├─ HardlinkedError    and several names would be parted
-       │  └─ NoTagSupportError  and never can, in this kind of file
+       │  ├─ NoTagSupportError  never can, in this kind of file
+       │  └─ ObstacleError     as stat(2) tells before anything is tried
+       │     ├─ HardlinkedError    several names would be parted
+       │     ├─ ReadOnlyError      protected against everybody
+       │     ├─ NoPermissionError  of this user, for the file or its folder
+       │     └─ NoRoomError        on the disk, for a copy
        ├─ ChangedError    its audio is not what was heard, and nobody listens now
        ├─ UnreadableError the file cannot be opened
        └─ OverBudgetError scoring it would break the memory budget
@@ -25,26 +29,6 @@ A message says what happened and what to do; the path of a file stands beside it
 """
 
 from typing import ClassVar
-
-__all__ = [
-    "BudgetError",
-    "ChangedError",
-    "ConfigError",
-    "DecodeError",
-    "EncryptedError",
-    "FileError",
-    "HardlinkedError",
-    "LeanTagError",
-    "LockedError",
-    "ModelError",
-    "NoAudioError",
-    "NoTagSupportError",
-    "OverBudgetError",
-    "StateError",
-    "TooShortError",
-    "UnreadableError",
-    "WriteError",
-]
 
 
 class LeanTagError(Exception):
@@ -168,7 +152,11 @@ class WriteError(FileError):
     kind = "write"
 
 
-class HardlinkedError(WriteError):
+class ObstacleError(WriteError):
+    """Something about the file or its place stands in the way; its content does not matter."""
+
+
+class HardlinkedError(ObstacleError):
     """The file has several names, which writing would part."""
 
     kind = "hard-linked"
@@ -184,6 +172,24 @@ class ChangedError(FileError):
     """The audio is not what was heard any more, and no model is loaded to hear it."""
 
     kind = "changed"
+
+
+class ReadOnlyError(ObstacleError):
+    """The file or its file system is protected against changes."""
+
+    kind = "read-only"
+
+
+class NoPermissionError(ObstacleError):
+    """The user may not write the file, or could not leave it as its owner's."""
+
+    kind = "no-permission"
+
+
+class NoRoomError(ObstacleError):
+    """There is no room on the disk for a copy of the file."""
+
+    kind = "no-room"
 
 
 class UnreadableError(FileError):

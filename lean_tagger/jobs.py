@@ -4,33 +4,50 @@ Plain data: picklable, so that it can cross to a worker process, and JSON-able, 
 ``--json`` prints it as it is.
 """
 
+import array
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from lean_tagger.card import ModelSpec
 
-__all__ = [
-    "Asked",
-    "Failed",
-    "Heard",
-    "Identity",
-    "Job",
-    "Opinion",
-    "Ours",
-    "Outcome",
-    "Pooling",
-    "Restore",
-    "Restored",
-    "Skipped",
-    "TagStatus",
-    "Tagged",
-    "TrackInfo",
-    "Values",
-    "Writing",
-    "to_json",
-]
+SCORE_STEPS = (1 << 16) - 1
+"""A probability is kept in so many steps, in the journal and in files."""
+
+
+def to_uint16(scores: Iterable[float]) -> bytes:
+    """Return probabilities, 0 to 1, as uint16, little-endian: 65,535 is 1."""
+    numbers = array.array("H", [round(score * SCORE_STEPS) for score in scores])
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers.tobytes()
+
+
+def from_uint16(data: bytes) -> tuple[float, ...]:
+    """Return the probabilities that `to_uint16` packed.
+
+    Raises
+    ------
+    ValueError
+        An odd number of bytes.
+    """
+    numbers = array.array("H")
+    numbers.frombytes(data)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return tuple(number / SCORE_STEPS for number in numbers)
+
+
+def quantised(scores: Iterable[float]) -> tuple[float, ...]:
+    """Return probabilities as a file's LEANTAG keeps them.
+
+    Everything that is decided on scores is decided on these: a score that is rounded only when
+    it is written could meet a threshold the other way at the next look.
+    """
+    return from_uint16(to_uint16(scores))
+
 
 Values = Mapping[str, tuple[str, ...]]
 """What fields hold, by field; an absent field holds nothing."""
@@ -217,8 +234,6 @@ class Job:
         From earlier runs, for each model; one of them counts if the audio is the same.
     scores : tuple of tuple of float or None
         To decide by in place of the file's own, for each model, as for a whole album.
-    ours : mapping of str to Ours
-        What we wrote into its fields before, where that is known.
     restore : Restore or None
         Put values back, and do nothing else.
     """
@@ -229,7 +244,6 @@ class Job:
     heard: Heard | None = None
     candidates: tuple[tuple[Heard, ...], ...] = ()
     scores: tuple[tuple[float, ...], ...] | None = None
-    ours: Mapping[str, Ours] = field(default_factory=dict)
     restore: Restore | None = None
 
 

@@ -5,12 +5,22 @@ There is this one way, for the command's workers as for `tagger.Tagger`.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 from lean_tagger import write
 from lean_tagger.decide import leantag_field, tag_plan
 from lean_tagger.decide.decider import Decider
 from lean_tagger.decide.tag_plan import TagPlan
-from lean_tagger.errors import ChangedError, NoTagSupportError, UnreadableError, WriteError
+from lean_tagger.errors import (
+    ChangedError,
+    FileError,
+    NoRoomError,
+    NoTagSupportError,
+    ObstacleError,
+    StateError,
+    UnreadableError,
+    WriteError,
+)
 from lean_tagger.jobs import Heard, Job, Restore, Restored, Tagged, TagStatus, Values, Writing
 from lean_tagger.listen.decode import DecoderName
 from lean_tagger.listen.decode.audio_proof import proof
@@ -20,8 +30,6 @@ from lean_tagger.listen.listener import Listener
 from lean_tagger.listen.recognise import recognise
 from lean_tagger.settings import WriteSettings
 from lean_tagger.write import FileState
-
-__all__ = ["Decided", "Pipeline", "write_proved"]
 
 _USUAL = WriteSettings()
 
@@ -97,7 +105,7 @@ class Pipeline:
         FileError
             As `Listener.score`.
         """
-        file = write.look(job.path, with_track=self._decider.needs_track)
+        file = write.look(job.path, with_track=self._decider.needs_track, ways=self._ways)
         heard, known = self._hear(job, file)
         track = file.track or heard.track
         heard = replace(heard, identity=file.identity, fields=file.fields, track=track)
@@ -116,7 +124,7 @@ class Pipeline:
         if not changes:
             return self.outcome(decided, "unchanged")
         if file.obstacle is not None:
-            raise file.obstacle
+            self._refuse(file.obstacle)
         if self._dry_run:
             return self.outcome(decided, "would_tag")
         file = self._write(file, changes, expected=heard.digest)
@@ -131,10 +139,13 @@ class Pipeline:
         WriteError, UnreadableError
             As `carry_out`.
         """
-        file = write.look(path, with_track=False)
-        if file.obstacle is not None and not isinstance(file.obstacle, NoTagSupportError):
-            raise file.obstacle  # what has no place for fields holds none of ours: it is left
+        file = write.look(path, with_track=False, ways=self._ways)
+        obstacle = file.obstacle
+        if obstacle is not None and not isinstance(obstacle, NoTagSupportError | ObstacleError):
+            raise obstacle  # what has no place for fields holds none of ours: it is left
         changes, kept = _to_restore(restore, file.fields)
+        if changes and obstacle is not None:
+            self._refuse(obstacle)
         if changes and not self._dry_run:
             file = self._write(file, changes, expected=None)
         return Restored(
@@ -165,6 +176,8 @@ class Pipeline:
         if self._listener is None:
             message = "it is not what was heard any more; run lean-tag on it again"
             raise ChangedError(job.path, message)
+        if isinstance(file.obstacle, ObstacleError) and not self._dry_run:
+            self._refuse(file.obstacle)  # a dry run is all for the scores, and they are kept
         return self._with_scores(self._listener.complete(job.path, each)), False
 
     def _candidates(self, job: Job, file: FileState) -> Iterator[list[Heard]]:
@@ -178,6 +191,12 @@ class Pipeline:
             on_record = job.candidates[number] if job.candidates else ()
             each = [*on_record, *([said] if said else [])]
             yield [heard for heard in each if enough(effort, heard)]
+
+    def _refuse(self, obstacle: FileError) -> NoReturn:
+        """Raise what stands in the way; a full disk is in the way of the next file, too."""
+        if isinstance(obstacle, NoRoomError) and not self._dry_run:
+            raise StateError(obstacle.message)
+        raise obstacle
 
     def _with_scores(self, heard: Heard) -> Heard:
         """Compare words with an embedding that is on record, where that is all that is."""

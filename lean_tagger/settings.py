@@ -10,9 +10,10 @@ from typing import Literal
 
 from lean_tagger.rules import DEFAULT, Rules
 
-__all__ = ["DEFAULT_MODEL", "Settings", "WriteSettings"]
-
 DEFAULT_MODEL = "msd-musicnn"
+
+LeantagForm = Literal["short", "full", "none"]
+"""How much a file's LEANTAG field says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,8 @@ class Settings:
         Most values per field.
     ways : WriteSettings
         How files are written.
+    leantag : {'short', 'full', 'none'}
+        How much is left in a file of what was heard and done; see `decide.leantag_field`.
     listen : bool
         Load a model; without one, only what was heard before can be decided anew or undone.
     max_mem_bytes : int
@@ -105,6 +108,7 @@ class Settings:
     ratio: float | None = None
     max_tags: int | None = None
     ways: WriteSettings = WriteSettings()
+    leantag: LeantagForm = "short"
     listen: bool = True
     max_mem_bytes: int = 0
     max_gpu_mem_bytes: int = 0
@@ -117,5 +121,5 @@ class Settings:
     @property
     def names(self) -> str:
         """The models as a person calls them: of a path, the last part."""
-        last = (os.path.basename(model) for model in self.models)  # noqa: PTH119 - stay str
+        last = (os.path.basename(model) for model in self.models)
         return ", ".join(name.removesuffix(".json").removesuffix(".onnx") for name in last)

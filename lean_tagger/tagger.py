@@ -19,8 +19,6 @@ from lean_tagger.pipeline import Pipeline, write_proved
 from lean_tagger.rules import DEFAULT, Policy, Rules, adjusted
 from lean_tagger.settings import DEFAULT_MODEL, WriteSettings
 
-__all__ = ["Tagger"]
-
 POLICIES = get_args(Policy)
 
 

@@ -38,8 +38,6 @@ import numpy.typing as npt
 import onnx
 from tf_checkpoint import CheckpointError, read_checkpoint
 
-__all__ = ["ExportError", "export", "main", "open_wheel", "variables"]
-
 PACKAGE = "musicnn==0.1.0"
 WHEEL_SHA256 = "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa"
 LICENCE_MEMBER = "musicnn-0.1.0.dist-info/LICENSE.md"

@@ -13,17 +13,6 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-__all__ = [
-    "N_MELS",
-    "PATCH_FRAMES",
-    "Array",
-    "Graph",
-    "Layer",
-    "Term",
-    "Weights",
-    "substitute",
-]
-
 Array = npt.NDArray[np.float64]
 Term = tuple[int, int, float]  # feature = sum of coefficient * slot: (feature, slot, coefficient)
 

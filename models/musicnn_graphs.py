@@ -45,8 +45,6 @@ import numpy.typing as npt
 import onnx
 from graph_parts import N_MELS, PATCH_FRAMES, Array, Graph, Layer, Term, Weights, substitute
 
-__all__ = ["Bank", "Maxima", "Rewrites", "musicnn", "vgg"]
-
 BLOCK = 16  # float32 values in a 512-bit register; ONNX Runtime's blocks are 8 or 16
 # Bounds of log10(1 + 10000 * mel power): a full-scale square wave gives 6.93, music up to 6.5.
 # What is louder is not a mistake; it moves a "constant" by as much more than SWING.

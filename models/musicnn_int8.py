@@ -18,8 +18,6 @@ import onnx
 from graph_parts import N_MELS, PATCH_FRAMES, Array, Graph, Layer, Weights
 from musicnn_graphs import MEL_HIGH, Bank, Maxima, Rewrites
 
-__all__ = ["musicnn"]
-
 # Seven bits for the input, up to the loudest that there can be: two products with a weight then
 # fit into 16 bits, and processors that add up in these (AVX2 without VNNI) give the same sums.
 _STEP = MEL_HIGH / 127

@@ -17,8 +17,6 @@ field, only a ``mood`` to the mood field. So, as a librarian would:
 No display form holds ``;``, ``/`` or ``,``: players split values on them.
 """
 
-__all__ = ["MSD", "MTT"]
-
 # (label as published, kind, display form), in output order.
 MSD: tuple[tuple[str, str, str], ...] = (
     ("rock", "genre", "Rock"),

@@ -8,8 +8,6 @@ when Linux refuses the registers, and Linux does when a signal stack is too smal
 import ctypes
 import sys
 
-__all__ = ["SWITCH"]
-
 SWITCH = "--no-amx"
 
 

@@ -14,24 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = [
-    "CLIPS",
-    "MIB",
-    "ROOT",
-    "Run",
-    "Sample",
-    "Tree",
-    "child_environment",
-    "lean_tag",
-    "library",
-    "progress",
-    "pyplot",
-    "run",
-    "save_picture",
-    "table",
-    "write_table",
-]
-
 ROOT = Path(__file__).parents[1]
 CLIPS = ROOT / "tests" / "data"
 MIB = 1 << 20

@@ -35,7 +35,7 @@ def main(hardlinks: str, paths: list[str]) -> None:
         if pid == 0:
             os._exit(attempt(path, hardlinks))
         _, status = os.waitpid(pid, 0)
-        os.symlink(str(os.waitstatus_to_exitcode(status)), f"{path}.ended")  # noqa: PTH211
+        os.symlink(str(os.waitstatus_to_exitcode(status)), f"{path}.ended")
 
 
 if __name__ == "__main__":

@@ -46,7 +46,16 @@ WORKERS = (
 """Rooms and modules that load heavy libraries; all the others do not, however far one follows."""
 LIGHT_ALL_THE_SAME = ("listen.effort", "catalogue.text.word_list")
 
-PLAIN_DATA = ("errors", "card", "rules", "jobs", "settings", "system.digest", "run.messages")
+PLAIN_DATA = (
+    "errors",
+    "card",
+    "rules",
+    "jobs",
+    "settings",
+    "system.digest",
+    "system.files",
+    "run.messages",
+)
 """Standard library only, also inside of functions."""
 
 

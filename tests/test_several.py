@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from base64 import b64decode
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from conftest import DATA
 from tinymodel import LABELS, make
 
 from lean_tagger import write
+from lean_tagger.jobs import from_uint16
 from lean_tagger.run.supervisor import Supervisor
 from lean_tagger.settings import Settings
 from lean_tagger.store import location
@@ -153,7 +155,7 @@ def test_the_file_itself_says_what_each_model_heard(song: Path, tmp_path: Path) 
     (first,) = Run(*PAIR, song).results.values()
     said = json.loads(write.read(str(song))["leantag"][0])
     assert (said["model"], list(said["others"])) == ("msd-musicnn", ["mtt-musicnn"])
-    assert len(said["others"]["mtt-musicnn"]["scores"]) == 50
+    assert len(from_uint16(b64decode(said["others"]["mtt-musicnn"]["uint16"]))) == 50
     elsewhere = ("--state", tmp_path / "another.sqlite3")
     for models in (PAIR, ("--model", "mtt-musicnn"), ("--model", "mtt-musicnn,msd-musicnn")):
         (found,) = Run("-n", *elsewhere, *models, song).results.values()

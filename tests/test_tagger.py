@@ -3,9 +3,12 @@
 import gc
 import json
 import shutil
+from base64 import b64decode
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import mutagen
 import numpy as np
 import pytest
 from conftest import DATA
@@ -15,8 +18,11 @@ from hypothesis import strategies as st
 from tinymodel import make
 
 from lean_tagger import Tagger, stream, write
-from lean_tagger.errors import ConfigError, FileError, TooShortError
+from lean_tagger.card import load_card
+from lean_tagger.errors import ConfigError, FileError, TooShortError, WriteError
+from lean_tagger.jobs import from_uint16
 from lean_tagger.listen.pooling import sigmoid
+from lean_tagger.rules import DEFAULT, adjusted
 
 
 @pytest.fixture(scope="module")
@@ -127,8 +133,11 @@ def test_tag_writes_what_it_planned_and_says_where_it_came_from(tagger: Tagger, 
     assert present["genre"] == ("Folk",)
     provenance = json.loads(present["leantag"][0])
     assert provenance["model"] == "msd-musicnn"
-    assert len(provenance["scores"]) == 50
-    assert provenance["scores"]["folk"] == pytest.approx(0.234, abs=0.001)
+    scores = from_uint16(b64decode(provenance["uint16"]))
+    assert len(scores) == 50
+    names = [label.name for label in load_card("msd-musicnn").labels]
+    assert scores[names.index("folk")] == pytest.approx(0.234, abs=0.001)
+    assert len(present["leantag"][0].encode()) <= 500
 
 
 def test_tagging_again_changes_nothing(tagger: Tagger, song: str) -> None:
@@ -137,6 +146,36 @@ def test_tagging_again_changes_nothing(tagger: Tagger, song: str) -> None:
     assert tagger.tag(song, policy="merge").changes == {}
     assert tagger.tag(song, policy="overwrite").changes == {}
     assert Path(song).read_bytes() == before
+
+
+def test_a_file_that_says_what_was_heard_in_it_is_not_heard_again(song: str) -> None:
+    seen: list[float] = []
+    tagger = Tagger(on_window=lambda _path, audio: seen.append(audio.seconds))
+    first = tagger.tag(song)
+    assert len(seen) == 3
+    again = tagger.tag(song)
+    assert len(seen) == 3
+    assert (again.tags, again.changes) == (first.tags, {})
+    Tagger(pool="max", on_window=lambda _path, audio: seen.append(audio.seconds)).tag(song)
+    assert len(seen) == 6, "other scores are asked for"
+
+
+def test_a_file_that_can_hold_no_tags_is_refused_before_and_in_the_write(
+    tagger: Tagger, tmp_path: Path
+) -> None:
+    path = str(encode(tmp_path / "a.au", music(4, 16000), 16000, "pcm_s16be"))
+    before = Path(path).read_bytes()
+    for dry_run in (True, False):
+        with pytest.raises(WriteError, match="no place for tags"):
+            tagger.tag(path, rules=adjusted(DEFAULT, min_score=0.0), dry_run=dry_run)
+    assert Path(path).read_bytes() == before
+
+
+def test_rules_about_an_artist_hold_for_programs_too(tagger: Tagger, song: str) -> None:
+    (artist,) = mutagen.File(song)["artist"]
+    rules = replace(DEFAULT, ignore_artists=((artist, ("Folk",)),))
+    assert tagger.tag(song, dry_run=True).tags["genre"] == ("Folk",)
+    assert "Folk" not in tagger.tag(song, rules=rules, dry_run=True).tags["genre"]
 
 
 def test_the_scores_are_the_same_before_and_after(tagger: Tagger, song: str) -> None:

@@ -12,7 +12,7 @@ from familycards import completed
 from onnx import TensorProto, helper, numpy_helper
 
 from lean_tagger.card import models_folder
-from lean_tagger.card.locate import OF_THE_BACKBONE
+from lean_tagger.card.card import OF_SOUND
 
 LABELS = (("rock", "genre", "Rock"), ("jazz", "genre", "Jazz"), ("chill", "mood", "Chill"))
 
@@ -64,7 +64,7 @@ def make_head(
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", labels])],
         [numpy_helper.from_array(weights.astype(np.float32), "weights")],
     )
-    card = {key: value for key, value in _card().items() if key not in OF_THE_BACKBONE}
+    card = {key: value for key, value in _card().items() if key not in OF_SOUND}
     tensors = {"input": "features", "logits": "logits", "layout": "embedding"}
     card |= {"head_of": head_of, "tensors": tensors}
     return _save(folder, name, graph, card=card, change=change)

@@ -14,19 +14,6 @@ from lean_tagger.card.preprocessing import AnyFrontend, Ends, LastPatch, Resampl
 from lean_tagger.errors import ConfigError
 from lean_tagger.system.digest import sha256_of
 
-__all__ = [
-    "Accuracy",
-    "Agreement",
-    "Label",
-    "LabelKind",
-    "LabelVectors",
-    "Licence",
-    "ModelSpec",
-    "PatchLayout",
-    "Tensors",
-    "WeightsOrigin",
-]
-
 LabelKind = Literal["genre", "mood", "instrument", "vocals", "era", "other"]
 
 PatchLayout = Literal[
@@ -312,8 +299,7 @@ class ModelSpec:
         return max(1, round(hop_seconds * self.sample_rate_hz / self.frontend.hop_samples))
 
 
-_DECIDES = (
-    "sha256",
+OF_SOUND = (
     "sample_rate_hz",
     "resampler",
     "frontend",
@@ -321,10 +307,10 @@ _DECIDES = (
     "hop_frames",
     "last_patch",
     "short_track",
-    "tensors",
-    "activation",
-    "label_vectors",
 )
+"""Keys that say how a network hears, which a head's card leaves to the card that it names."""
+
+_DECIDES = ("sha256", *OF_SOUND, "tensors", "activation", "label_vectors")
 
 
 def _said(card: Any) -> dict[str, Any]:

@@ -7,8 +7,6 @@ from lean_tagger.card.card import ModelSpec
 from lean_tagger.card.preprocessing import LONGEST_SAMPLES, Ranges
 from lean_tagger.errors import ConfigError
 
-__all__ = ["check"]
-
 
 def check(spec: ModelSpec, card: Path) -> None:
     """Look at what no type can say.

@@ -10,8 +10,6 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from lean_tagger.errors import ConfigError
 
-__all__ = ["build", "did_you_mean"]
-
 
 def build(kind: type, data: object, *, where: str, **extra: object) -> Any:
     """Make the dataclass `kind` of a JSON object, refusing what does not fit it.

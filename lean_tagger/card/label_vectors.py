@@ -30,8 +30,6 @@ from lean_tagger.errors import ConfigError
 if TYPE_CHECKING:
     import zipfile
 
-__all__ = ["MOST_DIM", "MOST_LETTERS", "MOST_NUMBERS", "MOST_WORDS", "WordList", "read_words"]
-
 MOST_WORDS = 2_048
 MOST_LETTERS = 120
 """Of one name: a tag, and no text."""

@@ -3,45 +3,22 @@
 import contextlib
 import json
 import os
-import stat
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lean_tagger.card.card import LabelVectors, ModelSpec
+from lean_tagger.card.card import OF_SOUND, LabelVectors, ModelSpec
 from lean_tagger.card.check import check
 from lean_tagger.card.from_json import build, did_you_mean
 from lean_tagger.card.label_vectors import read_words
 from lean_tagger.errors import ConfigError
+from lean_tagger.system import folders
 from lean_tagger.system.digest import sha256_of_file
-
-__all__ = [
-    "family_card",
-    "family_names",
-    "installed_models",
-    "load_card",
-    "load_cards",
-    "models_folder",
-    "read_json",
-    "readable_cards",
-    "shipped_models",
-    "user_models_folder",
-]
+from lean_tagger.system.files import open_regular
 
 MOST_CARD_BYTES = 16 << 20
 """Of a card with 10,000 labels: 1 MiB."""
-
-OF_THE_BACKBONE = (
-    "sample_rate_hz",
-    "resampler",
-    "frontend",
-    "patch_frames",
-    "hop_frames",
-    "last_patch",
-    "short_track",
-)
-"""Keys that a head's card leaves to the card that it names."""
 
 
 def models_folder() -> Path:
@@ -57,14 +34,24 @@ def models_folder() -> Path:
 def user_models_folder() -> Path:
     """Return the folder of the person's own models; it need not be there.
 
-    ``LEAN_TAG_MODELS``, or else ``lean-tag/models`` in the folder for data of the XDG base
-    directory specification, by which a path that is not absolute does not count.
+    ``LEAN_TAG_MODELS``, or else ``models`` in the user's folder for data.
+
+    Raises
+    ------
+    ConfigError
+        There is no such variable, and the user has no home folder.
     """
     if given := os.environ.get("LEAN_TAG_MODELS"):
         return Path(given).absolute()
-    base = os.environ.get("XDG_DATA_HOME", "")
-    data = Path(base) if base and Path(base).is_absolute() else Path.home() / ".local/share"
-    return data / "lean-tag" / "models"
+    return folders.data() / "models"
+
+
+def _folders() -> list[Path]:
+    """Return where models are looked for; without a home folder nobody has any of their own."""
+    found = [models_folder()]
+    with contextlib.suppress(ConfigError):
+        found.append(user_models_folder())
+    return found
 
 
 def shipped_models() -> list[str]:
@@ -74,8 +61,7 @@ def shipped_models() -> list[str]:
 
 def installed_models() -> list[str]:
     """Return the names of all models: those that came with the package, then the person's."""
-    ours = shipped_models()
-    return ours + [name for name in _names_in(user_models_folder()) if name not in ours]
+    return list(dict.fromkeys(name for folder in _folders() for name in _names_in(folder)))
 
 
 def readable_cards() -> list[ModelSpec]:
@@ -201,7 +187,7 @@ def _find(name_or_path: str) -> Path:
     given = Path(name_or_path)
     if given.suffix in {".json", ".onnx"} or given.parent != Path():
         return given.with_suffix(".json")
-    cards = [folder / f"{name_or_path}.json" for folder in (models_folder(), user_models_folder())]
+    cards = [folder / f"{name_or_path}.json" for folder in _folders()]
     card = next((card for card in cards if card.is_file()), None)
     if card is None:
         raise ConfigError(
@@ -220,13 +206,9 @@ def read_json(card: Path) -> Any:
         It cannot be read, is no regular file, or no JSON.
     """
     try:
-        # Opening a pipe would wait for ever, and a device never ends.
-        fd = os.open(card, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(fd, "rb") as file:  # noqa: PTH123 - a descriptor
-            about = os.fstat(fd)
-            if not stat.S_ISREG(about.st_mode):
-                raise ConfigError(f"cannot read the model card {card}: it is no regular file")
-            if about.st_size > MOST_CARD_BYTES:
+        fd = open_regular(card)
+        with open(fd, "rb") as file:
+            if os.fstat(fd).st_size > MOST_CARD_BYTES:
                 raise ConfigError(f"the model card {card} is longer than any card")
             return json.loads(file.read(MOST_CARD_BYTES))
     except OSError as error:
@@ -252,10 +234,10 @@ def _build(card: Path) -> ModelSpec:
     backbone = _checked(sound, below)
     if backbone.tensors.embedding is None:
         raise ConfigError(f"{card}: {name!r} gives no embedding")
-    for key in OF_THE_BACKBONE:
+    for key in OF_SOUND:
         if key in data:
             raise ConfigError(f"{card}: {key!r} is for the card of {name!r} to say")
-    return _checked(data | {key: sound[key] for key in OF_THE_BACKBONE}, card, backbone=backbone)
+    return _checked(data | {key: sound[key] for key in OF_SOUND}, card, backbone=backbone)
 
 
 def _checked(data: object, card: Path, *, backbone: ModelSpec | None = None) -> ModelSpec:

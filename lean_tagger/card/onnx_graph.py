@@ -9,7 +9,6 @@ Source: the protocol buffers wire format, and the messages and field numbers of 
 """
 
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,8 +16,7 @@ from pathlib import Path
 
 from lean_tagger.errors import ModelError
 from lean_tagger.system.digest import sha256_of
-
-__all__ = ["Graph", "Tensor", "opened", "read", "sha256"]
+from lean_tagger.system.files import NotRegularError, open_regular
 
 _BLOCK_BYTES = 1 << 16
 
@@ -114,18 +112,17 @@ def opened(path: Path) -> Iterator[int]:
     Raises
     ------
     ModelError
-        It cannot be read, is larger than any, or no regular file: opening a pipe would wait
-        for ever.
+        It cannot be read, is larger than any, or no regular file.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = open_regular(path)
+    except NotRegularError as error:
+        raise ModelError(f"cannot read the model {path}: it is no regular file") from error
     except OSError as error:
         raise ModelError(f"cannot read the model {path}: {error.strerror}") from error
     except ValueError as error:  # a NUL in the name
         raise ModelError(f"cannot read the model {path}: {error}") from error
     try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise ModelError(f"cannot read the model {path}: it is no regular file")
         if os.fstat(fd).st_size > MOST_BYTES:
             raise ModelError(
                 f"cannot load the model {path.name}: it is larger than 2 GiB, which no ONNX file "

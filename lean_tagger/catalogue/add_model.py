@@ -10,8 +10,6 @@ from lean_tagger.catalogue import measure, user_models
 from lean_tagger.catalogue.propose_card import Proposal
 from lean_tagger.errors import ConfigError, ModelError
 
-__all__ = ["add", "class_names"]
-
 MOST_NAMES_BYTES = 1 << 20
 
 

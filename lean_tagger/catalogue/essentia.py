@@ -16,8 +16,6 @@ from lean_tagger.card import ModelSpec, installed_models, load_card, onnx_graph,
 from lean_tagger.catalogue import licences
 from lean_tagger.errors import ConfigError
 
-__all__ = ["Metadata", "backbone", "read"]
-
 ALGORITHMS: Mapping[str, tuple[str, ...]] = {
     "TensorflowPredictMusiCNN": ("essentia-musicnn",),
     "TensorflowPredictVGGish": ("essentia-vggish",),

@@ -12,8 +12,6 @@ from typing import Any
 from lean_tagger.card import family_card
 from lean_tagger.card.onnx_graph import FLOAT, Graph, Tensor
 
-__all__ = ["FamilyMatch", "fits", "shape_text", "template"]
-
 
 @dataclass(frozen=True, slots=True)
 class FamilyMatch:

@@ -8,8 +8,6 @@ from lean_tagger.card.onnx_graph import FLOAT, Graph, Tensor
 from lean_tagger.catalogue.families import shape_text
 from lean_tagger.errors import ConfigError
 
-__all__ = ["GraphOutputs", "Said", "find"]
-
 _ACTIVATIONS = {"Sigmoid": "sigmoid", "Softmax": "softmax", "HardSigmoid": "sigmoid"}
 
 _LINEAR = frozenset({"Gemm", "MatMul", "Add", "Conv", "Sub", "Mul"})

@@ -5,8 +5,6 @@ Of MTG-Jamendo, NSynth and AudioSet, as far as their classes name music.
 
 from collections.abc import Mapping
 
-__all__ = ["INSTRUMENTS", "KNOWN", "MOODS", "NO_MOODS"]
-
 INSTRUMENTS = (
     *("Accordion", "Acoustic Bass Guitar", "Acoustic Guitar", "Bagpipes", "Banjo", "Bass"),
     *("Bass Drum", "Bass Guitar", "Bell", "Bongo", "Brass", "Cello", "Clarinet"),

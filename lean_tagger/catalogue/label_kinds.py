@@ -13,8 +13,6 @@ from typing import Any
 from lean_tagger.card import load_card, shipped_models
 from lean_tagger.catalogue.known_labels import INSTRUMENTS, KNOWN, MOODS, NO_MOODS
 
-__all__ = ["labels", "task_of"]
-
 _PARTED = "---"
 """Between a Discogs genre and its style."""
 

@@ -2,8 +2,6 @@
 
 import re
 
-__all__ = ["ESSENTIA", "UNKNOWN", "needs_acceptance", "terms"]
-
 ESSENTIA = "CC-BY-NC-SA-4.0 or CC-BY-NC-ND-4.0"
 """Of the models of essentia.upf.edu: their pages name one here and the other there. Both are
 for non-commercial use only; the Music Technology Group sells other licences."""

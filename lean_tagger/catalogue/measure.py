@@ -19,14 +19,13 @@ from typing import Any
 
 import lean_tagger
 from lean_tagger.card import ModelSpec, load_card
-from lean_tagger.errors import ModelError
+from lean_tagger.errors import ConfigError, ModelError
 from lean_tagger.jobs import Failed, Job, Outcome, Tagged
 from lean_tagger.run import budget, find_files
 from lean_tagger.run.messages import Ready
 from lean_tagger.run.supervisor import Supervisor
 from lean_tagger.settings import Settings
-
-__all__ = ["Measured", "hear", "measure", "remember", "remembered"]
+from lean_tagger.system import folders
 
 NOISE_SECONDS = 60
 """What a model is measured with, if that fills two of its windows."""
@@ -98,7 +97,7 @@ def hear(model: str, path: str, *, max_mem_bytes: int, start_seconds: float) -> 
         back as `Failed`.
     """
     found = next(find_files.walk([path]), None)
-    if os.path.isdir(path) or found is None:  # noqa: PTH112 - names may hold undecodable bytes
+    if os.path.isdir(path) or found is None:
         found = Failed(path=path, kind="not-a-file", message="it is a folder; give one file")
     _, outcome, _ = _hear(model, found, max_mem_bytes, start_seconds)
     return outcome
@@ -146,9 +145,9 @@ def remembered(card: ModelSpec) -> Measured | None:
 
 def remember(card: ModelSpec, measured: Measured) -> None:
     """Keep what was measured; where that cannot be, it is measured again."""
-    path = _notes_path()
     notes = {**_notes(), _key(card): asdict(measured)}
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ConfigError):
+        path = _notes_path()
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
             json.dump(notes, file)
@@ -158,15 +157,13 @@ def remember(card: ModelSpec, measured: Measured) -> None:
 def _notes() -> Mapping[str, Any]:
     try:
         notes = json.loads(_notes_path().read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, ConfigError):
         return {}
     return notes if isinstance(notes, dict) else {}
 
 
 def _notes_path() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    cache = Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache"
-    return cache / "lean-tag" / "measured.json"
+    return folders.cache() / "measured.json"
 
 
 def _key(card: ModelSpec) -> str:

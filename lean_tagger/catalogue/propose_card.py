@@ -19,8 +19,6 @@ from lean_tagger.catalogue.licences import UNKNOWN
 from lean_tagger.errors import ConfigError
 from lean_tagger.rules import FIELDS
 
-__all__ = ["Proposal", "Wishes", "propose"]
-
 _OURS = frozenset({"frontend", "tensors", "head_of", "family", "activation", "sample_rate_hz"})
 """Keys by which a card of ours is known."""
 

@@ -21,8 +21,7 @@ from typing import Any
 
 from lean_tagger.card import onnx_graph, read_json, shipped_models, user_models_folder
 from lean_tagger.errors import ConfigError, LockedError, StateError
-
-__all__ = ["check_name", "copy", "place", "record", "remove", "settle", "write_json"]
+from lean_tagger.system.files import sync_folder
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 _PREPARED = ".adding-"
@@ -135,7 +134,7 @@ def settle(prepared: Path, name: str, card: dict[str, Any]) -> None:
         (prepared / f"{name}.json").replace(_card(name))
         for file in set(old.values()) - set(_files(card).values()) - _of_others(name):
             (folder / file).unlink(missing_ok=True)
-        _sync(folder)
+        sync_folder(folder)
 
 
 def remove(name: str) -> None:
@@ -160,12 +159,15 @@ def remove(name: str) -> None:
             # The weights of a card that somebody wrote may be anything, also a folder.
             with contextlib.suppress(IsADirectoryError, FileNotFoundError, PermissionError):
                 (user_models_folder() / file).unlink()
-        _sync(user_models_folder())
+        sync_folder(user_models_folder())
 
 
 def record(name: str) -> dict[str, Any]:
     """Return what is known of a model's adding; empty where nothing is."""
-    return _read(user_models_folder() / f"{name}.added")
+    try:
+        return _read(user_models_folder() / f"{name}.added")
+    except ConfigError:  # no home folder
+        return {}
 
 
 def _card(name: str) -> Path:
@@ -218,15 +220,6 @@ def _hold(fd: int, folder: Path) -> None:
         raise LockedError(f"another lean-tag is changing {folder}; try again") from error
     except OSError:
         pass  # a network file system that has no locks: a rename is whole there, too
-
-
-def _sync(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # some network file systems refuse
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
 
 
 @contextmanager

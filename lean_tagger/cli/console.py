@@ -36,8 +36,6 @@ from lean_tagger.run.messages import Ready
 from lean_tagger.run.summary import Summary
 from lean_tagger.system import memory
 
-__all__ = ["Console"]
-
 _RED, _GREEN, _YELLOW, _CYAN, _DIM = "31", "32", "33", "36", "2"
 _STATUS_COLOURS = {
     "tagged": _GREEN,
@@ -93,7 +91,7 @@ class Console:
         err: TextIO | None = None,
     ) -> None:
         self._json_lines, self._quiet = json_lines, quiet
-        self._prefix = os.path.join(base, "") if base else ""  # noqa: PTH118 - paths stay str
+        self._prefix = os.path.join(base, "") if base else ""
         self._max_mem_bytes, self.rss_bytes = max_mem_bytes, rss_bytes
         self._out, self._err = _usable(out or sys.stdout), _usable(err or sys.stderr)
         dumb = os.environ.get("TERM") == "dumb"
@@ -378,7 +376,7 @@ def _braced(text: str) -> str:
 def _usable(stream: TextIO | None) -> TextIO:
     """Return a stream that takes any text; the null device where the caller closed it."""
     if stream is None:  # Python's way of saying ">&-"
-        return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - as stdout
+        return open(os.devnull, "w", encoding="utf-8")
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
     return stream

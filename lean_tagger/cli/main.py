@@ -15,8 +15,6 @@ from lean_tagger.cli.signals import Stop
 from lean_tagger.cli.terminal import OutputClosed
 from lean_tagger.errors import LeanTagError
 
-__all__ = ["main"]
-
 _CLOSED_EXIT = 128 + 13  # as if ended by SIGPIPE, whose number Windows lacks
 
 

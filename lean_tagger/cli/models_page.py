@@ -12,19 +12,6 @@ from lean_tagger.catalogue.measure import Measured
 from lean_tagger.cli.terminal import cells, pad
 from lean_tagger.system.memory import format_size
 
-__all__ = [
-    "Row",
-    "card_json",
-    "changed",
-    "describe",
-    "in_short",
-    "kinds",
-    "ranked",
-    "ranking",
-    "row_json",
-    "table",
-]
-
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Row:

@@ -3,7 +3,7 @@
 import argparse
 import contextlib
 import os
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from lean_tagger import __version__
 from lean_tagger.cli.terminal import escape
@@ -13,32 +13,17 @@ from lean_tagger.rules import FIELDS, PLAYERS
 from lean_tagger.settings import Settings
 from lean_tagger.system import machine, memory
 
-__all__ = [
-    "Parser",
-    "add_choice",
-    "add_effort",
-    "add_model",
-    "add_models",
-    "add_output",
-    "add_resources",
-    "add_state",
-    "add_ways",
-    "count",
-    "effort",
-    "fields",
-    "models",
-    "run_number",
-    "seconds",
-    "shard",
-    "share",
-    "size",
-]
-
 _MOST = 1024  # threads or values: more is a slip of the finger
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line, and takes options anywhere."""
+    """A parser that says what is wrong in one line, and takes options anywhere.
+
+    No abbreviations: each would break when an option is added.
+    """
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(allow_abbrev=False, **given)
 
     def error(self, message: str) -> NoReturn:
         """End with one sentence instead of the whole usage."""
@@ -95,6 +80,13 @@ def add_ways(group: argparse._ActionsContainer) -> None:
         default="skip",
         metavar="HOW",
         help="files with several names: skip (default), break, in-place",
+    )
+    add(
+        "--leantag",
+        choices=("short", "full", "none"),
+        default="short",
+        metavar="FORM",
+        help="what the field LEANTAG says: short (default), full (scores by name), none",
     )
     add("--preserve-mtime", action="store_true", help="keep the file's time; servers go by it")
 
@@ -229,7 +221,7 @@ def size(text: str) -> int:
 
 def _model_names(text: str) -> list[str]:
     """Return the models of one ``--model``; the path of one may have commas in it."""
-    return [text] if os.path.exists(text) else text.split(",")  # noqa: PTH110 - stays str
+    return [text] if os.path.exists(text) else text.split(",")
 
 
 def fields(text: str) -> tuple[str, ...]:

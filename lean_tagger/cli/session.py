@@ -10,27 +10,15 @@ from lean_tagger import rules
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.options import models
 from lean_tagger.cli.signals import Stop
-from lean_tagger.errors import LeanTagError
-from lean_tagger.jobs import Job, Outcome, Tagged
+from lean_tagger.errors import ConfigError, LeanTagError
+from lean_tagger.jobs import Job, Outcome, Skipped, Tagged
 from lean_tagger.run.executor import executor
 from lean_tagger.run.summary import Summary, report_all
 from lean_tagger.settings import Settings, WriteSettings
 from lean_tagger.store import location
 from lean_tagger.store.journal import Journal
 from lean_tagger.store.recorder import Recorder
-from lean_tagger.system import machine, memory
-
-__all__ = [
-    "budget_bytes",
-    "build",
-    "console",
-    "do",
-    "journal",
-    "journal_to_read",
-    "load_rules",
-    "rules_path",
-    "state_path",
-]
+from lean_tagger.system import folders, machine, memory
 
 _FAILED_EXIT = 1
 
@@ -42,7 +30,7 @@ def budget_bytes(given_bytes: int | None) -> int:
 
 def console(given: argparse.Namespace, *, max_mem_bytes: int) -> Console:
     """Return the console that the options ask for."""
-    folders = [path for path in given.paths if os.path.isdir(path)]  # noqa: PTH112 - stay str
+    folders = [path for path in given.paths if os.path.isdir(path)]
     made = Console(
         json_lines=given.json,
         quiet=given.quiet,
@@ -106,10 +94,11 @@ def do(
     def outcomes() -> Iterator[Outcome]:
         for outcome in runner.outcomes(recorder.watch(found)):
             recorder.record(outcome)
-            if not (only_hear and isinstance(outcome, Tagged)):
+            heard = outcome.scored if isinstance(outcome, Skipped) else outcome
+            if not (only_hear and isinstance(heard, Tagged)):
                 yield outcome
-            elif not outcome.known:
-                summary.audio_seconds += outcome.seconds
+            elif not heard.known:
+                summary.audio_seconds += heard.seconds
 
     code, ending = 0, "done"
     cause: LeanTagError | None = None
@@ -143,15 +132,18 @@ def ways(given: argparse.Namespace) -> WriteSettings:
 
 def rules_path() -> Path:
     """Return where a person's rules are looked for unless they say otherwise."""
-    import platformdirs
-
-    return Path(platformdirs.user_config_path("lean-tag")) / "rules.toml"
+    return folders.config() / "rules.toml"
 
 
 def load_rules(name: str | None) -> rules.Rules:
     """Return the rules of a file; of the person's own if none is named, else the defaults."""
-    path = Path(name) if name else rules_path()
-    return rules.load(str(path)) if name or path.exists() else rules.DEFAULT
+    if name:
+        return rules.load(name)
+    try:
+        path = rules_path()
+    except ConfigError:  # no home folder, so no rules in it
+        return rules.DEFAULT
+    return rules.load(str(path)) if path.exists() else rules.DEFAULT
 
 
 def build(given: argparse.Namespace, *, max_mem_bytes: int, listen: bool = True) -> Settings:
@@ -159,7 +151,7 @@ def build(given: argparse.Namespace, *, max_mem_bytes: int, listen: bool = True)
     return Settings(
         models=models(given),
         # Workers have their own idea of where they are.
-        labels=os.path.abspath(given.labels) if given.labels else None,  # noqa: PTH100 - stays str
+        labels=os.path.abspath(given.labels) if given.labels else None,
         device=given.device,
         decoder=given.decoder,
         pool=given.pool,
@@ -175,6 +167,7 @@ def build(given: argparse.Namespace, *, max_mem_bytes: int, listen: bool = True)
         ratio=given.ratio,
         max_tags=given.max_tags,
         ways=ways(given),
+        leantag=given.leantag,
         listen=listen,
         max_mem_bytes=max_mem_bytes,
         max_gpu_mem_bytes=given.max_gpu_mem,

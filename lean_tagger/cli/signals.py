@@ -6,8 +6,6 @@ import signal
 from collections.abc import Callable
 from types import FrameType
 
-__all__ = ["Stop"]
-
 
 class Stop:
     """Turns Ctrl-C, SIGTERM and a closed terminal into one clean end.

@@ -2,8 +2,6 @@
 
 import unicodedata
 
-__all__ = ["OutputClosed", "beginning", "cells", "columns", "duration", "escape", "pad", "shorten"]
-
 # Invisible, but scripts and emoji are spelt with them, and they move nothing.
 _JOINERS = "\u200c\u200d"
 

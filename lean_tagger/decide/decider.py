@@ -10,9 +10,7 @@ from lean_tagger.card import load_cards
 from lean_tagger.decide import tag_plan
 from lean_tagger.jobs import Asked, Heard, Pooling
 from lean_tagger.rules import Rules, Step, adjusted
-from lean_tagger.settings import Settings
-
-__all__ = ["Decider", "ask"]
+from lean_tagger.settings import LeantagForm, Settings
 
 
 def ask(
@@ -55,6 +53,8 @@ class Decider:
         The person's, with the options of the command line in them.
     by_album : bool
         One decision for all tracks of an album.
+    leantag : {'short', 'full', 'none'}
+        How much is left in a file of what was heard and done.
 
     Attributes
     ----------
@@ -66,8 +66,16 @@ class Decider:
         Whether it matters whose music a file is.
     """
 
-    def __init__(self, asked: tuple[Asked, ...], rules: Rules, *, by_album: bool = False) -> None:
+    def __init__(
+        self,
+        asked: tuple[Asked, ...],
+        rules: Rules,
+        *,
+        by_album: bool = False,
+        leantag: LeantagForm = "short",
+    ) -> None:
         self.asked, self.rules = asked, rules
+        self._leantag: LeantagForm = leantag
         self.names = ", ".join(it.card.name for it in asked)
         self.needs_track = by_album or bool(rules.ignore_artists or rules.ignore_albums)
 
@@ -95,7 +103,7 @@ class Decider:
             max_tags=options.max_tags,
             player=options.player,
         )
-        return cls(asked, rules, by_album=options.by_album)
+        return cls(asked, rules, by_album=options.by_album, leantag=options.leantag)
 
     def steps(self, path: str, heard: Heard) -> list[tuple[str, Step]]:
         """Return what each rule did to each label that had a chance, and whose label it is."""
@@ -106,4 +114,6 @@ class Decider:
         self, path: str, heard: Heard, *, scores: Sequence[Sequence[float]] | None = None
     ) -> tag_plan.TagPlan:
         """Return what to write; see `tag_plan.propose`."""
-        return tag_plan.propose(path, self.asked, heard, rules=self.rules, values=scores)
+        return tag_plan.propose(
+            path, self.asked, heard, rules=self.rules, values=scores, leantag=self._leantag
+        )

@@ -1,49 +1,64 @@
 """The LEANTAG field: what lean-tag leaves in a file of what it heard and did.
 
-JSON, so that any program can read it: the model, the audio's digest, every score, and for
-each field what was written and what stood there before. By the first a file is known again
-without hearing it, also when the journal is lost; by the last our own values are told from
-the person's. What further models heard stands in ``others``, under their names.
+JSON: the model, the audio's digest, every score, and for each field what was written and what
+stood there before. With the scores a file is recognised without hearing it, also when the
+journal is lost; with the rest our own values are told from the person's.
+
+``short`` (about 400 bytes with the default model)::
+
+    {"lean-tag":"0.1.0", "model":"msd-musicnn", "identity":"12a1defc2fd6d257",
+     "pool":"logit-mean", "hop":187, "audio":"25464c87…-16000", "windows":9, "seconds":27.5,
+     "uint16":"…", "wrote":{"genre":["Folk"]}, "over":{"genre":["Polka"]}}
+
+``identity`` begins the model's identity, a hash of its weights and of everything in its card
+that decides scores. ``uint16`` is base64 of one little-endian number a label, in the model's
+order; 65,535 is a probability of 1. ``full`` has ``scores`` in its place, from name to number.
+What is missing is as usual: ``skipped`` 0 seconds, ``repeated`` false, ``effort`` full, nothing
+``over``. What further models heard is in ``others``, under their names. 0.1.0 wrote ``sha256``
+where ``identity`` is now, and ``scores`` with all digits; both are still read.
 """
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import lean_tagger
-from lean_tagger.jobs import Asked, Heard, Identity, Ours, Values
+from lean_tagger.jobs import Asked, Heard, Identity, Ours, Values, from_uint16, to_uint16
+from lean_tagger.settings import LeantagForm
 
-__all__ = ["heard_in", "of", "ours_in", "signed"]
-
-_SHA_DIGITS = 16  # enough to tell models apart, and short in a tag
+_IDENTITY_DIGITS = 16  # enough to tell models apart, and short in a tag
 _DAMAGE = (KeyError, IndexError, ValueError, TypeError, AttributeError, OverflowError)
 """What reading may raise where the field is missing, of an older lean-tag, or not ours."""
 
 
-def of(heard: Heard, asked: Sequence[Asked]) -> dict[str, object]:
-    """Return what is to be said of a file that these models heard."""
-    models = [_of_one(it, by) for it, by in zip(heard.each(), asked, strict=True)]
+def of(
+    heard: Heard, asked: Sequence[Asked], *, form: LeantagForm = "short"
+) -> dict[str, object] | None:
+    """Return what is to be said of a file that these models heard; None for nothing."""
+    if form == "none":
+        return None
+    models = [_of_one(it, by, form) for it, by in zip(heard.each(), asked, strict=True)]
     said = {"lean-tag": lean_tagger.__version__, **models[0]}
     others = {by.card.name: model for by, model in zip(asked[1:], models[1:], strict=True)}
     return {**said, "others": others} if others else said
 
 
-def _of_one(heard: Heard, by: Asked) -> dict[str, object]:
+def _of_one(heard: Heard, by: Asked, form: LeantagForm) -> dict[str, object]:
     """Return what is to be said of what one model heard."""
-    ranked = sorted(zip(by.card.labels, heard.values, strict=True), key=lambda item: -item[1])
+    usual: dict[str, object] = {"skipped": 0.0, "repeated": False}
+    rare = {"skipped": round(heard.seconds_skipped, 3), "repeated": heard.repeated}
     return {
         "model": by.card.name,
-        "sha256": by.card.identity[:_SHA_DIGITS],
+        "identity": by.card.identity[:_IDENTITY_DIGITS],
         "pool": by.pooling.pool,
         "hop": by.pooling.hop,
         "audio": heard.digest,
         "windows": heard.windows,
         "seconds": round(heard.seconds, 3),
-        "skipped": round(heard.seconds_skipped, 3),
-        "repeated": heard.repeated,
+        **{name: value for name, value in rare.items() if value != usual[name]},
         **_part(heard),
-        # Every digit: a rounded score may meet a threshold or a rival that it did not meet
-        # before, and what is recognised by this field would be written once more.
-        "scores": {label.name: float(score) for label, score in ranked},
+        **_scores(heard, by, form),
     }
 
 
@@ -58,12 +73,22 @@ def _part(heard: Heard) -> dict[str, object]:
     }
 
 
+def _scores(heard: Heard, by: Asked, form: LeantagForm) -> dict[str, object]:
+    """Return the scores: everything that is decided on them is decided on these numbers."""
+    if form == "short":
+        return {"uint16": b64encode(to_uint16(heard.values)).decode("ascii")}
+    values = from_uint16(to_uint16(heard.values))
+    ranked = sorted(zip(by.card.labels, values, strict=True), key=lambda item: -item[1])
+    # Seven digits are enough to find the same number again.
+    return {"scores": {label.name: round(score, 7) for label, score in ranked}}
+
+
 def signed(said: Mapping[str, object], kept: Mapping[str, Ours]) -> str:
     """Return the text of the field, with what we wrote and over what."""
     whole = {
         **said,
         "wrote": {field: ours.written for field, ours in kept.items()},
-        "over": {field: ours.before for field, ours in kept.items()},
+        "over": {field: ours.before for field, ours in kept.items() if ours.before},
     }
     return json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
 
@@ -76,19 +101,20 @@ def heard_in(fields: Values, by: Asked, *, identity: Identity) -> Heard | None:
         heard = Heard(
             identity=identity,
             digest=str(said["audio"]),
-            values=tuple(float(said["scores"][label.name]) for label in by.card.labels),
+            values=_values(said, by),
             embedding=b"",
             windows=int(said["windows"]),
             seconds=float(said["seconds"]),
-            seconds_skipped=float(said["skipped"]),
-            repeated=bool(said["repeated"]),
+            seconds_skipped=float(said.get("skipped", 0.0)),
+            repeated=bool(said.get("repeated", False)),
             fields=fields,
             effort=str(said.get("effort", "full")),
             of_windows=int(said.get("of_windows", 0)),
             confidence=float(said.get("confidence", 1.0)),
         )
-        same = (said["sha256"], said["pool"], said["hop"]) == (
-            by.card.identity[:_SHA_DIGITS],
+        model = said["identity"] if "identity" in said else said["sha256"]
+        same = (model, said["pool"], said["hop"]) == (
+            by.card.identity[:_IDENTITY_DIGITS],
             by.pooling.pool,
             by.pooling.hop,
         )
@@ -97,13 +123,29 @@ def heard_in(fields: Values, by: Asked, *, identity: Identity) -> Heard | None:
     return heard if same and all(0 <= value <= 1 for value in heard.values) else None
 
 
+def _values(said: Mapping[str, Any], by: Asked) -> tuple[float, ...]:
+    """Return the scores in the model's order.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError
+        They are not this model's.
+    """
+    if "uint16" not in said:
+        return tuple(float(said["scores"][label.name]) for label in by.card.labels)
+    values = from_uint16(b64decode(said["uint16"], validate=True))
+    if len(values) != len(by.card.labels):
+        raise ValueError("other labels")
+    return values
+
+
 def ours_in(fields: Values) -> dict[str, Ours]:
     """Return what a file's LEANTAG field says that we wrote, and over what."""
     try:
         said = json.loads(fields["leantag"][0])
         return {
-            field: Ours(tuple(map(str, said["wrote"][field])), tuple(map(str, before)))
-            for field, before in said["over"].items()
+            field: Ours(tuple(map(str, written)), tuple(map(str, said["over"].get(field, ()))))
+            for field, written in said["wrote"].items()
         }
     except _DAMAGE:
         return {}

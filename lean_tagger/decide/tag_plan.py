@@ -9,10 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lean_tagger.decide import leantag_field
-from lean_tagger.jobs import Asked, Heard, Opinion, Ours, Tagged, TagStatus, TrackInfo, Values
+from lean_tagger.jobs import (
+    Asked,
+    Heard,
+    Opinion,
+    Ours,
+    Tagged,
+    TagStatus,
+    TrackInfo,
+    Values,
+    quantised,
+)
 from lean_tagger.rules import Decision, FieldLayout, Policy, Rules, Track, decide
-
-__all__ = ["TagPlan", "decisions_on", "outcome", "plan", "propose"]
+from lean_tagger.settings import LeantagForm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +98,7 @@ def decisions_on(
     decisions: dict[str, Decision] = {}
     taken: set[str] = set()
     for by, mine in zip(asked, scores, strict=True):
-        whole = decide(mine, by.card.labels, rules, track=whose)
+        whole = decide(quantised(mine), by.card.labels, rules, track=whose)
         decisions[by.card.name] = replace(
             whole,
             chosen={field: items for field, items in whole.chosen.items() if field not in taken},
@@ -106,6 +115,7 @@ def propose(
     *,
     rules: Rules,
     values: Sequence[Sequence[float]] | None = None,
+    leantag: LeantagForm = "short",
 ) -> TagPlan:
     """Return what to write, from what was heard in a file and what it holds now.
 
@@ -122,6 +132,8 @@ def propose(
         The run's.
     values : sequence of sequence of float, optional
         Scores to decide by in place of the file's own, for each model.
+    leantag : {'short', 'full', 'none'}
+        What the LEANTAG field is to say; see `leantag_field`.
     """
     decisions = decisions_on(path, asked, heard, rules=rules, values=values)
     chosen: dict[str, tuple[tuple[str, float], ...]] = {}
@@ -130,7 +142,7 @@ def propose(
         chosen |= decision.chosen
         by |= {field: name for field, items in decision.chosen.items() if items}
     one = replace(decisions[asked[0].card.name], chosen=chosen)
-    said = leantag_field.of(heard, asked)
+    said = leantag_field.of(heard, asked, form=leantag)
     return plan(path, one, heard.fields, rules=rules, said=said, by=by)
 
 
@@ -140,7 +152,7 @@ def plan(
     previous: Values,
     *,
     rules: Rules,
-    said: Mapping[str, object],
+    said: Mapping[str, object] | None,
     by: Mapping[str, str] | None = None,
 ) -> TagPlan:
     """Return what to write, given what is there.
@@ -155,9 +167,10 @@ def plan(
         The file's present values by field; a missing key holds nothing.
     rules : Rules
         What becomes of values that are there, and how values are laid out.
-    said : mapping
-        What the LEANTAG field is to hold; written along with any other change, as JSON,
-        with what we wrote and over what: so a later decision knows which values are ours.
+    said : mapping or None
+        What the LEANTAG field is to hold, or None for no such field. It is written along with
+        any other change, as JSON, with what we wrote and over what: so a later decision knows
+        which values are ours.
     by : mapping of str to str, optional
         Which model said what a field is to hold.
     """
@@ -179,7 +192,8 @@ def plan(
         if field not in decision.chosen and mine.written == previous.get(field, ()):
             kept[field] = mine
     if changes:
-        changes["leantag"] = (leantag_field.signed(said, kept),) if kept else ()
+        text = leantag_field.signed(said, kept) if kept and said is not None else None
+        changes["leantag"] = () if text is None else (text,)
     return TagPlan(
         path=path,
         tags={

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 from lean_tagger.jobs import Heard
 
-__all__ = ["EFFORTS", "FULL", "Effort", "effort", "enough", "order", "rounds", "suffices"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:

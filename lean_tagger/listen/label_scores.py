@@ -32,8 +32,6 @@ import numpy.typing as npt
 from lean_tagger.card import ModelSpec, read_words
 from lean_tagger.errors import ConfigError
 
-__all__ = ["Words"]
-
 SURE = 1e-7
 """Nearest that a probability comes to 0 and 1, so that its logit is a number."""
 

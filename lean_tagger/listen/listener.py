@@ -25,8 +25,6 @@ from lean_tagger.listen.read_ahead import ahead
 from lean_tagger.listen.stopping import Confidence, choices
 from lean_tagger.rules import DEFAULT, Rules
 
-__all__ = ["Listener", "Taggram"]
-
 SHORTEST_SECONDS = 0.5
 """Less than this is no music to judge."""
 

@@ -13,8 +13,6 @@ from lean_tagger.errors import ModelError
 from lean_tagger.listen.label_scores import Words
 from lean_tagger.listen.onnx_session import Bound, DeviceName, best_batch, open_session, reported
 
-__all__ = ["Network", "Prediction"]
-
 CLIP = 1e-6
 """Nearer to 0 or 1 a probability says nothing; one such window would outweigh all others."""
 

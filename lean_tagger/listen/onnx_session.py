@@ -10,22 +10,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from lean_tagger.errors import ModelError
+from lean_tagger.errors import ConfigError, ModelError
+from lean_tagger.system import folders
 
 # Before the import, however this module was reached: see lean_tagger/__init__.py.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime as ort
-
-__all__ = [
-    "BATCHES",
-    "PROVIDERS",
-    "Bound",
-    "DeviceName",
-    "GpuMemoryError",
-    "best_batch",
-    "open_session",
-    "reported",
-]
 
 DeviceName = Literal["auto", "cpu", "cuda", "rocm"]
 
@@ -177,10 +167,8 @@ def _provider(name: str, gpu_bytes: int, weights: str) -> str | tuple[str, dict[
         # Compiling takes longer than loading, and is remembered: by a variable, which every
         # version of MIGraphX's provider looks at. It tells models apart by name and shapes:
         # other weights get another folder.
-        import platformdirs
-
-        folder = Path(platformdirs.user_cache_path("lean-tag")) / "migraphx" / weights
-        with suppress(OSError):  # then it compiles each time
+        with suppress(OSError, ConfigError):  # then it compiles each time
+            folder = folders.cache() / "migraphx" / weights
             folder.mkdir(parents=True, exist_ok=True)
             os.environ["ORT_MIGRAPHX_MODEL_CACHE_PATH"] = str(folder)
         options = {"migraphx_arena_extend_strategy": "kSameAsRequested"}

@@ -16,8 +16,6 @@ from lean_tagger.listen.decode.parts import Parts, Unsteady
 from lean_tagger.listen.resample import resample
 from lean_tagger.listen.windows import count_windows
 
-__all__ = ["PartWindows"]
-
 WARM_SECONDS = 0.5
 """No part begins before; see `Parts.read`."""
 

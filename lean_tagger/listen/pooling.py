@@ -7,9 +7,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from lean_tagger.jobs import Asked, Heard, Identity, Values
-
-__all__ = ["POOLS", "Average", "Pool", "PoolName", "Scores", "Tally", "sigmoid"]
+from lean_tagger.jobs import Asked, Heard, Identity, Values, quantised
 
 PoolName = Literal["logit-mean", "prob-mean", "max"]
 
@@ -84,7 +82,7 @@ class Scores:
         return Heard(
             identity=identity,
             digest=self.digest,
-            values=tuple(map(float, self.values)),
+            values=quantised(map(float, self.values)),
             embedding=b"" if embedding is None else embedding.astype("<f4").tobytes(),
             windows=self.n_windows,
             seconds=self.seconds,

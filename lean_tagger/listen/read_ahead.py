@@ -13,8 +13,6 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ahead"]
-
 DEPTH = 4
 """Blocks that may wait: enough to bridge the consumer's longest step, three seconds of music."""
 

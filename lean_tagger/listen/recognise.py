@@ -8,8 +8,6 @@ from lean_tagger.listen.decode import DecoderName, packet_hash
 from lean_tagger.listen.decode.audio_proof import PART
 from lean_tagger.listen.decode.parts import sampled_digest
 
-__all__ = ["recognise"]
-
 
 def recognise(
     path: str, candidates: Iterable[Iterable[Heard]], *, decoder: DecoderName

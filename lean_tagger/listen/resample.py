@@ -28,8 +28,6 @@ import numpy.typing as npt
 
 from lean_tagger.card import ResamplerSpec
 
-__all__ = ["Resampler", "resample"]
-
 BANK_BYTES = 11 << 20
 """Largest matrices kept for one ratio; 44.1 kHz needs 0.25 MiB, DSD512 2."""
 

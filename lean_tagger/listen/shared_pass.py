@@ -26,8 +26,6 @@ from lean_tagger.listen.network import Network, Prediction
 from lean_tagger.listen.resample import Resampler
 from lean_tagger.listen.windows import Rolling
 
-__all__ = ["Stem", "StemNetwork", "stems", "windows"]
-
 Window = npt.NDArray[np.float32]
 
 

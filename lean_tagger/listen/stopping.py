@@ -26,8 +26,6 @@ import numpy.typing as npt
 from lean_tagger.card import Label
 from lean_tagger.rules import Rules
 
-__all__ = ["Choice", "Confidence", "choices"]
-
 DRAWS = 200
 
 KEPT_COLUMNS = 64

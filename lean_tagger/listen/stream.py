@@ -8,8 +8,6 @@ from lean_tagger.listen.decode import DecoderName, open_audio
 from lean_tagger.listen.resample import resample
 from lean_tagger.settings import DEFAULT_MODEL
 
-__all__ = ["stream"]
-
 
 def stream(
     path: str | os.PathLike[str],

@@ -11,8 +11,6 @@ import numpy.typing as npt
 
 from lean_tagger.card import Ends
 
-__all__ = ["Rolling", "count_windows", "roll"]
-
 REFLECTED = Ends()
 
 Floats = npt.NDArray[np.float32]

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from lean_tagger.card import Label
 from lean_tagger.rules.model import Track
 
-__all__ = ["NOISE", "AlbumDecision", "Outlier", "Tie", "album_key", "pool"]
-
 NOISE = 0.05
 """Scores nearer than this are a tie: two correct ways to resample differ by up to 0.04."""
 
@@ -50,14 +48,11 @@ class Outlier:
         Its own strongest label, by the model's name.
     score : float
         Of that label in the track.
-    album_label_score : float
-        Of the album's strongest label in the track; lower by `NOISE` or more.
     """
 
     path: str
     label: str
     score: float
-    album_label_score: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +63,6 @@ class AlbumDecision:
     ----------
     scores : tuple of float
         Pooled probabilities in the order of the labels, for `decide`.
-    n_tracks : int
-        Votes.
     label : str or None
         The strongest label of the kind asked for; None where the model has none.
     ties : tuple of Tie
@@ -79,7 +72,6 @@ class AlbumDecision:
     """
 
     scores: tuple[float, ...]
-    n_tracks: int
     label: str | None
     ties: tuple[Tie, ...]
     outliers: tuple[Outlier, ...]
@@ -126,11 +118,10 @@ def pool(
     scores = tuple(1 / (1 + math.exp(-mean)) for mean in columns)
     mine = [index for index, label in enumerate(labels) if label.kind == kind]
     if not mine:
-        return AlbumDecision(scores=scores, n_tracks=len(tracks), label=None, ties=(), outliers=())
+        return AlbumDecision(scores=scores, label=None, ties=(), outliers=())
     ranked = sorted(mine, key=lambda index: -scores[index])
     return AlbumDecision(
         scores=scores,
-        n_tracks=len(tracks),
         label=labels[ranked[0]].name,
         ties=_ties(scores, labels, ranked),
         outliers=_outliers(tracks, labels, mine, ranked[0]),
@@ -174,7 +165,6 @@ def _outliers(
                     path=path,
                     label=labels[own].name,
                     score=float(scores[own]),
-                    album_label_score=float(scores[top]),
                 )
             )
     return tuple(found)

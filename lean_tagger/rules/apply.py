@@ -36,8 +36,6 @@ from lean_tagger.rules.model import (
 from lean_tagger.rules.names import fault
 from lean_tagger.rules.safe_regex import LONGEST_NAME
 
-__all__ = ["album_name", "decide", "strangers"]
-
 EVERYTHING = "*"
 
 _WORD_START = re.compile(r"(?<![\w'\u2019])[^\W\d_]")

@@ -10,23 +10,6 @@ from lean_tagger.errors import ConfigError
 from lean_tagger.rules.players import PLAIN, PLAYERS, FieldLayout
 from lean_tagger.system.digest import sha256_of
 
-__all__ = [
-    "DEFAULT",
-    "FIELDS",
-    "POLICIES",
-    "Casing",
-    "Decision",
-    "FieldRules",
-    "Parents",
-    "Policy",
-    "Rename",
-    "RuleName",
-    "Rules",
-    "Step",
-    "Track",
-    "adjusted",
-]
-
 Policy = Literal["fill", "merge", "overwrite"]
 Parents = Literal["specific", "parent", "both"]
 Casing = Literal["as-is", "title", "lower", "upper"]

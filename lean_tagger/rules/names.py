@@ -2,8 +2,6 @@
 
 import re
 
-__all__ = ["fault", "short"]
-
 LONGEST = 100
 
 _ID3_NUMBER = re.compile(r"\d+|\(.*|RX|CR", re.ASCII)

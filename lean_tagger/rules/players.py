@@ -44,8 +44,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-__all__ = ["PLAIN", "PLAYERS", "FieldLayout"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldLayout:

@@ -4,9 +4,7 @@ Nothing in a file is passed over: an unknown key, a value of the wrong type and 
 given twice are all complaints, since each is a rule that would silently not count.
 """
 
-import os
 import re
-import stat
 import tomllib
 from collections.abc import Mapping
 from typing import Any, get_args
@@ -27,8 +25,7 @@ from lean_tagger.rules.players import PLAIN, PLAYERS, FieldLayout
 from lean_tagger.rules.safe_regex import refusal
 from lean_tagger.rules.toml_lines import Path, line_numbers
 from lean_tagger.rules.toml_values import TableReader
-
-__all__ = ["check", "load", "parse"]
+from lean_tagger.system.files import open_regular
 
 LARGEST_BYTES = 1 << 18
 """A tree of all two thousand genres that MusicBrainz knows takes a quarter of that."""
@@ -108,10 +105,7 @@ def parse(text: str, *, name: str) -> Rules:
 
 def _text(path: str) -> str:
     try:
-        # A pipe would keep us waiting for somebody to write into it.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123 - a descriptor
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise ConfigError(f"cannot read the rules {path}: it is no regular file")
+        with open(open_regular(path), "rb") as file:
             data = file.read(LARGEST_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)

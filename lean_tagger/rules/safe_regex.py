@@ -8,8 +8,6 @@ labels, which are short, are matched in milliseconds.
 import re
 import warnings
 
-__all__ = ["LONGEST_NAME", "LONGEST_PATTERN", "refusal"]
-
 LONGEST_PATTERN = 200
 
 LONGEST_NAME = 64

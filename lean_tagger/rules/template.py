@@ -1,7 +1,5 @@
 """The commented rules file that a person starts from."""
 
-__all__ = ["template"]
-
 
 def template() -> str:
     """Return a rules file that says what counts anyway, with every other rule as an example.

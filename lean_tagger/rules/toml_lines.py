@@ -8,8 +8,6 @@ import re
 import tomllib
 from collections.abc import Mapping
 
-__all__ = ["Path", "line_numbers"]
-
 Path = tuple[str | int, ...]
 """Keys and indices from the top to a value."""
 

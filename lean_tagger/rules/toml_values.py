@@ -7,8 +7,6 @@ from typing import Any
 from lean_tagger.rules.names import fault, short
 from lean_tagger.rules.toml_lines import Path
 
-__all__ = ["TableReader"]
-
 MOST_COMPLAINTS = 50
 
 

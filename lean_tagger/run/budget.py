@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from lean_tagger.errors import BudgetError
 from lean_tagger.system.memory import format_size
 
-__all__ = ["SUPERVISOR_BYTES", "Shape", "shape"]
-
 SUPERVISOR_BYTES = 25 << 20
 """What the supervising process may grow to; a test holds it below."""
 

@@ -12,8 +12,6 @@ from lean_tagger.run.messages import Ready
 from lean_tagger.run.supervisor import Supervisor
 from lean_tagger.settings import Settings
 
-__all__ = ["Executor", "executor"]
-
 
 class Executor(Protocol):
     """Does jobs, under the run's budget."""

@@ -8,12 +8,10 @@ is opened here: what a file really is, the decoder finds out.
 import os
 import stat
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lean_tagger.jobs import Failed, Identity, Job, Skipped
-
-__all__ = ["EXTENSIONS", "part", "walk"]
 
 EXTENSIONS = frozenset(
     {
@@ -44,18 +42,23 @@ class _Given:
 
 
 def walk(
-    paths: Iterable[str | os.PathLike[str]], *, follow_symlinks: bool = False
+    paths: Sequence[str | os.PathLike[str]],
+    *,
+    follow_symlinks: bool = False,
+    shard: tuple[int, int] | None = None,
 ) -> Iterator[Job | Skipped | Failed]:
     """Yield every music file once, and what is wrong with the rest.
 
     Parameters
     ----------
-    paths : iterable of path
+    paths : sequence of path
         Files and folders, in the order in which they are to be done. A linked folder that
         is given itself is walked in any case.
     follow_symlinks : bool
         Also walk linked folders inside of folders; a loop is entered once. Linked *files*
         are always taken.
+    shard : tuple of int, optional
+        Only this part of them; see `part`.
 
     Yields
     ------
@@ -69,7 +72,8 @@ def walk(
     Beside the entries of one folder, only the keys of folders and of linked or given files
     stay in memory, so a large library costs next to nothing here.
     """
-    return _Walker(follow_symlinks=follow_symlinks).walk(paths)
+    found = _Walker(follow_symlinks=follow_symlinks).walk(paths)
+    return part(found, [os.fspath(path) for path in paths], shard) if shard else found
 
 
 def part(
@@ -91,8 +95,8 @@ def part(
     given = sorted((os.path.normpath(path) for path in paths), key=len, reverse=True)
     for item in found:
         path = os.path.normpath(item.path)
-        top = next((it for it in given if path.startswith(os.path.join(it, ""))), "")  # noqa: PTH118
-        folder = os.path.dirname(path[len(top) :].lstrip("/"))  # noqa: PTH120 - paths stay str
+        top = next((it for it in given if path.startswith(os.path.join(it, ""))), "")
+        folder = os.path.dirname(path[len(top) :].lstrip("/"))
         if zlib.crc32(os.fsencode(folder)) % n == k - 1:
             yield item
 
@@ -113,7 +117,7 @@ class _Walker:
         for given in paths:
             path = os.fspath(given)
             try:
-                found = os.stat(path)  # noqa: PTH116 - a Path would lose "./" and "//"
+                found = os.stat(path)  # a Path would lose "./" and "//"
             except (OSError, ValueError) as error:
                 yield _stat_failure(path, error)
                 continue
@@ -151,7 +155,7 @@ class _Walker:
                 del entries  # else those that are done stay too, 600 bytes each
             elif _has_audio_extension(entry.name):
                 seen.music = True
-                if here != (folder := os.path.dirname(entry.path)):  # noqa: PTH120 - str stays str
+                if here != (folder := os.path.dirname(entry.path)):
                     here, key = folder, _folder_key(folder)
                 yield from self._take(entry, key)
 
@@ -202,7 +206,7 @@ class _Walker:
 
 
 def _folder_key(path: str) -> _FolderKey:
-    found = os.stat(path or os.curdir)  # noqa: PTH116 - paths stay str
+    found = os.stat(path or os.curdir)
     return found.st_dev, found.st_ino
 
 
@@ -235,7 +239,7 @@ _NOT_FILES = (
 
 def _stat_failure(path: str, error: OSError | ValueError) -> Failed:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
-        if os.path.islink(path):  # noqa: PTH114 - paths stay str
+        if os.path.islink(path):
             message = "a link to a file that does not exist"
             return Failed(path=path, kind="not-a-file", message=message)
         return Failed(path=path, kind="missing", message="there is no such file or folder")

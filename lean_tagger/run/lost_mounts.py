@@ -13,8 +13,6 @@ from lean_tagger.errors import StateError
 from lean_tagger.jobs import Job
 from lean_tagger.system import mounts
 
-__all__ = ["LostMounts"]
-
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
 """Each wait is twice the one before, up to this."""
@@ -95,7 +93,7 @@ class LostMounts:
         if mount is not None and all(it.point != mount.point for it in mounts.table()):
             return True
         try:
-            os.stat(path)  # noqa: PTH116 - names may hold undecodable bytes
+            os.stat(path)
         except OSError as error:
             # A disk that fails to read one folder says EIO, too: that is not worth waiting for.
             lost = mount is not None and mount.network and error.errno == errno.EIO
@@ -104,4 +102,4 @@ class LostMounts:
 
     def _folder(self, path: str) -> str:
         mount = mounts.find(os.path.realpath(path), self._mounts)
-        return mount.point if mount else os.path.dirname(path)  # noqa: PTH120 - names stay str
+        return mount.point if mount else os.path.dirname(path)

@@ -12,20 +12,6 @@ from typing import Any, BinaryIO
 
 from lean_tagger.jobs import Outcome
 
-__all__ = [
-    "Broken",
-    "Cores",
-    "Done",
-    "Go",
-    "Inbox",
-    "Limit",
-    "Notice",
-    "Progress",
-    "Ready",
-    "pack",
-    "receive",
-]
-
 _LENGTH = struct.Struct("!I")
 
 

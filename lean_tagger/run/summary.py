@@ -10,9 +10,6 @@ from dataclasses import dataclass
 
 from lean_tagger.jobs import Failed, Outcome, Restored, Skipped, Tagged
 
-__all__ = ["Summary", "report_all"]
-
-
 _STATUSES = (
     "tagged",
     "would_tag",

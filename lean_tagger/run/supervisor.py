@@ -38,8 +38,6 @@ from lean_tagger.system.memory import (
     process_rss_bytes,
 )
 
-__all__ = ["Supervisor"]
-
 LOOK_SECONDS = 0.2
 """How often clocks and memory are looked at while nothing happens."""
 

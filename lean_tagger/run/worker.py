@@ -15,8 +15,8 @@ from lean_tagger.decide.decider import Decider
 from lean_tagger.errors import (
     ChangedError,
     FileError,
-    HardlinkedError,
     NoTagSupportError,
+    ObstacleError,
     OverBudgetError,
     StateError,
 )
@@ -28,8 +28,6 @@ from lean_tagger.settings import Settings
 from lean_tagger.system import temporary_files
 from lean_tagger.system.memory import Guard, limit_data, peak_rss_bytes
 
-__all__ = ["Worker"]
-
 HEADROOM_BYTES = 12 << 20
 """Kept free above what the rehearsal was seen to need: other decoders' tables, larger tags.
 Over all formats of the tests the peak lies 1 to 8 MiB above the rehearsal's."""
@@ -38,7 +36,7 @@ REHEARSAL_SECONDS = 4
 
 STEP_BYTES = 4 << 20
 
-LEFT_ALONE = (ChangedError, HardlinkedError, NoTagSupportError)
+LEFT_ALONE = (ChangedError, ObstacleError, NoTagSupportError)
 """No failures of a run that tags: there is a reason to leave such a file as it is."""
 
 
@@ -153,7 +151,7 @@ class Worker:
 
     def _sweep(self, path: str) -> None:
         """Remove what a killed process left, once in each folder that we come to."""
-        folder = os.path.dirname(os.path.realpath(path))  # noqa: PTH120 - names stay str
+        folder = os.path.dirname(os.path.realpath(path))
         if folder != self._folder and not self._dry_run:
             self._folder = folder
             temporary_files.sweep(folder)
@@ -185,7 +183,7 @@ def _rehearse(listener: Listener) -> None:
 def _unnamed_file() -> IO[bytes]:
     """Return a file in memory where the system has such, since no folder may be writable."""
     if hasattr(os, "memfd_create"):
-        return open(os.memfd_create("lean-tag"), "w+b")  # noqa: PTH123 - a descriptor
+        return open(os.memfd_create("lean-tag"), "w+b")
     try:
         return tempfile.NamedTemporaryFile(suffix=".wav")
     except OSError as error:

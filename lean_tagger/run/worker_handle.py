@@ -14,8 +14,6 @@ from lean_tagger.run.messages import Inbox, Ready, pack
 from lean_tagger.settings import Settings
 from lean_tagger.system import temporary_files
 
-__all__ = ["START_SECONDS", "WorkerHandle", "post_mortem"]
-
 START_SECONDS = 120.0
 """A worker that has not loaded its model by then hangs."""
 
@@ -122,7 +120,7 @@ class WorkerHandle:
             self.process.kill()
             status = self.process.wait()
         if self.job is not None:
-            folder = os.path.dirname(os.path.realpath(self.job.path))  # noqa: PTH120 - stays str
+            folder = os.path.dirname(os.path.realpath(self.job.path))
             temporary_files.sweep(folder, pid=self.pid)
         return status
 

@@ -24,8 +24,6 @@ from lean_tagger.run.messages import (
 from lean_tagger.run.worker import Worker
 from lean_tagger.system.memory import current_rss_bytes, format_size, limit_data, peak_rss_bytes
 
-__all__ = ["main"]
-
 LOADING_BYTES = 256 << 20
 """What loading a model may take in any case."""
 

@@ -12,8 +12,6 @@ from lean_tagger.rules import AlbumDecision, Track, album_key, pool
 from lean_tagger.store.journal import Known
 from lean_tagger.store.judge import Judge
 
-__all__ = ["album_jobs"]
-
 
 def album_jobs(
     judge: Judge, under: Iterable[str], *, notice: Callable[[str], None]
@@ -50,7 +48,7 @@ def album_jobs(
             for n, by in enumerate(judge.asked)
         ]
         for one in decided:
-            for text in _told(one, os.path.dirname(paths[0])):  # noqa: PTH120 - stays str
+            for text in _told(one, os.path.dirname(paths[0])):
                 notice(text)
         for known in tracks:
             yield judge.judge_stored(known, scores=tuple(one.scores for one in decided))
@@ -63,7 +61,7 @@ def _key(known: Known) -> tuple[str, ...]:
             artist=track.artist,
             albumartist=track.albumartist,
             album=track.album,
-            folder=os.path.dirname(known.path),  # noqa: PTH120 - stays str
+            folder=os.path.dirname(known.path),
         )
     )
 
@@ -75,7 +73,7 @@ def _told(decided: AlbumDecision, where: str) -> Iterator[str]:
             f"({tie.other_score:.0%})"
         )
     for outlier in decided.outliers:
-        name = os.path.basename(outlier.path)  # noqa: PTH119 - stays str
+        name = os.path.basename(outlier.path)
         yield (
             f"{where}: {name} sounds like {outlier.label} ({outlier.score:.0%}), "
             f"its album like {decided.label}"

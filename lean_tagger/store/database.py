@@ -10,8 +10,6 @@ from lean_tagger.errors import LeanTagError, StateError
 from lean_tagger.store import location
 from lean_tagger.store.schema import APPLICATION_ID, migrate
 
-__all__ = ["Database"]
-
 CACHE_KIB = 512
 """Of SQLite; it would take more than it is worth."""
 

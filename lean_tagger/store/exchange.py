@@ -15,8 +15,6 @@ from lean_tagger.errors import ConfigError, StateError
 from lean_tagger.jobs import Heard, Identity, Pooling
 from lean_tagger.store.journal import Journal, Key, Known
 
-__all__ = ["FORMATS", "export", "import_", "merge"]
-
 _COLUMNS = (
     *("path", "status", "kind", "message", "genre", "mood", "model", "sha256", "pool", "hop"),
     *("seconds", "seconds_skipped", "windows", "repeated", "effort", "of_windows", "confidence"),

@@ -11,14 +11,13 @@ from dataclasses import replace
 
 from lean_tagger.decide import tag_plan
 from lean_tagger.decide.decider import Decider
-from lean_tagger.errors import NoTagSupportError
+from lean_tagger.errors import NoTagSupportError, ObstacleError
 from lean_tagger.jobs import Heard, Identity, Job, Outcome, Skipped
 from lean_tagger.listen.effort import enough
+from lean_tagger.settings import Settings
 from lean_tagger.store.journal import Journal, Known
 from lean_tagger.store.model_keys import ModelKeys
-from lean_tagger.system import mounts
-
-__all__ = ["Judge", "identify", "why_set_aside"]
+from lean_tagger.system import mounts, obstacles
 
 TRIES = 3
 """So often a failure that may pass (no memory, a share that is away) is tried by itself."""
@@ -39,10 +38,8 @@ class Judge:
         The run's.
     keys : ModelKeys
         Of its models.
-    effort : str or None
-        With which it hears; None where it hears nothing.
-    dry_run : bool
-        Whether it writes nothing.
+    settings : Settings
+        The run's.
 
     Attributes
     ----------
@@ -55,13 +52,12 @@ class Judge:
         journal: Journal,
         decider: Decider,
         keys: ModelKeys,
-        *,
-        effort: str | None,
-        dry_run: bool,
+        settings: Settings,
     ) -> None:
         self.asked = decider.asked
         self._journal, self._decider, self._keys = journal, decider, keys
-        self._effort, self._dry_run = effort, dry_run
+        self._effort = settings.effort if settings.listen else None
+        self._dry_run, self._ways = settings.dry_run, settings.ways
         self._mounts = mounts.table()
 
     def files(self, under: Iterable[str]) -> Iterator[Known]:
@@ -117,9 +113,9 @@ class Judge:
             return replace(job, candidates=candidates, scores=scores)
         return self._decide(replace(job, scores=scores), known, known.heard)
 
-    def judge(self, job: Job) -> Job | Outcome:
+    def judge_found(self, job: Job) -> Job | Outcome:
         """Return what is left to do with a file that was found, or its outcome."""
-        path = os.path.abspath(job.path)  # noqa: PTH100 - names may hold undecodable bytes
+        path = os.path.abspath(job.path)
         known = self._journal.recall(path, self._keys.scores[0])
         if job.identity is None:
             return job
@@ -147,7 +143,7 @@ class Judge:
         return mount is not None and not mount.keeps_inodes
 
     def _decide(self, job: Job, known: Known, heard: Heard) -> Job | Outcome:
-        """Decide anew about a file that is as it was."""
+        """Decide again about a file that is as it was."""
         if self._decider.needs_track and heard.track is None:
             return replace(job, heard=heard)  # a look at its tags is missing
         if self._keys.lack_scores(heard):
@@ -159,9 +155,19 @@ class Judge:
         if known.kind == NoTagSupportError.kind:
             kind, message = known.kind, known.message
             return Skipped(path=job.path, kind=kind, message=message, scored=unchanged)
-        if self._dry_run:
+        if self._dry_run and self._nothing_in_the_way(job.path):
             return tag_plan.outcome(plan, heard, self.asked, "would_tag", known=True)
-        return replace(job, heard=heard)
+        return replace(job, heard=heard)  # a worker writes it, or says why not
+
+    def _nothing_in_the_way(self, path: str) -> bool:
+        """Tell whether a file can surely be replaced."""
+        try:
+            way = obstacles.way_to_write(
+                path, hardlinks=self._ways.hardlinks, preserve_mtime=self._ways.preserve_mtime
+            )
+        except (ObstacleError, OSError):
+            return False
+        return way == "replace"
 
     def lacks_scores(self, heard: Heard) -> bool:
         """Tell whether words are still to be compared with what is on record."""
@@ -176,7 +182,7 @@ def identify(path: str) -> Identity:
     OSError
         There is none.
     """
-    found = os.stat(path)  # noqa: PTH116 - names may hold undecodable bytes
+    found = os.stat(path)
     return Identity.of(found)
 
 
@@ -187,4 +193,5 @@ def why_set_aside(known: Known) -> str:
 
 
 def worth_another_try(known: Known) -> bool:
+    """Tell whether a file failed for a reason that may have passed by now."""
     return known.kind in PASSING and known.attempts < TRIES

@@ -9,25 +9,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lean_tagger.errors import ConfigError, LockedError, StateError
-from lean_tagger.system import mounts
-
-__all__ = [
-    "default_path",
-    "held",
-    "is_on_network",
-    "make_folder",
-    "refuse_foreign",
-    "refuse_network",
-    "set_aside",
-    "shares_memory",
-]
+from lean_tagger.system import folders, mounts
 
 
 def default_path() -> Path:
-    """Return where the journal is unless somebody says otherwise."""
-    import platformdirs
+    """Return where the journal is unless somebody says otherwise.
 
-    return platformdirs.user_state_path("lean-tag") / "journal.sqlite3"
+    Raises
+    ------
+    ConfigError
+        The user has no home folder.
+    """
+    try:
+        return folders.state() / "journal.sqlite3"
+    except ConfigError as error:
+        raise ConfigError(f"{error}, or give the journal's place with --state") from error
 
 
 def make_folder(path: Path) -> None:

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from lean_tagger.jobs import Asked, Heard, Pooling
 from lean_tagger.store.rows import Key
 
-__all__ = ["ModelKeys"]
-
 EMBEDDING = "embedding"
 """Stands for the pool where an embedding is kept, and no scores."""
 

@@ -17,8 +17,6 @@ from lean_tagger.jobs import (
 from lean_tagger.store.journal import Journal
 from lean_tagger.store.model_keys import ModelKeys
 
-__all__ = ["Recorder"]
-
 MAY_HAVE_RENAMED = frozenset({"crashed", "hung", "killed"})
 """A worker that ended so may have got as far as to rename: only a look at the file tells."""
 
@@ -121,7 +119,7 @@ class Recorder:
 
 def _name(job: Job) -> str:
     """Return under which name a file is on record."""
-    return os.path.abspath(job.path)  # noqa: PTH100 - names may hold undecodable bytes
+    return os.path.abspath(job.path)
 
 
 def _status(outcome: Tagged | Skipped | Failed) -> str:

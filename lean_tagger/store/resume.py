@@ -18,8 +18,6 @@ from lean_tagger.store.judge import Judge
 from lean_tagger.store.model_keys import ModelKeys
 from lean_tagger.store.recorder import Recorder
 
-__all__ = ["Resume", "new_jobs", "stored_jobs"]
-
 
 class Resume:
     """One run's use of the journal, in which it begins.
@@ -68,20 +66,14 @@ class Resume:
         for key, it in zip(self.keys.scores, decider.asked, strict=True):
             labels = [label.name for label in it.card.labels]
             journal.note_model(key.model, name=it.card.name, labels=labels)
-        self.judge = Judge(
-            journal,
-            decider,
-            self.keys,
-            effort=options.effort if options.listen else None,
-            dry_run=options.dry_run,
-        )
+        self.judge = Judge(journal, decider, self.keys, options)
         self.recorder = Recorder(journal, self.run, self.keys)
 
 
 def new_jobs(judge: Judge, found: Iterable[Job | Skipped | Failed]) -> Iterator[Job | Outcome]:
     """Yield what is left to do of what was found, and the outcome of the rest."""
     for item in found:
-        yield judge.judge(item) if isinstance(item, Job) else item
+        yield judge.judge_found(item) if isinstance(item, Job) else item
 
 
 def stored_jobs(judge: Judge, under: Iterable[str]) -> Iterator[Job | Outcome]:

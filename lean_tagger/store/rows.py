@@ -9,19 +9,6 @@ from typing import Any
 
 from lean_tagger.jobs import Heard, Identity, Pooling, TrackInfo, Values
 
-__all__ = [
-    "Key",
-    "Known",
-    "Run",
-    "Write",
-    "columns",
-    "packed",
-    "to_heard",
-    "to_identity",
-    "to_values",
-    "unpacked",
-]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:

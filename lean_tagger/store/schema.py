@@ -4,8 +4,6 @@ import sqlite3
 
 from lean_tagger.errors import StateError
 
-__all__ = ["APPLICATION_ID", "MERGE", "MIGRATIONS", "migrate"]
-
 APPLICATION_ID = 0x6C656E74
 """By which the file is known as ours ("lent"), whatever it is called."""
 

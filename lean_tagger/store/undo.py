@@ -11,8 +11,6 @@ from lean_tagger.jobs import Job, Ours, Outcome, Restore, Skipped
 from lean_tagger.store.journal import Journal, Write
 from lean_tagger.store.judge import identify
 
-__all__ = ["FORWARD", "chain", "last_run", "undo_jobs"]
-
 FORWARD = frozenset({"tag", "retag", "redo"})
 """Commands whose writes ``undo`` takes back; ``redo`` takes back those of ``undo``."""
 

@@ -10,8 +10,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-__all__ = ["Hash", "blake2b", "sha256_of", "sha256_of_file"]
-
 _BLOCK_BYTES = 1 << 16
 
 

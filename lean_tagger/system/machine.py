@@ -9,20 +9,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-__all__ = [
-    "available_bytes",
-    "cgroup_limit_bytes",
-    "cgroup_limits",
-    "cpu_quotas",
-    "default_budget_bytes",
-    "machine_limit_bytes",
-    "membership",
-    "memory_is_short",
-    "memory_stalls",
-    "physical_bytes",
-    "usable_cores",
-]
-
 _GIB = 1024**3
 
 

@@ -17,17 +17,6 @@ from pathlib import Path
 
 from lean_tagger.errors import ConfigError, OverBudgetError
 
-__all__ = [
-    "Guard",
-    "current_rss_bytes",
-    "format_size",
-    "limit_data",
-    "parse_size",
-    "peak_rss_bytes",
-    "process_rss_bytes",
-    "trim",
-]
-
 _KIB, _MIB, _GIB = 1024, 1024**2, 1024**3
 _UNITS = {"": 1, "k": _KIB, "m": _MIB, "g": _GIB, "t": 1024**4}
 _SIZE = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([kmgt]?)(?:i?b)?", re.ASCII | re.IGNORECASE)
@@ -91,7 +80,7 @@ def format_size(size_bytes: int) -> str:
 def current_rss_bytes() -> int:
     """Return the resident size of this process, in bytes, now."""
     try:
-        with open("/proc/self/statm", "rb", buffering=0) as statm:  # noqa: PTH123 - hot path
+        with open("/proc/self/statm", "rb", buffering=0) as statm:
             return _statm_rss_bytes(statm.read(128))
     except OSError:
         return _psutil_rss_bytes()
@@ -117,7 +106,7 @@ def peak_rss_bytes() -> int:
 def process_rss_bytes(pid: int) -> int:
     """Return the resident size of another process, in bytes, now; 0 if there is none."""
     try:
-        with open(f"/proc/{pid}/statm", "rb", buffering=0) as statm:  # noqa: PTH123 - hot path
+        with open(f"/proc/{pid}/statm", "rb", buffering=0) as statm:
             return _statm_rss_bytes(statm.read(128))
     except (OSError, IndexError):  # gone, or gone between open and read
         pass

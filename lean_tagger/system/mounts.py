@@ -9,8 +9,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-__all__ = ["Mount", "find", "table"]
-
 _NETWORK = frozenset(
     {
         *("nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "9p", "afs", "coda", "ncpfs"),
@@ -22,6 +20,21 @@ _NETWORK = frozenset(
 )
 _RENUMBERING = frozenset({"msdos", "vfat", "exfat", "fuseblk", "fuse.exfat", "fuse.mount.exfat"})
 """Where a file has no number of its own, and gets another each time that it is looked up."""
+
+_ONE_OWNER = frozenset(
+    {
+        *("msdos", "vfat", "exfat", "ntfs", "ntfs3", "hfs", "hfsplus", "udf", "iso9660"),
+        *("cifs", "smb2", "smb3", "smbfs", "9p", "drvfs", "virtiofs", "vboxsf", "prl_fs"),
+    }
+)
+"""Where all files may have one owner, whoever makes them; so may all in user space, but for:"""
+
+_OWNERS_IN_USER_SPACE = frozenset({"fuse.mergerfs", "fuse.unionfs", "fuse.fuse-overlayfs"})
+
+_ROOM_FOR_COPIES = frozenset(
+    {"ext2", "ext3", "ext4", "exfat", "f2fs", "fuseblk", "jfs", "msdos", "ntfs3", "tmpfs", "vfat"}
+)
+"""Where a copy takes as much as its original: no shared blocks, no compression."""
 
 _OCTAL = re.compile(r"\\([0-7]{3})")  # how the kernel writes a space, a tab, a newline and "\"
 
@@ -53,6 +66,17 @@ class Mount:
     def keeps_inodes(self) -> bool:
         """Whether a file has the same inode number tomorrow."""
         return self.kind not in _RENUMBERING
+
+    @property
+    def keeps_owners(self) -> bool:
+        """Whether a new file surely belongs to whoever makes it."""
+        in_user_space = self.kind.startswith("fuse") and self.kind not in _OWNERS_IN_USER_SPACE
+        return self.kind not in _ONE_OWNER and not in_user_space
+
+    @property
+    def copies_take_room(self) -> bool:
+        """Whether a copy surely takes as much room as its original."""
+        return self.kind in _ROOM_FOR_COPIES
 
 
 def table(mountinfo: Path = Path("/proc/self/mountinfo")) -> list[Mount]:

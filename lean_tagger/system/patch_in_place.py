@@ -11,7 +11,7 @@ import json
 import os
 import zlib
 
-__all__ = ["change", "recover"]
+from lean_tagger.system.files import sync_folder
 
 _BLOCK_BYTES = 1 << 20
 
@@ -41,11 +41,12 @@ def change(fd: int, new_fd: int, *, name: str, undo: str) -> None:
     before = os.pread(fd, end - start, start)
     head = {"name": name, "start": start, "bytes": len(before), "crc": zlib.crc32(before)}
     line = json.dumps(head).encode() + b"\n"
+    folder = os.path.dirname(undo)
     undo_fd = os.open(undo, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         _write_all(undo_fd, line + before, 0)
         os.fsync(undo_fd)
-        _sync_folder(undo)
+        sync_folder(folder)
         try:
             _write_all(fd, os.pread(new_fd, end - start, start), start)
             os.fsync(fd)
@@ -57,8 +58,8 @@ def change(fd: int, new_fd: int, *, name: str, undo: str) -> None:
         os.close(undo_fd)
         # Only now: should putting the bytes back have failed, too, the next run tries again.
         if os.pread(fd, end - start, start) in (before, os.pread(new_fd, end - start, start)):
-            os.unlink(undo)  # noqa: PTH108 - names may hold undecodable bytes
-    _sync_folder(undo)
+            os.unlink(undo)
+    sync_folder(folder)
 
 
 def recover(undo: str) -> bool:
@@ -74,14 +75,14 @@ def recover(undo: str) -> bool:
     bool
         Whether bytes were put back. Not, if the change had not begun.
     """
-    with open(undo, "rb") as file:  # noqa: PTH123 - names may hold undecodable bytes
+    with open(undo, "rb") as file:
         line, _, before = file.read().partition(b"\n")
     put_back = False
     with contextlib.suppress(ValueError, KeyError, TypeError):  # not finished: nothing was begun
         head = json.loads(line)
         whole = len(before) == head["bytes"] and zlib.crc32(before) == head["crc"]
-        if whole and os.path.basename(head["name"]) == head["name"]:  # noqa: PTH119
-            target = os.path.join(os.path.dirname(undo), head["name"])  # noqa: PTH118, PTH120
+        if whole and os.path.basename(head["name"]) == head["name"]:
+            target = os.path.join(os.path.dirname(undo), head["name"])
             fd = os.open(target, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
                 _write_all(fd, before, head["start"])
@@ -89,7 +90,7 @@ def recover(undo: str) -> bool:
             finally:
                 os.close(fd)
             put_back = True
-    os.unlink(undo)  # noqa: PTH108
+    os.unlink(undo)
     return put_back
 
 
@@ -111,12 +112,3 @@ def _write_all(fd: int, data: bytes, offset: int) -> None:
     while view:
         written = os.pwrite(fd, view, offset)
         view, offset = view[written:], offset + written
-
-
-def _sync_folder(path: str) -> None:
-    with contextlib.suppress(OSError):  # some network file systems refuse
-        fd = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)  # noqa: PTH120
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)

@@ -12,8 +12,6 @@ import zlib
 
 from lean_tagger.system import patch_in_place
 
-__all__ = ["name_for", "sweep"]
-
 _NAME = re.compile(
     r"\.lean-tag-([0-9a-f]{8})-(\d+)-([0-9a-f]{8})[0-9a-f]{8}\.(?:undo|tmp(?:\..{1,16})?)",
     re.ASCII,
@@ -62,7 +60,7 @@ def sweep(folder: str, *, pid: int | None = None) -> list[str]:
                     if entry.name.endswith(".undo"):
                         patch_in_place.recover(entry.path)
                     else:
-                        os.unlink(entry.path)  # noqa: PTH108 - names may hold undecodable bytes
+                        os.unlink(entry.path)
                     removed.append(entry.name)
     return removed
 
@@ -87,7 +85,7 @@ def _is_alive(pid: int, birth: str) -> bool:
 def _birth(pid: int) -> str:
     """Return a mark of when a process began, of this start of the machine; Linux only."""
     try:
-        with open("/proc/sys/kernel/random/boot_id", "rb") as file:  # noqa: PTH123 - no pathlib for one line
+        with open("/proc/sys/kernel/random/boot_id", "rb") as file:
             began = file.read() + _status(pid)[19]  # in ticks since then
     except (OSError, IndexError):
         return ""
@@ -96,7 +94,7 @@ def _birth(pid: int) -> str:
 
 def _status(pid: int) -> list[bytes]:
     """Return the fields of proc(5)'s stat that stand behind the name in brackets."""
-    with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - no pathlib for one line
+    with open(f"/proc/{pid}/stat", "rb") as file:
         return file.read().rpartition(b")")[2].split()
 
 

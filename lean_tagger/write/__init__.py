@@ -28,13 +28,23 @@ from lean_tagger.errors import FileError, OverBudgetError, UnreadableError, Writ
 from lean_tagger.settings import WriteSettings
 from lean_tagger.write.formats.detect import Document, parse
 from lean_tagger.write.formats.fields import FIELDS
-from lean_tagger.write.look import FileState, identify, look, read, supported
+from lean_tagger.write.look import FileState, identify, look, obstacle, read, supported
 from lean_tagger.write.replace import replace
 from lean_tagger.write.source import Source, opened, translated
 from lean_tagger.write.splice import copy, splice
 from lean_tagger.write.track_info import track
 
-__all__ = ["FIELDS", "FileState", "identify", "look", "read", "supported", "track", "write"]
+__all__ = [
+    "FIELDS",
+    "FileState",
+    "identify",
+    "look",
+    "obstacle",
+    "read",
+    "supported",
+    "track",
+    "write",
+]
 
 
 _USUAL = WriteSettings()
@@ -76,7 +86,7 @@ def write(
     Raises
     ------
     WriteError
-        If anything could be lost or damaged; the file is as it was.
+        If anything could be lost or damaged, or stands in the way; the file is as it was.
     FileError
         Whatever `fingerprint` raises for the original; the file is as it was.
     StateError

@@ -3,13 +3,26 @@
 import os
 from dataclasses import dataclass
 
-from lean_tagger.errors import FileError, NoTagSupportError, UnreadableError, WriteError
+from lean_tagger.errors import (
+    FileError,
+    NoTagSupportError,
+    ObstacleError,
+    UnreadableError,
+    WriteError,
+)
 from lean_tagger.jobs import Identity, TrackInfo, Values
+from lean_tagger.settings import WriteSettings
+from lean_tagger.system import obstacles
 from lean_tagger.write.formats.detect import format_of, parse
+from lean_tagger.write.replace import misfit
 from lean_tagger.write.source import opened, translated
+from lean_tagger.write.splice import growth
 from lean_tagger.write.track_info import track
 
-__all__ = ["FileState", "identify", "look", "read", "supported"]
+_USUAL = WriteSettings()
+
+_LEAST = {"genre": ("x",), "leantag": ("x" * 100,)}
+"""Less than any run writes: a tag without room for this has none for a real one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +50,7 @@ class FileState:
     track: TrackInfo | None = None
 
 
-def look(path: str, *, with_track: bool) -> FileState:
+def look(path: str, *, with_track: bool, ways: WriteSettings = _USUAL) -> FileState:
     """Return what a file is and holds.
 
     Parameters
@@ -46,6 +59,8 @@ def look(path: str, *, with_track: bool) -> FileState:
         The file.
     with_track : bool
         Whether it matters whose music it is.
+    ways : WriteSettings
+        How it would be written.
 
     Raises
     ------
@@ -54,20 +69,21 @@ def look(path: str, *, with_track: bool) -> FileState:
     """
     identity = identify(path)  # first: what changes behind our back is noticed next time
     fields: Values = {}
-    obstacle: FileError | None = None
+    in_the_way: FileError | None = None
     try:
         if supported(path):
             fields = read(path)
+            in_the_way = obstacle(path, ways)
         else:
             message = "this kind of file has no place for tags that lean-tag can write"
-            obstacle = NoTagSupportError(path, message)
+            in_the_way = NoTagSupportError(path, message)
     except FileError as error:
-        obstacle = error
+        in_the_way = error
     return FileState(
         path=path,
         identity=identity,
         fields=fields,
-        obstacle=obstacle,
+        obstacle=in_the_way,
         track=track(path) if with_track else None,
     )
 
@@ -81,7 +97,7 @@ def identify(path: str) -> Identity:
         It is not there any more.
     """
     try:
-        stat = os.stat(path)  # noqa: PTH116 - names may hold undecodable bytes
+        stat = os.stat(path)
     except OSError as error:
         raise UnreadableError(path, f"it went away: {error.strerror}") from error
     return Identity.of(stat)
@@ -137,3 +153,38 @@ def read(path: str) -> dict[str, tuple[str, ...]]:
     """
     with opened(path) as source, translated(path):
         return parse(source).values()
+
+
+def obstacle(path: str, ways: WriteSettings = _USUAL) -> ObstacleError | None:
+    """Return what stands in the way of writing a file, before anything is heard or tried.
+
+    Parameters
+    ----------
+    path : str
+        A file of a format that `supported` knows, whose tags `read` can read.
+    ways : WriteSettings
+        As for `write`.
+
+    Returns
+    -------
+    ObstacleError or None
+        ``None`` where nothing is in the way, as far as can be told without changing anything.
+
+    Raises
+    ------
+    UnreadableError, WriteError
+        As for `read`.
+    """
+    try:
+        with translated(path):
+            way = obstacles.way_to_write(
+                path, hardlinks=ways.hardlinks, preserve_mtime=ways.preserve_mtime
+            )
+            obstacles.refuse_without_room(path)
+        if way == "replace":
+            return None
+        with opened(path) as source, translated(path):
+            source.id3_version = ways.id3_version
+            return misfit(source) if growth(parse(source).patches(_LEAST)) else None
+    except ObstacleError as error:
+        return error

@@ -2,20 +2,31 @@
 
 The copy is made beside the original, checked there, made durable, and only then takes
 the original's name in one step. At every moment the name leads to a whole file.
+
+Where a copy could not be all that the original is, because this user may not give it the same
+owner, the original's own bytes are changed instead, as far as the new tag fits; see
+`system.patch_in_place`.
 """
 
 import errno
 import os
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from lean_tagger.errors import FileError, HardlinkedError, LeanTagError, StateError, WriteError
+from lean_tagger.errors import (
+    FileError,
+    HardlinkedError,
+    LeanTagError,
+    NoPermissionError,
+    ObstacleError,
+    StateError,
+    WriteError,
+)
 from lean_tagger.settings import WriteSettings
-from lean_tagger.system import patch_in_place, temporary_files
+from lean_tagger.system import obstacles, patch_in_place, temporary_files
+from lean_tagger.system.files import sync_folder
+from lean_tagger.write.attributes import take_over, take_over_owner
 from lean_tagger.write.source import Source
-
-__all__ = ["replace"]
 
 # A longer "suffix" is part of a title ("Vol. 2 with everybody"), and would not fit the name.
 _LONGEST_SUFFIX_BYTES = 16
@@ -46,120 +57,112 @@ def replace(
 
     Raises
     ------
+    ObstacleError
+        If the file may not be written; see `system.obstacles`.
     WriteError
-        If the file may not be replaced, or changed meanwhile; whatever `check` raises.
+        If it changed meanwhile; whatever `check` raises.
     StateError
         If the disk is full.
     """
-    _refuse_unsafe(source, real, ways)
-    folder = os.path.dirname(real) or "."  # noqa: PTH120 - names may hold undecodable bytes
+    folder = os.path.dirname(real) or "."
     with _our_io(source.path):
+        way = _way(source, real, ways)
         temporary, fd = _create(folder, real)
     try:
         with _our_io(source.path):
             fill(fd)
+            fits = os.fstat(fd).st_size == source.size
+            if way == "in-place" and not fits:
+                raise misfit(source)
         check(temporary)
         with _our_io(source.path):
-            _copy_attributes(source, fd)
-            if ways.preserve_mtime:
-                os.utime(fd, ns=(source.stat.st_atime_ns, source.stat.st_mtime_ns))
+            if way == "replace" and not take_over_owner(source.fd, fd):
+                if source.stat.st_nlink > 1:  # its other names are to stay as they are
+                    raise source.refuse("its owner or group could not be kept; nothing was written")
+                if not fits:
+                    raise misfit(source)
+                way = "in-place"
+            if way == "replace":
+                if lost := take_over(source.fd, fd):
+                    raise source.refuse(f"{lost} could not be kept; nothing was written")
+                if ways.preserve_mtime:
+                    _keep_time(source, fd)
             os.fsync(fd)
             _refuse_if_changed(source, real)
-            if source.stat.st_nlink > 1 and ways.hardlinks == "in-place":
+            if way == "in-place":
                 _change_in_place(source, real, fd, ways)
-                os.unlink(temporary)  # noqa: PTH108
+                os.unlink(temporary)
             else:
-                os.replace(temporary, real)  # noqa: PTH105
+                os.replace(temporary, real)
     except BaseException:  # also Ctrl-C: nothing of ours is left behind
         with suppress(OSError):
-            os.unlink(temporary)  # noqa: PTH108
+            os.unlink(temporary)
         raise
     finally:
         os.close(fd)
-    _sync_folder(folder)
+    sync_folder(folder)
 
 
-def _change_in_place(source: Source, real: str, new_fd: int, ways: WriteSettings) -> None:
-    """Take the bytes that differ over into the file itself, which keeps all its names."""
-    if os.fstat(new_fd).st_size != source.size:
-        raise HardlinkedError(
+def _way(source: Source, real: str, ways: WriteSettings) -> obstacles.Way:
+    try:
+        return obstacles.way_to_write(
+            real, hardlinks=ways.hardlinks, preserve_mtime=ways.preserve_mtime
+        )
+    except ObstacleError as error:
+        error.path = source.path  # as it was given
+        raise
+
+
+def misfit(source: Source) -> ObstacleError:
+    """Return the error for a file that may only be changed where it stands, without room."""
+    if source.stat.st_nlink > 1:
+        return HardlinkedError(
             source.path,
             "it has more than one hard link, and the new tag does not fit into the room of the "
             "old one; nothing was written (--hardlinks break writes, and parts them)",
         )
+    return NoPermissionError(
+        source.path,
+        "a new file in its place would not have its owner and group, and the tag has no room "
+        "where it stands; nothing was written "
+        f"(run lean-tag as user {source.stat.st_uid}, or as root)",
+    )
+
+
+def _change_in_place(source: Source, real: str, new_fd: int, ways: WriteSettings) -> None:
+    """Take the bytes that differ over into the file itself, which keeps all that it has."""
     folder, name = os.path.split(real)
-    undo = os.path.join(folder, temporary_files.name_for(".undo"))  # noqa: PTH118
+    undo = os.path.join(folder, temporary_files.name_for(".undo"))
     fd = os.open(real, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
+        if ways.preserve_mtime:  # should that be refused, then before anything is changed
+            _keep_time(source, fd)
         patch_in_place.change(fd, new_fd, name=name, undo=undo)
         if ways.preserve_mtime:
-            os.utime(fd, ns=(source.stat.st_atime_ns, source.stat.st_mtime_ns))
+            _keep_time(source, fd)
     finally:
         os.close(fd)
 
 
-def _refuse_unsafe(source: Source, real: str, ways: WriteSettings) -> None:
-    if source.stat.st_nlink > 1 and ways.hardlinks == "skip":
-        raise HardlinkedError(
+def _keep_time(source: Source, fd: int) -> None:
+    try:
+        os.utime(fd, ns=(source.stat.st_atime_ns, source.stat.st_mtime_ns))
+    except OSError as error:
+        if error.errno not in obstacles.REFUSALS:
+            raise
+        raise NoPermissionError(
             source.path,
-            "it has more than one hard link, and replacing it would part them; nothing was "
-            "written (see --hardlinks)",
-        )
-    # Without this, a file that its owner protected would be replaced all the same:
-    # renaming asks for the folder's permission only, and root is never asked.
-    if not source.stat.st_mode & 0o222:
-        raise source.refuse("it is marked read-only; nothing was written")
-    read_only_system = os.fstatvfs(source.fd).f_flag & os.ST_RDONLY  # said as itself, later
-    if not read_only_system and not os.access(real, os.W_OK):
-        if os.geteuid() in (0, source.stat.st_uid):
-            raise source.refuse(
-                "it is protected against changes (lsattr may show how); nothing was written"
-            )
-        raise source.refuse("it belongs to somebody else; nothing was written")
+            "its time cannot be kept here; nothing was written (leave --preserve-mtime out)",
+        ) from error
 
 
 def _create(folder: str, real: str) -> tuple[str, int]:
-    suffix = os.path.splitext(real)[1]  # noqa: PTH122
+    suffix = os.path.splitext(real)[1]
     if len(os.fsencode(suffix)) > _LONGEST_SUFFIX_BYTES:
         suffix = ""
-    temporary = os.path.join(folder, temporary_files.name_for(f".tmp{suffix}"))  # noqa: PTH118
+    temporary = os.path.join(folder, temporary_files.name_for(f".tmp{suffix}"))
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     return temporary, os.open(temporary, flags, 0o600)
-
-
-def _copy_attributes(source: Source, fd: int) -> None:
-    owner = (source.stat.st_uid, source.stat.st_gid)
-    with suppress(OSError):  # only root may give a file away, to a group of ours anyone
-        os.fchown(fd, *owner)
-    now = os.fstat(fd)
-    if (now.st_uid, now.st_gid) != owner:
-        raise source.refuse("its owner or group could not be kept; nothing was written")
-    # After the owner, because changing the owner clears the set-user-ID bits.
-    os.fchmod(fd, stat.S_IMODE(source.stat.st_mode))
-    for name in _attribute_names(source.fd):
-        value = os.getxattr(source.fd, name)
-        try:
-            os.setxattr(fd, name, value)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            # The user's own attributes and access lists must travel; labels that the
-            # system keeps for itself (security.*, system.cifs_acl) are set by it.
-            if name.startswith(("user.", "system.posix_acl")):
-                raise source.refuse(
-                    "its extended attributes cannot be kept; nothing was written"
-                ) from error
-
-
-def _attribute_names(fd: int) -> list[str]:
-    if not hasattr(os, "listxattr"):  # Python offers them on Linux only
-        return []
-    try:
-        return os.listxattr(fd)
-    except OSError as error:
-        if error.errno in (errno.EOPNOTSUPP, errno.ENOSYS):
-            return []
-        raise
 
 
 def _refuse_if_changed(source: Source, real: str) -> None:
@@ -171,17 +174,6 @@ def _refuse_if_changed(source: Source, real: str) -> None:
     )
     if not same:
         raise source.refuse("it changed while it was being tagged; nothing was written")
-
-
-def _sync_folder(folder: str) -> None:
-    # The new file is complete and in place. If the folder cannot be synced (some network
-    # file systems refuse), a power cut may bring the old one back, whole: not an error.
-    with suppress(OSError):
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ real size first, so that a damaged header ends in a sentence and not in an alloc
 
 import errno
 import os
-import stat
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +15,7 @@ from mutagen import MutagenError
 
 from lean_tagger.errors import FileError, UnreadableError, WriteError
 from lean_tagger.system.digest import blake2b
-
-__all__ = ["Piece", "Source", "Span", "opened", "translated"]
+from lean_tagger.system.files import NotRegularError, open_regular
 
 # Foreign data is only ever streamed, in blocks of this size.
 _BLOCK_BYTES = 1 << 20
@@ -109,13 +107,13 @@ def opened(path: str) -> Iterator[Source]:
         If there is no such file, it may not be read, or it is not a regular file.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        fd = open_regular(path)
+    except NotRegularError as error:
+        raise UnreadableError(path, "it is not a regular file") from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UnreadableError(path, f"it cannot be opened: {reason}") from error
     try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise UnreadableError(path, "it is not a regular file")
         yield Source(path, fd)
     finally:
         os.close(fd)

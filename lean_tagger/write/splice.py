@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 from lean_tagger.write.source import Piece, Source, Span
 
-__all__ = ["Patch", "copy", "growth", "length", "splice"]
-
 # What `copy_file_range` answers where the kernel or the file system cannot do it.
 _UNSUPPORTED = {errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EPERM}
 

@@ -12,8 +12,6 @@ from lean_tagger.errors import FileError
 from lean_tagger.jobs import TrackInfo
 from lean_tagger.write.source import translated
 
-__all__ = ["track"]
-
 # mutagen has no types for its constructors.
 # mypy: disable-error-code="no-untyped-call"
 

@@ -71,6 +71,13 @@ def assert_refused(ended: Ended, error: type[LeanTagError], *words: str) -> None
 
 
 @pytest.mark.parametrize("name", STORES)
+def test_an_abbreviated_option_is_no_option(lean_tag: Callable[..., Ended], name: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        lean_tag(*STORES[name], "--stat", "journal.sqlite3")
+    assert ended.value.code == 2
+
+
+@pytest.mark.parametrize("name", STORES)
 @pytest.mark.parametrize(
     ("state", "error"),
     [

@@ -195,7 +195,7 @@ def test_impossible_paths_are_failures(path):
 def test_an_unreadable_folder_is_a_failure_and_the_walk_goes_on():
     put("m/a/1.mp3", "m/b/2.mp3")
     Path("m/a").chmod(0)
-    os.chmod(".", 0o755)  # noqa: PTH101
+    os.chmod(".", 0o755)
     as_root = os.geteuid() == 0
     if as_root:  # whom permission bits do not stop
         os.seteuid(65534)
@@ -237,7 +237,7 @@ def test_a_tree_deeper_than_the_recursion_limit_is_walked():
 
 
 def test_a_name_that_is_no_unicode_keeps_its_bytes():
-    with open(b"caf\xe9.mp3", "wb") as file:  # noqa: PTH123 - bytes
+    with open(b"caf\xe9.mp3", "wb") as file:
         file.write(b"music")
     (path,) = paths(".")
     assert os.fsencode(path) == b"./caf\xe9.mp3"
@@ -249,10 +249,10 @@ def test_any_names_are_found_exactly_once(tmp_path_factory, names):
     folder = os.fsencode(tmp_path_factory.mktemp("names"))
     made = set()
     for name in names:
-        file = os.path.join(folder, name.translate(None, b"\0/") + b".mp3")  # noqa: PTH118
-        with open(file, "wb") as out:  # noqa: PTH123 - bytes
+        file = os.path.join(folder, name.translate(None, b"\0/") + b".mp3")
+        with open(file, "wb") as out:
             out.write(b"music")
-        if not os.path.basename(file).startswith(b"."):  # noqa: PTH119
+        if not os.path.basename(file).startswith(b"."):
             made.add(file)
     found = list(find_files.walk([os.fsdecode(folder)]))
     if made:

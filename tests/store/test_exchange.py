@@ -188,7 +188,7 @@ def test_the_parts_of_a_library_are_all_of_it_once_wherever_it_is_mounted(paths,
     here = shards("/mnt/music")
     assert sorted(sum(here, [])) == sorted(f"/{name}" for name in names)  # noqa: RUF017 - short
     assert shards("/Volumes/NAS/share") == here
-    folders = [{os.path.dirname(it) for it in part} for part in here]  # noqa: PTH120
+    folders = [{os.path.dirname(it) for it in part} for part in here]
     assert sum(map(len, folders)) == len(set().union(*folders))
 
 

@@ -86,11 +86,13 @@ def test_an_immutable_file_is_refused_as_that(lean_tag, tmp_path: Path) -> None:
         before = fixed.read_bytes()
         subprocess.run(["chattr", "+i", fixed], check=True)
         run = lean_tag(folder)
-        assert run.code == 1
-        assert run.statuses() == {"a.mp3": "failed", "b.flac": "tagged"}
+        assert run.code == 0
+        assert run.statuses() == {"a.mp3": "skipped", "b.flac": "tagged"}
         kind, message = run.error("a.mp3")
-        assert kind == "write"
+        assert kind == "read-only"
         assert "protected" in message
+        assert "chattr" in message
+        assert run.results["a.mp3"]["windows"] == 0
         assert fixed.read_bytes() == before
         assert_tagged(other)
         assert names(folder) == {"a.mp3", "b.flac"}
@@ -107,11 +109,12 @@ def test_a_folder_that_is_mounted_read_only_is_named_as_that(lean_tag, tmp_path:
     with disks.mounted("--bind", music, at=tmp_path / "bound", may_skip=True) as bound:
         subprocess.run(["mount", "-o", "remount,bind,ro", bound], check=True)
         run = lean_tag(bound, other)
-        assert run.code == 1
-        assert run.statuses() == {"a.mp3": "failed", "b.flac": "tagged"}
+        assert run.code == 0
+        assert run.statuses() == {"a.mp3": "skipped", "b.flac": "tagged"}
         kind, message = run.error("a.mp3")
-        assert kind == "write"
+        assert kind == "read-only"
         assert "mounted read-only" in message
+        assert run.results["a.mp3"]["windows"] == 0
     assert file.read_bytes() == before
     assert names(music) == {"a.mp3"}
 
@@ -153,8 +156,8 @@ def test_a_folder_that_may_not_be_written_leaves_its_files_alone(model: Path) ->
         worker = Worker(Settings(models=(str(model),), min_score=0.0))
         files = (top / "closed" / "a.mp3", top / "open" / "a.mp3")
         refused, done = as_somebody(lambda: [do(worker, path) for path in files])
-        assert refused[:2] == ["Failed", "write"]
-        assert "its folder, is protected" in refused[2]
+        assert refused[:2] == ["Skipped", "no-permission"]
+        assert "you may not write its folder" in refused[2]
         assert done[0] == "Tagged", done
         assert (top / "closed" / "a.mp3").read_bytes() == before
         assert names(top / "closed") == {"a.mp3"}

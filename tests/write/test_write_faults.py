@@ -70,7 +70,7 @@ def endings(files: dict[str, Path]) -> dict[str, int]:
     found = {}
     for kind, path in files.items():
         link = path.with_name(f"{path.name}.ended")
-        found[kind] = int(os.readlink(link))  # noqa: PTH115 - it leads nowhere
+        found[kind] = int(os.readlink(link))  # it leads nowhere
         link.unlink()
     return found
 

@@ -4,7 +4,6 @@ import errno
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -155,34 +154,6 @@ def test_a_file_marked_read_only_is_refused_even_for_root(path: Path) -> None:
     with pytest.raises(WriteError, match="read-only"):
         write.write(str(path), VALUES, fingerprint=fingerprint)
     assert_untouched(path, before)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
-@pytest.mark.parametrize("mode", [0o644, 0o666])
-def test_a_file_of_somebody_else_keeps_its_owner(path: Path, mode: int) -> None:
-    """In a folder that everybody may write to: replacing it would make it ours."""
-    with tempfile.TemporaryDirectory() as folder:  # pytest's own is closed to others
-        Path(folder).chmod(0o777)
-        refuses_others(Path(shutil.copyfile(path, Path(folder) / "a.flac")), mode)
-
-
-def refuses_others(path: Path, mode: int) -> None:
-    os.chown(path, 1234, 2345)
-    path.chmod(mode)
-    before = path.read_bytes()
-    pid = os.fork()
-    if pid == 0:
-        os.setresuid(4321, 4321, 4321)
-        try:
-            write.write(str(path), VALUES, fingerprint=lambda _: "same")
-        except WriteError:
-            os._exit(7)
-        os._exit(0)
-    _, status = os.waitpid(pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 7
-    assert path.read_bytes() == before
-    assert (path.stat().st_uid, path.stat().st_gid) == (1234, 2345)
-    assert list(path.parent.iterdir()) == [path]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write into any folder")

@@ -25,8 +25,6 @@ from lean_tagger.errors import ConfigError, ModelError, StateError
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime as ort
 
-__all__ = ["TextModel", "save"]
-
 LONGEST_TOKENS = 512
 """Of a phrase, where neither tokenizer nor graph says how much they take."""
 
@@ -221,11 +219,11 @@ def save(
                 np.savez(file, allow_pickle=False, **arrays)
                 file.flush()
                 os.fsync(file.fileno())
-                os.chmod(file.name, 0o666 & ~_umask())  # noqa: PTH101 - a str, from tempfile
-                os.replace(file.name, target)  # noqa: PTH105 - as above
+                os.chmod(file.name, 0o666 & ~_umask())
+                os.replace(file.name, target)
             except BaseException:
                 with suppress(OSError):
-                    os.unlink(file.name)  # noqa: PTH108 - as above
+                    os.unlink(file.name)
                 raise
     except OSError as error:
         raise StateError(f"cannot write {target}: {error.strerror}") from error

@@ -21,8 +21,6 @@ from lean_tagger.card import LabelKind
 from lean_tagger.card.label_vectors import MOST_LETTERS, MOST_WORDS
 from lean_tagger.errors import ConfigError
 
-__all__ = ["TEMPLATE", "Phrase", "parse"]
-
 TEMPLATE = "This is {} music."
 """A sentence, since text networks were trained with sentences."""
 

@@ -4,8 +4,6 @@
 returns the exit code; its module is imported only when it is asked for.
 """
 
-__all__ = ["NAMES"]
-
 NAMES = {
     "doctor": ("doctor", "run"),
     "explain": ("explain", "run"),

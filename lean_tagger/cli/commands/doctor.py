@@ -3,15 +3,12 @@
 from lean_tagger.cli import doctor, options
 from lean_tagger.cli.signals import Stop
 
-__all__ = ["run"]
-
 
 def run(arguments: list[str], _: Stop) -> int:
     """Look at this machine, and tell."""
     parser = options.Parser(
         prog="lean-tag doctor",
         description="Tell whether lean-tag will work here, and if not, what to do.",
-        allow_abbrev=False,
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="music that a run would be given")
     parser.add_argument(

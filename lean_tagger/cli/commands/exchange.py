@@ -17,15 +17,12 @@ from lean_tagger.store import exchange
 from lean_tagger.store.journal import Key
 from lean_tagger.store.resume import Resume
 
-__all__ = ["export", "import_", "merge"]
-
 
 def export(arguments: list[str], _: Stop) -> int:
     """Write scores and tags of every file on record."""
     parser = options.Parser(
         prog="lean-tag export",
         description="Write scores and tags of every file on record, as a table or line by line.",
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("paths", nargs="?", metavar="FILE", help="where to (default: standard output)")
@@ -49,7 +46,6 @@ def import_(arguments: list[str], _: Stop) -> int:
         prog="lean-tag import",
         description="Put on record what was exported elsewhere. Files are known again by their "
         "audio, wherever they are by then.",
-        allow_abbrev=False,
     )
     parser.add_argument("paths", nargs="+", metavar="FILE", help="from lean-tag export")
     parser.add_argument("--format", choices=exchange.FORMATS, help="default: by the name")
@@ -74,7 +70,6 @@ def merge(arguments: list[str], _: Stop) -> int:
     parser = options.Parser(
         prog="lean-tag merge",
         description="Take other journals in, as of machines that shared a library by --shard.",
-        allow_abbrev=False,
     )
     parser.add_argument("paths", nargs="+", metavar="JOURNAL", help="another journal.sqlite3")
     options.add_state(parser)

@@ -17,8 +17,6 @@ from lean_tagger.jobs import Heard
 from lean_tagger.store.journal import Journal, Key
 from lean_tagger.store.judge import identify, why_set_aside
 
-__all__ = ["run"]
-
 
 def run(arguments: list[str], _: Stop) -> int:
     """Print the scores, each rule and what it did, what was and what would be written."""
@@ -26,7 +24,7 @@ def run(arguments: list[str], _: Stop) -> int:
     console = Console(json_lines=given.json)
     with session.journal_to_read(given) as journal:
         for path in given.paths:
-            report = _report(journal, os.path.abspath(path), given)  # noqa: PTH100 - stay str
+            report = _report(journal, os.path.abspath(path), given)
             for line in [json.dumps(report)] if given.json else _lines(report):
                 console.line(line)
     return 0
@@ -36,7 +34,6 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = options.Parser(
         prog="lean-tag explain",
         description="Tell why a file has the tags that it has, from what is on record.",
-        allow_abbrev=False,
     )
     parser.add_argument("paths", nargs="*", metavar="FILE", help="a file that was heard")
     options.add_choice(parser.add_argument_group("what would be written"))

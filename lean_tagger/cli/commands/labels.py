@@ -13,8 +13,6 @@ from lean_tagger.errors import ConfigError
 from lean_tagger.system import machine
 from lean_tagger.system.digest import sha256_of_file
 
-__all__ = ["run"]
-
 SCALE = 1 / 0.07
 """What CLIP and CLAP begin their training with; a network's own is better."""
 
@@ -36,7 +34,6 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = options.Parser(
         prog="lean-tag labels",
         description="Labels in your own words, for a model that was trained together with text.",
-        allow_abbrev=False,
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="make|show")
     make = actions.add_parser(
@@ -45,7 +42,6 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         "needs no text model. One word or phrase a line; 'name = text for the model'; "
         "[mood] and [genre] say what the lines below are; # begins a comment.",
         help="turn a list of words into a file of vectors",
-        allow_abbrev=False,
     )
     add = make.add_argument
     add("words", metavar="WORDS.txt", help="the list")

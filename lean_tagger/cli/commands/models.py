@@ -30,8 +30,6 @@ from lean_tagger.errors import ConfigError, LeanTagError
 from lean_tagger.jobs import Failed, Tagged
 from lean_tagger.settings import Settings
 
-__all__ = ["run"]
-
 _HELP = """\
 lean-tag models [list]                  the models that there are
 lean-tag models show NAME               everything about one
@@ -47,10 +45,17 @@ LEAN_TAG_MODELS names another folder.
 _START_SECONDS = 120.0
 
 
+def _own_folder() -> str:
+    try:
+        return str(user_models_folder())
+    except ConfigError:
+        return "nowhere, without a home folder"
+
+
 def run(arguments: list[str], _: Stop) -> int:
     """Do what the first argument says; ``list`` without one."""
     if arguments[:1] in (["-h"], ["--help"]):
-        for line in _HELP.format(folder=user_models_folder()).splitlines():
+        for line in _HELP.format(folder=_own_folder()).splitlines():
             Console().line(line)
         return 0
     name = "list"
@@ -64,9 +69,7 @@ def run(arguments: list[str], _: Stop) -> int:
 
 def _parser(name: str, description: str, *, runs: bool = True) -> options.Parser:
     """Return the parser of one command; `runs` tells whether it may start a worker."""
-    parser = options.Parser(
-        prog=f"lean-tag models {name}", description=description, allow_abbrev=False
-    )
+    parser = options.Parser(prog=f"lean-tag models {name}", description=description)
     add = parser.add_argument
     add("--json", action="store_true", help="for programs: one JSON object per line")
     if runs:
@@ -85,7 +88,7 @@ def _row(name: str, *, shipped: bool) -> models_page.Row:
     """Return what is known of a model without running it."""
     try:
         card = load_card(name)
-        size_bytes = os.stat(card.path).st_size  # noqa: PTH116 - one way for all files
+        size_bytes = os.stat(card.path).st_size
     except LeanTagError as error:
         return models_page.Row(name=name, shipped=shipped, error=str(error))
     except OSError as error:
@@ -285,7 +288,7 @@ def _test(arguments: list[str]) -> int:
     console, card = Console(json_lines=given.json), load_card(given.model)
     outcome = measure.hear(
         given.model,
-        os.path.abspath(given.file),  # noqa: PTH100 - names may hold undecodable bytes
+        os.path.abspath(given.file),
         max_mem_bytes=session.budget_bytes(given.max_mem),
         start_seconds=given.timeout,
     )

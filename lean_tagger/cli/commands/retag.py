@@ -11,15 +11,13 @@ from lean_tagger.run.summary import Summary
 from lean_tagger.store.albums import album_jobs
 from lean_tagger.store.resume import Resume, stored_jobs
 
-__all__ = ["run"]
-
 
 def run(arguments: list[str], stop: Stop) -> int:
     """Decide anew, and write what comes out differently."""
     given = _parse(arguments)
     max_mem_bytes = session.budget_bytes(given.max_mem)
     console = session.console(given, max_mem_bytes=max_mem_bytes)
-    under = [os.path.abspath(path) for path in given.paths]  # noqa: PTH100 - stay str
+    under = [os.path.abspath(path) for path in given.paths]
     chosen = session.build(given, max_mem_bytes=max_mem_bytes, listen=False)
     summary = Summary(max_mem_bytes=max_mem_bytes)
     with contextlib.closing(console), session.journal(given, console) as journal:
@@ -38,7 +36,6 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         prog="lean-tag retag",
         description="Choose tags anew from stored scores, with other thresholds or fields; what "
         "lean-tag wrote before gives way, what you wrote is treated as in a first run.",
-        allow_abbrev=False,
         add_help=False,
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files and folders; all without")

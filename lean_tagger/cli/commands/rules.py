@@ -7,9 +7,8 @@ from lean_tagger.card import load_card
 from lean_tagger.cli import options, session
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
+from lean_tagger.errors import ConfigError
 from lean_tagger.settings import Settings
-
-__all__ = ["run"]
 
 
 def run(arguments: list[str], _: Stop) -> int:
@@ -17,10 +16,9 @@ def run(arguments: list[str], _: Stop) -> int:
     parser = options.Parser(
         prog="lean-tag rules",
         description="Your own vocabulary: what labels are called, and which are written.",
-        allow_abbrev=False,
     )
     add = parser.add_argument
-    add("paths", nargs="?", metavar="FILE", help=f"default: {session.rules_path()}")
+    add("paths", nargs="?", metavar="FILE", help=f"default: {_default_path()}")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--init", action="store_true", help="write a commented file to begin with")
     what.add_argument("--check", action="store_true", help="say what is wrong, line by line")
@@ -28,6 +26,13 @@ def run(arguments: list[str], _: Stop) -> int:
     given = parser.parse_args(arguments)
     path = Path(given.paths) if given.paths else session.rules_path()
     return _init(path) if given.init else _check(path, given.model)
+
+
+def _default_path() -> str:
+    try:
+        return str(session.rules_path())
+    except ConfigError:
+        return "none, without a home folder"
 
 
 def _init(path: Path) -> int:

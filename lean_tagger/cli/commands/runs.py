@@ -10,18 +10,13 @@ from lean_tagger.cli.signals import Stop
 from lean_tagger.cli.terminal import duration
 from lean_tagger.store.journal import Run
 
-__all__ = ["run"]
-
 
 def run(arguments: list[str], _: Stop) -> int:
     """Print the runs on record, the last one first."""
-    parser = options.Parser(
-        prog="lean-tag runs", description="What was done, run by run.", allow_abbrev=False
-    )
-    parser.set_defaults(paths=[])
+    parser = options.Parser(prog="lean-tag runs", description="What was done, run by run.")
     options.add_state(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
-    given = parser.parse_anywhere(arguments)
+    given = parser.parse_args(arguments)
     console = Console(json_lines=given.json)
     with session.journal_to_read(given) as journal:
         for it in journal.runs():

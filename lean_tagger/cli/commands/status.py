@@ -9,8 +9,6 @@ from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
 from lean_tagger.store.journal import Journal
 
-__all__ = ["run"]
-
 SHOWN = 20
 """Files that are set aside, of which so many are named; ``--json`` has them all."""
 
@@ -20,12 +18,10 @@ def run(arguments: list[str], _: Stop) -> int:
     parser = options.Parser(
         prog="lean-tag status",
         description="What is on record: files, failures, and what is set aside.",
-        allow_abbrev=False,
     )
-    parser.set_defaults(paths=[])
     options.add_state(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    given = parser.parse_anywhere(arguments)
+    given = parser.parse_args(arguments)
     console = Console(json_lines=given.json)
     with session.journal_to_read(given) as journal:
         report = _report(journal)

@@ -1,11 +1,13 @@
-"""``lean-tag PATH...``: what may be asked for."""
+"""``lean-tag PATH...``: listen, decide, write."""
 
 import argparse
+import contextlib
+import dataclasses
+import functools
+import os
 
 from lean_tagger.cli import options
 from lean_tagger.cli.signals import Stop
-
-__all__ = ["parse", "run"]
 
 _EXAMPLES = """\
 examples:
@@ -30,9 +32,41 @@ exit codes: 0 all done, 1 some files failed, 2 bad option, 3 bad model,
 def run(arguments: list[str], stop: Stop) -> int:
     """Tag music."""
     given = parse(arguments)
-    from lean_tagger.cli.commands.library import tag  # late: --help has no use for what it loads
+    # Late: --help and mistakes have no use for what these load.
+    from lean_tagger.cli import session
+    from lean_tagger.run.find_files import walk
+    from lean_tagger.run.summary import Summary
+    from lean_tagger.store.albums import album_jobs
+    from lean_tagger.store.resume import Resume, new_jobs
 
-    return tag(given, stop)
+    max_mem_bytes = session.budget_bytes(given.max_mem)
+    console = session.console(given, max_mem_bytes=max_mem_bytes)
+    chosen = session.build(given, max_mem_bytes=max_mem_bytes)
+    if chosen.by_album:  # what is heard first is decided on later
+        chosen = dataclasses.replace(chosen, dry_run=True)
+    music = functools.partial(
+        walk, given.paths, follow_symlinks=given.follow_symlinks, shard=given.shard
+    )
+    with contextlib.closing(console), session.journal(given, console) as journal:
+        resume = Resume(journal, "tag", chosen)
+        under = [os.path.abspath(path) for path in given.paths]
+        if given.retry_failed:
+            journal.forget_failures(under, resume.keys.scores[0])
+        if console.wants_total:
+            console.expect(music())
+        found = new_jobs(resume.judge, music())
+        summary = Summary(max_mem_bytes=max_mem_bytes)
+        do = functools.partial(session.do, console=console, stop=stop, summary=summary)
+        if not chosen.by_album:
+            return do(found, resume.recorder, given, chosen)
+        # All of an album has to be heard before anything of it can be decided.
+        code = do(found, resume.recorder, given, chosen, only_hear=True)
+        if code > 1:
+            return code
+        deciding = dataclasses.replace(chosen, dry_run=given.dry_run, listen=False)
+        resume = Resume(journal, "tag", deciding)
+        albums = album_jobs(resume.judge, under, notice=console.notice)
+        return do(albums, resume.recorder, given, deciding)
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -49,7 +83,6 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         description="Tag music by ear: genre and mood, under a memory budget that holds.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,  # an abbreviation would break when an option is added
         add_help=False,
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="a music file, or a folder")

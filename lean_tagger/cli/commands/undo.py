@@ -12,8 +12,6 @@ from lean_tagger.settings import Settings
 from lean_tagger.store.resume import Resume
 from lean_tagger.store.undo import FORWARD, last_run, undo_jobs
 
-__all__ = ["redo", "run"]
-
 _UNDO = """\
 Put back what genre and mood held before lean-tag wrote them: by default what the last run
 wrote (into these files and folders). A field that somebody has changed since is left alone."""
@@ -40,7 +38,7 @@ def _run(arguments: list[str], stop: Stop, *, command: str) -> int:
         listen=False,
         max_mem_bytes=max_mem_bytes,
     )
-    under = [os.path.abspath(path) for path in given.paths]  # noqa: PTH100 - stay str
+    under = [os.path.abspath(path) for path in given.paths]
     summary = Summary(max_mem_bytes=max_mem_bytes)
     with contextlib.closing(console), session.journal(given, console) as journal:
         number = given.run
@@ -63,7 +61,6 @@ def _parse(arguments: list[str], command: str) -> argparse.Namespace:
         prog=f"lean-tag {command}",
         description=_UNDO if command == "undo" else _REDO,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
         add_help=False,
     )
     add = parser.add_argument

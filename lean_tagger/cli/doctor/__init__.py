@@ -73,7 +73,7 @@ def examine(paths: Sequence[str], *, max_mem_bytes: int | None = None) -> Report
     # Without the libraries every model would fail, each with a riddle.
     models = [] if any(lib.error for lib in libraries) else list(facts.fits(budget_bytes))
     table = mounts.table()
-    state = facts.look_at(facts.state_folder(), table, music=False)
+    state = facts.state(table)
     music = [facts.look_at(path, table) for path in paths]
     report = Report(
         lean_tag=__version__,

@@ -21,28 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from lean_tagger.card import installed_models
-from lean_tagger.errors import BudgetError, LeanTagError
+from lean_tagger.errors import BudgetError, ConfigError, LeanTagError
 from lean_tagger.run import budget
 from lean_tagger.run.supervisor import Supervisor
 from lean_tagger.settings import Settings
-from lean_tagger.system import machine, mounts
-
-__all__ = [
-    "LIBRARIES",
-    "FolderFacts",
-    "Library",
-    "ModelFit",
-    "Problem",
-    "Report",
-    "cpu",
-    "fits",
-    "installed_runtimes",
-    "load_all",
-    "load_here",
-    "look_at",
-    "memory_groups_off",
-    "state_folder",
-]
+from lean_tagger.system import folders, machine, mounts
 
 LIBRARIES = {
     "av": "PyAV",
@@ -304,11 +287,16 @@ def fits(budget_bytes: int) -> Iterator[ModelFit]:
 
 def state_folder() -> str:
     """Return where lean-tag would keep what it remembers; nothing is made there."""
-    # The XDG base directory specification: a path that is not absolute does not count.
-    base = os.environ.get("XDG_STATE_HOME", "")
-    if not os.path.isabs(base):  # noqa: PTH117 - paths stay str
-        base = os.path.expanduser("~/.local/state")  # noqa: PTH111 - as above
-    return os.path.join(base, "lean-tag")  # noqa: PTH118 - as above
+    return str(folders.state())
+
+
+def state(table: list[mounts.Mount]) -> FolderFacts:
+    """Return where the journal would be, and what stands in its way."""
+    try:
+        return look_at(state_folder(), table, music=False)
+    except ConfigError as error:
+        problem = Problem("There is no home folder to keep the journal in.", f"{error}.")
+        return FolderFacts("nowhere", None, network=False, obstacle=problem)
 
 
 def look_at(path: str, table: list[mounts.Mount], *, music: bool = True) -> FolderFacts:
@@ -321,7 +309,7 @@ def look_at(path: str, table: list[mounts.Mount], *, music: bool = True) -> Fold
     table : list of Mount
         What is mounted.
     """
-    mount = mounts.find(os.path.abspath(path), table)  # noqa: PTH100 - asks nobody
+    mount = mounts.find(os.path.abspath(path), table)  # asks nobody
     try:
         mount, obstacle = _within(ANSWER_SECONDS, lambda: _approach(path, table, music=music))
     except TimeoutError:
@@ -337,12 +325,12 @@ def _approach(path: str, table: list[mounts.Mount], *, music: bool) -> "_Found":
     """Go to a path, which may take for ever."""
     real = os.path.realpath(path)
     mount = mounts.find(real, table)
-    there = os.path.exists(real)  # noqa: PTH110 - paths stay str
+    there = os.path.exists(real)
     if music and not there:
         return mount, Problem(f"{path} does not exist.", "Is it spelt right, and mounted?")
     folder = real
-    while not os.path.isdir(folder) and folder != os.path.dirname(folder):  # noqa: PTH112, PTH120
-        folder = os.path.dirname(folder)  # noqa: PTH120 - a new file is put beside the old one
+    while not os.path.isdir(folder) and folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)  # a new file is put beside the old one
     if music and not os.access(real, os.R_OK):
         return mount, Problem(f"{path} cannot be read by this user.", "Give it the right to.")
     if mount is not None and mount.read_only:

@@ -7,8 +7,6 @@ from lean_tagger.cli.doctor.facts import FolderFacts, Library, ModelFit, Report
 from lean_tagger.cli.terminal import escape
 from lean_tagger.system.memory import format_size
 
-__all__ = ["lay_out"]
-
 _LABEL_COLUMNS = 11
 
 

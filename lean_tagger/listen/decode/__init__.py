@@ -14,7 +14,6 @@ packets are passed over and counted. Nothing here holds more than one block and 
 
 import contextlib
 import os
-import stat
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -22,22 +21,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lean_tagger.errors import DecodeError, FileError, NoAudioError, UnreadableError
+from lean_tagger.system.files import NotRegularError, open_regular
 
 if TYPE_CHECKING:
     from lean_tagger.listen.decode.ffmpeg import FfmpegAudio
-
-__all__ = [
-    "BLOCK_SAMPLES",
-    "Audio",
-    "AudioPosition",
-    "DecoderName",
-    "ffmpeg_audio",
-    "fingerprint",
-    "is_rate",
-    "open_audio",
-    "packet_hash",
-    "silence_nonsense",
-]
 
 BLOCK_SAMPLES = 1 << 16
 """Capacity of a block. Larger than any common codec's frame, small beside the network."""
@@ -213,25 +200,18 @@ def silence_nonsense(block: npt.NDArray[np.float32]) -> int:
 
 
 def _open_regular(path: str) -> int:
-    """Open a regular file for reading and return its descriptor.
-
-    O_NONBLOCK: a FIFO would otherwise hang in open(2) until somebody writes to it.
-    """
+    """Open a regular file that is not empty, and return its descriptor."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = open_regular(path)
+    except NotRegularError as error:
+        raise UnreadableError(path, "not a regular file") from error
     except OSError as error:
         raise UnreadableError(path, f"cannot open the file: {error.strerror}") from error
     except ValueError as error:  # a NUL in the name
         raise UnreadableError(path, "no file can have this name") from error
-    info = os.fstat(fd)
-    problem: FileError | None = None
-    if not stat.S_ISREG(info.st_mode):
-        problem = UnreadableError(path, "not a regular file")
-    elif info.st_size == 0:
-        problem = NoAudioError(path, "the file is empty")
-    if problem is not None:
+    if os.fstat(fd).st_size == 0:
         os.close(fd)
-        raise problem
+        raise NoAudioError(path, "the file is empty")
     return fd
 
 

@@ -14,8 +14,6 @@ from lean_tagger.listen import decode
 from lean_tagger.listen.decode import DecoderName, ffmpeg_audio
 from lean_tagger.listen.decode.parts import sampled_digest
 
-__all__ = ["PART", "inputs", "proof"]
-
 PART = "part"
 """How the digest of a partial hearing begins; see `Parts.digest`."""
 

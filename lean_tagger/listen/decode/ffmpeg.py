@@ -37,8 +37,6 @@ from lean_tagger.listen.decode.masked_file import MaskedFile
 from lean_tagger.listen.decode.mixdown import SAMPLE_FORMATS, Piece, joined, sum_channels
 from lean_tagger.system.digest import blake2b
 
-__all__ = ["FfmpegAudio"]
-
 FORMATS = (
     "aac,ac3,aiff,amr,ape,asf,au,caf,dsf,dts,eac3,flac,matroska,mov,mp3,mpc,mpc8,"
     "mpegts,mpeg,avi,flv,ogg,oma,rm,tak,tta,voc,w64,wav,wv"

@@ -21,8 +21,6 @@ from lean_tagger.listen.decode.mixdown import SAMPLE_FORMATS, Piece, joined, sum
 from lean_tagger.listen.decode.packet_finders import Beginning, Unsteady, choose
 from lean_tagger.system.digest import blake2b
 
-__all__ = ["FfmpegParts"]
-
 PREROLL = {
     "aac": 0.1,
     "alac": 0.0,

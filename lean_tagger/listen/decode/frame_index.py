@@ -19,8 +19,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
-__all__ = ["AdtsWalk", "AudioFrame", "FlacFrames", "Mp3Walk", "Walk", "WalkedFrames"]
-
 BLOCK_BYTES = 1 << 20
 MOST_NOTES = 8192
 """Offsets that are kept, 64 KiB; beyond that every other one goes."""

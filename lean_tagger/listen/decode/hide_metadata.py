@@ -14,8 +14,6 @@ from typing import Literal, NamedTuple
 from lean_tagger.listen.decode import mp4_packets
 from lean_tagger.listen.decode.masked_file import Mask, MaskedFile
 
-__all__ = ["look"]
-
 LARGE_COMMENT_BYTES = 1 << 16
 """A larger comment header of an Ogg stream holds pictures, and is replaced by an empty one."""
 

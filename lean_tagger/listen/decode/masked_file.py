@@ -10,8 +10,6 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["Mask", "MaskedFile"]
-
 
 class Mask(NamedTuple):
     """Bytes that the view shows from `offset` of the file on, in place of as many."""

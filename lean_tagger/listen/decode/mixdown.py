@@ -11,8 +11,6 @@ import numpy.typing as npt
 from av.audio.frame import AudioFrame
 from av.audio.plane import AudioPlane
 
-__all__ = ["SAMPLE_FORMATS", "Piece", "SampleFormat", "joined", "sum_channels"]
-
 JOINED_SAMPLES = 1 << 13
 """Frames are joined up to this: an MP3 has 140,000 in an hour."""
 

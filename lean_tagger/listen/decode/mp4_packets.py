@@ -18,8 +18,6 @@ from typing import NamedTuple
 
 from lean_tagger.listen.decode.masked_file import Mask
 
-__all__ = ["Mp4Track", "Sample", "SampleTable", "scan"]
-
 SHOWN_SAMPLES = 64
 """How many packets FFmpeg sees: a second or so, from which it learns what it needs."""
 

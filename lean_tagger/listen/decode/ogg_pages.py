@@ -11,8 +11,6 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
-__all__ = ["bodies"]
-
 _HEAD_BYTES = 27 + 255
 _NEAR_BYTES = 1 << 16
 

@@ -16,8 +16,6 @@ from lean_tagger.listen.decode import mp4_packets, ogg_pages
 from lean_tagger.listen.decode.ffmpeg import FfmpegAudio
 from lean_tagger.listen.decode.frame_index import AdtsWalk, FlacFrames, Mp3Walk, WalkedFrames
 
-__all__ = ["Beginning", "Packet", "Unsteady", "Way", "choose"]
-
 SEEKABLE = frozenset({"aiff", "matroska,webm", "ogg", "w64", "wav"})
 """Containers in which FFmpeg finds packets by time, and their times are exact."""
 

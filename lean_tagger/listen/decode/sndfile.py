@@ -11,8 +11,6 @@ from lean_tagger.errors import DecodeError
 from lean_tagger.listen.decode import BLOCK_SAMPLES, is_rate, silence_nonsense
 from lean_tagger.system.digest import blake2b
 
-__all__ = ["SndfileAudio"]
-
 
 @contextmanager
 def _sndfile_errors(path: str) -> Iterator[None]:

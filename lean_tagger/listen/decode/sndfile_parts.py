@@ -11,8 +11,6 @@ from lean_tagger.listen.decode.packet_finders import Unsteady
 from lean_tagger.listen.decode.sndfile import SndfileAudio
 from lean_tagger.system.digest import blake2b
 
-__all__ = ["SndfileParts"]
-
 _SEEKABLE = {"AIFF", "FLAC", "OGG", "W64", "WAV", "WAVEX"}
 _DIGEST_POINTS, _DIGEST_SAMPLES = 4, 4096
 

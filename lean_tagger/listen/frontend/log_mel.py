@@ -8,8 +8,6 @@ import numpy.typing as npt
 from lean_tagger.card import LogMelSpec
 from lean_tagger.listen.frontend.mel_filters import mel_filters
 
-__all__ = ["LogMel"]
-
 BLOCK_FRAMES = 256
 """Patch frames that are transformed at a time: half a minute at once would take 10 MiB."""
 

@@ -5,8 +5,6 @@ import numpy.typing as npt
 
 from lean_tagger.card import LogMelSpec
 
-__all__ = ["mel_filters"]
-
 Floats = npt.NDArray[np.float64]
 
 

@@ -5,8 +5,6 @@ import numpy.typing as npt
 
 from lean_tagger.card import SamplesSpec
 
-__all__ = ["RawSamples"]
-
 
 class RawSamples:
     """Raw samples, normalised where the card says so.

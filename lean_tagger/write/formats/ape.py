@@ -13,8 +13,6 @@ from lean_tagger.write.formats.fields import FIELDS, field_of
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth
 
-__all__ = ["ApeFile"]
-
 _MAGIC = b"APETAGEX"
 _FOOTER_BYTES = 32
 _HAS_HEADER, _IS_HEADER = 1 << 31, 1 << 29

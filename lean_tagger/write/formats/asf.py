@@ -15,8 +15,6 @@ from lean_tagger.write.formats.fields import FIELDS, field_of
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth
 
-__all__ = ["HEADER", "AsfFile"]
-
 
 def _guid(text: str) -> bytes:
     return UUID(text).bytes_le

@@ -29,8 +29,6 @@ from lean_tagger.write.formats.ogg import OggFile, codec_of
 from lean_tagger.write.source import Piece, Source
 from lean_tagger.write.splice import Patch
 
-__all__ = ["Document", "format_of", "parse"]
-
 
 class Document(Protocol):
     """A file's tags, parsed."""

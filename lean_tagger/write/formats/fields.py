@@ -6,8 +6,6 @@ A new field is a new row here; the format modules take all keys from it.
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["FIELDS", "Column", "FieldKeys", "field_of"]
-
 Column = Literal["id3v22", "id3v23", "id3v24", "vorbis", "mp4", "asf", "ape"]
 
 

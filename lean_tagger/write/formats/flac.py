@@ -8,8 +8,6 @@ from lean_tagger.write.formats.vorbis_comment import Comments
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch
 
-__all__ = ["FlacFile"]
-
 _STREAMINFO, _PADDING, _COMMENT = 0, 1, 4
 _LARGEST_BLOCK_BYTES = (1 << 24) - 1
 _PADDING_BYTES = 1024

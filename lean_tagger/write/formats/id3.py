@@ -20,8 +20,6 @@ from lean_tagger.write.formats import id3_frames
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, length
 
-__all__ = ["PADDING_BYTES", "Id3Frame", "Id3Tag", "new_tag", "parse", "span_of"]
-
 PADDING_BYTES = 1024
 _HEADER_BYTES = 10
 # Four times the largest cover ever met; only unsynchronised tags are loaded as a whole.

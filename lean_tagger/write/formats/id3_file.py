@@ -10,8 +10,6 @@ from lean_tagger.write.formats.id3_hosts import Host, Leading
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth
 
-__all__ = ["Id3File"]
-
 
 class Id3File:
     """An MP3, ADTS, TrueAudio, WAV, AIFF or DSF file.

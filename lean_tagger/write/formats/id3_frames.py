@@ -8,18 +8,6 @@ from collections.abc import Sequence
 
 from lean_tagger.write.formats import fields, mutagen_check
 
-__all__ = [
-    "LABEL_BYTES",
-    "LARGEST_BYTES",
-    "decode",
-    "encode",
-    "field_of",
-    "from_syncsafe",
-    "syncsafe",
-    "text_frame",
-    "unsynchronise",
-]
-
 # Enough of a TXXX frame's data to hold the label of ours in any encoding.
 LABEL_BYTES = 64
 # No genre is longer; mutagen gets no frame above this.

@@ -12,8 +12,6 @@ from lean_tagger.write.formats import id3
 from lean_tagger.write.source import Source, Span
 from lean_tagger.write.splice import Patch
 
-__all__ = ["Chunked", "Dsf", "Host", "Leading"]
-
 
 class Host(Protocol):
     """What an ID3v2 tag lives in."""

@@ -15,8 +15,6 @@ from lean_tagger.write.formats.mp4_atoms import Atom
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth
 
-__all__ = ["Mp4File"]
-
 _PADDING_BYTES = 1024
 _OFFSET_TABLES = {b"stco": 4, b"co64": 8}
 _FREE = (b"free", b"skip")

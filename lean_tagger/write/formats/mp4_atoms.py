@@ -8,21 +8,6 @@ from lean_tagger.write.formats.fields import FIELDS, field_of
 from lean_tagger.write.source import Source, Span
 from lean_tagger.write.splice import Patch
 
-__all__ = [
-    "CONTAINERS",
-    "HANDLER",
-    "Atom",
-    "Item",
-    "box",
-    "children",
-    "find",
-    "items",
-    "render",
-    "second_reading",
-    "terminator",
-    "walk",
-]
-
 CONTAINERS = (b"trak", b"mdia", b"minf", b"stbl")
 _MOST_ATOMS = 20_000
 _LARGEST_VALUE_BYTES = 1 << 20

@@ -5,8 +5,6 @@ Frame headers: ISO/IEC 11172-3 and 13818-7.
 
 from lean_tagger.write.source import Source
 
-__all__ = ["found"]
-
 # Cut from a stream, a file starts in the middle of a frame; after a tag there may be padding.
 _SEARCHED_BYTES = 4096
 _SEARCHED_AFTER_TAG_BYTES = 1 << 17

@@ -12,8 +12,6 @@ from mutagen.flac import VCFLACDict
 from mutagen.id3 import ID3, TCON, ID3NoHeaderError
 from mutagen.mp4 import Atoms, MP4Tags  # type: ignore[attr-defined]
 
-__all__ = ["GENRES", "read_ape", "read_asf", "read_id3", "read_mp4", "read_vorbis"]
-
 # mutagen has no types for its constructors.
 # mypy: disable-error-code="no-untyped-call"
 

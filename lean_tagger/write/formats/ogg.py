@@ -13,8 +13,6 @@ from lean_tagger.write.formats.vorbis_comment import Comments
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch
 
-__all__ = ["OggFile", "codec_of"]
-
 _HEAD_BYTES = 27
 _CONTINUED, _FIRST, _LAST = 1, 2, 4
 _MOST_SEGMENTS = 255

@@ -11,8 +11,6 @@ from lean_tagger.write.formats.id3_frames import syncsafe, text_frame
 from lean_tagger.write.formats.mutagen_check import GENRES
 from lean_tagger.write.source import Source, Span
 
-__all__ = ["as_ape", "as_id3", "find_ape", "id3v1", "info"]
-
 _ID3V1_BYTES = 128
 _EXTENSION_BYTES = 227  # longer names, by some editors of old
 # field, start and end inside the trailer (ID3v1; the track of 1.1 lies in the comment)

@@ -11,8 +11,6 @@ from lean_tagger.write.formats import mutagen_check
 from lean_tagger.write.formats.fields import FIELDS, field_of
 from lean_tagger.write.source import Piece, Source
 
-__all__ = ["Comments"]
-
 _BLOCK_BYTES = 1 << 16
 # Music has dozens. Each costs a hundred bytes here, and an empty one only four in the file.
 _MOST_COMMENTS = 10_000

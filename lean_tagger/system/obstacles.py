@@ -1,0 +1,192 @@
+"""What stands in the way of writing a file, as far as the system tells without trying.
+
+Replacing a file asks for more than writing into it: a folder in which a new file may be made,
+room for a copy, and the right to make that copy look like the original. Nothing is changed
+here, so that a dry run may ask as well. What the system does not tell is no obstacle: then the
+write itself finds out.
+"""
+
+import errno
+import os
+import struct
+from typing import Literal
+
+from lean_tagger.errors import (
+    HardlinkedError,
+    NoPermissionError,
+    NoRoomError,
+    ReadOnlyError,
+)
+from lean_tagger.system import mounts
+
+Way = Literal["replace", "in-place"]
+
+REFUSALS = frozenset(
+    {errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS}
+)
+"""By these a file system says that it does not do what was asked for; others are failures."""
+
+# FS_IOC_GETFLAGS and two of its flags, linux/fs.h; the call's number holds the size of a long.
+_GET_FLAGS = 0x8000_6601 | struct.calcsize("l") << 16
+_IMMUTABLE, _APPEND_ONLY = 0x10, 0x20
+
+
+def way_to_write(path: str, *, hardlinks: str, preserve_mtime: bool) -> Way:
+    """Return how a file can be written.
+
+    Parameters
+    ----------
+    path : str
+        The file; a symbolic link stands for what it leads to.
+    hardlinks : {'skip', 'break', 'in-place'}
+        What becomes of a file with several names.
+    preserve_mtime : bool
+        Its time is to be kept, which only its owner may do.
+
+    Returns
+    -------
+    {'replace', 'in-place'}
+        In place where a new file would part several names, or would be somebody else's.
+
+    Raises
+    ------
+    HardlinkedError, ReadOnlyError, NoPermissionError
+        Neither is possible.
+    OSError
+        There is no such file.
+    """
+    real = os.path.realpath(path, strict=True)
+    folder = os.path.dirname(real)
+    found, above = os.stat(real), os.stat(folder)
+    if found.st_nlink > 1 and hardlinks == "skip":
+        raise HardlinkedError(
+            path,
+            "it has more than one hard link, and replacing it would part them; nothing was "
+            "written (see --hardlinks)",
+        )
+    _refuse_read_only(path, real, folder, found)
+    _refuse_unpermitted(path, real, folder, found)
+    way: Way = "replace"
+    if found.st_nlink > 1 and hardlinks == "in-place":
+        way = "in-place"
+    elif not _can_be_replaced(real, found, above):
+        if found.st_nlink > 1:  # its other names are to stay as they are
+            raise NoPermissionError(
+                path,
+                f"it belongs to user {found.st_uid}, and a new file would not; nothing was "
+                "written (run lean-tag as that user, or as root)",
+            )
+        way = "in-place"
+    if way == "in-place" and preserve_mtime and os.geteuid() not in (0, found.st_uid):
+        raise NoPermissionError(
+            path,
+            f"it belongs to user {found.st_uid}, who alone may keep its time; nothing was written "
+            "(leave --preserve-mtime out, or run as that user)",
+        )
+    return way
+
+
+def refuse_without_room(path: str) -> None:
+    """Refuse where a copy of the file does not fit on the disk, if that is certain.
+
+    Raises
+    ------
+    NoRoomError
+        It does not. Nothing is raised where blocks may be shared or compressed.
+    OSError
+        There is no such file.
+    """
+    real = os.path.realpath(path, strict=True)
+    found = os.stat(real)
+    system = os.statvfs(os.path.dirname(real))
+    free_blocks = system.f_bfree if os.geteuid() == 0 else system.f_bavail  # some are root's
+    free_bytes = free_blocks * system.f_frsize
+    # A sparse file may stay one; where blocks are not told, its length counts.
+    needed_bytes = min(found.st_size, found.st_blocks * 512 or found.st_size)
+    if not system.f_blocks or free_bytes >= needed_bytes:
+        return
+    mount = mounts.find(real, mounts.table())
+    if mount is not None and mount.copies_take_room:
+        raise NoRoomError(
+            path,
+            f"the disk is full: a copy of this file takes {-(-needed_bytes >> 10)} KiB, and "
+            f"{free_bytes >> 10} KiB are free; the file is as it was",
+        )
+
+
+def _refuse_read_only(path: str, real: str, folder: str, found: os.stat_result) -> None:
+    """Refuse what is protected against everybody.
+
+    Without this, a file that its owner protected would be replaced all the same: renaming
+    asks for the folder's permission only, and root is never asked.
+    """
+    if not found.st_mode & 0o222:
+        raise ReadOnlyError(
+            path, "it is marked read-only; nothing was written (chmod u+w lifts that)"
+        )
+    if os.statvfs(real).f_flag & os.ST_RDONLY:
+        raise ReadOnlyError(
+            path, "it is on a file system that is mounted read-only; nothing was written"
+        )
+    for name, what in ((real, "it"), (folder, "its folder")):
+        if _flags(name) & (_IMMUTABLE | _APPEND_ONLY):
+            raise ReadOnlyError(
+                path,
+                f"{what} is protected against changes; nothing was written (chattr -ia lifts that)",
+            )
+
+
+def _refuse_unpermitted(path: str, real: str, folder: str, found: os.stat_result) -> None:
+    """Refuse what this user may not write."""
+    me, owner = os.geteuid(), found.st_uid
+    if not _may(real, os.W_OK):
+        if me == owner and not found.st_mode & 0o200:
+            reason = "you may not write it yourself; nothing was written (chmod u+w allows it)"
+        elif me in (0, owner):
+            reason = "it is protected against changes (lsattr may show how); nothing was written"
+        else:
+            reason = (
+                f"it belongs to somebody else, user {owner}, and you may not write it; nothing "
+                "was written (run as that user, or ask for permission)"
+            )
+        raise NoPermissionError(path, reason)
+    if not _may(folder, os.W_OK | os.X_OK):
+        raise NoPermissionError(
+            path,
+            "you may not write its folder, where a copy of it has to be made; nothing was written "
+            f"(ask user {os.stat(folder).st_uid}, whose folder it is, for permission)",
+        )
+
+
+def _can_be_replaced(real: str, found: os.stat_result, above: os.stat_result) -> bool:
+    """Tell whether a new file in its folder could have its owner and group; True if unknown."""
+    me = os.geteuid()
+    if me == 0:
+        return True
+    groups = {os.getegid(), *os.getgroups(), above.st_gid}  # new files may inherit the folder's
+    if found.st_uid == me and found.st_gid in groups:
+        return True
+    mount = mounts.find(real, mounts.table())
+    return mount is None or not mount.keeps_owners  # there, every file has the same owner
+
+
+def _may(name: str, what: int) -> bool:
+    """Tell whether this process may do something with a file or a folder."""
+    return os.access(name, what, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _flags(name: str) -> int:
+    """Return what chattr(1) set on a file or folder; 0 where that is not known."""
+    try:
+        import fcntl
+
+        fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except (ImportError, OSError):
+        return 0
+    try:
+        answer = fcntl.ioctl(fd, _GET_FLAGS, bytes(struct.calcsize("l")))
+        return int.from_bytes(answer[:4], "little" if struct.pack("=i", 1)[0] else "big")
+    except OSError:
+        return 0
+    finally:
+        os.close(fd)
