@@ -121,13 +121,7 @@ def open_session(
     for name, following in zip(tried, [*tried[1:], None], strict=True):
         what = "did not start"
         try:
-            with reported(f"cannot load the model {path.name} on {name}", device=name):
-                providers = [_provider(name, gpu_bytes, sha256)]
-                if name != "cpu":
-                    providers.append(PROVIDERS["cpu"])
-                session = ort.InferenceSession(
-                    str(path), _session_options(threads), providers=providers
-                )
+            session = _session(path, name, threads=threads, gpu_bytes=gpu_bytes, sha256=sha256)
         except ModelError as error:
             if following is None:
                 raise
@@ -142,6 +136,15 @@ def open_session(
         if notice is not None:
             notice(f"{PROVIDERS[name]} {what}; trying {following}")
     raise ModelError("no execution provider could be started")
+
+
+def _session(path: Path, name: str, *, threads: int, gpu_bytes: int, sha256: str) -> Any:
+    """Load the weights for one provider, with the CPU behind a GPU."""
+    with reported(f"cannot load the model {path.name} on {name}", device=name):
+        providers = [_provider(name, gpu_bytes, sha256)]
+        if name != "cpu":
+            providers.append(PROVIDERS["cpu"])
+        return ort.InferenceSession(str(path), _session_options(threads), providers=providers)
 
 
 def _provider(name: str, gpu_bytes: int, weights: str) -> str | tuple[str, dict[str, str]]:

@@ -86,9 +86,14 @@ def _too_costly(pattern: str) -> str | None:
             varied[-1] |= most != least
         if kind != "close":
             closed = False
+    return _too_many(open_ended, ways * branches[0])
+
+
+def _too_many(open_ended: int, ways: int) -> str | None:
+    """Judge the repetitions without an upper limit, and the choices multiplied."""
     if open_ended > _MOST_OPEN:
         return f"more than {_MOST_OPEN} parts that repeat could take for ever"
-    if ways * branches[0] > _MOST_WAYS:
+    if ways > _MOST_WAYS:
         return "so many choices could take for ever"
     return None
 

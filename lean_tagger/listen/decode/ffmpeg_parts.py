@@ -159,7 +159,6 @@ class FfmpegParts:
         self._decoder.flush_buffers()
         expected: int | None = None
         warm = not self._preroll
-        stray = round(STRAY_SECONDS * self.rate_hz)
         for packet, start in self._way.packets(first - self._preroll):
             try:
                 frames = self._decoder.decode(packet)
@@ -168,15 +167,7 @@ class FfmpegParts:
                     raise
                 frames = []  # it needs what lies before it
             for av_frame in frames:
-                if av_frame.sample_rate != self.rate_hz:
-                    raise Unsteady("its rate changes")
-                place = start
-                if expected is None and av_frame.samples < self._begin.samples:
-                    place += self._begin.missing  # its beginning was cut off again
-                if expected is not None and abs(place - expected) > stray:
-                    raise Unsteady("something is missing in it")
-                # What was rounded in a clock of milliseconds is continuous nevertheless.
-                place = place if expected is None else expected
+                place = self._place(av_frame, start, expected)
                 expected = place + av_frame.samples
                 if not warm:
                     warm = True  # the first one has nothing before it
@@ -185,6 +176,17 @@ class FfmpegParts:
                         raise Unsteady("its packets begin too late")
                     yield av_frame, place
                     first = expected
+
+    def _place(self, av_frame: Any, start: int, expected: int | None) -> int:
+        """Return a frame's place: by its packet's clock, or behind the frame before it."""
+        if av_frame.sample_rate != self.rate_hz:
+            raise Unsteady("its rate changes")
+        if expected is None:
+            cut_off_again = av_frame.samples < self._begin.samples
+            return start + (self._begin.missing if cut_off_again else 0)
+        if abs(start - expected) > round(STRAY_SECONDS * self.rate_hz):
+            raise Unsteady("something is missing in it")
+        return expected  # what was rounded in a clock of milliseconds is continuous nevertheless
 
     def _look_at_beginning(self) -> Beginning:
         """Decode the first packets as the full pass does, and see where that begins."""
