@@ -318,7 +318,7 @@ def vgg(
         if rewrites.crop:
             pads = [1, 1, 0, 0]
             if pool[1] == 1:
-                steps, strides = [1, strides[1]], [strides[0], 1]  # noqa: PLW2901
+                steps, strides = [1, strides[1]], [strides[0], 1]  # noqa: PLW2901 - of this pool only
         if not rewrites.past_pool:
             x = graph.conv(x, kept.kernel, kept.bias, f"conv{i}", pads=pads, strides=steps)
             x = graph.add("Relu", [x], f"relu{i}")

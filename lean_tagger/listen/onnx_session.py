@@ -203,14 +203,14 @@ class Bound:
     ----------
     session : onnxruntime.InferenceSession
         The network.
-    input : str
+    input_name : str
         Its one input.
     outputs : sequence of str
         What is wanted of it.
     """
 
-    def __init__(self, session: Any, input: str, outputs: Sequence[str]) -> None:  # noqa: A002
-        self._session, self._input, self._outputs = session, input, outputs
+    def __init__(self, session: Any, input_name: str, outputs: Sequence[str]) -> None:
+        self._session, self._input, self._outputs = session, input_name, outputs
         self._binding = session.io_binding()
 
     def run(self, staged: Floats) -> list[Floats]:

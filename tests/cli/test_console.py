@@ -282,7 +282,7 @@ def test_the_bar_shows_count_file_speed_memory_and_time_left():
     bar = err.getvalue()
     assert r"1/2  {0} a\nb.mp3" in bar
     assert "2/2  2.mp3" in bar
-    assert re.search(r"\d+×  \d+/1500 MiB  (\?|\d\d:\d\d) left", bar)  # noqa: RUF001
+    assert re.search(r"\d+×  \d+/1500 MiB  (\?|\d\d:\d\d) left", bar)  # noqa: RUF001 - it is meant
     assert " 62%" in bar  # the second file's middle: (1000 + 3000 / 2) / 4000
     assert "\n" not in bar
     assert out.getvalue().count("\n") == 3
@@ -400,7 +400,7 @@ def test_json_has_failures_even_when_quiet_says_nothing_else():
                 max_mem_bytes=1500 * MIB,
             ),
             "12 files: 9 tagged, 2 unchanged, 1 failed · 48 min of music in 31 s "
-            "(93× real time) · peak 104 MiB of 1500 MiB\n",  # noqa: RUF001
+            "(93× real time) · peak 104 MiB of 1500 MiB\n",  # noqa: RUF001 - it is meant
         ),
         (
             Summary(files=1, failed=1, peak_rss_bytes=60 * MIB, max_mem_bytes=2048 * MIB),

@@ -21,9 +21,9 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1]))
 
 from familycards import LABELS, completed  # noqa: E402 - the line above finds them
-from goldenfiles import packets_md5, tags_of  # noqa: E402
+from goldenfiles import packets_md5, tags_of  # noqa: E402 - as above
 
-from lean_tagger import spec  # noqa: E402
+from lean_tagger import spec  # noqa: E402 - as above
 
 CLIPS = HERE.parents[1] / "data"
 PLACE = "/golden"
