@@ -5,13 +5,16 @@ called like one can be given as ``./name``. Nothing heavy is imported until the 
 known to be good, so ``--help`` and mistakes answer at once.
 """
 
+import errno
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
 from lean_tagger.cli import commands
 from lean_tagger.cli.signals import Stop
 from lean_tagger.cli.terminal import OutputClosed
+from lean_tagger.errors import StateError
 
 __all__ = ["main"]
 
@@ -41,9 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     module, function = "tag", "run"
     if arguments and arguments[0] in commands.NAMES:
         module, function = commands.NAMES[arguments.pop(0)]
-    command = getattr(importlib.import_module(f"lean_tagger.cli.commands.{module}"), function)
     with Stop() as stop:
         try:
+            command = getattr(
+                importlib.import_module(f"lean_tagger.cli.commands.{module}"), function
+            )
             code: int = command(arguments, stop)
         except KeyboardInterrupt:
             # Where it came while a class was being made (dataclasses and named tuples run source
@@ -52,4 +57,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             return stop.exit_code
         except OutputClosed:
             return _CLOSED_EXIT
+        except (OSError, ImportError) as error:
+            # It may come anywhere, from a module that is loaded late to a pipe.
+            if os.strerror(errno.EMFILE) not in str(error):
+                raise
+            sys.stderr.write(
+                "lean-tag: this process may not open as many files as it needs; allow more: "
+                "ulimit -n 256\n"
+            )
+            return StateError.exit_code
         return code
