@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,14 @@ ROOT = Path(__file__).parents[1]
 
 
 class Run:
-    """One run with ``--json``: its exit code, what it said, and its results by file name."""
+    """One run with ``--json``: its exit code, what it said, and its results by file name.
 
-    def __init__(self, *arguments: str | Path) -> None:
+    With `under`, a command such as setpriv(1) runs it.
+    """
+
+    def __init__(self, *arguments: str | Path, under: Sequence[str | Path] = ()) -> None:
         done = subprocess.run(
-            [sys.executable, "-m", "lean_tagger", *arguments, "--json"],
+            [*under, sys.executable, "-m", "lean_tagger", *arguments, "--json"],
             capture_output=True,
             text=True,
             timeout=120,
@@ -24,6 +28,7 @@ class Run:
         records = [json.loads(line) for line in done.stdout.splitlines()]
         self.code = done.returncode
         self.said = done.stderr
+        self.summary = next((it for it in records if it["type"] == "summary"), {})
         self.results: dict[str, dict[str, Any]] = {
             Path(it["path"]).name: it for it in records if it["type"] == "result"
         }

@@ -6,14 +6,16 @@ known to be good, so ``--help`` and mistakes answer at once. A command raises wh
 here, and only here, a `LeanTagError` becomes its sentences and its exit code.
 """
 
+import errno
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
 from lean_tagger.cli import commands
 from lean_tagger.cli.signals import Stop
 from lean_tagger.cli.terminal import OutputClosed
-from lean_tagger.errors import LeanTagError
+from lean_tagger.errors import LeanTagError, StateError
 
 _CLOSED_EXIT = 128 + 13  # as if ended by SIGPIPE, whose number Windows lacks
 
@@ -41,9 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     module, function = "tag", "run"
     if arguments and arguments[0] in commands.NAMES:
         module, function = commands.NAMES[arguments.pop(0)]
-    command = getattr(importlib.import_module(f"lean_tagger.cli.commands.{module}"), function)
     with Stop() as stop:
         try:
+            command = getattr(
+                importlib.import_module(f"lean_tagger.cli.commands.{module}"), function
+            )
             code: int = command(arguments, stop)
         except KeyboardInterrupt:
             # Where it came while a class was being made (dataclasses and named tuples run source
@@ -57,4 +61,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             return error.exit_code
         except OutputClosed:
             return _CLOSED_EXIT
+        except (OSError, ImportError) as error:
+            # It may come anywhere, from a module that is loaded late to a pipe.
+            if os.strerror(errno.EMFILE) not in str(error):
+                raise
+            sys.stderr.write(
+                "lean-tag: this process may not open as many files as it needs; allow more: "
+                "ulimit -n 256\n"
+            )
+            return StateError.exit_code
         return code

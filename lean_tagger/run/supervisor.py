@@ -7,6 +7,7 @@ once more when everything else is done, alone and with the whole budget, and the
 One thread, one loop: wait for messages, look at clocks and memory, hand out jobs.
 """
 
+import errno
 import os
 import selectors
 import time
@@ -14,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from lean_tagger.errors import ModelError
+from lean_tagger.errors import ModelError, StateError
 from lean_tagger.jobs import Failed, Job, Outcome, Writing
 from lean_tagger.run import budget
 from lean_tagger.run.lost_mounts import LostMounts
@@ -126,6 +127,7 @@ class Supervisor:
         LeanTagError
             The model, the options or the budget are no good.
         """
+        current_rss_bytes()  # raises where it is not told: what is not seen cannot be limited
         cores = self._cores
         expected = max(1, min(cores, files))
         first = self._spawn(threads=cores // expected, workers=expected)
@@ -263,7 +265,14 @@ class Supervisor:
             max_mem_bytes=self._options.max_mem_bytes - budget.SUPERVISOR_BYTES,
             max_gpu_mem_bytes=-(-self._options.max_gpu_mem_bytes // workers),  # 0 is no limit
         )
-        child = WorkerHandle(options, start_seconds=self._start_seconds)
+        try:
+            child = WorkerHandle(options, start_seconds=self._start_seconds)
+        except OSError as error:
+            remedy = "allow more files with ulimit -n, or " if error.errno == errno.EMFILE else ""
+            raise StateError(
+                f"cannot start a worker process: {error.strerror}; {remedy}ask for fewer at a "
+                "time with --jobs"
+            ) from error
         if share_bytes:
             child.send(Limit(share_bytes))
         self._children.append(child)

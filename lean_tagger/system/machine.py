@@ -106,18 +106,18 @@ def physical_bytes(meminfo: Path = Path("/proc/meminfo")) -> int:
     In a container of LXC, `meminfo` tells what the container may have and sysconf(3) what is
     built into its host: the lower one counts.
     """
-    try:
-        built_in_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        built_in_bytes = _elsewhere("total")
+    built_in_bytes = _pages_bytes("SC_PHYS_PAGES", "total")
     return min(built_in_bytes, _meminfo_bytes(meminfo, "MemTotal") or built_in_bytes)
 
 
-def _elsewhere(name: str) -> int:
-    """Return a figure of memory, in bytes, where the kernel does not tell it as Linux does."""
-    import psutil
+def _pages_bytes(name: str, elsewhere: str) -> int:
+    """Return a number of pages that sysconf(3) knows, in bytes; or psutil's entry `elsewhere`."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf(name)
+    except (AttributeError, OSError, ValueError):
+        import psutil
 
-    return int(getattr(psutil.virtual_memory(), name))
+        return int(getattr(psutil.virtual_memory(), elsewhere))
 
 
 def _meminfo_bytes(meminfo: Path, name: str) -> int | None:
@@ -195,7 +195,7 @@ def available_bytes(meminfo: Path = Path("/proc/meminfo")) -> int:
     found_bytes = _meminfo_bytes(meminfo, "MemAvailable")
     if found_bytes is not None:
         return found_bytes
-    return _elsewhere("available")
+    return _pages_bytes("SC_AVPHYS_PAGES", "available")
 
 
 def memory_stalls(root: Path = Path("/proc/pressure")) -> float:

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from lean_tagger.errors import ConfigError, OverBudgetError
+from lean_tagger.errors import ConfigError, OverBudgetError, StateError
 
 _KIB, _MIB, _GIB = 1024, 1024**2, 1024**3
 _UNITS = {"": 1, "k": _KIB, "m": _MIB, "g": _GIB, "t": 1024**4}
@@ -78,7 +78,13 @@ def format_size(size_bytes: int) -> str:
 
 
 def current_rss_bytes() -> int:
-    """Return the resident size of this process, in bytes, now."""
+    """Return the resident size of this process, in bytes, now.
+
+    Raises
+    ------
+    StateError
+        The system does not tell: a chroot without ``/proc``.
+    """
     try:
         with open("/proc/self/statm", "rb", buffering=0) as statm:
             return _statm_rss_bytes(statm.read(128))
@@ -180,7 +186,13 @@ def _statm_rss_bytes(statm: bytes) -> int:
 def _psutil_rss_bytes() -> int:
     import psutil
 
-    return int(psutil.Process().memory_info().rss)
+    try:
+        return int(psutil.Process().memory_info().rss)
+    except (OSError, psutil.Error) as error:
+        raise StateError(
+            "the memory that a process takes cannot be seen here, because /proc is not mounted; "
+            "mount it: mount -t proc proc /proc"
+        ) from error
 
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096

@@ -24,7 +24,7 @@ from lean_tagger.system import temporary_files
 ROOT = Path(__file__).parents[2]
 CHANGING = (
     "write,pwrite64,writev,pwritev,ftruncate,copy_file_range,sendfile,rename,renameat,renameat2,"
-    "unlink,unlinkat,fsync,fdatasync,fchmod,fchown,fsetxattr,utimensat"
+    "unlink,unlinkat,fsync,fdatasync,fchmod,fchown,fsetxattr,fremovexattr,utimensat"
 )
 """Every call by which a file or a folder changes, but for making one."""
 

@@ -46,10 +46,10 @@ def run(paths: Sequence[str], *, max_mem_bytes: int | None, as_json: bool) -> in
     console = Console(json_lines=as_json)
     if console.wants_total:  # a person is waiting
         console.notice("loading the libraries and every model once ...")
-    report = examine(paths, max_mem_bytes=max_mem_bytes)
     try:
+        report = examine(paths, max_mem_bytes=max_mem_bytes)
         _print(report, console, as_json=as_json)
-    except StateError as error:  # a full disk behind the output
+    except StateError as error:  # no process can be started; a full disk behind the output
         console.error(*error.sentences)
         return error.exit_code
     return 1 if report.problems else 0
@@ -70,8 +70,10 @@ def examine(paths: Sequence[str], *, max_mem_bytes: int | None = None) -> Report
     allowed_bytes = machine.machine_limit_bytes()
     budget_bytes = min(max_mem_bytes or machine.default_budget_bytes(), allowed_bytes)
     libraries, runtimes = list(facts.load_all(facts.LIBRARIES)), facts.installed_runtimes()
+    unseen = facts.why_memory_is_unseen()
     # Without the libraries every model would fail, each with a riddle.
-    models = [] if any(lib.error for lib in libraries) else list(facts.fits(budget_bytes))
+    blind = unseen or any(lib.error for lib in libraries)
+    models = [] if blind else list(facts.fits(budget_bytes))
     table = mounts.table()
     state = facts.state(table)
     music = [facts.look_at(path, table) for path in paths]
@@ -94,6 +96,7 @@ def examine(paths: Sequence[str], *, max_mem_bytes: int | None = None) -> Report
             "default_budget_bytes": machine.default_budget_bytes(),
             "budget_bytes": budget_bytes,
             "control_groups_off": facts.memory_groups_off(),
+            **({"unseen": unseen} if unseen else {}),
         },
         telemetry="off" if os.environ.get("ORT_DISABLE_TELEMETRY") == "1" else "on",
         models=models,
@@ -154,7 +157,11 @@ def _problems(report: Report) -> Iterator[Problem]:
         )
     if report.telemetry != "off":
         yield Problem("ONNX Runtime's telemetry is on.", "Set ORT_DISABLE_TELEMETRY=1.")
-    if not report.models and not any(library.error for library in report.libraries):
+    unseen = report.memory.get("unseen")
+    if unseen is not None:
+        what, _, remedy = unseen.partition("; ")
+        yield Problem(f"No model can run: {what}.", f"{remedy[0].upper()}{remedy[1:]}.")
+    elif not report.models and not any(library.error for library in report.libraries):
         yield Problem("No model is installed.", again)
     shipped = shipped_models()
     for fit in report.models:

@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from lean_tagger.card import installed_models
-from lean_tagger.errors import BudgetError, ConfigError, LeanTagError
+from lean_tagger.errors import BudgetError, ConfigError, LeanTagError, StateError
 from lean_tagger.run import budget
 from lean_tagger.run.supervisor import Supervisor
 from lean_tagger.settings import Settings
 from lean_tagger.system import folders, machine, mounts
+from lean_tagger.system.memory import current_rss_bytes
 
 LIBRARIES = {
     "av": "PyAV",
@@ -263,8 +264,23 @@ def memory_groups_off(proc: Path = Path("/proc")) -> bool:
     return off
 
 
+def why_memory_is_unseen() -> str | None:
+    """Return why it is not told what a process takes; ``None`` where it is."""
+    try:
+        current_rss_bytes()
+    except StateError as error:
+        return str(error)
+    return None
+
+
 def fits(budget_bytes: int) -> Iterator[ModelFit]:
-    """Start a worker for each installed model, and plan with what it needs."""
+    """Start a worker for each installed model, and plan with what it needs.
+
+    Raises
+    ------
+    StateError
+        No process can be started here.
+    """
     cores = machine.usable_cores()
     for name in installed_models():
         options = Settings(models=(name,), max_mem_bytes=PLENTY_BYTES)
@@ -272,6 +288,8 @@ def fits(budget_bytes: int) -> Iterator[ModelFit]:
         try:
             with contextlib.closing(runner):
                 ready = runner.start(cores)
+        except StateError:  # of this machine, and no model's matter
+            raise
         except LeanTagError as error:
             yield ModelFit(name, error=str(error))
             continue

@@ -108,7 +108,7 @@ def _memory(report: Report) -> Iterator[str]:
 def _models(report: Report) -> Iterator[str]:
     """Yield a small table: what each model needs, and what a run would look like."""
     if not report.models:
-        yield "not tried, because a library does not load"
+        yield "not tried; see below"
         return
     budget = format_size(report.memory["budget_bytes"])
     columns = max(len(fit.model) for fit in report.models)

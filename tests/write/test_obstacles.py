@@ -1,0 +1,224 @@
+"""What stands in the way of writing is told before a file is heard, and by a dry run too."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import disks
+import pytest
+import tinymodel
+from audiofiles import make
+from command import Run
+from somebody import open_folder, somebody
+
+from lean_tagger import write
+from lean_tagger.errors import NoRoomError
+from lean_tagger.settings import WriteSettings
+from lean_tagger.system import mounts, obstacles
+
+ME = 4322
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tinymodel.make(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture
+def top() -> Iterator[Path]:
+    with open_folder() as folder:
+        yield folder
+
+
+def marked(path: Path) -> None:
+    path.chmod(0o444)
+
+
+def linked(path: Path) -> None:
+    path.with_name("other name").hardlink_to(path)
+
+
+def closed(path: Path) -> None:
+    os.chown(path, ME, ME)
+    path.parent.chmod(0o755)
+
+
+def not_mine(path: Path) -> None:
+    path.chmod(0o644)
+
+
+def mine_but_not_for_me(path: Path) -> None:
+    os.chown(path, ME, ME)
+    path.chmod(0o464)
+
+
+OBSTACLES = {
+    marked: ("read-only", "chmod u+w"),
+    linked: ("hard-linked", "--hardlinks"),
+    closed: ("no-permission", "folder"),
+    not_mine: ("no-permission", "somebody else, user 0"),
+    mine_but_not_for_me: ("no-permission", "chmod u+w"),
+}
+
+
+@pytest.mark.parametrize("place", OBSTACLES)
+def test_it_is_told_before_listening_and_by_a_dry_run(
+    top: Path, model: Path, place: Callable[[Path], None]
+) -> None:
+    me = somebody(ME)
+    music = top / "music"
+    music.mkdir()
+    path = make(music / "a.ogg", "ogg", 0.6)
+    path.chmod(0o666)
+    music.chmod(0o777)
+    place(path)
+    content, there = path.read_bytes(), set(music.iterdir())
+    kind, word = OBSTACLES[place]
+    options = ("--min-score", "0", "--model", model, "--state", top / "journal", path)
+    run = Run(*options, under=me)
+    assert run.statuses() == {"a.ogg": "skipped"}
+    assert run.error("a.ogg")[0] == kind
+    assert word in run.error("a.ogg")[1]
+    assert run.results["a.ogg"]["windows"] == 0  # nothing was heard for nothing
+    dry = Run(*options, "-n", under=me)
+    assert dry.statuses() == {"a.ogg": "skipped"}
+    assert dry.error("a.ogg") == run.error("a.ogg")
+    assert dry.results["a.ogg"]["scores"]  # a dry run is all for them
+    for again in (Run(*options, "-n", under=me), Run(*options, under=me)):
+        assert again.results["a.ogg"]["known"]  # and they are kept
+        assert again.error("a.ogg") == run.error("a.ogg")
+    assert path.read_bytes() == content
+    assert set(music.iterdir()) == there
+
+
+def test_once_it_is_gone_the_file_is_tagged_without_being_asked_for_again(
+    model: Path, tmp_path: Path
+) -> None:
+    path = make(tmp_path / "a.flac", "flac", 0.6)
+    marked(path)
+    options = ("--min-score", "0", "--model", model, path)
+    assert Run(*options).statuses() == {"a.flac": "skipped"}
+    path.chmod(0o644)
+    assert Run(*options).statuses() == {"a.flac": "tagged"}
+
+
+def test_a_file_that_needs_no_writing_has_no_obstacle(model: Path, tmp_path: Path) -> None:
+    path = make(tmp_path / "a.flac", "flac", 0.6)
+    options = ("--min-score", "0", "--model", model, path)
+    assert Run(*options).statuses() == {"a.flac": "tagged"}
+    marked(path)
+    assert Run(*options).statuses() == {"a.flac": "unchanged"}
+    assert Run(*options, "-n").statuses() == {"a.flac": "unchanged"}
+
+
+def test_an_album_hears_its_protected_tracks_and_tells_of_each_once(
+    model: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for number in (1, 2):
+        make(folder / f"{number}.flac", "flac", 0.5 + number / 10)
+    marked(folder / "2.flac")
+    run = Run("--min-score", "0", "--model", model, "--album-genre", folder)
+    assert run.statuses() == {"1.flac": "tagged", "2.flac": "skipped"}
+    assert run.summary["files"] == 2
+    assert run.results["2.flac"]["scores"]
+
+
+def test_undo_says_what_stands_in_its_way(model: Path, tmp_path: Path) -> None:
+    path = make(tmp_path / "a.flac", "flac", 0.6)
+    assert Run("--min-score", "0", "--model", model, path).statuses() == {"a.flac": "tagged"}
+    marked(path)
+    content = path.read_bytes()
+    for options in (("-n",), ()):
+        undone = Run("undo", *options)
+        assert undone.statuses() == {"a.flac": "failed"}
+        assert undone.error("a.flac")[0] == "read-only"
+    assert path.read_bytes() == content
+
+
+def test_a_protected_folder_is_told_as_that(tmp_path: Path) -> None:
+    disks.have("mkfs.ext4", "chattr")
+    image = disks.ext4(tmp_path / "image")
+    with disks.mounted("-o", "loop", image, at=tmp_path / "disk", may_skip=True) as disk:
+        path = make(disk / "a.flac", "flac", 0.6)
+        for flag, what in (("i", disk), ("a", disk), ("a", path)):
+            subprocess.run(["chattr", f"+{flag}", what], check=True)
+            found = write.obstacle(str(path))
+            subprocess.run(["chattr", f"-{flag}", what], check=True)
+            assert found is not None
+            assert found.kind == "read-only"
+            assert ("folder" in found.message) == (what == disk)
+        assert write.obstacle(str(path)) is None
+
+
+# Room
+
+
+def test_a_disk_without_room_for_a_copy_is_told_before_listening(
+    model: Path, tmp_path: Path
+) -> None:
+    disks.have()
+    how = ("-t", "tmpfs", "-o", "size=1m", "tmpfs")
+    with disks.mounted(*how, at=tmp_path / "disk", may_skip=True) as disk:
+        path = make(disk / "a.wav", "wav", 4)
+        options = ("--min-score", "0", "--model", model, path)
+        dry = Run(*options, "-n")
+        assert dry.statuses() == {"a.wav": "skipped"}
+        assert dry.error("a.wav")[0] == "no-room"
+        run = Run(*options)
+        assert run.code == 5
+        assert "the disk is full" in run.said
+        assert run.results == {}
+        assert [it.name for it in disk.iterdir()] == ["a.wav"]
+
+
+def test_what_may_share_its_blocks_is_not_refused_for_its_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disks.have()
+    how = ("-t", "tmpfs", "-o", "size=1m", "tmpfs")
+    with disks.mounted(*how, at=tmp_path / "disk", may_skip=True) as disk:
+        path = make(disk / "a.wav", "wav", 4)
+        with pytest.raises(NoRoomError):
+            obstacles.refuse_without_room(str(path))
+        for kind in ("btrfs", "zfs", "fuse.mergerfs", "nfs4"):
+            table = [mounts.Mount(str(disk), kind, read_only=False)]
+            monkeypatch.setattr(mounts, "table", lambda table=table: table)
+            obstacles.refuse_without_room(str(path))
+        sparse = disk / "b.wav"
+        with sparse.open("wb") as file:
+            file.truncate(1 << 40)
+        obstacles.refuse_without_room(str(sparse))
+
+
+@pytest.mark.parametrize(
+    ("kind", "keeps"),
+    [
+        *((it, True) for it in ("ext4", "btrfs", "nfs4", "xfs", "zfs", "fuse.mergerfs")),
+        *((it, False) for it in ("vfat", "cifs", "fuseblk", "fuse.sshfs", "9p", "ntfs3")),
+    ],
+)
+def test_where_files_may_all_have_one_owner_only_the_write_can_tell(kind: str, keeps: bool) -> None:
+    assert mounts.Mount("/", kind, read_only=False).keeps_owners == keeps
+
+
+@pytest.mark.parametrize("hardlinks", ["skip", "break", "in-place"])
+def test_a_plain_file_of_ours_has_no_obstacle(tmp_path: Path, hardlinks: str) -> None:
+    path = make(tmp_path / "a.flac", "flac")
+    assert write.obstacle(str(path), WriteSettings(hardlinks=hardlinks)) is None
+    assert [it.name for it in tmp_path.iterdir()] == ["a.flac"]
+
+
+def test_several_names_are_an_obstacle_as_far_as_was_asked_for(tmp_path: Path) -> None:
+    roomy, full = make(tmp_path / "a.flac", "flac"), make(tmp_path / "b.ogg", "ogg")
+    for path in (roomy, full):
+        path.with_name(f"{path.name}.other").hardlink_to(path)
+
+    def kind(path: Path, hardlinks: str) -> str | None:
+        found = write.obstacle(str(path), WriteSettings(hardlinks=hardlinks))
+        return found and found.kind
+
+    assert [kind(roomy, it) for it in ("skip", "break", "in-place")] == ["hard-linked", None, None]
+    assert kind(full, "in-place") == "hard-linked"
