@@ -5,9 +5,9 @@ the file holds. It knows nothing about frames.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
+from lean_tagger.system.containers import chunks
 from lean_tagger.write.formats import id3
 from lean_tagger.write.source import Source, Span
 from lean_tagger.write.splice import Patch
@@ -61,20 +61,10 @@ class Leading:
         return []
 
 
-@dataclass(frozen=True, slots=True)
-class _Chunk:
-    name: bytes
-    head: int
-    start: int
-    end: int
-
-
 class Chunked:
     """A chunk of a RIFF/WAVE or an AIFF file."""
 
-    _HEAD_BYTES = 8
-
-    def __init__(self, source: Source, order: Literal["little", "big"]) -> None:
+    def __init__(self, source: Source, order: chunks.Order) -> None:
         self._source = source
         self._order = order
         self._name = b"id3 " if order == "little" else b"ID3 "
@@ -93,22 +83,23 @@ class Chunked:
     def _number(self, position: int) -> int:
         return int.from_bytes(self._source.at(position, 4), self._order)
 
-    def _walk(self) -> tuple[list[_Chunk], int]:
+    def _walk(self) -> tuple[list[chunks.Chunk], int]:
         """Return the chunks and where the last one ends, its pad byte included."""
-        source, position = self._source, 12
+        source, position = self._source, chunks.FIRST
         if not position <= self._declared_end <= source.size + 1:
             raise source.refuse("the size in its header is not the file's; it may be cut short")
-        chunks: list[_Chunk] = []
-        while position + self._HEAD_BYTES <= self._declared_end:
-            start = position + self._HEAD_BYTES
-            end = start + self._number(position + 4)
-            if end > min(self._declared_end, source.size) or len(chunks) > 10_000:
+        found: list[chunks.Chunk] = []
+        while position + chunks.HEAD_BYTES <= self._declared_end:
+            head = source.peek(position, chunks.HEAD_BYTES)
+            chunk = chunks.parse(head, position, self._order)
+            limit = min(self._declared_end, source.size)
+            if chunk is None or chunk.end > limit or len(found) > 10_000:
                 raise source.refuse("its chunks do not add up; it may be cut short")
-            chunks.append(_Chunk(source.at(position, 4), position, start, end))
-            position = end + (end - start) % 2
+            found.append(chunk)
+            position = chunk.following
         if position < self._declared_end:
             raise source.refuse("its chunks do not add up")
-        return chunks, min(position, source.size)
+        return found, min(position, source.size)
 
     def _others(self) -> list[tuple[str, Span]]:
         others = [
@@ -123,7 +114,7 @@ class Chunked:
         if self._chunk:
             data = Span(self._chunk.start, self._chunk.end)
             return [Patch(*data, (tag,)), *self.resized(len(tag) - (data.end - data.start))]
-        chunk = self._name + len(tag).to_bytes(4, self._order) + tag + bytes(len(tag) % 2)
+        chunk = chunks.render(self._name, tag, self._order)
         chunk = bytes(self._end % 2) + chunk  # some writers forget the last pad byte
         return [Patch(self._end, self._end, (chunk,)), self._file_size(len(chunk))]
 
@@ -131,8 +122,8 @@ class Chunked:
         """Mend the chunk's size, its pad byte and the file's size."""
         chunk = self._chunk
         assert chunk is not None  # noqa: S101 - there is a room only where there is a chunk
-        size = chunk.end - chunk.start + delta
-        old_pad = Span(chunk.end, min(chunk.end + (chunk.end - chunk.start) % 2, self._end))
+        size = chunk.size + delta
+        old_pad = Span(chunk.end, min(chunk.following, self._end))
         pad = size % 2
         return [
             Patch(chunk.head + 4, chunk.start, (self._bytes(size),)),
