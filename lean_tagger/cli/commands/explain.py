@@ -121,17 +121,20 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
         end = steps[-1]["value"] if steps[-1]["rule"] == "chosen" else "no"
         whose = f"{model}: " if model else ""
         yield f"  {score:6.1%}  {label:<20} {whose}{steps[0]['field']}: {end} ({did})"
-    for field, values in report["fields"].items():
-        if field != "leantag":
-            yield f"  {field} in the file: {', '.join(values)}"
+    for field, values in _shown(report["fields"]):
+        yield f"  {field} in the file: {', '.join(values)}"
     for write in report["writes"]:
-        for field, values in write["written"].items():
-            if field != "leantag":
-                before = ", ".join(write["previous"].get(field, [])) or "nothing"
-                now = ", ".join(values) or "nothing"
-                yield f"  run {write['run']} wrote {field}: {now} over {before} ({write['state']})"
-    would = {f: v for f, v in report["would_write"].items() if f != "leantag"}
-    for field, values in would.items():
+        for field, values in _shown(write["written"]):
+            before = ", ".join(write["previous"].get(field, [])) or "nothing"
+            now = ", ".join(values) or "nothing"
+            yield f"  run {write['run']} wrote {field}: {now} over {before} ({write['state']})"
+    would = _shown(report["would_write"])
+    for field, values in would:
         yield f"  would be written as {field}: {', '.join(values) or 'nothing'}"
     if not would:
         yield "  nothing would be written"
+
+
+def _shown(fields: dict[str, list[str]]) -> list[tuple[str, list[str]]]:
+    """Return what a person reads of fields: LEANTAG is for programs."""
+    return [(field, values) for field, values in fields.items() if field != "leantag"]

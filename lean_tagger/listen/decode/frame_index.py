@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
+from lean_tagger.system.containers import mpeg
+
 BLOCK_BYTES = 1 << 20
 MOST_NOTES = 8192
 """Offsets that are kept, 64 KiB; beyond that every other one goes."""
@@ -161,9 +163,6 @@ class AdtsWalk:
         return found
 
 
-_RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
-_KBPS_1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
-_KBPS_2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _MONO = 0xC0
 
 
@@ -175,7 +174,7 @@ class _Mp3Sizes(dict[bytes, int]):
         self._first = first
 
     def __missing__(self, head: bytes) -> int:
-        size = _mp3_size(head) if _alike(head, self._first) else 0
+        size = mpeg.frame_bytes(head) if _alike(head, self._first) else 0
         if len(self) < _MOST_HEADERS:
             self[head] = size
         return size
@@ -187,22 +186,12 @@ _MOST_HEADERS = 4096
 def _alike(head: bytes, first: bytes) -> bool:
     return (
         len(head) == 4
+        and mpeg.layer_of(head) == mpeg.LAYER_3
         and head[0] == first[0]
         and head[1] & 0xFE == first[1] & 0xFE
         and head[2] & 0x0C == first[2] & 0x0C
         and (head[3] & _MONO == _MONO) == (first[3] & _MONO == _MONO)
     )
-
-
-def _mp3_size(head: bytes) -> int:
-    version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
-    kbps, rate, padding = head[2] >> 4, head[2] >> 2 & 3, head[2] >> 1 & 1
-    if head[0] != 0xFF or head[1] < 0xE0 or version == 1 or layer != 1 or rate == 3:
-        return 0
-    if kbps in (0, 15):
-        return 0
-    table, factor = (_KBPS_1, 144) if version == 3 else (_KBPS_2, 72)
-    return factor * 1000 * table[kbps] // _RATES_HZ[version][rate] + padding
 
 
 class FlacFrames:

@@ -7,12 +7,11 @@ and judged by FFmpeg; the worker's memory limit stands behind that.
 """
 
 import os
-import zlib
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
 
 from lean_tagger.listen.decode import mp4_packets
 from lean_tagger.listen.decode.masked_file import Mask, MaskedFile
+from lean_tagger.system.containers import chunks, flac, id3, ogg
 
 LARGE_COMMENT_BYTES = 1 << 16
 """A larger comment header of an Ogg stream holds pictures, and is replaced by an empty one."""
@@ -20,14 +19,6 @@ LARGE_COMMENT_BYTES = 1 << 16
 LARGEST_SETUP_BYTES = 1 << 20
 _MOST_CHUNKS = 10_000
 _TEXT_CHUNKS = {b"id3 ", b"ID3 ", b"LIST", b"NAME", b"AUTH", b"ANNO", b"(c) ", b"COMT", b"DIIN"}
-_CHUNKED: dict[bytes, tuple[Literal["big", "little"], int]] = {
-    b"RIFF": ("little", 4),
-    b"RF64": ("little", 4),
-    b"FORM": ("big", 4),
-    b"FRM8": ("big", 8),
-}
-"""Formats of chunks: the order of the bytes of a length, and how many it has."""
-
 _EMPTY_COMMENTS = {
     b"\x01vorbis": b"\x03vorbis" + bytes(8) + b"\x01",  # no vendor, no comment, framing bit
     b"OpusHead": b"OpusTags" + bytes(8),
@@ -48,12 +39,13 @@ def look(fd: int) -> tuple[MaskedFile, mp4_packets.Mp4Track | None]:
     if magic[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide") and not start:
         track, patches = mp4_packets.scan(fd, size_bytes)
         return MaskedFile(fd, patches=patches), track
-    if magic[:4] == b"fLaC":
+    if magic[:4] == flac.MARK:
         return _without_blocks(fd, start, size_bytes), None
     if magic[:4] == b"OggS":
         return _without_comments(fd, start), None
-    if magic[:4] in _CHUNKED:
-        return MaskedFile(fd, start=start, patches=list(_text_chunks(fd, start, size_bytes))), None
+    if magic[:4] in chunks.FORMS:
+        texts = list(_text_chunks(fd, start, size_bytes, chunks.FORMS[magic[:4]]))
+        return MaskedFile(fd, start=start, patches=texts), None
     if magic[:4] == b"DSD ":  # bytes 20 to 28 say where its ID3 tag begins; 0 for none
         return MaskedFile(fd, start=start, patches=[Mask(start + 20, bytes(8))]), None
     return MaskedFile(fd, start=start), None
@@ -66,36 +58,29 @@ def _behind_id3(fd: int, size_bytes: int) -> int:
     for a large cover, 1.5 GiB for half a megabyte of zeros.
     """
     offset = 0
-    while (head := os.pread(fd, 10, offset))[:3] == b"ID3" and len(head) == 10:
-        # Four bytes of seven bits; a footer of ten bytes where flag 0x10 says so (ID3v2.4).
-        size = sum(
-            (byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True)
-        )
-        offset += 10 + size + (10 if head[5] & 0x10 else 0)
+    while tag := id3.parse(os.pread(fd, id3.HEAD_BYTES, offset)):
+        offset += id3.HEAD_BYTES * (2 if tag.has_footer else 1) + tag.size
     return offset if offset < size_bytes else 0
 
 
 def _without_blocks(fd: int, start: int, size_bytes: int) -> MaskedFile:
-    """Return a FLAC file with its first metadata block, which describes it, as the only one.
-
-    RFC 9639, section 8: one byte of type, its top bit set in the last; three of length.
-    """
+    """Return a FLAC file with its first metadata block, which describes it, as the only one."""
     position, last, described = start + 4, False, b""
     while not last:
-        head = os.pread(fd, 4, position)
-        if len(head) < 4 or position > size_bytes:
+        head = os.pread(fd, flac.HEAD_BYTES, position)
+        if len(head) < flac.HEAD_BYTES or position > size_bytes:
             return MaskedFile(fd, start=start)
-        last = bool(head[0] & 0x80)
-        length = int.from_bytes(head[1:], "big")
+        kind, last, length = flac.parse(head)
+        position += flac.HEAD_BYTES
         if not described:
-            described = b"\x80" + head[1:] + os.pread(fd, length, position + 4)
-            if head[0] & 0x7F or length != 34:
+            if kind != flac.STREAMINFO or length != flac.STREAMINFO_BYTES:
                 return MaskedFile(fd, start=start)
-        position += 4 + length
+            described = flac.render(kind, length, last=True) + os.pread(fd, length, position)
+        position += length
     sync = os.pread(fd, 2, position)
     if len(sync) < 2 or sync[0] != 0xFF or sync[1] & 0xFC != 0xF8:
         return MaskedFile(fd, start=start)  # a wrong size: let FFmpeg look for the audio
-    return MaskedFile(fd, head=b"fLaC" + described, start=position)
+    return MaskedFile(fd, head=flac.MARK + described, start=position)
 
 
 def _without_comments(fd: int, start: int) -> MaskedFile:
@@ -137,67 +122,32 @@ def _without_comments(fd: int, start: int) -> MaskedFile:
     return MaskedFile(fd, head=head, start=position)
 
 
-class _Page(NamedTuple):
-    """The head of an Ogg page: 27 bytes, then the lengths of its segments."""
-
-    serial: bytes
-    lacing: bytes
-    body: int
-    end: int
-
-    @property
-    def packets_ended(self) -> int:
-        return sum(lace < 255 for lace in self.lacing)
-
-
-def _page(fd: int, position: int) -> _Page | None:
-    head = os.pread(fd, 27 + 255, position)
-    if len(head) < 27 or head[:5] != b"OggS\0" or len(head) < 27 + head[26]:
-        return None
-    lacing = head[27 : 27 + head[26]]
-    body = position + 27 + len(lacing)
-    return _Page(head[14:18], lacing, body, body + sum(lacing))
+def _page(fd: int, position: int) -> ogg.Page | None:
+    return ogg.parse(os.pread(fd, ogg.LARGEST_HEAD_BYTES, position), position)
 
 
 def _as_pages(packets: list[bytes], serial: bytes) -> bytes:
     """Return packets as Ogg pages, the second and following of a stream."""
     body = b"".join(packets)
-    lacing = b"".join(b"\xff" * (len(p) // 255) + bytes([len(p) % 255]) for p in packets)
+    lacing = ogg.lacing_of(map(len, packets))
     pages = bytearray()
-    for number, first in enumerate(range(0, len(lacing), 255), 1):
-        part = lacing[first : first + 255]
+    for number, first in enumerate(range(0, len(lacing), ogg.MOST_SEGMENTS), 1):
+        part = lacing[first : first + ogg.MOST_SEGMENTS]
         content, body = body[: sum(part)], body[sum(part) :]
         continued = bool(first) and lacing[first - 1] == 255
-        head = b"OggS\0" + bytes([continued]) + bytes(8) + serial + number.to_bytes(4, "little")
-        page = head + bytes(4) + bytes([len(part)]) + part + content
-        pages += page[:22] + _checksum(page) + page[26:]
+        pages += ogg.render(ogg.CONTINUED * continued, 0, serial, number, part, content)
     return bytes(pages)
 
 
-_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
-
-
-def _checksum(page: bytes) -> bytes:
-    """Return a page's CRC: zlib's polynomial, bits in the other order, no inversion."""
-    crc = zlib.crc32(page.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
-    return int(f"{crc:032b}"[::-1], 2).to_bytes(4, "little")
-
-
-def _text_chunks(fd: int, start: int, size_bytes: int) -> Iterator[Mask]:
-    """Yield a patch over the name of each chunk of a WAV, AIFF or DSDIFF file that holds text.
-
-    A chunk: four bytes of name, then its length; the next one begins at an even offset.
-    """
-    order, length_bytes = _CHUNKED[os.pread(fd, 4, start)]
-    head_bytes = 4 + length_bytes
-    position = start + head_bytes + 4
+def _text_chunks(fd: int, start: int, size_bytes: int, form: chunks.Form) -> Iterator[Mask]:
+    """Yield a patch over the name of each chunk of a WAV, AIFF or DSDIFF file that holds text."""
+    position = start + form.first
     for _ in range(_MOST_CHUNKS):
-        head = os.pread(fd, head_bytes, position)
-        if len(head) < head_bytes or position >= size_bytes:
+        chunk = chunks.parse(os.pread(fd, form.head_bytes, position), position, form)
+        if chunk is None or position >= size_bytes:
             return
-        if head[:4] in _TEXT_CHUNKS:
+        if chunk.name in _TEXT_CHUNKS:
             yield Mask(position, b"JUNK")
-        length = int.from_bytes(head[4:], order)
-        if head[:4] == b"data" and not length:
+        if chunk.name == b"data" and not chunk.size:
             return  # a stream of unknown length: to FFmpeg, all that follows is music
-        position += head_bytes + length + length % 2
+        position = chunk.following

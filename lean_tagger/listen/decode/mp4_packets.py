@@ -17,6 +17,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from lean_tagger.listen.decode.masked_file import Mask
+from lean_tagger.system.containers import mp4
 
 SHOWN_SAMPLES = 64
 """How many packets FFmpeg sees: a second or so, from which it learns what it needs."""
@@ -205,17 +206,14 @@ class _Movie:
         position = start
         while position + 8 <= end and self._atoms < _MOST_ATOMS:
             self._atoms += 1
-            head = os.pread(self._fd, 16, position)
-            if len(head) < 8:
+            head = mp4.parse(os.pread(self._fd, mp4.LARGEST_HEAD_BYTES, position))
+            if head is None:
                 return
-            size, name, body = int.from_bytes(head[:4], "big"), head[4:8], position + 8
-            if size == 1 and len(head) == 16:
-                size, body = int.from_bytes(head[8:], "big"), position + 16
-            elif size == 0:
-                size = end - position
-            if position + size < body:
+            size = head.size or end - position
+            if size < head.head_bytes:
                 return
-            self._visit(name, position, body, min(position + size, end), parent)
+            body = position + head.head_bytes
+            self._visit(head.name, position, body, min(position + size, end), parent)
             position += size
 
     def _visit(self, name: bytes, start: int, body: int, end: int, parent: bytes) -> None:

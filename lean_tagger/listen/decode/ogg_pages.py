@@ -9,16 +9,10 @@ Source: RFC 3533, section 6.
 
 import os
 from collections.abc import Iterator
-from typing import NamedTuple
 
-_HEAD_BYTES = 27 + 255
+from lean_tagger.system.containers import ogg
+
 _NEAR_BYTES = 1 << 16
-
-
-class _Page(NamedTuple):
-    granule: int
-    body: int
-    end: int
 
 
 def bodies(fd: int, granule: int, *, count: int) -> Iterator[bytes]:
@@ -50,7 +44,7 @@ def bodies(fd: int, granule: int, *, count: int) -> Iterator[bytes]:
         count -= 1
 
 
-def _timed(fd: int, start: int, end: int) -> _Page | None:
+def _timed(fd: int, start: int, end: int) -> ogg.Page | None:
     """Return the first page behind an offset in which a packet ends."""
     page = _next(fd, start, end)
     while page is not None and page.granule < 0:
@@ -58,7 +52,7 @@ def _timed(fd: int, start: int, end: int) -> _Page | None:
     return page
 
 
-def _next(fd: int, start: int, end: int) -> _Page | None:
+def _next(fd: int, start: int, end: int) -> ogg.Page | None:
     """Return the first page that begins in a span."""
     while start < end:
         block = os.pread(fd, _NEAR_BYTES + 4, start)
@@ -72,10 +66,5 @@ def _next(fd: int, start: int, end: int) -> _Page | None:
     return None
 
 
-def _at(fd: int, position: int) -> _Page | None:
-    head = os.pread(fd, _HEAD_BYTES, position)
-    if len(head) < 27 or head[:5] != b"OggS\0" or len(head) < 27 + head[26]:
-        return None
-    body = position + 27 + head[26]
-    granule = int.from_bytes(head[6:14], "little", signed=True)
-    return _Page(granule, body, body + sum(head[27 : 27 + head[26]]))
+def _at(fd: int, position: int) -> ogg.Page | None:
+    return ogg.parse(os.pread(fd, ogg.LARGEST_HEAD_BYTES, position), position)

@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from lean_tagger.errors import WriteError
+from lean_tagger.system.containers import chunks
 from lean_tagger.write.formats import id3, matroska, mpeg
 from lean_tagger.write.formats.ape import ApeFile
 from lean_tagger.write.formats.asf import HEADER as ASF_HEADER
@@ -73,9 +74,9 @@ def _mpeg(source: Source) -> Document:
 _PARSERS: dict[str, Callable[[Source], Document]] = {
     "mpeg": _mpeg,
     "tta": _true_audio,
-    "wav": lambda source: Id3File(source, Chunked(source, "little")),
-    "aiff": lambda source: Id3File(source, Chunked(source, "big")),
-    "dsdiff": lambda source: Id3File(source, Chunked(source, "big", size_bytes=8)),
+    "wav": lambda source: Id3File(source, Chunked(source, chunks.RIFF)),
+    "aiff": lambda source: Id3File(source, Chunked(source, chunks.AIFF)),
+    "dsdiff": lambda source: Id3File(source, Chunked(source, chunks.DSDIFF)),
     "dsf": lambda source: Id3File(source, Dsf(source)),
     "flac": FlacFile,
     "ogg": OggFile,

@@ -10,18 +10,6 @@ from dataclasses import dataclass
 
 from lean_tagger.write.source import Source
 
-__all__ = [
-    "CRC",
-    "VOID",
-    "Element",
-    "children",
-    "element",
-    "element_at",
-    "void",
-    "widened",
-    "with_crc",
-]
-
 CRC, VOID = 0xBF, 0xEC
 LARGEST_HEAD_BYTES = 12
 _MOST_CHILDREN = 20_000

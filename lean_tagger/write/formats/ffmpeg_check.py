@@ -17,8 +17,6 @@ from lean_tagger.write.formats import ebml
 from lean_tagger.write.formats.fields import field_of
 from lean_tagger.write.source import Source
 
-__all__ = ["Shown", "read_simple_tags", "shown"]
-
 _OPTIONS: dict[str, Any] = (
     {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 )

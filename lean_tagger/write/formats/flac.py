@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from lean_tagger.system.containers import flac
 from lean_tagger.write.formats import id3
 from lean_tagger.write.formats.vorbis_comment import Comments
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch
 
-_STREAMINFO, _PADDING, _COMMENT = 0, 1, 4
-_LARGEST_BLOCK_BYTES = (1 << 24) - 1
 _PADDING_BYTES = 1024
 _NAMES = {2: "APPLICATION", 3: "SEEKTABLE", 5: "CUESHEET", 6: "PICTURE"}
 
@@ -23,7 +22,7 @@ class _Block:
 
     @property
     def start(self) -> int:
-        return self.head + 4
+        return self.head + flac.HEAD_BYTES
 
 
 class FlacFile:
@@ -38,9 +37,9 @@ class FlacFile:
     def __init__(self, source: Source) -> None:
         self._source = source
         leading = id3.span_of(source, 0, source.size)
-        self._start = (leading.end if leading else 0) + 4
+        self._start = (leading.end if leading else 0) + len(flac.MARK)
         self._blocks = list(self._walk())
-        found = [block for block in self._blocks if block.kind == _COMMENT]
+        found = [block for block in self._blocks if block.kind == flac.COMMENT]
         if len(found) > 1:
             raise source.refuse("it has more than one comment block, of which players read one")
         self._comment = found[0] if found else None
@@ -54,10 +53,9 @@ class FlacFile:
     def _walk(self) -> Iterator[_Block]:
         position, last = self._start, False
         while not last:
-            head = self._source.at(position, 4)
-            last, kind = bool(head[0] & 0x80), head[0] & 0x7F
-            block = _Block(kind, position, position + 4 + int.from_bytes(head[1:], "big"), last)
-            if kind == 127 or (position == self._start) != (kind == _STREAMINFO):
+            kind, last, size = flac.parse(self._source.at(position, flac.HEAD_BYTES))
+            block = _Block(kind, position, position + flac.HEAD_BYTES + size, last)
+            if kind == flac.INVALID or (position == self._start) != (kind == flac.STREAMINFO):
                 raise self._source.refuse("its FLAC header is damaged")
             position = block.end
             yield block
@@ -83,46 +81,41 @@ class FlacFile:
     def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
         """Return what to change in the file for new values of our fields."""
         data = b"".join(self._comments.rendered(changes))
-        if len(data) > _LARGEST_BLOCK_BYTES:
+        if len(data) > flac.LARGEST_BLOCK_BYTES:
             raise self._source.refuse("its comment block is full")
         first, old = self._blocks[0], self._comment
         if old is None:
-            last = 0x80 if first.last else 0
-            grown = 4 + len(data)
-            patches = [Patch(first.end, first.end, (_head(_COMMENT, last, data), data))]
+            grown = flac.HEAD_BYTES + len(data)
+            head = flac.render(flac.COMMENT, len(data), last=first.last)
+            patches = [Patch(first.end, first.end, (head, data))]
             if first.last:
-                patches.append(Patch(first.head, first.head + 1, (bytes([_STREAMINFO]),)))
+                patches.append(Patch(first.head, first.head + 1, (bytes([flac.STREAMINFO]),)))
         else:
-            last = 0x80 if old.last else 0
             grown = len(data) - (old.end - old.start)
-            patches = [Patch(old.head, old.end, (_head(_COMMENT, last, data), data))]
+            head = flac.render(flac.COMMENT, len(data), last=old.last)
+            patches = [Patch(old.head, old.end, (head, data))]
         return patches + self._padding(grown)
 
     def _padding(self, grown: int) -> list[Patch]:
         """Take what was added out of the padding, so that the audio does not move."""
-        blocks = [block for block in self._blocks if block.kind == _PADDING]
+        blocks = [block for block in self._blocks if block.kind == flac.PADDING]
         if not blocks or not grown:
             return []
         block = max(blocks, key=lambda block: block.end - block.head)
         size = block.end - block.start - grown
-        if not 0 <= size <= _LARGEST_BLOCK_BYTES:
+        if not 0 <= size <= flac.LARGEST_BLOCK_BYTES:
             size = _PADDING_BYTES
-        zeros = bytes(size)
-        last = 0x80 if block.last else 0
-        return [Patch(block.head, block.end, (_head(_PADDING, last, zeros), zeros))]
+        head = flac.render(flac.PADDING, size, last=block.last)
+        return [Patch(block.head, block.end, (head, bytes(size)))]
 
     def foreign(self) -> Iterator[tuple[str, Piece]]:
         """Yield everything that is not ours."""
         yield "what stands before the FLAC header", Span(0, self._start)
         for block in self._blocks:
-            if block.kind not in (_PADDING, _COMMENT):
+            if block.kind not in (flac.PADDING, flac.COMMENT):
                 name = f"the {_NAMES.get(block.kind, f'type {block.kind}')} block"
                 yield name, bytes([block.kind])
                 yield name, Span(block.start, block.end)
         if self._comment:
             yield from self._comments.foreign()
         yield "the audio", Span(self._blocks[-1].end, self._source.size)
-
-
-def _head(kind: int, last: int, data: bytes) -> bytes:
-    return bytes([last | kind]) + len(data).to_bytes(3, "big")

@@ -16,12 +16,13 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from lean_tagger.system.containers.id3 import HEAD_BYTES, from_syncsafe, render, syncsafe
+from lean_tagger.system.containers.id3 import parse as parse_head
 from lean_tagger.write.formats import id3_frames
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, length
 
 PADDING_BYTES = 1024
-_HEADER_BYTES = 10
 # Four times the largest cover ever met; only unsynchronised tags are loaded as a whole.
 _LARGEST_UNSYNCHRONISED_BYTES = 8 << 20
 _MOST_FRAMES = 20_000
@@ -48,13 +49,13 @@ def span_of(source: Source, start: int, limit: int) -> Span | None:
     WriteError
         If there is one and its size makes no sense.
     """
-    head = source.peek(start, _HEADER_BYTES)
-    if head[:3] != b"ID3" or len(head) < _HEADER_BYTES:
+    head = parse_head(source.peek(start, HEAD_BYTES))
+    if head is None:
         return None
-    if max(head[6:10]) > 0x7F or head[3] == 0xFF or head[4] == 0xFF:
+    if not head.sound:
         raise source.refuse("its ID3 tag is damaged: the header makes no sense")
-    footer = _HEADER_BYTES if head[3] == 4 and head[5] & 0x10 else 0
-    end = start + _HEADER_BYTES + id3_frames.from_syncsafe(head[6:10]) + footer
+    footer = HEAD_BYTES if head.version == 4 and head.has_footer else 0
+    end = start + HEAD_BYTES + head.size + footer
     if end > limit:
         raise source.refuse("its ID3 tag is damaged: it is longer than the room it is in")
     return Span(start, end)
@@ -101,7 +102,7 @@ class Id3Tag:
     def __init__(self, source: Source, span: Span) -> None:
         self._source = source
         self.span = span
-        head = source.at(span.start, _HEADER_BYTES)
+        head = source.at(span.start, HEAD_BYTES)
         self.version, self.flags = head[3], head[5]
         if self.version not in (2, 3, 4):
             raise source.refuse("its ID3 tag has a version that is not known")
@@ -111,8 +112,8 @@ class Id3Tag:
             raise source.refuse("its ID3 tag uses flags that are not known")
         self.unsynchronised = bool(self.flags & 0x80) and self.version < 4
         self._footer = self.version == 4 and bool(self.flags & 0x10)
-        end = span.end - (_HEADER_BYTES if self._footer else 0)
-        body_span = Span(span.start + _HEADER_BYTES, end)
+        end = span.end - (HEAD_BYTES if self._footer else 0)
+        body_span = Span(span.start + HEAD_BYTES, end)
         self._body = _Body(source, body_span, unsynchronised=self.unsynchronised)
         first = self._extended_header()
         self.extended = Span(body_span.start, self._body.raw(first))
@@ -131,7 +132,7 @@ class Id3Tag:
             size, flags = 4 + int.from_bytes(head[:4], "big"), head[4]
             sound = size == (14 if flags & 0x80 else 10)
         else:
-            size, flags = id3_frames.from_syncsafe(head[:4]), head[5]
+            size, flags = from_syncsafe(head[:4]), head[5]
             sound = max(head[:4]) < 0x80 and head[4] == 1 and size >= 6
         if not sound or size > self._body.length:
             raise self._source.refuse("its ID3 tag is damaged: its extended header makes no sense")
@@ -185,7 +186,7 @@ class Id3Tag:
             return int.from_bytes(head[3:6], "big")
         if plain:
             return int.from_bytes(head[4:8], "big")
-        return None if max(head[4:8]) > 0x7F else id3_frames.from_syncsafe(head[4:8])
+        return None if max(head[4:8]) > 0x7F else from_syncsafe(head[4:8])
 
     def values(self) -> dict[str, tuple[str, ...]]:
         """Return the values of our fields, decoded by mutagen from our frames alone."""
@@ -241,12 +242,12 @@ class Id3Tag:
 
     def _sizes(self, patches: list[Patch]) -> list[Patch]:
         grown = sum(length(p.pieces) - (p.end - p.start) for p in patches)
-        footer = _HEADER_BYTES if self._footer else 0
-        size = self.span.end - self.span.start - _HEADER_BYTES - footer + grown
+        footer = HEAD_BYTES if self._footer else 0
+        size = self.span.end - self.span.start - HEAD_BYTES - footer + grown
         if size >= 1 << 28:
             raise self._source.refuse("its ID3 tag is full")
-        new = id3_frames.syncsafe(size)
-        heads = [self.span.start] + ([self.span.end - _HEADER_BYTES] if footer else [])
+        new = syncsafe(size)
+        heads = [self.span.start] + ([self.span.end - HEAD_BYTES] if footer else [])
         return [Patch(head + 6, head + 10, (new,)) for head in heads]
 
     def _extended_padding(self, padding: int) -> list[Patch]:
@@ -306,4 +307,4 @@ def new_tag(
     if not ours:
         return b""
     body = b"".join([*inherited, *ours]) + bytes(PADDING_BYTES)
-    return b"ID3" + bytes([version, 0, 0]) + id3_frames.syncsafe(len(body)) + body
+    return render(version, 0, len(body)) + body

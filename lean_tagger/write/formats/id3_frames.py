@@ -6,6 +6,7 @@ else: it never sees a frame that could be a bomb, and it is a second opinion on 
 
 from collections.abc import Sequence
 
+from lean_tagger.system.containers.id3 import render, syncsafe
 from lean_tagger.write.formats import fields, mutagen_check
 
 # Enough of a TXXX frame's data to hold the label of ours in any encoding.
@@ -18,16 +19,6 @@ _ENCODINGS = {0: "latin-1", 1: "utf-16", 2: "utf-16-be", 3: "utf-8"}
 # Frame format flags: (compressed or encrypted, bytes before the data for each further flag).
 _OPAQUE = {3: 0xC0, 4: 0x0C}
 _PREFIXES = {3: {0x20: 1}, 4: {0x40: 1, 0x01: 4}}
-
-
-def syncsafe(number: int) -> bytes:
-    """Return a number as four bytes of seven bits."""
-    return bytes(number >> shift & 0x7F for shift in (21, 14, 7, 0))
-
-
-def from_syncsafe(data: bytes) -> int:
-    """Return the number in four bytes of seven bits."""
-    return data[0] << 21 | data[1] << 14 | data[2] << 7 | data[3]
 
 
 def unsynchronise(data: bytes) -> bytes:
@@ -97,7 +88,7 @@ def decode(frame: bytes, version: int, *, unsynchronised: bool) -> list[str] | N
     if version == 4:  # a size above 127 may have been a plain number
         frame = frame[:4] + syncsafe(len(frame) - 10) + frame[8:]
     flags = 0x80 if unsynchronised and version == 4 else 0
-    head = b"ID3" + bytes([version, 0, flags]) + syncsafe(len(frame))
+    head = render(version, flags, len(frame))
     # An empty frame is one without values; mutagen leaves it out.
     empty = len(frame) <= (7 if version == 2 else 11)
     return [] if empty else mutagen_check.read_id3(head + frame)

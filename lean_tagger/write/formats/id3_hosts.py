@@ -5,9 +5,9 @@ the file holds. It knows nothing about frames.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
+from lean_tagger.system.containers import chunks
 from lean_tagger.write.formats import id3
 from lean_tagger.write.source import Source, Span
 from lean_tagger.write.splice import Patch
@@ -59,14 +59,6 @@ class Leading:
         return []
 
 
-@dataclass(frozen=True, slots=True)
-class _Chunk:
-    name: bytes
-    head: int
-    start: int
-    end: int
-
-
 class Chunked:
     """A chunk of a RIFF/WAVE, an AIFF or a DSDIFF file.
 
@@ -74,21 +66,15 @@ class Chunked:
     ----------
     source : Source
         The file.
-    order : {'little', 'big'}
-        Of the bytes of a size.
-    size_bytes : int
-        How many a size has: 8 in DSDIFF (Philips, "DSDIFF" 1.5, 2004), which is AIFF otherwise.
+    form : chunks.Form
+        How it writes the size of a chunk.
     """
 
-    def __init__(
-        self, source: Source, order: Literal["little", "big"], *, size_bytes: int = 4
-    ) -> None:
+    def __init__(self, source: Source, form: chunks.Form) -> None:
         self._source = source
-        self._order = order
-        self._size_bytes = size_bytes
-        self._head_bytes = 4 + size_bytes
-        self._name = b"id3 " if order == "little" else b"ID3 "
-        self._declared_end = self._head_bytes + self._number(4)
+        self._form = form
+        self._name = b"id3 " if form is chunks.RIFF else b"ID3 "
+        self._declared_end = form.head_bytes + form.size(source.at(4, form.size_bytes))
         self._chunks, self._end = self._walk()
         tags = [c for c in self._chunks if c.name.upper() == b"ID3 "]
         if len(tags) > 1:
@@ -100,25 +86,22 @@ class Chunked:
         self.others = self._others()
         self.lists = [Span(c.start, c.end) for c in self._chunks if c.name == b"LIST"]
 
-    def _number(self, position: int) -> int:
-        return int.from_bytes(self._source.at(position, self._size_bytes), self._order)
-
-    def _walk(self) -> tuple[list[_Chunk], int]:
+    def _walk(self) -> tuple[list[chunks.Chunk], int]:
         """Return the chunks and where the last one ends, its pad byte included."""
-        source, position = self._source, self._head_bytes + 4
+        source, form, position = self._source, self._form, self._form.first
         if not position <= self._declared_end <= source.size + 1:
             raise source.refuse("the size in its header is not the file's; it may be cut short")
-        chunks: list[_Chunk] = []
-        while position + self._head_bytes <= self._declared_end:
-            start = position + self._head_bytes
-            end = start + self._number(position + 4)
-            if end > min(self._declared_end, source.size) or len(chunks) > 10_000:
+        found: list[chunks.Chunk] = []
+        while position + form.head_bytes <= self._declared_end:
+            chunk = chunks.parse(source.peek(position, form.head_bytes), position, form)
+            limit = min(self._declared_end, source.size)
+            if chunk is None or chunk.end > limit or len(found) > 10_000:
                 raise source.refuse("its chunks do not add up; it may be cut short")
-            chunks.append(_Chunk(source.at(position, 4), position, start, end))
-            position = end + (end - start) % 2
+            found.append(chunk)
+            position = chunk.following
         if position < self._declared_end:
             raise source.refuse("its chunks do not add up")
-        return chunks, min(position, source.size)
+        return found, min(position, source.size)
 
     def _others(self) -> list[tuple[str, Span]]:
         others = [
@@ -141,8 +124,8 @@ class Chunked:
         """Mend the chunk's size, its pad byte and the file's size."""
         chunk = self._chunk
         assert chunk is not None  # noqa: S101 - there is a room only where there is a chunk
-        size = chunk.end - chunk.start + delta
-        old_pad = Span(chunk.end, min(chunk.end + (chunk.end - chunk.start) % 2, self._end))
+        size = chunk.size + delta
+        old_pad = Span(chunk.end, min(chunk.following, self._end))
         pad = size % 2
         return [
             Patch(chunk.head + 4, chunk.start, (self._bytes(size),)),
@@ -151,13 +134,13 @@ class Chunked:
         ]
 
     def _file_size(self, delta: int) -> Patch:
-        head = self._head_bytes
+        head = self._form.head_bytes
         return Patch(4, head, (self._bytes(self._end - head + delta),))
 
     def _bytes(self, size: int) -> bytes:
-        if size >= 1 << 8 * self._size_bytes:
+        if size >= 1 << 8 * self._form.size_bytes:
             raise self._source.refuse("it is as large as its format allows")
-        return size.to_bytes(self._size_bytes, self._order)
+        return self._form.written(size)
 
 
 class Dsf:

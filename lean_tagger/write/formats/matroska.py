@@ -15,8 +15,6 @@ from lean_tagger.write.formats.matroska_tags import MatroskaTags
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth
 
-__all__ = ["MAGIC", "MatroskaFile", "found"]
-
 MAGIC = b"\x1a\x45\xdf\xa3"
 _SEGMENT, _DOC_TYPE = 0x18538067, 0x4282
 _TRACKS, _TRACK, _TRACK_UID, _TRACK_TYPE, _AUDIO = 0x1654AE6B, 0xAE, 0x73C5, 0x83, 2
@@ -135,16 +133,20 @@ class MatroskaFile:
                 self._tags_at = it
             if it.id in (TAGS, VOID):
                 _add(free, Span(it.start, it.end))
-        telling = [seek for seek in seeks if seek.tells_of_tags]
-        if len(telling) > 1:
-            raise source.refuse("it has two tables of contents that name its tags")
-        self._seek = next(iter([*telling, *seeks]), None)
+        self._seek = self._one_of(seeks)
         if self._seek:
             free.append(Span(self._seek.at.start, self._seek.at.end))
         regions: list[Span] = []
         for span in sorted(free):
             _add(regions, span)
         return regions
+
+    def _one_of(self, seeks: list[SeekHead]) -> SeekHead | None:
+        """Return the table of contents that tells of the tags, or is to."""
+        telling = [seek for seek in seeks if seek.tells_of_tags]
+        if len(telling) > 1:
+            raise self._source.refuse("it has two tables of contents that name its tags")
+        return next(iter([*telling, *seeks]), None)
 
     def _uids(self, tracks: Element) -> Iterator[int]:
         """Yield the numbers by which tags know the tracks that are music."""

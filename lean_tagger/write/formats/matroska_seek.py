@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from lean_tagger.write.formats import ebml
 from lean_tagger.write.source import Piece, Source
 
-__all__ = ["SEEK_HEAD", "TAGS", "SeekHead"]
-
 SEEK_HEAD, TAGS = 0x114D9B74, 0x1254C367
 _SEEK, _SEEK_ID, _SEEK_POSITION = 0x4DBB, 0x53AB, 0x53AC
 _LARGEST_BYTES = 1 << 20

@@ -14,8 +14,6 @@ from lean_tagger.write.formats import ebml
 from lean_tagger.write.formats.fields import FIELDS, field_of
 from lean_tagger.write.source import Piece, Source
 
-__all__ = ["MatroskaTags", "SimpleTag"]
-
 _TAG, _TARGETS, _SIMPLE_TAG = 0x7373, 0x63C0, 0x67C8
 _TARGET_TYPE, _TARGET_TYPE_VALUE = 0x63CA, 0x68CA
 _TRACK_UID, _OTHER_UIDS = 0x63C5, (0x63C9, 0x63C4, 0x63C6)  # edition, chapter, attachment

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from lean_tagger.system.containers.mp4 import render as box
 from lean_tagger.system.digest import blake2b
 from lean_tagger.write.formats import mp4_atoms
 from lean_tagger.write.formats.mp4_atoms import Atom
@@ -101,12 +102,12 @@ class Mp4File:
         data = b"".join(mp4_atoms.render(f, values) for f, values in changes.items() if values)
         if not data:
             return []
-        data = mp4_atoms.box(b"ilst", data) + mp4_atoms.box(b"free", bytes(_PADDING_BYTES))
+        data = box(b"ilst", data) + box(b"free", bytes(_PADDING_BYTES))
         depth = len(self._path)
         if depth < 3:
-            data = mp4_atoms.box(b"meta", bytes(4) + mp4_atoms.HANDLER + data)
+            data = box(b"meta", bytes(4) + mp4_atoms.HANDLER + data)
         if depth < 2:
-            data = mp4_atoms.box(b"udta", data)
+            data = box(b"udta", data)
         parent = self._path[-1]
         end = parent.end - mp4_atoms.terminator(self._source, parent)
         return [Patch(end, end, (data,))]
@@ -192,4 +193,4 @@ def _shrunk(free: Atom, grown: int) -> Patch | None:
         return Patch(free.start, free.end, ())
     if size < 8 or size >= 1 << 32:
         return None
-    return Patch(free.start, free.end, (mp4_atoms.box(free.name, bytes(size - 8)),))
+    return Patch(free.start, free.end, (box(free.name, bytes(size - 8)),))

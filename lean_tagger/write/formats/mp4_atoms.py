@@ -3,6 +3,8 @@
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
+from lean_tagger.system.containers import mp4
+from lean_tagger.system.containers.mp4 import render as box
 from lean_tagger.write.formats import mutagen_check
 from lean_tagger.write.formats.fields import FIELDS, field_of
 from lean_tagger.write.source import Source, Span
@@ -85,11 +87,11 @@ def walk(source: Source, span: Span) -> Iterator[Atom]:
     """
     position, count = span.start, 0
     while position + 8 <= span.end and count < _MOST_ATOMS:
-        head = source.at(position, 8)
-        size, name, body = int.from_bytes(head[:4], "big"), head[4:], position + 8
-        if size == 1:
-            size, body = int.from_bytes(source.at(position + 8, 8), "big"), position + 16
-        elif size == 0 and span.end == source.size and name == b"mdat":
+        head = mp4.parse(source.peek(position, mp4.LARGEST_HEAD_BYTES))
+        if head is None:
+            raise source.refuse("its MP4 structure is damaged: an atom is cut short")
+        name, size, body = head.name, head.size, position + head.head_bytes
+        if size == 0 and span.end == source.size and name == b"mdat":
             size = span.end - position
         end = position + size
         if name == b"mdat" and span == (0, source.size):
@@ -178,11 +180,6 @@ def _freeform(source: Source, atom: Atom) -> tuple[bytes, bytes]:
         found[name] = source.at(position + 12, min(size - 12, 64))
         position += size
     return found[b"mean"], found[b"name"]
-
-
-def box(name: bytes, data: bytes) -> bytes:
-    """Return an atom."""
-    return (len(data) + 8).to_bytes(4, "big") + name + data
 
 
 # A metadata list needs the handler "mdir" of "appl" (flags, predefined, kind, maker, rest).

@@ -1,22 +1,15 @@
 """Recognise bare MPEG audio and ADTS, which have no magic, only frames that follow on.
 
-Frame headers: ISO/IEC 11172-3 and 13818-7.
+ADTS: ISO/IEC 13818-7.
 """
 
+from lean_tagger.system.containers import mpeg
 from lean_tagger.write.source import Source
 
 # Cut from a stream, a file starts in the middle of a frame; after a tag there may be padding.
 _SEARCHED_BYTES = 4096
 _SEARCHED_AFTER_TAG_BYTES = 1 << 17
 _CHAIN = 4
-_KBPS = {
-    (3, 3): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
-    (3, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
-    (3, 1): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
-    (2, 3): (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
-    (2, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-}
-_HZ = (44100, 48000, 32000)
 
 
 def found(source: Source, start: int, *, after_tag: bool) -> bool:
@@ -63,19 +56,9 @@ def _frame_bytes(head: bytes) -> int:
     """Return the length of the frame with this header, 0 if it is none."""
     if len(head) < 6 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return 0
-    version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
-    if layer == 0:  # ADTS
+    if mpeg.layer_of(head) == 0:  # ADTS
         if head[1] & 0xF6 != 0xF0 or head[2] >> 2 & 15 > 12:
             return 0
         length = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
         return length if length > 7 else 0
-    rate, bitrate, pad = head[2] >> 2 & 3, head[2] >> 4, head[2] >> 1 & 1
-    if version == 1 or rate == 3 or bitrate in (0, 15):
-        return 0
-    table = (3, layer) if version == 3 else (2, max(layer, 2))
-    bits = _KBPS[table if table in _KBPS else (2, 2)][bitrate - 1] * 1000
-    hz = _HZ[rate] >> (3 - version if version else 2)
-    if layer == 3:
-        return (12 * bits // hz + pad) * 4
-    samples = 144 if version == 3 or layer == 2 else 72
-    return samples * bits // hz + pad
+    return mpeg.frame_bytes(head)

@@ -5,19 +5,14 @@ wherever it fits, so that no other page changes. Where it needs more, the number
 later pages of the stream move, and with them their checksums; their contents do not.
 """
 
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from lean_tagger.system.containers import flac, ogg
 from lean_tagger.write.formats.vorbis_comment import Comments
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch
 
-_HEAD_BYTES = 27
-_CONTINUED, _FIRST, _LAST = 1, 2, 4
-_MOST_SEGMENTS = 255
 _LARGEST_PACKET_BYTES = 64 << 20
-_NO_PACKET_ENDS = b"\xff" * 8
 # Start of the first packet: (name, prefix of the comment packet).
 _CODECS = {
     b"\x01vorbis": ("vorbis", b"\x03vorbis"),
@@ -25,54 +20,24 @@ _CODECS = {
     b"Speex   ": ("speex", b""),
     b"\x7fFLAC": ("flac", b""),
 }
-_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
-    start: int
-    flags: int
-    serial: bytes
-    number: int
-    granule: bytes
-    lacing: bytes
-
-    @property
-    def body(self) -> Span:
-        start = self.start + _HEAD_BYTES + len(self.lacing)
-        return Span(start, start + sum(self.lacing))
-
-    @property
-    def ends_packet(self) -> bool:
-        """Whether the next page of the stream starts with a new packet."""
-        return not self.lacing or self.lacing[-1] < 255
-
-
-def _page(source: Source, position: int) -> _Page | None:
+def _page(source: Source, position: int) -> ogg.Page | None:
     """Return the page at a position; None if there is none, or not all of it."""
-    head = source.peek(position, _HEAD_BYTES)
-    if len(head) < _HEAD_BYTES or head[:5] != b"OggS\0":
-        return None
-    lacing = source.peek(position + _HEAD_BYTES, head[26])
-    number = int.from_bytes(head[18:22], "little")
-    page = _Page(position, head[5], head[14:18], number, head[6:14], lacing)
-    return page if len(lacing) == head[26] and page.body.end <= source.size else None
+    page = ogg.parse(source.peek(position, ogg.LARGEST_HEAD_BYTES), position)
+    return page if page and page.end <= source.size else None
+
+
+def _ends_packet(page: ogg.Page) -> bool:
+    """Tell whether the next page of the stream starts with a new packet."""
+    return not page.lacing or page.lacing[-1] < 255
 
 
 def codec_of(source: Source) -> str | None:
     """Return the codec of the first stream, if it is one whose comments we can edit."""
     page = _page(source, 0)
-    start = source.peek(page.body.start, 8) if page else b""
+    start = source.peek(page.body, 8) if page else b""
     return next((name for magic, (name, _) in _CODECS.items() if start.startswith(magic)), None)
-
-
-def checksum(page: bytes) -> bytes:
-    """Return an Ogg page's checksum, its own field being zero.
-
-    It is the CRC of zlib's polynomial with bits in the other order and no inversion.
-    """
-    crc = zlib.crc32(page.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
-    return int(f"{crc:032b}"[::-1], 2).to_bytes(4, "little")
 
 
 class OggFile:
@@ -94,36 +59,36 @@ class OggFile:
         self._prefix = self._comment_prefix()
         self._comments = Comments(source, self._packets[0][len(self._prefix) :])
 
-    def _header_pages(self) -> tuple[list[_Page], int]:
+    def _header_pages(self) -> tuple[list[ogg.Page], int]:
         """Return the pages of the comment packet and of what shares pages with it."""
         source, first = self._source, _page(self._source, 0)
-        if first is None or not first.flags & _FIRST or not first.ends_packet:
+        if first is None or not first.flags & ogg.FIRST or not _ends_packet(first):
             raise source.refuse("its Ogg header is damaged")
-        pages: list[_Page] = []
-        position, total = first.body.end, 0
-        while not pages or not pages[-1].ends_packet:
+        pages: list[ogg.Page] = []
+        position, total = first.end, 0
+        while not pages or not _ends_packet(pages[-1]):
             page = _page(source, position)
             if page is None:
                 raise source.refuse("its Ogg header is damaged or cut short")
-            if page.serial != first.serial or page.flags & _FIRST:
+            if page.serial != first.serial or page.flags & ogg.FIRST:
                 raise source.refuse("it holds several Ogg streams at once, not just music")
             total += sum(page.lacing)
-            sound = bool(page.flags & _CONTINUED) == bool(pages) and page.lacing
+            sound = bool(page.flags & ogg.CONTINUED) == bool(pages) and page.lacing
             if not sound or page.number != first.number + len(pages) + 1:
                 raise source.refuse("its Ogg header is damaged: pages are missing")
-            if page.granule not in (bytes(8), _NO_PACKET_ENDS) or page.flags & _LAST:
+            if page.granule not in (0, ogg.NO_PACKET_ENDS) or page.flags & ogg.LAST:
                 raise source.refuse("its Ogg header shares a page with audio")
             if total > _LARGEST_PACKET_BYTES:
                 raise source.refuse("its comments are too large to be edited safely")
             pages.append(page)
-            position = page.body.end
+            position = page.end
         return pages, position
 
     def _split(self) -> list[memoryview]:
         """Return the packets that the header pages hold, as views of one buffer."""
         joined = bytearray()  # not b"".join, which would hold everything twice
         for page in self._pages:
-            joined += self._source.at(page.body.start, sum(page.lacing))
+            joined += self._source.at(page.body, sum(page.lacing))
         data = memoryview(joined)
         packets, start, size = [], 0, 0
         for value in b"".join(page.lacing for page in self._pages):
@@ -138,9 +103,10 @@ class OggFile:
         start = bytes(packet[:8])
         prefix = dict(_CODECS.values())[self._codec]
         if self._codec == "flac":  # a FLAC metadata block with its header
-            prefix = start[:4]
-            sized = len(packet) >= 4 and int.from_bytes(prefix[1:], "big") == len(packet) - 4
-            if not sized or prefix[0] & 0x7F != 4:
+            prefix = start[: flac.HEAD_BYTES]
+            block = flac.parse(prefix) if len(prefix) == flac.HEAD_BYTES else None
+            size = len(packet) - flac.HEAD_BYTES
+            if block is None or block.kind != flac.COMMENT or block.size != size:
                 raise self._source.refuse("its Ogg header is damaged: there is no comment")
         if not start.startswith(prefix):
             raise self._source.refuse("its Ogg header is damaged: there is no comment")
@@ -159,9 +125,9 @@ class OggFile:
         block, prefix = self._comments.rendered(changes), self._prefix
         size = sum(map(len, block))
         if self._codec == "flac":
-            if size >= 1 << 24:
+            if size > flac.LARGEST_BLOCK_BYTES:
                 raise self._source.refuse("its comment block is full")
-            prefix = prefix[:1] + size.to_bytes(3, "big")
+            prefix = flac.render(flac.COMMENT, size, last=flac.parse(prefix).last)
         sizes = [len(prefix) + size, *map(len, self._packets[1:])]
         data = memoryview(b"".join([prefix, *block, *self._packets[1:]]))
         pages = self._laid_out(sizes, data)
@@ -170,19 +136,19 @@ class OggFile:
 
     def _laid_out(self, sizes: list[int], data: memoryview) -> list[bytes]:
         """Return pages that hold packets, as many as there were if they fit."""
-        lacing = b"".join(b"\xff" * (size // 255) + bytes([size % 255]) for size in sizes)
-        count = max(len(self._pages), -(-len(lacing) // _MOST_SEGMENTS))
+        lacing, first = ogg.lacing_of(sizes), self._pages[0]
+        count = max(len(self._pages), -(-len(lacing) // ogg.MOST_SEGMENTS))
         count = min(count, len(lacing))
         pages: list[bytes] = []
         start, continued = 0, False
         for n in range(count):  # evenly, so that none comes out empty
             part = lacing[len(lacing) * n // count : len(lacing) * (n + 1) // count]
             ends = any(value < 255 for value in part)
-            head = b"OggS\0" + bytes([_CONTINUED if continued else 0])
-            head += bytes(8) if ends else _NO_PACKET_ENDS
-            head += self._pages[0].serial + (self._pages[0].number + n).to_bytes(4, "little")
-            rest = bytes([len(part)]) + part + data[start : start + sum(part)]
-            pages.append(head + checksum(head + bytes(4) + rest) + rest)
+            granule = 0 if ends else ogg.NO_PACKET_ENDS
+            flags = ogg.CONTINUED if continued else 0
+            body = data[start : start + sum(part)]
+            number = first.number + n
+            pages.append(ogg.render(flags, granule, first.serial, number, part, body))
             start, continued = start + sum(part), part[-1] == 255
         return pages
 
@@ -197,13 +163,13 @@ class OggFile:
                     "its comments need more room, and it is too damaged to make some"
                 )
             if page.serial == self._pages[0].serial:
-                data = self._source.at(position, page.body.end - position)
+                data = self._source.at(position, page.end - position)
                 number = (page.number + shift).to_bytes(4, "little")
-                crc = checksum(data[:18] + number + bytes(4) + data[26:])
+                crc = ogg.checksum(data[:18] + number + bytes(4) + data[26:])
                 patches.append(Patch(position + 18, position + 26, (number + crc,)))
-                if page.flags & _LAST:  # a next stream may use the same serial number
+                if page.flags & ogg.LAST:  # a next stream may use the same serial number
                     break
-            position = page.body.end
+            position = page.end
         return patches
 
     def foreign(self) -> Iterator[tuple[str, Piece]]:
@@ -214,8 +180,8 @@ class OggFile:
             yield "a header packet", packet
         position = self._end
         while page := _page(self._source, position):
-            head = self._source.at(position, _HEAD_BYTES)
+            head = self._source.at(position, ogg.HEAD_BYTES)
             yield "an Ogg page", head[:18] + head[26:] + page.lacing
-            yield "the audio", page.body
-            position = page.body.end
+            yield "the audio", Span(page.body, page.end)
+            position = page.end
         yield "what stands behind the Ogg pages", Span(position, self._source.size)

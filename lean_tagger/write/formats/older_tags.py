@@ -7,7 +7,9 @@ tag with nothing but a genre would hide the title that they showed until then. S
 first newer tag that a file gets from us starts with what its ID3v1 trailer says.
 """
 
-from lean_tagger.write.formats.id3_frames import syncsafe, text_frame
+from lean_tagger.system.containers import chunks
+from lean_tagger.system.containers.id3 import syncsafe
+from lean_tagger.write.formats.id3_frames import text_frame
 from lean_tagger.write.formats.mutagen_check import GENRES
 from lean_tagger.write.source import Source, Span
 
@@ -63,17 +65,18 @@ def info(source: Source, span: Span) -> dict[str, str]:
     data = source.peek(span.start, min(span.end - span.start, _LARGEST_INFO_BYTES))
     said: dict[str, str] = {}
     position = 4 if data[:4] == b"INFO" else len(data)
-    while position + 8 <= len(data):
-        end = position + 8 + int.from_bytes(data[position + 4 : position + 8], "little")
-        name = _INFO_NAMES.get(data[position : position + 4])
-        value = data[position + 8 : end].split(b"\0")[0]
+    while chunk := chunks.parse(
+        data[position : position + chunks.RIFF.head_bytes], position, chunks.RIFF
+    ):
+        name = _INFO_NAMES.get(chunk.name)
+        value = data[chunk.start : chunk.end].split(b"\0")[0]
         try:
             text = value.decode("utf-8").strip()
         except UnicodeDecodeError:
             text = value.decode("latin-1").strip()
         if name and text:
             said.setdefault(name, text)
-        position = end + end % 2
+        position = chunk.following
     return said
 
 

@@ -1,0 +1,99 @@
+"""Ogg pages: RFC 3533, section 6."""
+
+import zlib
+from collections.abc import Iterable
+from typing import NamedTuple
+
+HEAD_BYTES = 27
+MOST_SEGMENTS = 255
+LARGEST_HEAD_BYTES = HEAD_BYTES + MOST_SEGMENTS
+CONTINUED, FIRST, LAST = 1, 2, 4
+NO_PACKET_ENDS = -1
+"""The granule position of a page in which no packet ends."""
+
+_MARK = b"OggS\0"  # with the only version
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+class Page(NamedTuple):
+    """The head of a page.
+
+    Attributes
+    ----------
+    start : int
+        Of the page, in the file.
+    flags : int
+        `CONTINUED`, `FIRST` and `LAST`.
+    granule : int
+        How far the stream is at the page's end, in the codec's own terms.
+    serial : bytes
+        Of the stream, 4 bytes.
+    number : int
+        Of the page in its stream.
+    lacing : bytes
+        The lengths of its segments; below 255, a packet ends.
+    """
+
+    start: int
+    flags: int
+    granule: int
+    serial: bytes
+    number: int
+    lacing: bytes
+
+    @property
+    def body(self) -> int:
+        """Where the segments begin, in the file."""
+        return self.start + HEAD_BYTES + len(self.lacing)
+
+    @property
+    def end(self) -> int:
+        """Where the page ends, in the file."""
+        return self.body + sum(self.lacing)
+
+    @property
+    def packets_ended(self) -> int:
+        """How many packets end in the page."""
+        return sum(lace < MOST_SEGMENTS for lace in self.lacing)
+
+
+def parse(head: bytes, start: int) -> Page | None:
+    """Return the page with this head; None if it is none, or the head is cut short.
+
+    Parameters
+    ----------
+    head : bytes
+        `LARGEST_HEAD_BYTES` from the page's start, or fewer at the end of the file.
+    start : int
+        Where the page starts in the file.
+    """
+    if len(head) < HEAD_BYTES or head[:5] != _MARK or len(head) < HEAD_BYTES + head[26]:
+        return None
+    granule = int.from_bytes(head[6:14], "little", signed=True)
+    number = int.from_bytes(head[18:22], "little")
+    lacing = head[HEAD_BYTES : HEAD_BYTES + head[26]]
+    return Page(start, head[5], granule, head[14:18], number, lacing)
+
+
+def lacing_of(sizes: Iterable[int]) -> bytes:
+    """Return the segment lengths of packets."""
+    return b"".join(b"\xff" * (size // 255) + bytes([size % 255]) for size in sizes)
+
+
+def render(  # noqa: PLR0917 - in the order of the page
+    flags: int, granule: int, serial: bytes, number: int, lacing: bytes, body: bytes | memoryview
+) -> bytes:
+    """Return a whole page."""
+    head = _MARK + bytes([flags]) + granule.to_bytes(8, "little", signed=True)
+    head += serial + number.to_bytes(4, "little")
+    rest = bytes([len(lacing)]) + lacing + body
+    return head + checksum(head + bytes(4) + rest) + rest
+
+
+def checksum(page: bytes) -> bytes:
+    """Return a page's checksum, its own field being zero.
+
+    It is the CRC of zlib's polynomial with bits in the other order and no inversion.
+    """
+    crc = zlib.crc32(page.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{crc:032b}"[::-1], 2).to_bytes(4, "little")
