@@ -136,10 +136,7 @@ class MatroskaFile:
         self._seek = self._one_of(seeks)
         if self._seek:
             free.append(Span(self._seek.at.start, self._seek.at.end))
-        regions: list[Span] = []
-        for span in sorted(free):
-            _add(regions, span)
-        return regions
+        return _joined(free)
 
     def _one_of(self, seeks: list[SeekHead]) -> SeekHead | None:
         """Return the table of contents that tells of the tags, or is to."""
@@ -299,6 +296,14 @@ class MatroskaFile:
         yield from self._tags.foreign()
         yield "what stands behind its Segment", Span(self._segment.end, self._source.size)
         yield "what FFmpeg shows of it", ffmpeg_check.shown(self._source).others
+
+
+def _joined(spans: Sequence[Span]) -> list[Span]:
+    """Return spans in order, those that touch as one."""
+    regions: list[Span] = []
+    for span in sorted(spans):
+        _add(regions, span)
+    return regions
 
 
 def _add(spans: list[Span], span: Span) -> None:
