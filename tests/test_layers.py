@@ -41,7 +41,7 @@ LATE = {"psutil", "tqdm"}
 
 WORKERS = (
     *("listen", "write", "pipeline", "tagger"),
-    *("run.worker", "run.worker_main", "catalogue.text"),
+    *("run.worker", "run.worker_loop", "catalogue.text"),
 )
 """Rooms and modules that load heavy libraries; all the others do not, however far one follows."""
 LIGHT_ALL_THE_SAME = ("listen.effort", "catalogue.text.word_list")

@@ -1,108 +1,14 @@
-"""The worker's process: jobs arrive on one pipe, what becomes of them leaves on another."""
+"""The worker's process: it ends with its supervisor, and when it is told to.
+
+That is settled before anything heavy is loaded: the libraries take a second, in which the
+supervisor may already be gone.
+"""
 
 import contextlib
 import os
 import signal
 import sys
-import time
-from typing import Any, BinaryIO
-
-from lean_tagger.errors import LeanTagError, ModelError, StateError
-from lean_tagger.jobs import Failed, Job, Outcome, Writing
-from lean_tagger.run.messages import (
-    Broken,
-    Cores,
-    Done,
-    Go,
-    Limit,
-    Notice,
-    Progress,
-    Ready,
-    pack,
-    receive,
-)
-from lean_tagger.run.worker import Worker
-from lean_tagger.system.memory import current_rss_bytes, format_size, limit_data, peak_rss_bytes
-
-LOADING_BYTES = 256 << 20
-"""What loading a model may take in any case."""
-
-
-class _Post:
-    """Sends messages to the supervisor."""
-
-    PROGRESS_SECONDS = 0.1
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-        self._sent = 0.0
-
-    def send(self, message: object) -> None:
-        data = memoryview(pack(message))
-        while data:
-            data = data[os.write(self._fd, data) :]
-
-    def progress(self, seconds: float, fraction: float) -> None:
-        now = time.monotonic()
-        if now - self._sent >= self.PROGRESS_SECONDS:
-            self._sent = now
-            self.send(Progress(seconds, fraction))
-
-
-def _serve(inbox: BinaryIO, post: _Post) -> None:
-    """Load what the first message asks for, then do jobs until the stream ends."""
-    options = receive(inbox)
-    try:
-        # A model may ask for gigabytes when it is loaded. Room enough stays to measure one
-        # that needs more than the budget, and to say how much.
-        limit_bytes = max(options.max_mem_bytes, LOADING_BYTES)
-        limit_data(limit_bytes)
-        try:
-            worker = Worker(
-                options,
-                progress=post.progress,
-                notice=lambda text: post.send(Notice(text)),
-                before_write=lambda writing: _ask(inbox, post, writing),
-            )
-        except MemoryError as error:
-            limit_data(0)  # else there is no room to say so
-            raise ModelError(
-                f"the model {options.names} asks for more memory than the "
-                f"{format_size(limit_bytes)} that it may have; allow more with --max-mem, or "
-                "take another model"
-            ) from error
-        post.send(Ready(worker.model, worker.device, worker.needed_bytes))
-        while (message := receive(inbox)) is not None:
-            match message:
-                case Limit(size):
-                    worker.limit(size)
-                case Cores(count):
-                    worker.use_cores(count)
-                case job:
-                    outcome = _do(worker, job)
-                    post.send(Done(outcome, peak_rss_bytes(), current_rss_bytes()))
-    except LeanTagError as error:
-        post.send(Broken(error))
-
-
-def _ask(inbox: BinaryIO, post: _Post, writing: Writing) -> None:
-    """Tell what is about to be written, and wait until the supervisor has it on record."""
-    post.send(writing)
-    if not isinstance(receive(inbox), Go):  # it is gone: what is not on record is not written
-        raise SystemExit(0)
-
-
-def _do(worker: Worker, job: Job) -> Outcome:
-    """Do a job; what nobody foresaw costs this file only, and names itself."""
-    try:
-        return worker.do(job)
-    except StateError as error:
-        raise StateError(f"{error} (at {job.path})") from error
-    except LeanTagError:
-        raise
-    except Exception as error:  # noqa: BLE001 - the boundary: a surprise costs one file
-        message = f"unexpected {type(error).__name__}: {error}; please report this"
-        return Failed(path=job.path, kind="unexpected", message=message)
+from typing import Any
 
 
 def _end_with(parent_pid: int) -> None:
@@ -135,8 +41,10 @@ def main(arguments: list[str]) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us through the supervisor
+    from lean_tagger.run.worker_loop import serve
+
     with contextlib.suppress(BrokenPipeError):
-        _serve(sys.stdin.buffer, _Post(fd))
+        serve(sys.stdin.buffer, fd)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,111 @@
+"""A worker's loop: jobs arrive on one pipe, what becomes of them leaves on another."""
+
+import os
+import time
+from typing import BinaryIO
+
+from lean_tagger.errors import LeanTagError, ModelError, StateError
+from lean_tagger.jobs import Failed, Job, Outcome, Writing
+from lean_tagger.run.messages import (
+    Broken,
+    Cores,
+    Done,
+    Go,
+    Limit,
+    Notice,
+    Progress,
+    Ready,
+    pack,
+    receive,
+)
+from lean_tagger.run.worker import Worker
+from lean_tagger.system.memory import current_rss_bytes, format_size, limit_data, peak_rss_bytes
+
+LOADING_BYTES = 256 << 20
+"""What loading a model may take in any case."""
+
+
+class _Post:
+    """Sends messages to the supervisor."""
+
+    PROGRESS_SECONDS = 0.1
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._sent = 0.0
+
+    def send(self, message: object) -> None:
+        data = memoryview(pack(message))
+        while data:
+            data = data[os.write(self._fd, data) :]
+
+    def progress(self, seconds: float, fraction: float) -> None:
+        now = time.monotonic()
+        if now - self._sent >= self.PROGRESS_SECONDS:
+            self._sent = now
+            self.send(Progress(seconds, fraction))
+
+
+def serve(inbox: BinaryIO, outbox_fd: int) -> None:
+    """Load what the first message asks for, then do jobs until the stream ends.
+
+    Parameters
+    ----------
+    inbox : binary file
+        Where messages of the supervisor arrive.
+    outbox_fd : int
+        A pipe, on which messages to it leave.
+    """
+    post = _Post(outbox_fd)
+    options = receive(inbox)
+    try:
+        # A model may ask for gigabytes when it is loaded. Room enough stays to measure one
+        # that needs more than the budget, and to say how much.
+        limit_bytes = max(options.max_mem_bytes, LOADING_BYTES)
+        limit_data(limit_bytes)
+        try:
+            worker = Worker(
+                options,
+                progress=post.progress,
+                notice=lambda text: post.send(Notice(text)),
+                before_write=lambda writing: _ask(inbox, post, writing),
+            )
+        except MemoryError as error:
+            limit_data(0)  # else there is no room to say so
+            raise ModelError(
+                f"the model {options.names} asks for more memory than the "
+                f"{format_size(limit_bytes)} that it may have; allow more with --max-mem, or "
+                "take another model"
+            ) from error
+        post.send(Ready(worker.model, worker.device, worker.needed_bytes))
+        while (message := receive(inbox)) is not None:
+            match message:
+                case Limit(size):
+                    worker.limit(size)
+                case Cores(count):
+                    worker.use_cores(count)
+                case job:
+                    outcome = _do(worker, job)
+                    post.send(Done(outcome, peak_rss_bytes(), current_rss_bytes()))
+    except LeanTagError as error:
+        post.send(Broken(error))
+
+
+def _ask(inbox: BinaryIO, post: _Post, writing: Writing) -> None:
+    """Tell what is about to be written, and wait until the supervisor has it on record."""
+    post.send(writing)
+    if not isinstance(receive(inbox), Go):  # it is gone: what is not on record is not written
+        raise SystemExit(0)
+
+
+def _do(worker: Worker, job: Job) -> Outcome:
+    """Do a job; what nobody foresaw costs this file only, and names itself."""
+    try:
+        return worker.do(job)
+    except StateError as error:
+        raise StateError(f"{error} (at {job.path})") from error
+    except LeanTagError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the boundary: a surprise costs one file
+        message = f"unexpected {type(error).__name__}: {error}; please report this"
+        return Failed(path=job.path, kind="unexpected", message=message)
