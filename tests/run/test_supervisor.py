@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from conftest import CLIPS, DATA, shared
 from encode import encode, music
-from pace import took_no_longer_than
+from pace import slowdown, took_no_longer_than
 from processes import children, gone
 from tinymodel import make
 
@@ -539,7 +539,7 @@ def test_a_signal_ends_the_whole_tree_within_two_seconds(
     for i in range(100):
         (tmp_path / f"{i:03}.flac").write_bytes(clip)
     process = supervisor(tmp_path)
-    time.sleep(moment)
+    time.sleep(moment * slowdown())
     workers = children(process.pid)
     sent = time.monotonic()
     process.send_signal(number)
