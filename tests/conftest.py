@@ -23,6 +23,8 @@ SHARED = Path(__file__).parents[2] / "shared"
 """Full tracks and damaged files, too many to commit; tests that use them skip without."""
 
 CLIPS = ("skyvibe.mp3", "hacienda.ogg", "lava.opus", "celtic.m4a", "west.flac", "farm.wav")
+SONGS = tuple(DATA / clip for clip in CLIPS)
+"""The same; in other folders of `DATA` are files that are broken on purpose."""
 MODELS = ("msd-musicnn", "mtt-musicnn", "msd-vgg", "mtt-vgg")
 VARIANTS = ("msd-musicnn-int8",)
 """Faster ones, whose scores are not exactly the original's."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import CLIPS, DATA, shared
+from conftest import CLIPS, DATA, SONGS, shared
 from encode import encode, music
 from pace import slowdown, took_no_longer_than
 from processes import children, gone
@@ -265,11 +265,11 @@ def test_while_memory_is_short_one_file_is_heard_at_a_time_and_that_is_said_once
 
 
 def test_a_budget_below_the_floor_is_refused_with_what_would_do() -> None:
-    code, _, _, said = command("-n", "--max-mem", "60M", DATA)
+    code, _, _, said = command("-n", "--max-mem", "60M", *SONGS)
     assert code == 4
     least = int(said.rsplit("--max-mem ", 1)[1].strip().rstrip("M)"))
     assert 100 <= least <= 150
-    code, results, summary, _ = command("-n", "--max-mem", f"{least}M", DATA)
+    code, results, summary, _ = command("-n", "--max-mem", f"{least}M", *SONGS)
     assert code == 0
     assert len(results) == len(CLIPS)
     assert summary["peak_rss_bytes"] <= least * MIB
@@ -591,7 +591,7 @@ def test_the_supervisor_stays_small() -> None:
         "print(code, memory.peak_rss_bytes(), heavy or '', file=sys.stderr)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, str(DATA)],
+        [sys.executable, "-c", script, *map(str, SONGS)],
         capture_output=True,
         text=True,
         check=True,
