@@ -6,8 +6,6 @@ import os
 import stat
 from pathlib import Path
 
-__all__ = ["NotRegularError", "open_regular", "sync_folder"]
-
 
 class NotRegularError(OSError):
     """What has this name is a folder, a pipe, a socket or a device; `strerror` says so."""

@@ -9,8 +9,6 @@ from typing import Literal
 
 from lean_tagger.errors import ConfigError
 
-__all__ = ["cache", "config", "data", "state"]
-
 
 def config() -> Path:
     """Return the folder for what the user writes: the rules.
