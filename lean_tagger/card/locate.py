@@ -242,7 +242,6 @@ def _build(card: Path) -> ModelSpec:
 
 def _checked(data: object, card: Path, *, backbone: ModelSpec | None = None) -> ModelSpec:
     folder = str(card.parent.absolute())
-    spec = build(ModelSpec, data, where=str(card), folder=folder, backbone=backbone)
-    assert isinstance(spec, ModelSpec)  # noqa: S101 - narrows the type for mypy
+    spec: ModelSpec = build(ModelSpec, data, where=str(card), folder=folder, backbone=backbone)
     check(spec, card)
     return _worded(spec)
