@@ -43,7 +43,7 @@ LONGEST_SECONDS = 60
 
 KINDS = ("mp3", "flac")
 OURS = re.compile(r"\.lean-tag-.*\.(tmp|undo)(\..*)?")
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 
 @pytest.fixture
