@@ -90,6 +90,7 @@ def test_the_page_of_a_good_machine_fits_one_screen():
     assert all(len(line) <= 80 for line in lines if "/" not in line)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_behind_the_output_is_one_sentence():
     with Path("/dev/full").open("w") as full:
@@ -125,6 +126,7 @@ def test_a_budget_below_every_floor_is_a_problem_with_a_budget_that_suffices():
     assert 0 <= named_bytes - least_bytes < MIB
 
 
+@pytest.mark.slow
 def test_a_budget_is_planned_with():
     report = found(run("--json", "--max-mem", "1500M"))
     assert report["memory"]["budget_bytes"] == 1500 * MIB
@@ -133,12 +135,14 @@ def test_a_budget_is_planned_with():
         assert budget.SUPERVISOR_BYTES + used_bytes <= 1500 * MIB
 
 
+@pytest.mark.slow
 def test_more_than_the_machine_allows_is_lowered_and_said():
     report = found(run("--json", "--max-mem", "4096G"))
     assert report["memory"]["budget_bytes"] == machine.machine_limit_bytes()
     assert any("lowered to" in note for note in report["notes"])
 
 
+@pytest.mark.slow
 def test_several_builds_of_onnx_runtime_are_a_problem(tmp_path):
     distribution(tmp_path, "onnxruntime-gpu", "1.20.0")
     distribution(tmp_path, "onnxruntime-extensions", "0.12.0")  # another module: no rival
@@ -153,12 +157,14 @@ def test_several_builds_of_onnx_runtime_are_a_problem(tmp_path):
     assert "pip uninstall onnxruntime onnxruntime-gpu" in problem["remedy"]
 
 
+@pytest.mark.slow
 def test_one_build_found_in_two_folders_is_one(tmp_path):
     distribution(tmp_path, "onnxruntime", "1.19.0")
     done = run("--json", first=tmp_path)
     assert found(done)["runtimes"] == ["onnxruntime 1.19.0"]
 
 
+@pytest.mark.slow
 def test_music_that_is_not_there_is_a_problem_and_the_page_says_so(tmp_path):
     done = run(tmp_path / "nowhere\x1b[31m")
     assert done.returncode == 1
@@ -238,7 +244,10 @@ def in_session(session: int) -> set[int]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
-@pytest.mark.parametrize("seconds", [0.0, 1.0, 1.6])
+@pytest.mark.parametrize(
+    "seconds",
+    [1.0, pytest.param(0.0, marks=pytest.mark.slow), pytest.param(1.6, marks=pytest.mark.slow)],
+)
 def test_an_interrupt_ends_it_and_its_workers(seconds):
     with subprocess.Popen(
         [sys.executable, "-P", "-m", "lean_tagger", "doctor"],

@@ -33,6 +33,13 @@ MIB = 1 << 20
 ROOT = Path(__file__).parents[2]
 
 
+ONE_IS_FAST = [
+    pytest.param(name, marks=pytest.mark.slow) if number else name
+    for number, name in enumerate(HOSTILE)
+]
+"""`test_hostile_models` has all of them in the fast tests, where a run is to use one."""
+
+
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The person's folder, which is not there yet."""
@@ -95,6 +102,7 @@ def test_a_second_list_runs_nothing(models, monkeypatch):
     assert models("list", "--json")[1] == first
 
 
+@pytest.mark.slow
 def test_the_list_is_a_table_for_people(models):
     code, out, _ = models()
     head, *lines = out.splitlines()
@@ -104,6 +112,7 @@ def test_the_list_is_a_table_for_people(models):
     assert all(line.endswith("ISC") for line in lines)
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_used_is_listed_with_the_reason(models, own, tiny):
     assert models("add", tiny)[0] == 0
     (own / "tiny.onnx").unlink()
@@ -144,6 +153,7 @@ def test_a_network_with_its_card_is_added_and_found_by_name_everywhere(models, o
     assert {it["name"] for it in said["labels"]} == {"rock", "jazz", "chill"}
 
 
+@pytest.mark.slow
 def test_the_doctor_knows_a_model_that_was_added(models, tiny, capsys):
     models("add", tiny)
     main(["doctor", "--json"])
@@ -214,7 +224,7 @@ def test_weights_that_their_card_does_not_describe_are_refused(models, own, tiny
     assert list(own.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", ONE_IS_FAST)
 def test_a_hostile_network_is_not_added_and_leaves_nothing(name, models, own, tmp_path):
     card = hostile(tmp_path, name)
     code, out, err = models("add", card.with_suffix(".onnx"), "--max-mem", "400M")
@@ -381,7 +391,7 @@ def test_all_models_are_verified(models, tiny):
     assert all(it["error"] is None and it["type"] == "verified" for it in found.values())
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", ONE_IS_FAST)
 def test_a_model_that_became_hostile_is_found(name, models, own, tiny):
     models("add", tiny)
     HOSTILE[name][0](own / "tiny.json")

@@ -374,6 +374,7 @@ def test_listening_stops_once_more_would_not_change_the_tags(tmp_path: Path) -> 
     assert scores.confidence >= effort.EFFORTS["balanced"].sure
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_track(tmp_path: Path, tiny: str) -> None:
     program = (
         "import sys; from lean_tagger import Tagger;"

@@ -59,6 +59,7 @@ def test_excerpts_score_as_the_original_does(model: str, clip: str) -> None:
 TRACKS = sorted(p.name for p in (SHARED / "music").glob("*") if p.suffix in {".mp3", ".ogg"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("track", TRACKS or ["no full track is beside this checkout"])
 def test_full_tracks_score_as_the_original_does(model: str, track: str) -> None:

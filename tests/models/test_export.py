@@ -196,6 +196,7 @@ def run_script(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.network
 def test_exporting_again_gives_the_committed_bytes(tmp_path):
     done = run_script("--out", tmp_path)

@@ -186,6 +186,7 @@ def times(folder: Path) -> dict[str, tuple[int, int]]:
     return {name: (it.st_ino, it.st_mtime_ns) for name, it in found.items()}
 
 
+@pytest.mark.slow
 def test_a_run_that_lost_power_goes_on_and_does_nothing_twice(disk, tmp_path: Path) -> None:
     image, folder = disk
     model = tinymodel.make(tmp_path)
