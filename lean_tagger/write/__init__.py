@@ -7,8 +7,8 @@ times over:
 - by construction: an edit is a list of patches, and everything between them is copied
   (`splice`); no library renders what it did not make;
 - by proof: the finished copy is parsed again, every foreign item and the audio are
-  compared with the original's bytes, the values are read again by mutagen, and the
-  audio's fingerprint by the caller's decoder must be what it was;
+  compared with the original's bytes, the values are read again by mutagen (Matroska's by
+  FFmpeg), and the audio's fingerprint by the caller's decoder must be what it was;
 - in time: the copy takes the original's name in one step, or is removed (`replace`).
 
 A file where any of this is in doubt is refused with one sentence and left alone.
@@ -16,8 +16,9 @@ A file where any of this is in doubt is refused with one sentence and left alone
 `look` says what a file holds; `source` reads it, `formats.detect` knows the formats,
 `formats.fields` what our fields are called; one module per format edits: `id3` with `id3_frames`,
 `id3_file`, `id3_hosts` and `mpeg` around it, `flac` and `ogg` around `vorbis_comment`, `mp4` with
-`mp4_atoms`, `asf`, `ape`; `older_tags` reads what older tags say; `mutagen_check` is mutagen, and
-so is `track_info`, which reads what else is asked for.
+`mp4_atoms`, `matroska` with `matroska_tags`, `matroska_seek` and `ebml`, `asf`, `ape`;
+`older_tags` reads what older tags say; `mutagen_check` is mutagen, and so is `track_info`, which
+reads what else is asked for; `ffmpeg_check` is FFmpeg.
 """
 
 import os

@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as ET
@@ -44,7 +45,9 @@ OURS = {field.upper() for field in VALUES}
 
 
 def others(path: Path) -> dict[str, str]:
-    return {key: text for key, text in by_ffmpeg(path).items() if key.split()[0] not in OURS}
+    return {
+        key: text for key, text in by_ffmpeg(path).items() if re.split("[ -]", key)[0] not in OURS
+    }
 
 
 def texts(path: Path) -> list[tuple[str, str]]:
