@@ -48,6 +48,7 @@ PLAIN_DATA = (
     "rules",
     "jobs",
     "settings",
+    "system.containers",
     "system.digest",
     "system.files",
     "run.messages",
