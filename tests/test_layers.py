@@ -52,6 +52,7 @@ PLAIN_DATA = (
     "rules",
     "jobs",
     "settings",
+    "system.containers",
     "system.digest",
     "system.files",
     "run.messages",
