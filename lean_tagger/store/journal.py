@@ -71,7 +71,7 @@ _RECORD = """INSERT INTO files VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
         year = coalesce(excluded.year, year),
         title = coalesce(excluded.title, title)"""
 
-_FAILURES = f"""SELECT path, kind, message, attempts FROM files
+_FAILURES = f"""SELECT path, kind, message, attempts FROM files INDEXED BY failed_files
     WHERE status = 'failed' AND path > ? ORDER BY path LIMIT {PAGE}"""  # noqa: S608 - ours
 
 _NO_LEFTOVER = """NOT (state = 'intent' AND EXISTS (SELECT 1 FROM writes AS later
