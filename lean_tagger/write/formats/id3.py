@@ -198,6 +198,15 @@ class Id3Tag:
                         found[frame.field].append(value)
         return {field: tuple(values) for field, values in found.items() if values}
 
+    def text(self, names: Sequence[str]) -> str:
+        """Return the first text in frames of these names, empty if there is none."""
+        for frame in self.frames:
+            if frame.name in names:
+                for value in self._decode(frame):
+                    if value.strip():
+                        return value.strip()
+        return ""
+
     def _decode(self, frame: Id3Frame) -> list[str]:
         if frame.span.end - frame.span.start > id3_frames.LARGEST_BYTES:
             raise self._source.refuse(f"its {frame.name} frame is too large to be true")

@@ -37,6 +37,11 @@ class Id3File:
         """Whether there is an ID3v2 tag already."""
         return self._tag is not None
 
+    @property
+    def tag(self) -> id3.Id3Tag | None:
+        """Its ID3v2 tag, if there is one."""
+        return self._tag
+
     def values(self) -> dict[str, tuple[str, ...]]:
         """Return our fields; where there is no ID3v2 tag, as older tags have them."""
         if self._tag:
