@@ -196,6 +196,25 @@ def test_a_change_in_place_that_had_not_begun_is_forgotten(tmp_path: Path) -> No
     assert not undo.exists()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_what_somebody_else_left_is_not_put_into_a_file_that_is_not_theirs(tmp_path: Path) -> None:
+    """In a shared folder anybody may leave such a file, whatever it holds."""
+    folder = tmp_path / "music"
+    folder.mkdir()
+    path = make(folder / "a.wav", "wav")
+    before = path.read_bytes()
+    new = tmp_path / "new"
+    new.write_bytes(before[:5000] + bytes(b ^ 255 for b in before[5000:8000]) + before[8000:])
+    undo = cut_off(path, new, after_bytes=7000)
+    half = path.read_bytes()
+    os.chown(undo, 4321, 4321)
+    assert temporary_files.sweep(str(folder)) == []
+    assert path.read_bytes() == half
+    os.chown(path, 4321, 4321)
+    assert temporary_files.sweep(str(folder)) == [undo.name]
+    assert path.read_bytes() == before
+
+
 @given(data=st.data())
 def test_a_change_in_place_gives_the_new_bytes_or_an_undo_that_gives_the_old(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
