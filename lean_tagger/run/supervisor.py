@@ -31,7 +31,7 @@ from lean_tagger.run.messages import (
 )
 from lean_tagger.run.worker_handle import START_SECONDS, WorkerHandle, post_mortem
 from lean_tagger.settings import Settings
-from lean_tagger.system import machine
+from lean_tagger.system import library_pages, machine
 from lean_tagger.system.memory import (
     current_rss_bytes,
     format_size,
@@ -142,6 +142,7 @@ class Supervisor:
             model=first.ready.model,
         )
         self._on_start(first.ready)
+        library_pages.release()
         if self._options.max_gpu_mem_bytes and first.ready.device == "cpu":
             self._notice("--max-gpu-mem limits nothing here: the network runs on the CPU")
         if self._shape.threads == first.threads:
