@@ -421,6 +421,6 @@ def test_damaged_files_are_written_whole_or_left_alone(tmp_path: Path) -> None:
     fuzz(tmp_path / "a.mka", range(300))
 
 
-@pytest.mark.faults
+@pytest.mark.slow
 def test_thousands_of_damaged_files_are_written_whole_or_left_alone(tmp_path: Path) -> None:
     fuzz(tmp_path / "a.mka", range(1000, 5000))

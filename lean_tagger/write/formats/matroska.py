@@ -17,8 +17,6 @@ from lean_tagger.write.formats.matroska_tags import MatroskaTags
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth
 
-__all__ = ["MatroskaFile"]
-
 _PADDING_BYTES = 1024
 _LARGEST_ZEROS_BYTES = 1 << 20
 

@@ -12,8 +12,6 @@ from lean_tagger.write.formats.ebml import CRC, VOID, Element
 from lean_tagger.write.formats.matroska_places import CUES, SEEK_HEAD, TAGS, Cues, SeekHead
 from lean_tagger.write.source import Source, Span
 
-__all__ = ["MAGIC", "MatroskaLayout", "found"]
-
 MAGIC = b"\x1a\x45\xdf\xa3"
 _SEGMENT, _DOC_TYPE = 0x18538067, 0x4282
 _TRACKS, _TRACK, _TRACK_UID, _TRACK_TYPE, _AUDIO = 0x1654AE6B, 0xAE, 0x73C5, 0x83, 2
@@ -136,22 +134,26 @@ class MatroskaLayout:
                 self._starts.append(it.start)
                 self._ends.append(it.end)
             self._look_at(it)
-        telling = [seek for seek in seeks if seek.tells_of_tags]
-        if len(telling) > 1:
-            raise self._source.refuse("it has two tables of contents that name its tags")
-        self.seek = next(iter([*telling, *seeks]), None)
-        for seek in seeks:
-            if seek is self.seek:
-                free.append(Span(seek.at.start, seek.at.end))
-            else:
-                self.addressed = True
-                index = bisect_right(self._starts, seek.at.start)
-                self._starts.insert(index, seek.at.start)
-                self._ends.insert(index, seek.at.end)
+        self.seek = self._one_of(seeks)
+        free += [Span(seek.at.start, seek.at.end) for seek in seeks if seek is self.seek]
         regions: list[Span] = []
         for span in sorted(free):
             _add(regions, span)
         return regions
+
+    def _one_of(self, seeks: list[SeekHead]) -> SeekHead | None:
+        """Return the SeekHead that tells of the tags, or is to; the others stay as they are."""
+        telling = [seek for seek in seeks if seek.tells_of_tags]
+        if len(telling) > 1:
+            raise self._source.refuse("it has two tables of contents that name its tags")
+        chosen = next(iter([*telling, *seeks]), None)
+        for seek in seeks:
+            if seek is not chosen:
+                self.addressed = True
+                index = bisect_right(self._starts, seek.at.start)
+                self._starts.insert(index, seek.at.start)
+                self._ends.insert(index, seek.at.end)
+        return chosen
 
     def _look_at(self, it: Element) -> None:
         if it.id == CRC:

@@ -7,8 +7,6 @@ from typing import NamedTuple
 from lean_tagger.write.formats import ebml
 from lean_tagger.write.source import Piece, Source
 
-__all__ = ["CUES", "SEEK_HEAD", "TAGS", "Cues", "SeekHead"]
-
 SEEK_HEAD, TAGS, CUES = 0x114D9B74, 0x1254C367, 0x1C53BB6B
 _SEEK, _SEEK_ID, _SEEK_POSITION = 0x4DBB, 0x53AB, 0x53AC
 _CUE_MASTERS = (0xBB, 0xB7, 0xDB)  # CuePoint, CueTrackPositions, CueReference
