@@ -143,8 +143,10 @@ def _text_chunks(fd: int, start: int, size_bytes: int, form: chunks.Form) -> Ite
     """Yield a patch over the name of each chunk of a WAV, AIFF or DSDIFF file that holds text."""
     position = start + form.first
     for _ in range(_MOST_CHUNKS):
+        if position >= size_bytes:  # a length of 64 bits says anything, and no read takes that
+            return
         chunk = chunks.parse(os.pread(fd, form.head_bytes, position), position, form)
-        if chunk is None or position >= size_bytes:
+        if chunk is None:
             return
         if chunk.name in _TEXT_CHUNKS:
             yield Mask(position, b"JUNK")

@@ -19,13 +19,14 @@ from typing import Protocol
 
 from lean_tagger.errors import WriteError
 from lean_tagger.system.containers import chunks
-from lean_tagger.write.formats import id3, matroska, mpeg
+from lean_tagger.write.formats import id3, matroska_layout, mpeg
 from lean_tagger.write.formats.ape import ApeFile
 from lean_tagger.write.formats.asf import HEADER as ASF_HEADER
 from lean_tagger.write.formats.asf import AsfFile
 from lean_tagger.write.formats.flac import FlacFile
 from lean_tagger.write.formats.id3_file import Id3File
 from lean_tagger.write.formats.id3_hosts import Chunked, Dsf, Leading
+from lean_tagger.write.formats.matroska import MatroskaFile
 from lean_tagger.write.formats.mp4 import Mp4File
 from lean_tagger.write.formats.ogg import OggFile, codec_of
 from lean_tagger.write.source import Piece, Source
@@ -82,7 +83,7 @@ _PARSERS: dict[str, Callable[[Source], Document]] = {
     "ogg": OggFile,
     "mp4": Mp4File,
     "asf": AsfFile,
-    "matroska": matroska.MatroskaFile,
+    "matroska": MatroskaFile,
     "ape": ApeFile,
 }
 # Formats that carry APEv2 tags: WavPack, Musepack (SV7, SV8), Monkey's Audio, OptimFROG, TAK.
@@ -137,8 +138,8 @@ def _format_by_head(source: Source, head: bytes) -> str | None:
         found = "ogg" if codec_of(source) else None
     elif head == ASF_HEADER:
         found = "asf"
-    elif head[:4] == matroska.MAGIC:
-        found = "matroska" if matroska.found(source) else None
+    elif head[:4] == matroska_layout.MAGIC:
+        found = "matroska" if matroska_layout.found(source) else None
     elif head[4:8] in _MP4_ATOMS or (head[4:8] == b"ftyp" and head[8:12] != b"qt  "):
         found = "mp4"
     return found
