@@ -11,6 +11,7 @@ the strongest.
 """
 
 import re
+import zlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +28,8 @@ _HEADER_BYTES = 10
 # Four times the largest cover ever met; only unsynchronised tags are loaded as a whole.
 _LARGEST_UNSYNCHRONISED_BYTES = 8 << 20
 _MOST_FRAMES = 20_000
-_FRAME_ID = re.compile(rb"[A-Z][A-Z0-9]{2,3}")
+# iTunes pads an id of v2.2 with a space or a NUL, where a tag of v2.3 needs four characters.
+_FRAME_ID = re.compile(rb"[A-Z][A-Z0-9]{2}[A-Z0-9 \0]?")
 _CRC_FLAGS = {3: 0x80, 4: 0x20}
 # Bits of the header that the version does not define: a reader must not go on.
 _UNDEFINED_FLAGS = {2: 0x3F, 3: 0x1F, 4: 0x0F}
@@ -116,6 +118,7 @@ class Id3Tag:
         end = span.end - (_HEADER_BYTES if self._footer else 0)
         body_span = Span(span.start + _HEADER_BYTES, end)
         self._body = _Body(source, body_span, unsynchronised=self.unsynchronised)
+        self._checksum: Span | None = None
         first = self._extended_header()
         self.extended = Span(body_span.start, self._body.raw(first))
         self.plain_sizes, self.frames, frames_end = self._frames(first, end)
@@ -138,27 +141,46 @@ class Id3Tag:
         if not sound or size > self._body.length:
             raise self._source.refuse("its ID3 tag is damaged: its extended header makes no sense")
         if flags & _CRC_FLAGS[self.version]:
-            raise self._source.refuse("its ID3 tag has a checksum, which writing would break")
+            self._checksum = self._find_checksum(flags)
         return size
+
+    def _find_checksum(self, flags: int) -> Span:
+        """Return where the extended header's CRC-32 of the frames stands.
+
+        In v2.3 behind size, flags and padding (4, 2 and 4 bytes); in v2.4 each flag has a length
+        byte and data: 0x40 has none, 0x20 is the CRC, 35 bits in five bytes.
+        """
+        if self.version == 3:
+            where = Span(10, 14)
+        else:
+            where = Span(8, 13) if flags & 0x40 else Span(7, 12)
+            if flags & 0x40 and self._body.at(6, 1) != b"\0":
+                raise self._source.refuse("its ID3 tag is damaged: its extended header is unclear")
+            if self._body.at(where.start - 1, 1) != b"\5":
+                raise self._source.refuse("its ID3 tag is damaged: its extended header is unclear")
+        if self.unsynchronised:
+            raise self._source.refuse("its ID3 tag has a checksum of data in another form")
+        return Span(self._body.raw(where.start), self._body.raw(where.end))
 
     def _frames(self, first: int, end: int) -> tuple[bool, list[Id3Frame], int]:
         """Return whether sizes are plain numbers, the frames, and where the last one ends.
 
         iTunes wrote plain sizes into v2.4 for years, others syncsafe ones into v2.3. Read
         the wrong way, a walk can end at a zero inside a frame, as if it were padding; a
-        frame of ours put there would tear it. So what follows the frames must be zeros, or
-        the other way must have come to the same frames, or to none.
+        frame of ours put there would tear it. That the walk of the version's own kind fails
+        shows nothing: one stray byte before the padding is enough. So the other kind is
+        believed only where zeros or the tag's end follow. The version's own kind is believed
+        with something else behind it only where the other comes to the same, or to nothing.
         """
         plain, syncsafe = self._walk(first, plain=True), self._walk(first, plain=False)
-        ways = {2: [plain], 3: [plain], 4: [syncsafe, plain]}[self.version]
-        for way in ways:
-            if way is not None and self._source.is_zero(Span(way[1], end)):
-                return self.version == 4 and way is plain, *way
-        possible = [way for way in (plain, syncsafe) if way is not None and way in ways]
-        certain = plain == syncsafe or plain is None or syncsafe is None
-        if not possible or not certain or self._body.stuffed:
+        own, other = (syncsafe, plain) if self.version == 4 else (plain, syncsafe)
+        if own is not None and self._source.is_zero(Span(own[1], end)):
+            return False, *own
+        if self.version == 4 and other and self._source.is_zero(Span(other[1], end)):
+            return True, *other
+        if own is None or other not in (None, own) or self._body.stuffed:
             raise self._source.refuse("its ID3 tag is damaged: the frames in it do not add up")
-        return self.version == 4 and syncsafe is None, *possible[0]
+        return False, *own
 
     def _walk(self, position: int, *, plain: bool) -> tuple[list[Id3Frame], int] | None:
         """Return the frames and the raw position after the last, None if sizes are wrong."""
@@ -223,15 +245,15 @@ class Id3Tag:
                 appended.append(new)
         grown = length(appended) + sum(length(p.pieces) - (p.end - p.start) for p in patches)
         tail: list[Piece] = [*appended]
+        padding = 0
         if self._padded:
             padding = self.rest.end - self.rest.start - grown
             padding = padding if padding >= 0 else PADDING_BYTES
             patches.append(Patch(self.rest.start, self.rest.end, (*tail, bytes(padding))))
-            patches += self._extended_padding(padding)
         elif tail:
             # What stands behind the frames is not padding: it stays, after ours.
             patches.append(Patch(self.rest.start, self.rest.start, tuple(tail)))
-        return patches + self._sizes(patches)
+        return patches + self._sizes(patches) + self._extended_patches(patches, padding)
 
     def _render(self, field: str, values: Sequence[str], name: str | None) -> bytes:
         if not values:
@@ -251,19 +273,45 @@ class Id3Tag:
         heads = [self.span.start] + ([self.span.end - _HEADER_BYTES] if footer else [])
         return [Patch(head + 6, head + 10, (new,)) for head in heads]
 
-    def _extended_padding(self, padding: int) -> list[Patch]:
-        """Keep v2.3's note of how much padding there is true."""
-        if self.version != 3 or self.extended.start == self.extended.end:
-            return []
-        head = self._body.at(0, 6) + padding.to_bytes(4, "big")
-        raw = id3_frames.unsynchronise(head) if self.unsynchronised else head
-        return [Patch(*self.extended, (raw,))]
+    def _extended_patches(self, patches: Sequence[Patch], padding: int) -> list[Patch]:
+        """Keep true what the extended header says: v2.3's padding, and a CRC-32.
+
+        The CRC is of the frames, in v2.4 with the padding behind them.
+        """
+        new: list[Patch] = []
+        crc = self._crc(patches) if self._checksum else 0
+        if self._checksum:
+            shifts = (28, 21, 14, 7, 0)
+            seven_bits = bytes(crc >> shift & 0x7F for shift in shifts)
+            data = seven_bits if self.version == 4 else crc.to_bytes(4, "big")
+            new.append(Patch(*self._checksum, (data,)))
+        if self.version == 3 and self._padded and self.extended.start != self.extended.end:
+            head = self._body.at(0, 6) + padding.to_bytes(4, "big")
+            raw = id3_frames.unsynchronise(head) if self.unsynchronised else head
+            end = self.extended.end if self._checksum is None else self._checksum.start
+            new.append(Patch(self.extended.start, end, (raw,)))
+        return new
+
+    def _crc(self, patches: Sequence[Patch]) -> int:
+        crc, position, end = 0, self.extended.end, self.rest.end
+        inside = [p for p in patches if position <= p.start and p.end <= end]
+        for start, stop, pieces in [*sorted(inside, key=lambda p: p.start), Patch(end, end, ())]:
+            if self.version == 3 and self._padded and start == self.rest.start:
+                pieces = pieces[:-1]  # noqa: PLW2901 - without the padding
+            for piece in (Span(position, start), *pieces):
+                blocks = self._source.blocks(piece) if isinstance(piece, Span) else (piece,)
+                for block in blocks:
+                    crc = zlib.crc32(block, crc)
+            position = stop
+        return crc
 
     def foreign(self) -> Iterator[tuple[str, Piece]]:
         """Yield everything in the tag that is not ours."""
         yield "the ID3 version and flags", self._source.at(self.span.start + 3, 3)
         if self.version == 4:
-            yield "the ID3 tag's extended header", self.extended
+            crc = self._checksum or Span(self.extended.end, self.extended.end)
+            yield "the ID3 tag's extended header", Span(self.extended.start, crc.start)
+            yield "the ID3 tag's extended header", Span(crc.end, self.extended.end)
         for frame in self.frames:
             if frame.field is None:
                 yield f"the {frame.name} frame", frame.span
