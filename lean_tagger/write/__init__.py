@@ -26,6 +26,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from lean_tagger.errors import FileError, OverBudgetError, UnreadableError, WriteError
 from lean_tagger.settings import WriteSettings
+from lean_tagger.write import visible
 from lean_tagger.write.formats.detect import Document, format_of, parse
 from lean_tagger.write.formats.fields import FIELDS
 from lean_tagger.write.replace import replace
@@ -152,6 +153,7 @@ def write(
             ):
                 raise source.refuse("its tags were changed since it was heard; nothing was written")
             pieces = list(splice(source.size, document.patches(wanted)))
+            view = visible.look(source, document.id3_rooms)
         if expected is None:
             expected = fingerprint(real)
 
@@ -160,6 +162,7 @@ def write(
 
         def check(copied: str) -> None:
             _verify(source, document, copied, wanted)
+            _refuse_if_hidden(source, document, copied, view)
             if _digest_of_copy(source, copied, fingerprint) != expected:
                 raise source.refuse(
                     "its audio would not have stayed the same, or is not what was scored; "
@@ -200,6 +203,16 @@ def _checked(path: str, field: str, values: Sequence[str]) -> tuple[str, ...]:
 
 def _lone(value: str) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _refuse_if_hidden(
+    source: Source, before: Document, copied: str, view: visible.View
+) -> None:
+    """Refuse a copy in which another program does not find what it found in the original."""
+    with opened(copied) as copy_source, translated(source.path):
+        now = visible.look(copy_source, parse(copy_source).id3_rooms, slack=True)
+    if hidden := visible.lost(view, now, may_show_more=not before.tagged):
+        raise source.refuse(f"{hidden}; nothing was written")
 
 
 def _verify(

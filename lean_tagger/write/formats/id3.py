@@ -17,11 +17,12 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from lean_tagger.errors import WriteError
 from lean_tagger.write.formats import id3_frames
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, length
 
-__all__ = ["PADDING_BYTES", "Id3Frame", "Id3Tag", "new_tag", "parse", "span_of"]
+__all__ = ["PADDING_BYTES", "Id3Frame", "Id3Tag", "new_tag", "parse", "span_of", "unpacks"]
 
 PADDING_BYTES = 1024
 _HEADER_BYTES = 10
@@ -30,6 +31,9 @@ _LARGEST_UNSYNCHRONISED_BYTES = 8 << 20
 _MOST_FRAMES = 20_000
 # iTunes pads an id of v2.2 with a space or a NUL, where a tag of v2.3 needs four characters.
 _FRAME_ID = re.compile(rb"[A-Z][A-Z0-9]{2}[A-Z0-9 \0]?")
+# A frame's id, size, first flags; then the flags that tell whether it is compressed.
+_INNER_FRAME = re.compile(rb"[A-Z][A-Z0-9]{3}.{5}(.)", re.DOTALL)
+_COMPRESSED = {3: 0x80, 4: 0x08}
 _CRC_FLAGS = {3: 0x80, 4: 0x20}
 # Bits of the header that the version does not define: a reader must not go on.
 _UNDEFINED_FLAGS = {2: 0x3F, 3: 0x1F, 4: 0x0F}
@@ -336,6 +340,29 @@ def parse(source: Source, start: int, limit: int) -> Id3Tag | None:
     """
     span = span_of(source, start, limit)
     return None if span is None else Id3Tag(source, span)
+
+
+def unpacks(source: Source, room: Span) -> bool:
+    """Tell whether a tag has frames that are compressed, also inside of its chapters.
+
+    A tag that does not parse counts as one: what is in it is not known.
+    """
+    try:
+        tag = parse(source, room.start, room.end)
+    except WriteError:
+        return True
+    if tag is None or tag.version == 2:
+        return False
+    flag = _COMPRESSED[tag.version]
+    for frame in tag.frames:
+        start, end = frame.span
+        if source.at(start + 9, 1)[0] & flag:
+            return True
+        if frame.name in ("CHAP", "CTOC"):
+            data = source.at(start, min(end - start, _LARGEST_UNSYNCHRONISED_BYTES))
+            if any(found[1][0] & flag for found in _INNER_FRAME.finditer(data)):
+                return True
+    return False
 
 
 def new_tag(

@@ -15,6 +15,7 @@ __all__ = [
     "encode",
     "field_of",
     "from_syncsafe",
+    "sized",
     "syncsafe",
     "text_frame",
     "unsynchronise",
@@ -166,6 +167,10 @@ def text_frame(
             data = b"\x01" + b"\0\0".join(strings)
     if version == 2:
         return name.encode("ascii") + len(data).to_bytes(3, "big") + data
-    plain = version == 3 or plain_sizes
-    size = len(data).to_bytes(4, "big") if plain else syncsafe(len(data))
+    size = sized(len(data), 3 if plain_sizes else version)
     return name.encode("ascii") + size + b"\0\0" + data
+
+
+def sized(size: int, version: int) -> bytes:
+    """Return the size of a frame as v2.3 or v2.4 has it."""
+    return size.to_bytes(4, "big") if version == 3 else syncsafe(size)
