@@ -16,7 +16,7 @@ from typing import Any
 import av
 import mutagen
 from mutagen.apev2 import APEv2
-from mutagen.id3 import ID3, ParseID3v1
+from mutagen.id3 import ID3, ID3Tags, ID3TimeStamp, ParseID3v1
 
 try:
     import taglib
@@ -72,7 +72,12 @@ def _items(opened: Any) -> Iterator[tuple[str, list[str]]]:
         return
     for key, value in tags.items():
         values = value if isinstance(value, list) else [value]
-        yield key, [_flat(it) for it in values]
+        texts = (
+            [t for it in values for t in getattr(it, "text", None) or [it]]
+            if isinstance(tags, ID3Tags)
+            else values
+        )
+        yield key, [_flat(str(it) if isinstance(it, ID3TimeStamp) else it) for it in texts]
 
 
 def with_ffmpeg(path: Path) -> Seen:
@@ -168,7 +173,7 @@ def lost(before: dict[str, Seen], after: dict[str, Seen]) -> list[str]:
     for reader, then in before.items():
         now = after[reader]
         for key, values in then.items():
-            there = [*now.get(key, ()), *_elsewhere(reader, key, now)]
+            there = [*now.get(key, ()), *_elsewhere(key, now)]
             if not is_ours(key) and not all(_among(value, there) for value in values):
                 missing.append(f"{reader}: {key}={values} → {now.get(key)}")
     return missing
@@ -178,7 +183,7 @@ def _among(value: str, there: list[str]) -> bool:
     return value in there or (value.strip() in [it.strip() for it in there])
 
 
-def _elsewhere(reader: str, key: str, now: Seen) -> list[str]:
+def _elsewhere(key: str, now: Seen) -> list[str]:
     """Return values of keys that are the same to a person: the number of a picture's stream."""
     if key.startswith("picture"):
         return [v for k, values in now.items() if k.startswith("picture") for v in values]

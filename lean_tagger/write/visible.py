@@ -24,7 +24,7 @@ from lean_tagger.write.formats import id3
 from lean_tagger.write.formats.fields import FIELDS, Column, field_of
 from lean_tagger.write.source import Source, Span
 
-__all__ = ["View", "look", "lost"]
+__all__ = ["View", "hidden", "look", "lost"]
 
 # mutagen has no types for its constructors.
 # mypy: disable-error-code="no-untyped-call"
@@ -40,6 +40,8 @@ _MOST_BYTES = 4 << 20
 _SLACK_BYTES = 1 << 20  # for the copy, which is larger by our fields
 _LONGEST_TEXT = 200
 _COLUMNS: tuple[Column, ...] = ("id3v22", "id3v23", "id3v24", "vorbis", "mp4", "asf", "ape")
+_DIGEST = "#"
+_BY_ITSELF, *_IN_OTHERS = ("mutagen", "mutagen, in its APE tag,", "mutagen, in its ID3 tag,")
 _OPTIONS = {"analyzeduration": "1", "probesize": "2048", "formatprobesize": "65536"}
 _MORE_OF_OURS = {"gnre", "igenre", *FIELDS}  # as FFmpeg calls them, and MP4's numbered genre
 
@@ -62,11 +64,11 @@ def look(source: Source, id3_rooms: Iterable[Span], *, slack: bool = False) -> V
     limit = _MOST_BYTES + (_SLACK_BYTES if slack else 0)
     readers: dict[str, Callable[[_Limited], Seen]] = {
         "FFmpeg": _with_ffmpeg,
-        "mutagen": _with_file,
-        "mutagen, in its APE tag": _with_ape,
+        _BY_ITSELF: _with_file,
+        _IN_OTHERS[0]: _with_ape,
     }
     if source.peek(0, 3) == b"ID3":
-        readers["mutagen, in its ID3 tag"] = _with_id3
+        readers[_IN_OTHERS[1]] = _with_id3
     return {name: _asked(reader, source, limit) for name, reader in readers.items()}
 
 
@@ -78,7 +80,8 @@ def lost(before: View, after: View, *, may_show_more: bool) -> str | None:
     before, after : View
         From `look`.
     may_show_more : bool
-        Whether the write makes a tag that was not there, so that there may be more to see.
+        Whether the write makes a tag that was not there, or mends how one is found. Then there
+        may be more to see, under other keys, and at full length.
     """
     for reader, then in before.items():
         if not then:
@@ -86,13 +89,35 @@ def lost(before: View, after: View, *, may_show_more: bool) -> str | None:
         now = after.get(reader)
         if now is None:
             return f"{reader} could not read it any more"
+        everything = {value for values in now.values() for value in values}
         for key, values in then.items():
-            if now.get(key) != values:
+            same = now.get(key) == values
+            if not same and not (may_show_more and all(_among(it, everything) for it in values)):
                 return f"{reader} would not find its {key} any more"
-        more = set(now) - set(then)
-        if more and not may_show_more:
-            return f"{reader} would find another {sorted(more)[0]} in it"
+        if not may_show_more and (more := set(now) - set(then)):
+            return f"{reader} would find another {min(more)} in it"
     return None
+
+
+def hidden(before: View, after: View) -> str | None:
+    """Return what a tag says that a new one hides, in words; None if the new one says it too.
+
+    Readers such as TagLib take all from the first tag that says something. No reader here does
+    that; so what mutagen finds in the other tags must be in the tag that it finds by itself.
+    """
+    found = {value for values in (after.get(_BY_ITSELF) or {}).values() for value in values}
+    for reader in _IN_OTHERS:
+        for key, values in (before.get(reader) or {}).items():
+            texts = [value for value in values if not value.startswith(_DIGEST)]
+            if not all(_among(text, found) for text in texts):
+                return f"a new tag would hide the {key} that another tag of it holds"
+    return None
+
+
+def _among(value: str, found: set[str]) -> bool:
+    """Tell whether a value is there, or a longer one of which an ID3v1 trailer has the start."""
+    cut = 27 < len(value) < 31
+    return value in found or (cut and any(it.startswith(value) for it in found))
 
 
 class _TooMuchError(Exception):
@@ -163,7 +188,7 @@ def _with_file(file: _Limited) -> Seen:
     opened = mutagen.File(file)
     if opened is None:
         raise LookupError
-    found = {"kind of file": (type(opened).__name__,)}
+    found: dict[str, tuple[str, ...]] = {"kind of file": (type(opened).__name__,)}
     found.update(_items(opened.tags))
     for number, picture in enumerate(getattr(opened, "pictures", ())):
         found[f"picture {number + 1}"] = (_short(picture.write()),)
@@ -199,9 +224,9 @@ def _with_ffmpeg(file: _Limited) -> Seen:
     def add(prefix: str, metadata: Mapping[str, str]) -> None:
         for key, value in metadata.items():
             if not _is_ours(key):
-                found[prefix + key] = (_short(value),)
+                found[prefix + key.lower()] = (_short(value),)
 
-    with av.open(file, options=_OPTIONS, metadata_errors="replace") as container:
+    with av.open(file, "r", options=_OPTIONS, metadata_errors="replace") as container:
         add("", container.metadata)
         pictures = 0
         for stream in container.streams:
@@ -225,4 +250,4 @@ def _short(value: Any) -> str:
         return value
     hasher = blake2b()
     hasher.update(value if isinstance(value, bytes) else repr(value).encode("utf-8", "replace"))
-    return hasher.hexdigest()
+    return _DIGEST + hasher.hexdigest()

@@ -5,6 +5,7 @@ comments before an ID3v2 tag in front of them, ID3v2 before INFO in TagLib and t
 round in FFmpeg. So a new tag starts with all that the others say, or is not made.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -17,8 +18,9 @@ from lean_tagger.write.splice import length
 
 __all__ = ["Carried", "Picture"]
 
-_APE_COVERS = {3: "Cover Art (Front)", 4: "Cover Art (Back)"}
-_LONGEST_APE_KEY = 255
+# A year, a month, a day: v2.3 has them in two frames.
+_DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
+_YEAR = re.compile(r"[0-9]{4}")
 
 
 class Picture(NamedTuple):
@@ -56,7 +58,7 @@ class Carried:
         return bool(self.texts or self.pictures or self.frames or self.obstacle)
 
     def and_then(self, other: "Carried") -> "Carried":
-        """Return both; where both have a property or a picture, this one's counts."""
+        """Return both; where both have a property or pictures, this one's count."""
         names = {name.upper() for name in self.texts}
         more = {name: it for name, it in other.texts.items() if name.upper() not in names}
         return Carried(
@@ -95,29 +97,12 @@ class Carried:
         """Return names and values of a Vorbis comment."""
         return [(name.upper(), value) for name, values in self.texts.items() for value in values]
 
-    def as_flac_pictures(self) -> list[tuple[Piece, ...]]:
-        """Return the contents of FLAC's PICTURE blocks (RFC 9639, section 8.8)."""
-        blocks: list[tuple[Piece, ...]] = []
-        for kind, mime, description, data in self.pictures:
-            texts = b"".join(
-                len(it).to_bytes(4, "big") + it
-                for it in (mime.encode("ascii", "replace"), description.encode("utf-8"))
-            )
-            # Width, height, depth and number of colours may be zero: not known.
-            size = length([data]).to_bytes(4, "big")
-            blocks.append((kind.to_bytes(4, "big") + texts + bytes(16) + size, data))
-        return blocks
-
-    def as_ape(self) -> list[tuple[str, int, tuple[Piece, ...]]]:
-        """Return keys, flags and values of APEv2 items."""
-        items: list[tuple[str, int, tuple[Piece, ...]]] = []
-        for name, values in self.texts.items():
-            key = properties.to_ape(name)[:_LONGEST_APE_KEY]
-            items.append((key, 0, ("\0".join(values).encode("utf-8"),)))
-        for kind, mime, _, data in self.pictures:
-            name = b"cover." + mime.rpartition("/")[2].encode("ascii", "replace") + b"\0"
-            items.append((_APE_COVERS.get(kind, "Cover Art (Other)"), 2, (name, data)))
-        return items
+    def as_ape(self) -> list[tuple[str, bytes]]:
+        """Return keys and values of APEv2 items."""
+        return [
+            (properties.to_ape(name), "\0".join(values).encode("utf-8"))
+            for name, values in self.texts.items()
+        ]
 
 
 def _id3_text(name: str, values: Sequence[str], version: int) -> bytes:
@@ -130,8 +115,9 @@ def _id3_text(name: str, values: Sequence[str], version: int) -> bytes:
         data = whole[10:11] + b"XXX" + whole[11:]
         return frame + sized(len(data), version) + b"\0\0" + data
     frame_name = properties.to_frame(upper, version)
-    if frame_name is None:
+    if frame_name == "TYER" and (day := _DAY.fullmatch(values[0])):
+        year, month, date = day.groups()
+        return text_frame("TYER", [year], version) + text_frame("TDAT", [date + month], version)
+    if frame_name is None or (frame_name in ("TYER", "TORY") and not _YEAR.fullmatch(values[0])):
         return text_frame("TXXX", [name, *values], version)
-    if frame_name == "TYER":  # of v2.3, where the year is all that it holds
-        values = [value[:4] for value in values]
     return text_frame(frame_name, values, version)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lean_tagger.write.formats import id3
+from lean_tagger.write.formats.carried import Carried
 from lean_tagger.write.formats.vorbis_comment import Comments
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch
@@ -50,8 +51,8 @@ class FlacFile:
 
     @property
     def tagged(self) -> bool:
-        """Whether there is a comment block already."""
-        return self._comment is not None
+        """Whether there are comments already."""
+        return len(self._comments) > 0
 
     def _walk(self) -> Iterator[_Block]:
         position, last = self._start, False
@@ -82,23 +83,68 @@ class FlacFile:
         """Return the values of our fields as mutagen reads them."""
         return self._comments.second_reading()
 
-    def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
-        """Return what to change in the file for new values of our fields."""
-        data = b"".join(self._comments.rendered(changes))
+    def patches(
+        self, changes: Mapping[str, Sequence[str]], carried: Carried | None = None
+    ) -> list[Patch]:
+        """Return what to change in the file for new values of our fields.
+
+        Parameters
+        ----------
+        changes : Mapping[str, Sequence[str]]
+            Values per field.
+        carried : Carried or None
+            What a block without comments takes along.
+        """
+        carried = carried if carried and any(changes.values()) else Carried()
+        data = b"".join(self._comments.rendered(changes, carried.as_vorbis()))
+        if not self._comment and not any(changes.values()):
+            return []
         if len(data) > _LARGEST_BLOCK_BYTES:
             raise self._source.refuse("its comment block is full")
         first, old = self._blocks[0], self._comment
         if old is None:
             last = 0x80 if first.last else 0
             grown = 4 + len(data)
-            patches = [Patch(first.end, first.end, (_head(_COMMENT, last, data), data))]
+            patches = [Patch(first.end, first.end, (_head(_COMMENT, last, len(data)), data))]
             if first.last:
                 patches.append(Patch(first.head, first.head + 1, (bytes([_STREAMINFO]),)))
         else:
             last = 0x80 if old.last else 0
             grown = len(data) - (old.end - old.start)
-            patches = [Patch(old.head, old.end, (_head(_COMMENT, last, data), data))]
+            patches = [Patch(old.head, old.end, (_head(_COMMENT, last, len(data)), data))]
         return patches + self._padding(grown)
+
+    def inherited(self, carried: Carried) -> list[bytes | memoryview]:
+        """Return the comments that a block without any takes along."""
+        return self._comments.inherited(carried.as_vorbis())
+
+    def removal(self) -> list[Patch]:
+        """Return the patches that remove the comments, and the block if it is ours."""
+        old = self._comment
+        if old is None:
+            return []
+        if self._comments.vendor:
+            data = b"".join(self._comments.emptied())
+            head = _head(_COMMENT, 0x80 if old.last else 0, len(data))
+            return [
+                Patch(old.head, old.end, (head, data)),
+                *self._padding(len(data) - (old.end - old.start)),
+            ]
+        patches = [Patch(old.head, old.end, ())]
+        if not old.last:
+            return patches + self._padding(old.head - old.end)
+        before = self._blocks[-2]
+        return [*patches, Patch(before.head, before.head + 1, (bytes([0x80 | before.kind]),))]
+
+    def kept(self) -> list[Piece]:
+        """Return the comments that are not ours."""
+        return [piece for name, piece in self._comments.foreign() if "comment " in name]
+
+    def inside(self) -> list[Piece]:
+        """Return what `removal` removes that is not ours."""
+        if self._comments.vendor:
+            return self.kept()
+        return [piece for _, piece in self._comments.foreign()]
 
     def _padding(self, grown: int) -> list[Patch]:
         """Take what was added out of the padding, so that the audio does not move."""
@@ -109,9 +155,8 @@ class FlacFile:
         size = block.end - block.start - grown
         if not 0 <= size <= _LARGEST_BLOCK_BYTES:
             size = _PADDING_BYTES
-        zeros = bytes(size)
         last = 0x80 if block.last else 0
-        return [Patch(block.head, block.end, (_head(_PADDING, last, zeros), zeros))]
+        return [Patch(block.head, block.end, (_head(_PADDING, last, size), bytes(size)))]
 
     def foreign(self) -> Iterator[tuple[str, Piece]]:
         """Yield everything that is not ours."""
@@ -126,5 +171,5 @@ class FlacFile:
         yield "the audio", Span(self._blocks[-1].end, self._source.size)
 
 
-def _head(kind: int, last: int, data: bytes) -> bytes:
-    return bytes([last | kind]) + len(data).to_bytes(3, "big")
+def _head(kind: int, last: int, size: int) -> bytes:
+    return bytes([last | kind]) + size.to_bytes(3, "big")

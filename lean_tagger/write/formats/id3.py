@@ -225,20 +225,42 @@ class Id3Tag:
                         found[frame.field].append(value)
         return {field: tuple(values) for field, values in found.items() if values}
 
-    def _decode(self, frame: Id3Frame) -> list[str]:
+    def decoded(self, frame: Id3Frame) -> bytes:
+        """Return a frame's bytes as a tag of the standard has them, up to v2.3 synchronised.
+
+        Raises
+        ------
+        WriteError
+            If it is larger than any text.
+        """
         if frame.span.end - frame.span.start > id3_frames.LARGEST_BYTES:
             raise self._source.refuse(f"its {frame.name} frame is too large to be true")
         data = self._source.at(frame.span.start, frame.span.end - frame.span.start)
-        if self.unsynchronised:
-            data = data.replace(b"\xff\x00", b"\xff")
+        if self.version == 4:  # a size above 127 may be a plain number here
+            data = data[:4] + id3_frames.syncsafe(len(data) - 10) + data[8:]
+        return data.replace(b"\xff\x00", b"\xff") if self.unsynchronised else data
+
+    def _decode(self, frame: Id3Frame) -> list[str]:
+        data = self.decoded(frame)
         values = id3_frames.decode(data, self.version, unsynchronised=bool(self.flags & 0x80))
         if values is None:
             raise self._source.refuse(f"its {frame.name} frame is damaged and does not parse")
         return values
 
-    def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
-        """Return what to change in the file for new values of our fields."""
-        patches, appended = [], []
+    def patches(
+        self, changes: Mapping[str, Sequence[str]], inherited: Sequence[Piece] = ()
+    ) -> list[Patch]:
+        """Return what to change in the file for new values of our fields.
+
+        Parameters
+        ----------
+        changes : Mapping[str, Sequence[str]]
+            Values per field.
+        inherited : Sequence[bytes or Span]
+            Frames of the same version to add as well.
+        """
+        patches: list[Patch] = []
+        appended: list[Piece] = [*inherited]
         for field, values in changes.items():
             mine = [frame for frame in self.frames if frame.field == field]
             new = self._render(field, values, mine[0].name if mine else None)
@@ -247,6 +269,11 @@ class Id3Tag:
                 patches.append(Patch(frame.span.start, frame.span.end, kept))
             if new and not mine:
                 appended.append(new)
+        if self.frames and any(frame.name.endswith((" ", "\0")) for frame in self.frames):
+            # TagLib stops at an id that is padded by a space: ours go in front of it.
+            start = self.frames[0].span.start
+            patches.append(Patch(start, start, tuple(appended)))
+            appended = []
         grown = length(appended) + sum(length(p.pieces) - (p.end - p.start) for p in patches)
         tail: list[Piece] = [*appended]
         padding = 0
@@ -309,6 +336,15 @@ class Id3Tag:
             position = stop
         return crc
 
+    def holes(self) -> list[Span]:
+        """Return the spans that a change of our fields may change."""
+        start, end = self.span
+        sizes = [Span(start + 6, start + 10)]
+        if self._footer:
+            sizes.append(Span(end - 4, end))
+        ours = [frame.span for frame in self.frames if frame.field]
+        return [*sizes, self.extended, *ours, *([self.rest] if self._padded else [])]
+
     def foreign(self) -> Iterator[tuple[str, Piece]]:
         """Yield everything in the tag that is not ours."""
         yield "the ID3 version and flags", self._source.at(self.span.start + 3, 3)
@@ -366,21 +402,24 @@ def unpacks(source: Source, room: Span) -> bool:
 
 
 def new_tag(
-    changes: Mapping[str, Sequence[str]], inherited: Sequence[bytes] = (), *, version: int = 4
-) -> bytes:
+    changes: Mapping[str, Sequence[str]], inherited: Sequence[Piece] = (), *, version: int = 4
+) -> list[Piece]:
     """Return a whole new tag with our fields; empty if there is nothing to say.
 
     Parameters
     ----------
     changes : Mapping[str, Sequence[str]]
         Values per field.
-    inherited : Sequence[bytes]
-        Rendered frames of the same version that come first.
+    inherited : Sequence[bytes or Span]
+        Frames of the same version that come first.
     version : int
         3 or 4: ID3v2.3 or v2.4.
     """
     ours = [id3_frames.encode(f, v, version) for f, v in changes.items() if v]
     if not ours:
-        return b""
-    body = b"".join([*inherited, *ours]) + bytes(PADDING_BYTES)
-    return b"ID3" + bytes([version, 0, 0]) + id3_frames.syncsafe(len(body)) + body
+        return []
+    body: list[Piece] = [*inherited, *ours, bytes(PADDING_BYTES)]
+    size = length(body)
+    if size >= 1 << 28:
+        raise ValueError("larger than an ID3 tag can be")
+    return [b"ID3" + bytes([version, 0, 0]) + id3_frames.syncsafe(size), *body]

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from lean_tagger.write.formats import id3
-from lean_tagger.write.source import Source, Span
-from lean_tagger.write.splice import Patch
+from lean_tagger.write.source import Piece, Source, Span
+from lean_tagger.write.splice import Patch, growth, length
 
 __all__ = ["Chunked", "Dsf", "Host", "Leading"]
+
+_TAGS = (b"ID3 ", b"id3 ", b"LIST")
+"""Chunks in which there may be tags."""
 
 
 class Host(Protocol):
@@ -24,17 +27,27 @@ class Host(Protocol):
 
     @property
     def lists(self) -> Sequence[Span]:
-        """The data of RIFF's LIST chunks, which may hold texts in place of a tag."""
+        """The data of RIFF's INFO lists."""
 
     @property
     def others(self) -> Sequence[tuple[str, Span]]:
         """Everything beside the tag's room, named."""
 
-    def place(self, tag: bytes) -> list[Patch]:
+    @property
+    def mends(self) -> bool:
+        """Whether a write mends sizes by which some readers did not find the tag."""
+
+    def place(self, tag: Sequence[Piece]) -> list[Patch]:
         """Return the patches that give a file without a tag one."""
+
+    def removal(self) -> list[Patch]:
+        """Return the patches that take away the tag and its room."""
 
     def resized(self, delta: int) -> list[Patch]:
         """Return the patches to sizes around a tag that grew by `delta` bytes."""
+
+    def settled(self, patches: Sequence[Patch]) -> list[Patch]:
+        """Return all patches, with those that mend the file's own size."""
 
 
 class Leading:
@@ -50,15 +63,24 @@ class Leading:
             )
         self.others = [("the audio", Span(end, source.size))]
         self.lists: list[Span] = []
+        self.mends = False
 
-    def place(self, tag: bytes) -> list[Patch]:
+    def place(self, tag: Sequence[Piece]) -> list[Patch]:
         """Put the tag first."""
-        return [Patch(0, 0, (tag,))]
+        return [Patch(0, 0, tuple(tag))]
+
+    def removal(self) -> list[Patch]:
+        """Take the tag away."""
+        return [Patch(*self.room, ())] if self.room else []
 
     def resized(self, delta: int) -> list[Patch]:
         """Nothing in these formats says where the audio starts."""
         del delta
         return []
+
+    def settled(self, patches: Sequence[Patch]) -> list[Patch]:
+        """Nothing in these formats says how long they are."""
+        return list(patches)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +92,38 @@ class _Chunk:
 
 
 class Chunked:
-    """A chunk of a RIFF/WAVE or an AIFF file."""
+    """A chunk of a RIFF/WAVE or an AIFF file.
+
+    The sizes in the header are often wrong and readers do not mind: they count the header, or
+    were written to a pipe before the end was known. Some readers also look at chunks behind the
+    declared end; a tag there is this file's tag.
+
+    Parameters
+    ----------
+    source : Source
+        The file.
+    order : {'little', 'big'}
+        Of RIFF's numbers, and of AIFF's.
+    """
 
     _HEAD_BYTES = 8
+    _MOST_CHUNKS = 10_000
+    _UNKNOWN = 0x7FFF_F000
+    """What is written to a pipe as a size is this or more."""
+    _AUDIO = (b"data", b"SSND")
 
     def __init__(self, source: Source, order: Literal["little", "big"]) -> None:
         self._source = source
         self._order = order
         self._name = b"id3 " if order == "little" else b"ID3 "
-        self._declared_end = 8 + self._number(4)
+        declared = self._number(4)
+        self._piped = declared >= self._UNKNOWN and declared + 8 > source.size + 1
+        counts_header = declared == source.size
+        self._declared_end = source.size if self._piped or counts_header else declared + 8
+        self._open: _Chunk | None = None
         self._chunks, self._end = self._walk()
+        self._find_hidden()
+        self.mends = self._end > declared + 8 or self._piped or counts_header
         tags = [c for c in self._chunks if c.name.upper() == b"ID3 "]
         if len(tags) > 1:
             raise source.refuse("it has more than one ID3 chunk, of which players read one")
@@ -88,7 +132,11 @@ class Chunked:
         if self._chunk and not source.is_zero(Span(self._chunk.start, self._chunk.end)):
             self.room = Span(self._chunk.start, self._chunk.end)
         self.others = self._others()
-        self.lists = [Span(c.start, c.end) for c in self._chunks if c.name == b"LIST"]
+        self.lists = [
+            Span(c.start, c.end)
+            for c in self._chunks
+            if c.name == b"LIST" and source.peek(c.start, 4) == b"INFO"
+        ]
 
     def _number(self, position: int) -> int:
         return int.from_bytes(self._source.at(position, 4), self._order)
@@ -100,48 +148,93 @@ class Chunked:
             raise source.refuse("the size in its header is not the file's; it may be cut short")
         chunks: list[_Chunk] = []
         while position + self._HEAD_BYTES <= self._declared_end:
-            start = position + self._HEAD_BYTES
-            end = start + self._number(position + 4)
-            if end > min(self._declared_end, source.size) or len(chunks) > 10_000:
+            name, start = source.at(position, 4), position + self._HEAD_BYTES
+            size = self._number(position + 4)
+            end = start + size
+            piped = self._piped and name in self._AUDIO and size >= self._UNKNOWN
+            if piped and end > source.size:
+                end = source.size
+                self._open = _Chunk(name, position, start, end)
+            if end > min(self._declared_end, source.size) or len(chunks) > self._MOST_CHUNKS:
                 raise source.refuse("its chunks do not add up; it may be cut short")
-            chunks.append(_Chunk(source.at(position, 4), position, start, end))
+            chunks.append(_Chunk(name, position, start, end))
             position = end + (end - start) % 2
         if position < self._declared_end:
             raise source.refuse("its chunks do not add up")
         return chunks, min(position, source.size)
 
+    def _find_hidden(self) -> None:
+        """Take in chunks behind the declared end, up to the last one that holds tags."""
+        hidden: list[_Chunk] = []
+        position = self._end
+        while len(hidden) < self._MOST_CHUNKS:
+            head = self._source.peek(position, self._HEAD_BYTES)
+            start = position + self._HEAD_BYTES
+            end = start + int.from_bytes(head[4:], self._order)
+            if len(head) < self._HEAD_BYTES or (not head[:4].isalnum() and head[:4] not in _TAGS):
+                break
+            if end > self._source.size:
+                break
+            hidden.append(_Chunk(head[:4], position, start, end))
+            position = min(end + (end - start) % 2, self._source.size)
+        while hidden and hidden[-1].name not in _TAGS:
+            hidden.pop()
+        if hidden:
+            self._chunks += hidden
+            self._end = min(hidden[-1].end + (hidden[-1].end - hidden[-1].start) % 2, position)
+
     def _others(self) -> list[tuple[str, Span]]:
-        others = [
-            (f"the {c.name.decode('latin-1').strip()} chunk", Span(c.head, c.end))
-            for c in self._chunks
-            if c is not self._chunk
-        ]
+        others = []
+        for chunk in self._chunks:
+            if chunk is not self._chunk:
+                name = f"the {chunk.name.decode('latin-1').strip()} chunk"
+                # Without the size, which may have been unknown when it was written.
+                spans = Span(chunk.head, chunk.head + 4), Span(chunk.start, chunk.end)
+                whole = (Span(chunk.head, chunk.end),)
+                is_open = chunk.name in self._AUDIO
+                others += [(name, span) for span in (spans if is_open else whole)]
         return [*others, ("what stands behind the last chunk", Span(self._end, self._source.size))]
 
-    def place(self, tag: bytes) -> list[Patch]:
+    def place(self, tag: Sequence[Piece]) -> list[Patch]:
         """Put the tag into the empty chunk that there is, or into a new one at the end."""
+        size = length(tag)
         if self._chunk:
             data = Span(self._chunk.start, self._chunk.end)
-            return [Patch(*data, (tag,)), *self.resized(len(tag) - (data.end - data.start))]
-        chunk = self._name + len(tag).to_bytes(4, self._order) + tag + bytes(len(tag) % 2)
-        chunk = bytes(self._end % 2) + chunk  # some writers forget the last pad byte
-        return [Patch(self._end, self._end, (chunk,)), self._file_size(len(chunk))]
+            return [Patch(*data, tuple(tag)), *self.resized(size - (data.end - data.start))]
+        # Some writers forget the last pad byte.
+        head = bytes(self._end % 2) + self._name + self._bytes(size)
+        return [Patch(self._end, self._end, (head, *tag, bytes(size % 2)))]
+
+    def removal(self) -> list[Patch]:
+        """Take the chunk away."""
+        chunk = self._chunk
+        if chunk is None:
+            return []
+        return [Patch(chunk.head, chunk.end, ()), Patch(*self._pad(chunk), ())]
+
+    def _pad(self, chunk: _Chunk) -> Span:
+        end = min(chunk.end + (chunk.end - chunk.start) % 2, self._end)
+        return Span(chunk.end, end)
 
     def resized(self, delta: int) -> list[Patch]:
-        """Mend the chunk's size, its pad byte and the file's size."""
+        """Mend the chunk's size and its pad byte."""
         chunk = self._chunk
         assert chunk is not None  # noqa: S101 - there is a room only where there is a chunk
         size = chunk.end - chunk.start + delta
-        old_pad = Span(chunk.end, min(chunk.end + (chunk.end - chunk.start) % 2, self._end))
-        pad = size % 2
         return [
             Patch(chunk.head + 4, chunk.start, (self._bytes(size),)),
-            Patch(*old_pad, (bytes(pad),)),
-            self._file_size(delta + pad - (old_pad.end - old_pad.start)),
+            Patch(*self._pad(chunk), (bytes(size % 2),)),
         ]
 
-    def _file_size(self, delta: int) -> Patch:
-        return Patch(4, 8, (self._bytes(self._end - 8 + delta),))
+    def settled(self, patches: Sequence[Patch]) -> list[Patch]:
+        """Mend the file's size, and that of audio which was written to a pipe."""
+        if not patches:
+            return []
+        sizes = [Patch(4, 8, (self._bytes(self._end - 8 + growth(patches)),))]
+        if self._open:
+            size = self._bytes(self._open.end - self._open.start)
+            sizes.append(Patch(self._open.head + 4, self._open.start, (size,)))
+        return [*patches, *sizes]
 
     def _bytes(self, size: int) -> bytes:
         if size >= 1 << 32:
@@ -166,13 +259,23 @@ class Dsf:
             raise source.refuse("what its header calls an ID3 tag is none")
         self.others = [("the audio", Span(28, end))]
         self.lists: list[Span] = []
+        self.mends = False
 
-    def place(self, tag: bytes) -> list[Patch]:
+    def place(self, tag: Sequence[Piece]) -> list[Patch]:
         """Append the tag and point to it."""
         end = self._source.size
-        pointer = Patch(20, 28, (end.to_bytes(8, "little"),))
-        return [Patch(end, end, (tag,)), pointer, *self.resized(len(tag))]
+        return [Patch(end, end, tuple(tag)), Patch(20, 28, (end.to_bytes(8, "little"),))]
+
+    def removal(self) -> list[Patch]:
+        """Take the tag away, and the pointer to it."""
+        return [Patch(*self.room, ()), Patch(20, 28, (bytes(8),))] if self.room else []
 
     def resized(self, delta: int) -> list[Patch]:
+        """Nothing but the header says where the tag ends."""
+        del delta
+        return []
+
+    def settled(self, patches: Sequence[Patch]) -> list[Patch]:
         """Mend the file's size in the header."""
-        return [Patch(12, 20, ((self._source.size + delta).to_bytes(8, "little"),))]
+        size = self._source.size + growth(patches)
+        return [*patches, Patch(12, 20, (size.to_bytes(8, "little"),))] if patches else []

@@ -5,12 +5,14 @@ Frame headers: ISO/IEC 11172-3 and 13818-7.
 
 from lean_tagger.write.source import Source
 
-__all__ = ["found"]
+__all__ = ["first_frame", "found"]
 
 # Cut from a stream, a file starts in the middle of a frame; after a tag there may be padding.
 _SEARCHED_BYTES = 4096
 _SEARCHED_AFTER_TAG_BYTES = 1 << 17
 _CHAIN = 4
+# Random bytes hold chains of two or three frames, of which one may reach the file's end.
+_CHAIN_AFTER_JUNK = 10
 _KBPS = {
     (3, 3): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
     (3, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
@@ -19,8 +21,28 @@ _KBPS = {
     (2, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _HZ = (44100, 48000, 32000)
-# Formats that hold MPEG audio in packets, where frames follow on as well.
+# Formats that hold MPEG audio in packets, where frames follow on as well; and others with a
+# magic of their own, in which something may look like a few frames.
 _OTHERS = (
+    b"#!AMR",
+    b"#!SILK",
+    b".snd",
+    b".ra\xfd",
+    b"ADIF",
+    b"AIFF",
+    b"Creative Voice File",
+    b"FRM8",
+    b"Extended Module: ",
+    b"IMPM",
+    b"LA0",
+    b"MThd",
+    b"RKA",
+    b"TWIN",
+    b"ajkg",
+    b"ea3\x03",
+    b"\x7fELF",
+    b"\x0b\x77",
+    b"\x7f\xfe\x80\x01",
     b"RIFF",
     b"RIFX",
     b"RF64",
@@ -34,13 +56,20 @@ _OTHERS = (
     b"PK",
     b"riff",
     b"\x30\x26\xb2\x75",
-    b"MThd",
     b"caff",
 )
 
 
 def found(source: Source, start: int, *, after_tag: bool) -> bool:
     """Tell whether MPEG audio, or ADTS behind a tag, starts at `start` or soon after.
+
+    As `first_frame`.
+    """
+    return first_frame(source, start, after_tag=after_tag) is not None
+
+
+def first_frame(source: Source, start: int, *, after_tag: bool) -> int | None:
+    """Return where MPEG audio, or ADTS behind a tag, starts at `start` or soon after.
 
     Parameters
     ----------
@@ -53,24 +82,25 @@ def found(source: Source, start: int, *, after_tag: bool) -> bool:
     """
     data = source.peek(start, _SEARCHED_AFTER_TAG_BYTES if after_tag else _SEARCHED_BYTES)
     if data.startswith(_OTHERS) or data[4:8] == b"ftyp":
-        return False
+        return None
     position = data.find(b"\xff")
     while position >= 0:
         # Bare ADTS has no tags by any standard, and mutagen cannot read it behind one.
         adts = data[position + 1 : position + 2] and data[position + 1] & 0x06 == 0
-        if (after_tag or not adts) and _chain(source, start + position):
-            return True
+        needed = _CHAIN if not data[:position].strip(b"\0") else _CHAIN_AFTER_JUNK
+        if (after_tag or not adts) and _chain(source, start + position, needed):
+            return start + position
         position = data.find(b"\xff", position + 1)
-    return False
+    return None
 
 
-def _chain(source: Source, position: int) -> bool:
-    """Tell whether a few frames follow on, or all that there are."""
+def _chain(source: Source, position: int, needed: int) -> bool:
+    """Tell whether so many frames follow on, or a few and then the file's end."""
     kind = -1
-    for n in range(_CHAIN):
+    for n in range(needed):
         head = source.peek(position, 6)
         if n and len(head) < 6:  # the file ended with a whole frame, or inside one
-            return True
+            return n >= min(needed, _CHAIN) - 1 or needed == _CHAIN
         length = _frame_bytes(head)
         if not length or (n and head[1] & 0xFE != kind):
             return n >= 2 and head[:3] in (b"TAG", b"APE", b"LYR")
