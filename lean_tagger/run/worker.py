@@ -253,16 +253,21 @@ class Worker:
         self, path: str, found: "_Found", changes: Values, *, expected: str | None
     ) -> "_Found":
         """Write, and return what the file then holds."""
-        previous = {field: found.fields[field] for field in changes if field in found.fields}
-        self._before_write(Writing(identity=found.identity, changes=changes, previous=previous))
+        full, previous = write.in_full(path, changes)  # for undo, in each tag of the file
+        held = {name: values for name, values in previous.items() if values}
+        decided_on = {f: found.fields.get(f, ()) for f in changes if f in write.FIELDS}
+        self._before_write(Writing(identity=found.identity, changes=full, previous=held))
         fingerprint, answer = proof(path, expected, decoder=self._options.decoder)
         try:
             write.write(
                 path,
-                changes,
+                full,
                 fingerprint=fingerprint,
                 expected=answer,
-                previous=previous,
+                previous={
+                    **previous,
+                    **{f: found.fields.get(f, ()) for f in changes if "@" not in f},
+                },
                 ways=self._ways,
             )
         except (UnreadableError, WriteError) as error:
@@ -271,8 +276,7 @@ class Worker:
                 message = "it was replaced by another file meanwhile; the next run hears that one"
                 raise WriteError(path, message) from error
             raise
-        fields = {field: values for field, values in {**found.fields, **changes}.items() if values}
-        return replace(found, identity=_identity(path), fields=fields)
+        return replace(found, identity=_identity(path), fields=write.read(path))
 
     def _restore(self, job: Job, restore: Restore) -> Outcome:
         """Put back what the fields held before us, where they still hold what we wrote."""
@@ -281,20 +285,21 @@ class Worker:
             raise found.obstacle
         changes: dict[str, tuple[str, ...]] = {}
         kept: dict[str, tuple[str, ...]] = {}
+        each = write.read_each(job.path)
         for field, ours in restore.fields.items():
-            present = found.fields.get(field, ())
+            present = each.get(field, ())
             if present == ours.written:
                 changes[field] = ours.before
             elif present != ours.before:
                 kept[field] = present
-        changes = {f: v for f, v in changes.items() if v != found.fields.get(f, ())}
+        changes = {f: v for f, v in changes.items() if v != each.get(f, ())}
         if changes and not self._options.dry_run:
             found = self._write(job.path, found, changes, expected=None)
         return Restored(
             path=job.path,
             status="would_restore" if self._options.dry_run else "restored",
-            restored=changes,
-            kept=kept,
+            restored={f: v for f, v in changes.items() if f in write.FIELDS},
+            kept={f: v for f, v in kept.items() if f in write.FIELDS},
             identity=found.identity,
             fields=found.fields,
         )

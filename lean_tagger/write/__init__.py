@@ -28,7 +28,7 @@ from itertools import chain
 from lean_tagger.errors import FileError, OverBudgetError, UnreadableError, WriteError
 from lean_tagger.settings import WriteSettings
 from lean_tagger.write import visible
-from lean_tagger.write.formats.all_tags import MADE, AllTags, digest, is_name
+from lean_tagger.write.formats.all_tags import AllTags, digest, is_name
 from lean_tagger.write.formats.detect import format_of, parse
 from lean_tagger.write.formats.fields import FIELDS
 from lean_tagger.write.replace import replace
@@ -267,7 +267,7 @@ def _verify(
             raise source.refuse(
                 f"its format cannot hold what was to be written as {field}; nothing was written"
             )
-        removed = before.tagged and not after.tagged and wanted.get(MADE) == ()
+        removed = before.tagged and not after.tagged
         _compare(source, before, copy_source, after, removed=removed)
         if removed:  # it said no more than the other tags do
             return

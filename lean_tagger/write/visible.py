@@ -116,6 +116,8 @@ def hidden(before: View, after: View) -> str | None:
 
 def _among(value: str, found: set[str]) -> bool:
     """Tell whether a value is there, or a longer one of which an ID3v1 trailer has the start."""
+    if "\ufffd" in value:  # FFmpeg takes ID3v1's Latin-1 for UTF-8: it did not see the value
+        return True
     cut = 27 < len(value) < 31
     return value in found or (cut and any(it.startswith(value) for it in found))
 
@@ -242,6 +244,7 @@ def _with_ffmpeg(file: _Limited) -> Seen:
 
 def _is_ours(key: str) -> bool:
     """Tell whether a key, in a reader's own terms, is one of our fields."""
+    key = key.rstrip(" \0")  # as iTunes pads an id
     return field_of(key, *_COLUMNS) is not None or key.casefold() in _MORE_OF_OURS
 
 

@@ -114,18 +114,18 @@ class AllTags:
         """Return what to change in the file for what `in_full` returned."""
         main = {f: changes.get(f + _OWN, changes[f]) for f in changes if f in FIELDS}
         main |= {n.removesuffix(_OWN): v for n, v in changes.items() if n.endswith(_OWN)}
-        patches = self._main_patches(main, removed=changes.get(MADE) == ())
+        patches = self._main_patches(main, made=changes.get(MADE) == ())
         for other in self._others:
             ending = f"@{other.name}"
             theirs = {n.removesuffix(ending): v for n, v in changes.items() if n.endswith(ending)}
             patches += other.patches(theirs) if theirs else []
         return self._main.settled(patches) if isinstance(self._main, Id3File) else patches
 
-    def _main_patches(self, changes: Values, *, removed: bool) -> list[Patch]:
+    def _main_patches(self, changes: Values, *, made: bool) -> list[Patch]:
         main = self._main
         if not isinstance(main, (ApeFile, FlacFile, Id3File)):
             return main.patches(changes)
-        if removed and self.tagged and self.says_nothing_else(changes):
+        if self.tagged and self._is_to_go(main, changes, made=made):
             return main.removal()
         if self.tagged or not any(changes.values()):
             return main.patches(changes)
@@ -144,13 +144,20 @@ class AllTags:
             carried = carried.and_then(other.carried())
         return carried.without_ours()
 
-    def says_nothing_else(self, changes: Values) -> bool:
-        """Tell whether the tag, after these changes, says no more than the other tags do."""
-        main = self._main
-        assert isinstance(main, (ApeFile, FlacFile, Id3File))  # noqa: S101 - for mypy
-        elsewhere = {f: v for other in reversed(self._others) for f, v in other.values().items()}
-        left = {**main.values(), **changes}
-        if any(values and elsewhere.get(f) != values for f, values in left.items()):
+    def _is_to_go(self, main: ApeFile | FlacFile | Id3File, changes: Values, *, made: bool) -> bool:
+        """Tell whether the tag is of no use after these changes.
+
+        An empty one may hide another. One that we made goes where it says no more than the
+        others do, which it took along from them.
+        """
+        left = {field: values for field, values in {**main.values(), **changes}.items() if values}
+        if not left and not main.kept():
+            return True
+        seen: dict[str, tuple[str, ...]] = {}
+        for other in self._others:
+            for field, values in other.values().items():
+                seen.setdefault(field, values)
+        if not made or any(seen.get(field) != values for field, values in left.items()):
             return False
         try:
             inherited = main.inherited(self._carried())
@@ -167,7 +174,7 @@ class AllTags:
             What `in_full` returned for the file before; this is the file after.
         """
         exact, second = self.exact(), self._main.second_reading()
-        removed = full.get(MADE) == () and not self.tagged
+        removed = not self.tagged
         for name, values in full.items():
             field, _, kind = name.partition("@")
             whole = not kind and field + _OWN not in full

@@ -52,9 +52,9 @@ def _mpeg(source: Source) -> AllTags:
     if not file.room:
         with suppress(WriteError):  # of an older version, or damaged: only looked at here
             ape = ApeFile(source)
-            if ape.describes and not buried(source):
+            if ape.describes and not buried(source, 0, shown=True):
                 return AllTags(source, ape, trailing(source, ape=False))
-    hidden = [] if file.tagged else buried(source)
+    hidden = buried(source, file.room.end if file.room else 0, shown=not file.tagged)
     return AllTags(source, file, [*hidden, *trailing(source, ape=True)])
 
 

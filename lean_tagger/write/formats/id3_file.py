@@ -7,7 +7,7 @@ from lean_tagger.write.formats.carried import Carried
 from lean_tagger.write.formats.id3_hosts import Host
 from lean_tagger.write.formats.older_tags import InfoList
 from lean_tagger.write.source import Piece, Source, Span
-from lean_tagger.write.splice import Patch, growth
+from lean_tagger.write.splice import Patch, growth, length
 
 __all__ = ["Id3File"]
 
@@ -120,12 +120,12 @@ class Id3File:
             yield "what stands behind the ID3 tag", behind
 
     def kept(self) -> list[Piece]:
-        """Return the frames that are not ours, and whatever else the tag holds."""
-        foreign: list[Piece] = []
-        for name, piece in self._of_tag():
-            if name.endswith("frame") or name.startswith("what stands"):
-                foreign.append(piece)
-        return foreign
+        """Return the frames that are not ours, and whatever else stands behind them."""
+        return [
+            piece
+            for name, piece in self._of_tag()
+            if name.endswith(" frame") or (name.startswith("what stands") and length([piece]))
+        ]
 
     def foreign(self) -> Iterator[tuple[str, Piece]]:
         """Yield everything that is not ours."""

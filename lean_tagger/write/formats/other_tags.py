@@ -143,9 +143,24 @@ class BuriedId3(OtherId3):
     """An ID3v2 tag behind some junk at the start of an MP3, where not all readers find it.
 
     Nobody looks there any more once there is a tag at the start: it stays as it is.
+
+    Parameters
+    ----------
+    source, tag
+        As for `OtherId3`.
+    shown : bool
+        Whether any reader finds it.
     """
 
     name = "buried"
+
+    def __init__(self, source: Source, tag: Id3Tag, *, shown: bool) -> None:
+        super().__init__(source, tag)
+        self._shown = shown
+
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """Return what it says about our fields, if anybody finds it."""
+        return super().values() if self._shown else {}
 
     def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
         """Return what it says already."""
@@ -213,15 +228,25 @@ def leading(source: Source) -> list[OtherTag]:
     return [OtherId3(source, tag)] if tag else []
 
 
-def buried(source: Source) -> list[OtherTag]:
-    """Return the ID3v2 tag between the start of an MP3 and its first frame, if there is one."""
-    end = mpeg.first_frame(source, 0, after_tag=False) or 0
-    position = source.peek(0, end).find(b"ID3")
+def buried(source: Source, start: int, *, shown: bool) -> list[OtherTag]:
+    """Return the ID3v2 tag between some junk and the first frame of an MP3, if there is one.
+
+    Parameters
+    ----------
+    source : Source
+        The file.
+    start : int
+        Where the junk would begin: behind a tag at the start.
+    shown : bool
+        Whether any reader finds it.
+    """
+    end = mpeg.first_frame(source, start, after_tag=start > 0) or start
+    position = source.peek(start, end - start).find(b"ID3")
     if position <= 0:
         return []
     with suppress(WriteError):
-        tag = id3.parse(source, position, source.size)
-        return [BuriedId3(source, tag)] if tag else []
+        tag = id3.parse(source, start + position, source.size)
+        return [BuriedId3(source, tag, shown=shown)] if tag else []
     return [Unreadable("buried", "what is in its ID3 tag, which does not parse")]
 
 
