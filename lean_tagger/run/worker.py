@@ -264,10 +264,7 @@ class Worker:
                 full,
                 fingerprint=fingerprint,
                 expected=answer,
-                previous={
-                    **previous,
-                    **{f: found.fields.get(f, ()) for f in changes if "@" not in f},
-                },
+                previous={**previous, **decided_on},
                 ways=self._ways,
             )
         except (UnreadableError, WriteError) as error:
