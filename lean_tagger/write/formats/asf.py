@@ -209,7 +209,7 @@ class AsfFile:
         first, second = self._extended, self._extension
         if not patches or not first or not second or first.start < second.start:
             return patches
-        inside = [p for p in patches if first.start <= p.start and p.end <= first.end]
+        inside = [p for p in patches if first.start < p.start and p.end <= first.end]
         outside = [p for p in patches if p not in inside]
         moved: list[Piece] = []
         position = first.start

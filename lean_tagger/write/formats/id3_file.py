@@ -94,7 +94,8 @@ class Id3File:
         """
         version = self._version(carried)
         tag = self._tag
-        fits = tag is None or (version > 2 and not tag.flags & 0x80 and not carried.frames)
+        copied = not carried.frames or carried.frames_version == version
+        fits = tag is None or (version > 2 and not tag.flags & 0x80 and copied)
         if carried and not fits:
             raise self._source.refuse(
                 "it has an ID3 tag without frames, and other tags that would be hidden by new ones"
