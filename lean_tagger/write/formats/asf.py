@@ -199,26 +199,7 @@ class AsfFile:
         for parent in self._attributes:
             new = {self._extended: short, self._library: long}.get(parent, [])
             patches += self._counted_patches(parent, new, removed.get(parent, 0))
-        return self._in_order(self._sized(patches, *self._missing(short, long)))
-
-    def _in_order(self, patches: list[Patch]) -> list[Patch]:
-        """Put the Extended Content Description before the header extension.
-
-        TagLib lists values in the order of the objects, and the first is in the former.
-        """
-        first, second = self._extended, self._extension
-        if not patches or not first or not second or first.start < second.start:
-            return patches
-        inside = [p for p in patches if first.start < p.start and p.end <= first.end]
-        outside = [p for p in patches if p not in inside]
-        moved: list[Piece] = []
-        position = first.start
-        for patch in sorted(inside, key=lambda p: (p.start, p.end)):
-            moved += [Span(position, patch.start), *patch.pieces]
-            position = patch.end
-        moved.append(Span(position, first.end))
-        taken = Patch(first.start, first.end, ())
-        return [*outside, Patch(second.start, second.start, tuple(moved)), taken]
+        return self._sized(patches, *self._missing(short, long))
 
     def _counted_patches(self, parent: _Object, new: list[bytes], removed: int) -> list[Patch]:
         if not new and not removed:
@@ -239,10 +220,8 @@ class AsfFile:
         elif long and self._extension and not self._library:
             inner.append(Patch(self._extension.end, self._extension.end, (library,)))
         if short and not self._extended:
-            outer.insert(0, _object(_EXTENDED, _counted(short)))
-        # In front of the extension, because TagLib lists values in the order of the objects.
-        place = self._extension.start if self._extension else self._end
-        return inner, [Patch(place, place, (piece,)) for piece in outer]
+            outer.append(_object(_EXTENDED, _counted(short)))
+        return inner, [Patch(self._end, self._end, (piece,)) for piece in outer]
 
     def _sized(self, patches: list[Patch], inner: list[Patch], outer: list[Patch]) -> list[Patch]:
         """Add the patches to counts and sizes of everything around the attributes."""
@@ -286,8 +265,7 @@ class AsfFile:
 
     def foreign(self) -> Iterator[tuple[str, Piece]]:
         """Yield everything that is not ours."""
-        # Attributes last: one of their objects may change its place.
-        for o in sorted([*self._objects, *self._inner], key=self._attributes.__contains__):
+        for o in [*self._objects, *self._inner]:
             if o in self._attributes:
                 yield "an object of attributes", o.guid
                 for a in self._attributes[o]:
