@@ -6,6 +6,7 @@ asked where they are installed.
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -50,7 +51,7 @@ def with_mutagen(path: Path) -> Seen:
         "": lambda: mutagen.File(path),
         "ID3 ": lambda: ID3(path, load_v1=False, translate=False),
         "APE ": lambda: APEv2(path),
-        "ID3v1 ": lambda: ParseID3v1(path.read_bytes()[-128:]),
+        "ID3v1 ": lambda: ParseID3v1(_trailer(path)),
     }
     for name, opener in openers.items():
         with suppress(mutagen.MutagenError, EOFError, ValueError, IndexError, KeyError):
@@ -60,6 +61,12 @@ def with_mutagen(path: Path) -> Seen:
             for picture in getattr(opened, "pictures", ()):
                 found.setdefault(name + "picture", []).append(digest(picture.write()))
     return found
+
+
+def _trailer(path: Path) -> bytes:
+    """Return the ID3v1 trailer; mutagen would take a part of "APETAGEX" for one."""
+    data = path.read_bytes()[-131:]
+    return data[-128:] if data[-128:-125] == b"TAG" and data[:3] != b"APE" else b""
 
 
 def _items(opened: Any) -> Iterator[tuple[str, list[str]]]:
@@ -120,14 +127,15 @@ def with_ffprobe(path: Path) -> Seen:
 def with_exiftool(path: Path) -> Seen:
     if not shutil.which("exiftool"):
         return {}
-    how = ("-j", "-G1", "-b", "-a", "-U")
+    how = ("-j", "-G1:4", "-b", "-a", "-U")
     answer = subprocess.run(["exiftool", *how, path], capture_output=True, check=False).stdout
     (told,) = json.loads(answer)
-    return {
-        key: [_flat(value)]
-        for key, value in told.items()
-        if key.rpartition(":")[2] not in _NOT_TAGS and not key.startswith(("File:", "System:"))
-    }
+    found: Seen = {}
+    for key, value in told.items():
+        group, _, name = re.sub(r":Copy\d+", "", key).rpartition(":")
+        if name not in _NOT_TAGS and not group.startswith(("File", "System")):
+            found.setdefault(f"{group}:{name}", []).append(_flat(value))
+    return found
 
 
 def with_taglib(path: Path) -> Seen:

@@ -126,7 +126,9 @@ class AllTags:
         if not isinstance(main, (ApeFile, FlacFile, Id3File)):
             return main.patches(changes)
         if self.tagged and self._is_to_go(main, changes, made=made):
-            return main.removal()
+            # Without any ID3 tag, an APE tag behind it would be the one that ours go into.
+            beside_ape = any(isinstance(it, ApeFile) and it.stands_in for it in self._others)
+            return main.emptied() if beside_ape and isinstance(main, Id3File) else main.removal()
         if self.tagged or not any(changes.values()):
             return main.patches(changes)
         # The new tag comes before the others for players, so it says what they say.

@@ -73,6 +73,13 @@ class ApeFile:
         names = {item.key.lower() for item in self._tag.items} if self._tag else set()
         return bool(names & {"title", "artist", "album"})
 
+    @property
+    def stands_in(self) -> bool:
+        """Whether ours go into it in an MP3 that has no ID3 tag."""
+        return (
+            self.describes and self._tag is not None and self._numbers(self._tag.footer)[0] == 2000
+        )
+
     def _parse(self) -> _Tag | None:
         source, footer = self._source, self._end - _FOOTER_BYTES
         if footer < 0 or source.at(footer, 8) != _MAGIC:

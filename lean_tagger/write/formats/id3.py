@@ -336,6 +336,11 @@ class Id3Tag:
             position = stop
         return crc
 
+    def emptied(self) -> list[Patch]:
+        """Return the patch that leaves nothing but padding in the tag."""
+        start, end = self.extended.end, self.rest.end
+        return [Patch(start, end, (bytes(end - start),))]
+
     def holes(self) -> list[Span]:
         """Return the spans that a change of our fields may change."""
         start, end = self.span

@@ -110,6 +110,10 @@ class Id3File:
         """Return the patches that remove the tag."""
         return self._host.removal()
 
+    def emptied(self) -> list[Patch]:
+        """Return the patches that leave a tag that says nothing."""
+        return self._tag.emptied() if self._tag else []
+
     def inside(self) -> list[Piece]:
         """Return what the tag holds that is not ours, and what is behind it in its room."""
         return [piece for _, piece in self._of_tag()]
