@@ -16,8 +16,8 @@ from typing import Any
 
 import av
 import mutagen
-from mutagen.apev2 import APEv2
-from mutagen.id3 import ID3
+from mutagen.apev2 import APETextValue, APEv2
+from mutagen.id3 import ID3, ID3TimeStamp
 
 from lean_tagger.system.digest import blake2b
 from lean_tagger.write.formats import id3
@@ -103,10 +103,12 @@ def hidden(before: View, after: View) -> str | None:
     """Return what a tag says that a new one hides, in words; None if the new one says it too.
 
     Readers such as TagLib take all from the first tag that says something. No reader here does
-    that; so what mutagen finds in the other tags must be in the tag that it finds by itself.
+    that; so what mutagen finds in one of the other tags must be in a tag of another kind.
     """
-    found = {value for values in (after.get(_BY_ITSELF) or {}).values() for value in values}
     for reader in _IN_OTHERS:
+        others = {_BY_ITSELF, *_IN_OTHERS} - {reader}
+        views = [after.get(other) or {} for other in others]
+        found = {value for view in views for values in view.values() for value in values}
         for key, values in (before.get(reader) or {}).items():
             texts = [value for value in values if not value.startswith(_DIGEST)]
             if not all(_among(text, found) for text in texts):
@@ -214,7 +216,9 @@ def _items(tags: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
         for value in values if isinstance(values, list) else [values]:
             texts = getattr(value, "text", None)
             each = texts if isinstance(texts, list) else [value]
-            mine.extend(_short(it) for it in each)
+            if isinstance(value, APETextValue):
+                each = list(value)
+            mine.extend(_short(str(it) if isinstance(it, ID3TimeStamp) else it) for it in each)
     for key, shown in found.items():
         if not _is_ours(key):
             yield key, tuple(shown)

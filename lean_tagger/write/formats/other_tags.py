@@ -18,7 +18,7 @@ from lean_tagger.write.formats.older_tags import Id3v1
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch
 
-__all__ = ["OtherTag", "Unreadable", "buried", "leading", "trailing"]
+__all__ = ["OnlyRead", "OtherTag", "Unreadable", "buried", "leading", "trailing"]
 
 _LARGEST_FRAME_BYTES = 1 << 20
 _LARGEST_PICTURE_HEAD = 512
@@ -83,6 +83,42 @@ class Unreadable:
     def carried(self) -> Carried:
         """Return the obstacle."""
         return Carried(obstacle=self._reason)
+
+
+class OnlyRead:
+    """A tag that no reader prefers to the one that ours go into; it stays as it is.
+
+    Parameters
+    ----------
+    tag : OtherTag
+        The tag.
+    """
+
+    def __init__(self, tag: OtherTag) -> None:
+        self.name = tag.name
+        self._tag = tag
+
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """Return what it says about our fields."""
+        return self._tag.values()
+
+    def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
+        """Return what it says already."""
+        del values
+        return self.values().get(field, ())
+
+    def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
+        """Return nothing to change."""
+        del changes
+        return []
+
+    def holes(self) -> list[Span]:
+        """Return no span."""
+        return []
+
+    def carried(self) -> Carried:
+        """Return what it says."""
+        return self._tag.carried()
 
 
 class OtherId3:
