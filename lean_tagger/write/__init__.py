@@ -193,7 +193,7 @@ def write(
                 raise source.refuse("its tags were changed since it was heard; nothing was written")
             wanted = tags.in_full(wanted)
             pieces = list(splice(source.size, tags.patches(wanted)))
-            view = visible.look(source, tags.id3_rooms)
+            view = tags.look()
         if expected is None:
             expected = fingerprint(real)
 
@@ -271,7 +271,7 @@ def _verify(
         _compare(source, before, copy_source, after, removed=removed)
         if removed:  # it said no more than the other tags do
             return
-        now = visible.look(copy_source, after.id3_rooms, slack=True)
+        now = after.look(slack=True)
         missing = visible.lost(view, now, may_show_more=before.may_show_more)
         if not missing and after.tagged and not before.tagged:
             missing = visible.hidden(view, now)

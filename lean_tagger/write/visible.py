@@ -11,7 +11,7 @@ than it allows, the reader says nothing, and the proof by bytes stands alone.
 
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import av
@@ -20,9 +20,8 @@ from mutagen.apev2 import APETextValue, APEv2
 from mutagen.id3 import ID3, ID3TimeStamp
 
 from lean_tagger.system.digest import blake2b
-from lean_tagger.write.formats import id3
-from lean_tagger.write.formats.fields import FIELDS, Column, field_of
-from lean_tagger.write.source import Source, Span
+from lean_tagger.write.formats.fields import FIELDS, Column
+from lean_tagger.write.source import Source
 
 __all__ = ["View", "hidden", "look", "lost"]
 
@@ -43,31 +42,29 @@ _COLUMNS: tuple[Column, ...] = ("id3v22", "id3v23", "id3v24", "vorbis", "mp4", "
 _DIGEST = "#"
 _BY_ITSELF, *_IN_OTHERS = ("mutagen", "mutagen, in its APE tag,", "mutagen, in its ID3 tag,")
 _OPTIONS = {"analyzeduration": "1", "probesize": "2048", "formatprobesize": "65536"}
-_MORE_OF_OURS = {"gnre", "igenre", *FIELDS}  # as FFmpeg calls them, and MP4's numbered genre
+_OURS = {getattr(keys, column).casefold() for keys in FIELDS.values() for column in _COLUMNS}
+_OURS |= {"gnre", *FIELDS}  # as FFmpeg calls them, and MP4's numbered genre
 
 
-def look(source: Source, id3_rooms: Iterable[Span], *, slack: bool = False) -> View:
+def look(source: Source, *, foreign_id3: bool, slack: bool = False) -> View:
     """Return what independent readers see in a file, our fields aside.
 
     Parameters
     ----------
     source : Source
         The file.
-    id3_rooms : Iterable[Span]
-        Where it has ID3v2 tags. One with compressed frames is not shown to anybody: they unpack
-        to a thousand times their size.
+    foreign_id3 : bool
+        Whether an ID3v2 tag stands in front of a format that has tags of its own.
     slack : bool
         Allow a little more than usual, so that what was read before is read again.
     """
-    if any(id3.unpacks(source, room) for room in id3_rooms):
-        return {}
     limit = _MOST_BYTES + (_SLACK_BYTES if slack else 0)
     readers: dict[str, Callable[[_Limited], Seen]] = {
         "FFmpeg": _with_ffmpeg,
         _BY_ITSELF: _with_file,
         _IN_OTHERS[0]: _with_ape,
     }
-    if source.peek(0, 3) == b"ID3":
+    if foreign_id3:
         readers[_IN_OTHERS[1]] = _with_id3
     return {name: _asked(reader, source, limit) for name, reader in readers.items()}
 
@@ -249,7 +246,7 @@ def _with_ffmpeg(file: _Limited) -> Seen:
 def _is_ours(key: str) -> bool:
     """Tell whether a key, in a reader's own terms, is one of our fields."""
     key = key.rstrip(" \0")  # as iTunes pads an id
-    return field_of(key, *_COLUMNS) is not None or key.casefold() in _MORE_OF_OURS
+    return key.casefold() in _OURS
 
 
 def _short(value: Any) -> str:

@@ -18,7 +18,7 @@ from lean_tagger.write.formats.older_tags import Id3v1
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch
 
-__all__ = ["OnlyRead", "OtherTag", "Unreadable", "buried", "leading", "trailing"]
+__all__ = ["OnlyRead", "OtherId3", "OtherTag", "Unreadable", "buried", "leading", "trailing"]
 
 _LARGEST_FRAME_BYTES = 1 << 20
 _LARGEST_PICTURE_HEAD = 512
@@ -143,6 +143,10 @@ class OtherId3:
         with suppress(WriteError):
             return self._tag.values()
         return {}
+
+    def unpacks(self) -> bool:
+        """Tell whether it has compressed frames."""
+        return self._tag.unpacks()
 
     def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
         """Return what of new values it can hold: all."""
