@@ -1,7 +1,7 @@
 """Write the three fields into a file, and lose nothing else of it.
 
 The promise: whatever happens, the file's name leads to a whole file, which is either the
-old one, byte for byte, or one in which nothing but our fields differs. It is kept three
+old one, byte for byte, or one in which nothing but our fields differs. It is kept four
 times over:
 
 - by construction: an edit is a list of patches, and everything between them is copied
@@ -9,15 +9,18 @@ times over:
 - by proof: the finished copy is parsed again, every foreign item and the audio are
   compared with the original's bytes, the values are read again by mutagen, and the
   audio's fingerprint by the caller's decoder must be what it was;
+- as others see it: mutagen and FFmpeg find in the copy what they found in the original, and
+  a tag that is new hides no other (`visible`);
 - in time: the copy takes the original's name in one step, or is removed (`replace`).
 
 A file where any of this is in doubt is refused with one sentence and left alone.
 
 `source` reads, `formats.detect` knows the formats, `formats.fields` what our fields are called;
 one module per format edits: `id3` with `id3_frames`, `id3_file`, `id3_hosts` and `mpeg` around
-it, `flac` and `ogg` around `vorbis_comment`, `mp4` with `mp4_atoms`, `asf`, `ape`; `older_tags`
-reads what older tags say; `mutagen_check` is mutagen, and so is `track_info`, which reads what
-else is asked for.
+it, `flac` and `ogg` around `vorbis_comment`, `mp4` with `mp4_atoms`, `asf`, `ape`. All tags of a
+file together are `all_tags`: the one that ours go into and the `other_tags`, some of them
+`older_tags`, with what is `carried` from these into a new one by the names in `properties`.
+`mutagen_check` is mutagen, and so is `track_info`, which reads what else is asked for.
 """
 
 import os
@@ -72,7 +75,7 @@ def supported(path: str) -> bool:
 def read(path: str) -> dict[str, tuple[str, ...]]:
     """Return the values that a file has for our fields.
 
-    Where an MP3 has no ID3v2 tag, the genre of an older tag counts, as it does for players.
+    A genre counts whichever tag of the file holds it, as some player will show it.
 
     Parameters
     ----------
