@@ -1,7 +1,7 @@
 """Write the three fields into a file, and lose nothing else of it.
 
 The promise: whatever happens, the file's name leads to a whole file, which is either the
-old one, byte for byte, or one in which nothing but our fields differs. It is kept three
+old one, byte for byte, or one in which nothing but our fields differs. It is kept four
 times over:
 
 - by construction: an edit is a list of patches, and everything between them is copied
@@ -9,6 +9,8 @@ times over:
 - by proof: the finished copy is parsed again, every foreign item and the audio are
   compared with the original's bytes, the values are read again by mutagen (Matroska's by
   FFmpeg), and the audio's fingerprint by the caller's decoder must be what it was;
+- as others see it: mutagen and FFmpeg find in the copy what they found in the original, and
+  a tag that is new hides no other (`visible`);
 - in time: the copy takes the original's name in one step, or is removed (`replace`).
 
 A file where any of this is in doubt is refused with one sentence and left alone.
@@ -17,8 +19,10 @@ A file where any of this is in doubt is refused with one sentence and left alone
 `formats.fields` what our fields are called; one module per format edits: `id3` with `id3_frames`,
 `id3_file`, `id3_hosts` and `mpeg` around it, `flac` and `ogg` around `vorbis_comment`, `mp4` with
 `mp4_atoms`, `matroska` with `matroska_layout`, `matroska_places`, `matroska_tags` and `ebml`,
-`asf`, `ape`; `older_tags` reads what older tags say; `mutagen_check` is mutagen, and so is
-`track_info`, which reads what else is asked for; `ffmpeg_check` is FFmpeg.
+`asf`, `ape`. All tags of a file together are `all_tags`: the one that ours go into and the
+`other_tags`, some of them `older_tags`, with what is `carried` from these into a new one by the
+names in `properties`. `mutagen_check` is mutagen, and so is `track_info`, which reads what else
+is asked for; `ffmpeg_check` is FFmpeg.
 """
 
 import os
@@ -127,7 +131,7 @@ def write(
                 raise source.refuse("its tags were changed since it was heard; nothing was written")
             wanted = tags.in_full(wanted)
             pieces = list(splice(source.size, tags.patches(wanted)))
-            view = visible.look(source, tags.id3_rooms)
+            view = tags.look()
         if expected is None:
             expected = fingerprint(real)
 
@@ -205,7 +209,7 @@ def _verify(
         _compare(source, before, copy_source, after, removed=removed)
         if removed:  # it said no more than the other tags do
             return
-        now = visible.look(copy_source, after.id3_rooms, slack=True)
+        now = after.look(slack=True)
         missing = visible.lost(view, now, may_show_more=before.may_show_more)
         if not missing and after.tagged and not before.tagged:
             missing = visible.hidden(view, now)

@@ -133,7 +133,7 @@ def supported(path: str) -> bool:
 def read(path: str) -> dict[str, tuple[str, ...]]:
     """Return the values that a file has for our fields.
 
-    Where an MP3 has no ID3v2 tag, the genre of an older tag counts, as it does for players.
+    A genre counts whichever tag of the file holds it, as some player will show it.
 
     Parameters
     ----------

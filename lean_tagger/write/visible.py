@@ -11,18 +11,18 @@ than it allows, the reader says nothing, and the proof by bytes stands alone.
 
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import av
 import mutagen
-from mutagen.apev2 import APEv2
-from mutagen.id3 import ID3
+from mutagen.aac import AAC
+from mutagen.apev2 import APETextValue, APEv2
+from mutagen.id3 import ID3, ID3TimeStamp
 
 from lean_tagger.system.digest import blake2b
-from lean_tagger.write.formats import id3
-from lean_tagger.write.formats.fields import FIELDS, Column, field_of
-from lean_tagger.write.source import Source, Span
+from lean_tagger.write.formats.fields import FIELDS, Column
+from lean_tagger.write.source import Source
 
 # mutagen has no types for its constructors.
 # mypy: disable-error-code="no-untyped-call"
@@ -41,31 +41,29 @@ _COLUMNS: tuple[Column, ...] = ("id3v22", "id3v23", "id3v24", "vorbis", "mp4", "
 _DIGEST = "#"
 _BY_ITSELF, *_IN_OTHERS = ("mutagen", "mutagen, in its APE tag,", "mutagen, in its ID3 tag,")
 _OPTIONS = {"analyzeduration": "1", "probesize": "2048", "formatprobesize": "65536"}
-_MORE_OF_OURS = {"gnre", "igenre", *FIELDS}  # as FFmpeg calls them, and MP4's numbered genre
+_OURS = {getattr(keys, column).casefold() for keys in FIELDS.values() for column in _COLUMNS}
+_OURS |= {"gnre", *FIELDS}  # as FFmpeg calls them, and MP4's numbered genre
 
 
-def look(source: Source, id3_rooms: Iterable[Span], *, slack: bool = False) -> View:
+def look(source: Source, *, foreign_id3: bool, slack: bool = False) -> View:
     """Return what independent readers see in a file, our fields aside.
 
     Parameters
     ----------
     source : Source
         The file.
-    id3_rooms : Iterable[Span]
-        Where it has ID3v2 tags. One with compressed frames is not shown to anybody: they unpack
-        to a thousand times their size.
+    foreign_id3 : bool
+        Whether an ID3v2 tag stands in front of a format that has tags of its own.
     slack : bool
         Allow a little more than usual, so that what was read before is read again.
     """
-    if any(id3.unpacks(source, room) for room in id3_rooms):
-        return {}
     limit = _MOST_BYTES + (_SLACK_BYTES if slack else 0)
     readers: dict[str, Callable[[_Limited], Seen]] = {
         "FFmpeg": _with_ffmpeg,
         _BY_ITSELF: _with_file,
         _IN_OTHERS[0]: _with_ape,
     }
-    if source.peek(0, 3) == b"ID3":
+    if foreign_id3:
         readers[_IN_OTHERS[1]] = _with_id3
     return {name: _asked(reader, source, limit) for name, reader in readers.items()}
 
@@ -101,10 +99,12 @@ def hidden(before: View, after: View) -> str | None:
     """Return what a tag says that a new one hides, in words; None if the new one says it too.
 
     Readers such as TagLib take all from the first tag that says something. No reader here does
-    that; so what mutagen finds in the other tags must be in the tag that it finds by itself.
+    that; so what mutagen finds in one of the other tags must be in a tag of another kind.
     """
-    found = {value for values in (after.get(_BY_ITSELF) or {}).values() for value in values}
     for reader in _IN_OTHERS:
+        others = {_BY_ITSELF, *_IN_OTHERS} - {reader}
+        views = [after.get(other) or {} for other in others]
+        found = {value for view in views for values in view.values() for value in values}
         for key, values in (before.get(reader) or {}).items():
             texts = [value for value in values if not value.startswith(_DIGEST)]
             if not all(_among(text, found) for text in texts):
@@ -185,7 +185,11 @@ def _asked(reader: Callable[[_Limited], Seen], source: Source, limit: int) -> Se
 
 
 def _with_file(file: _Limited) -> Seen:
-    opened = mutagen.File(file)
+    try:
+        opened = mutagen.File(file)
+    except mutagen.MutagenError:  # ADTS behind an ID3 tag, which it takes for MP3
+        file.seek(0)
+        opened = AAC(file)
     if opened is None:
         raise LookupError
     found: dict[str, tuple[str, ...]] = {"kind of file": (type(opened).__name__,)}
@@ -212,7 +216,9 @@ def _items(tags: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
         for value in values if isinstance(values, list) else [values]:
             texts = getattr(value, "text", None)
             each = texts if isinstance(texts, list) else [value]
-            mine.extend(_short(it) for it in each)
+            if isinstance(value, APETextValue):
+                each = list(value)
+            mine.extend(_short(str(it) if isinstance(it, ID3TimeStamp) else it) for it in each)
     for key, shown in found.items():
         if not _is_ours(key):
             yield key, tuple(shown)
@@ -223,10 +229,12 @@ def _with_ffmpeg(file: _Limited) -> Seen:
 
     def add(prefix: str, metadata: Mapping[str, str]) -> None:
         for key, value in metadata.items():
-            if not _is_ours(key):
+            name = key.rpartition("/")[2] if levels else key  # ALBUM/GENRE is a genre, too
+            if not _is_ours(name):
                 found[prefix + key.lower()] = (_short(value),)
 
     with av.open(file, "r", options=_OPTIONS, metadata_errors="replace") as container:
+        levels = "matroska" in container.format.name
         add("", container.metadata)
         pictures = 0
         for stream in container.streams:
@@ -243,7 +251,7 @@ def _with_ffmpeg(file: _Limited) -> Seen:
 def _is_ours(key: str) -> bool:
     """Tell whether a key, in a reader's own terms, is one of our fields."""
     key = key.rstrip(" \0")  # as iTunes pads an id
-    return field_of(key, *_COLUMNS) is not None or key.casefold() in _MORE_OF_OURS
+    return key.casefold() in _OURS
 
 
 def _short(value: Any) -> str:

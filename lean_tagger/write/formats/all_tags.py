@@ -6,9 +6,11 @@ journal that holds these can put each of them back as it was, down to a tag that
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 
 from lean_tagger.errors import WriteError
 from lean_tagger.system.digest import blake2b
+from lean_tagger.write import visible
 from lean_tagger.write.formats.ape import ApeFile
 from lean_tagger.write.formats.carried import Carried
 from lean_tagger.write.formats.document import Document
@@ -16,7 +18,7 @@ from lean_tagger.write.formats.fields import FIELDS
 from lean_tagger.write.formats.flac import FlacFile
 from lean_tagger.write.formats.id3_file import Id3File
 from lean_tagger.write.formats.older_tags import InfoList
-from lean_tagger.write.formats.other_tags import OtherTag
+from lean_tagger.write.formats.other_tags import OtherId3, OtherTag, Unreadable
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch
 
@@ -50,6 +52,10 @@ class AllTags:
         self._main = main
         self._others = others
 
+    @cached_property
+    def _own(self) -> dict[str, tuple[str, ...]]:
+        return self._main.values()
+
     @property
     def tagged(self) -> bool:
         """Whether there is something in a tag of the kind that ours go into."""
@@ -60,18 +66,24 @@ class AllTags:
         """Whether a write lets readers see what they did not see before."""
         return not self.tagged or (isinstance(self._main, Id3File) and self._main.mends)
 
-    @property
-    def id3_rooms(self) -> list[Span]:
-        """Return where there are ID3v2 tags that readers may look at."""
-        source, main = self._source, self._main
-        rooms = [main.room] if isinstance(main, Id3File) and main.room else []
-        if source.peek(0, 3) == b"ID3":
-            rooms.append(Span(0, source.size))
-        return rooms
+    def look(self, *, slack: bool = False) -> visible.View:
+        """Return what other programs see in the file (see `visible`).
+
+        A file with compressed frames is shown to nobody: they unpack to a thousand times their
+        size. One with an ID3v2 tag that does not parse counts as such.
+        """
+        main = self._main
+        id3s = [it for it in self._others if isinstance(it, (OtherId3, Unreadable))]
+        unclear = any(isinstance(it, Unreadable) and it.name != "ape" for it in id3s)
+        packed = any(isinstance(it, OtherId3) and it.unpacks() for it in id3s)
+        if unclear or packed or (isinstance(main, Id3File) and main.unpacks):
+            return {}
+        foreign_id3 = not isinstance(main, Id3File) and self._source.peek(0, 3) == b"ID3"
+        return visible.look(self._source, foreign_id3=foreign_id3, slack=slack)
 
     def values(self) -> dict[str, tuple[str, ...]]:
         """Return the values of our fields, as any common reader shows them."""
-        found = dict(self._main.values())
+        found = dict(self._own)
         for other in self._others:
             for field, values in other.values().items():
                 found.setdefault(field, values)
@@ -80,7 +92,7 @@ class AllTags:
     def exact(self) -> dict[str, tuple[str, ...]]:
         """Return the same, and what each single tag says."""
         found = self.values()
-        for field, values in self._main.values().items():
+        for field, values in self._own.items():
             found[field + _OWN] = values
         for other in self._others:
             for field, values in other.values().items():
@@ -92,7 +104,7 @@ class AllTags:
         full = {name: tuple(values) for name, values in changes.items()}
         if any("@" in name for name in changes):
             return full
-        own, seen = self._main.values(), self.values()
+        own, seen = self._own, self.values()
         if not self.tagged and any(changes.values()) and self._can_be_removed():
             full[MADE] = ("yes",)
         for field, values in changes.items():
@@ -150,7 +162,7 @@ class AllTags:
         An empty one may hide another. One that we made goes where it says no more than the
         others do, which it took along from them.
         """
-        left = {field: values for field, values in {**main.values(), **changes}.items() if values}
+        left = {field: values for field, values in {**self._own, **changes}.items() if values}
         if not left and not main.kept():
             return True
         seen: dict[str, tuple[str, ...]] = {}
@@ -173,7 +185,9 @@ class AllTags:
         full : Mapping[str, Sequence[str]]
             What `in_full` returned for the file before; this is the file after.
         """
-        exact, second = self.exact(), self._main.second_reading()
+        # Where mutagen reads in any case, a second time would be no second reading.
+        exact = self.exact()
+        second = self._own if isinstance(self._main, Id3File) else self._main.second_reading()
         removed = not self.tagged
         for name, values in full.items():
             field, _, kind = name.partition("@")

@@ -30,7 +30,7 @@ from lean_tagger.write.formats.id3_hosts import Chunked, Dsf, Leading
 from lean_tagger.write.formats.matroska import MatroskaFile
 from lean_tagger.write.formats.mp4 import Mp4File
 from lean_tagger.write.formats.ogg import OggFile, codec_of
-from lean_tagger.write.formats.other_tags import buried, leading, trailing
+from lean_tagger.write.formats.other_tags import OnlyRead, buried, leading, trailing
 from lean_tagger.write.source import Source
 
 
@@ -66,15 +66,14 @@ def _chunked(form: chunks.Form) -> Callable[[Source], AllTags]:
     return parse
 
 
-def _behind_id3(main: Callable[[Source], Document]) -> Callable[[Source], AllTags]:
-    """Return the parser of a format that may stand behind a foreign ID3v2 tag."""
+def _flac(source: Source) -> AllTags:
+    """Return FLAC's comments; what stands behind the audio is a part of it to FFmpeg."""
+    behind = [OnlyRead(tag) for tag in trailing(source, ape=True)]
+    return AllTags(source, FlacFile(source), [*leading(source), *behind])
 
-    def parse(source: Source) -> AllTags:
-        with_ape = main is not ApeFile
-        others = [*leading(source), *trailing(source, ape=with_ape)]
-        return AllTags(source, main(source), others)
 
-    return parse
+def _ape(source: Source) -> AllTags:
+    return AllTags(source, ApeFile(source), [*leading(source), *trailing(source, ape=False)])
 
 
 def _alone(main: Callable[[Source], Document]) -> Callable[[Source], AllTags]:
@@ -88,12 +87,12 @@ _PARSERS: dict[str, Callable[[Source], AllTags]] = {
     "aiff": _chunked(chunks.AIFF),
     "dsdiff": _chunked(chunks.DSDIFF),
     "dsf": _alone(lambda source: Id3File(source, Dsf(source))),
-    "flac": _behind_id3(FlacFile),
+    "flac": _flac,
     "ogg": _alone(OggFile),
     "mp4": _alone(Mp4File),
     "asf": _alone(AsfFile),
     "matroska": _alone(MatroskaFile),
-    "ape": _behind_id3(ApeFile),
+    "ape": _ape,
 }
 # Formats that carry APEv2 tags: WavPack, Musepack (SV7, SV8), Monkey's Audio, OptimFROG, TAK.
 _APE_MAGIC = (b"wvpk", b"MP+", b"MPCK", b"MAC ", b"OFR ", b"tBaK")

@@ -17,7 +17,6 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from lean_tagger.errors import WriteError
 from lean_tagger.system.containers.id3 import HEAD_BYTES, from_syncsafe, render, syncsafe
 from lean_tagger.system.containers.id3 import parse as parse_head
 from lean_tagger.write.formats import id3_frames
@@ -335,6 +334,19 @@ class Id3Tag:
             position = stop
         return crc
 
+    def unpacks(self) -> bool:
+        """Tell whether there are frames that are compressed, also inside of its chapters."""
+        flag = _COMPRESSED.get(self.version, 0)
+        for frame in self.frames if flag else ():
+            start, end = frame.span
+            if self._source.at(start + 9, 1)[0] & flag:
+                return True
+            if frame.name in ("CHAP", "CTOC"):
+                data = self._source.at(start, min(end - start, _LARGEST_UNSYNCHRONISED_BYTES))
+                if any(found[1][0] & flag for found in _INNER_FRAME.finditer(data)):
+                    return True
+        return False
+
     def emptied(self) -> list[Patch]:
         """Return the patch that leaves nothing but padding in the tag."""
         start, end = self.extended.end, self.rest.end
@@ -380,29 +392,6 @@ def parse(source: Source, start: int, limit: int) -> Id3Tag | None:
     """
     span = span_of(source, start, limit)
     return None if span is None else Id3Tag(source, span)
-
-
-def unpacks(source: Source, room: Span) -> bool:
-    """Tell whether a tag has frames that are compressed, also inside of its chapters.
-
-    A tag that does not parse counts as one: what is in it is not known.
-    """
-    try:
-        tag = parse(source, room.start, room.end)
-    except WriteError:
-        return True
-    if tag is None or tag.version == 2:
-        return False
-    flag = _COMPRESSED[tag.version]
-    for frame in tag.frames:
-        start, end = frame.span
-        if source.at(start + 9, 1)[0] & flag:
-            return True
-        if frame.name in ("CHAP", "CTOC"):
-            data = source.at(start, min(end - start, _LARGEST_UNSYNCHRONISED_BYTES))
-            if any(found[1][0] & flag for found in _INNER_FRAME.finditer(data)):
-                return True
-    return False
 
 
 def new_tag(

@@ -35,6 +35,11 @@ class Id3File:
         return self._host.room
 
     @property
+    def unpacks(self) -> bool:
+        """Whether its tag has compressed frames."""
+        return bool(self._tag and self._tag.unpacks())
+
+    @property
     def mends(self) -> bool:
         """Whether a write mends sizes by which some readers did not find the tag."""
         return self._host.mends

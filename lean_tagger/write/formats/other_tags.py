@@ -83,6 +83,42 @@ class Unreadable:
         return Carried(obstacle=self._reason)
 
 
+class OnlyRead:
+    """A tag that no reader prefers to the one that ours go into; it stays as it is.
+
+    Parameters
+    ----------
+    tag : OtherTag
+        The tag.
+    """
+
+    def __init__(self, tag: OtherTag) -> None:
+        self.name = tag.name
+        self._tag = tag
+
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """Return what it says about our fields."""
+        return self._tag.values()
+
+    def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
+        """Return what it says already."""
+        del values
+        return self.values().get(field, ())
+
+    def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
+        """Return nothing to change."""
+        del changes
+        return []
+
+    def holes(self) -> list[Span]:
+        """Return no span."""
+        return []
+
+    def carried(self) -> Carried:
+        """Return what it says."""
+        return self._tag.carried()
+
+
 class OtherId3:
     """An ID3v2 tag in front of a format that has tags of its own.
 
@@ -105,6 +141,10 @@ class OtherId3:
         with suppress(WriteError):
             return self._tag.values()
         return {}
+
+    def unpacks(self) -> bool:
+        """Tell whether it has compressed frames."""
+        return self._tag.unpacks()
 
     def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
         """Return what of new values it can hold: all."""
