@@ -37,12 +37,19 @@ View = Mapping[str, Seen | None]
 _MOST_BYTES = 4 << 20
 _SLACK_BYTES = 1 << 20  # for the copy, which is larger by our fields
 _LONGEST_TEXT = 200
-_COLUMNS: tuple[Column, ...] = ("id3v22", "id3v23", "id3v24", "vorbis", "mp4", "asf", "ape")
+_COLUMNS: tuple[Column, ...] = (
+    "id3v22",
+    "id3v23",
+    "id3v24",
+    "vorbis",
+    "mp4",
+    "matroska",
+    "asf",
+    "ape",
+)
 _DIGEST = "#"
 _BY_ITSELF, *_IN_OTHERS = ("mutagen", "mutagen, in its APE tag,", "mutagen, in its ID3 tag,")
 _OPTIONS = {"analyzeduration": "1", "probesize": "2048", "formatprobesize": "65536"}
-_OURS = {getattr(keys, column).casefold() for keys in FIELDS.values() for column in _COLUMNS}
-_OURS |= {"gnre", *FIELDS}  # as FFmpeg calls them, and MP4's numbered genre
 
 
 def look(source: Source, *, foreign_id3: bool, slack: bool = False) -> View:
@@ -251,7 +258,9 @@ def _with_ffmpeg(file: _Limited) -> Seen:
 def _is_ours(key: str) -> bool:
     """Tell whether a key, in a reader's own terms, is one of our fields."""
     key = key.rstrip(" \0")  # as iTunes pads an id
-    return key.casefold() in _OURS
+    if field_of(key, *_COLUMNS) is not None:
+        return True
+    return key.casefold() in {"gnre", *FIELDS}  # MP4's numbered genre, and FFmpeg's own names
 
 
 def _short(value: Any) -> str:
