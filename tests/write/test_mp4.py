@@ -161,7 +161,7 @@ def test_an_index_in_front_of_moov_tells_how_far_the_music_is(tmp_path: Path) ->
     data = data[: data.index(b"mfra") - 4]
     moov, moof = data.index(b"moov") - 4, data.index(b"moof") - 4
     for version, width in ((0, 4), (1, 8)):
-        head = bytes([version, 0, 0, 0]) + bytes(7) + b"\1" + (44100).to_bytes(4, "big")
+        head = bytes([version, 0, 0, 0]) + bytes(3) + b"\1" + (44100).to_bytes(4, "big")
         times = bytes(width) + (moof - moov).to_bytes(width, "big")
         parts = b"\0\0\0\1" + (len(data) - moof).to_bytes(4, "big") + bytes(8)
         path.write_bytes(data[:moov] + of(b"sidx", head, times, parts) + data[moov:])
@@ -184,19 +184,16 @@ def test_a_fragment_with_something_unknown_is_refused(tmp_path: Path, path_to: l
 
 def test_a_place_that_does_not_fit_any_more_is_refused(tmp_path: Path) -> None:
     path = fragmented(tmp_path / "a.m4a", "relative")
-    data = bytearray(path.read_bytes())
-    entry = data.index(b"tfra") + 4 + 16
-    narrow = of(b"tfra", bytes(4), data[entry - 12 : entry - 4], b"\0\0\0\1", bytes(4))
-    narrow = of(b"mfra", narrow[:-4], bytes(4), b"\xff\xff\xff\xf0", bytes(3))
-    start = data.index(b"mfra") - 4
-    lengths = narrow.replace(b"\0\0\0\x3f", bytes(4))
-    path.write_bytes(data[:start] + lengths)
+    data = path.read_bytes()
+    table = bytes(4) + b"\0\0\0\1" + bytes(4) + b"\0\0\0\1" + bytes(4) + b"\xff\xff\xff\xf0"
+    mfra = of(b"mfra", of(b"tfra", table, bytes(3)))
+    path.write_bytes(data[: data.index(b"mfra") - 4] + mfra)
     refused(path, "32-bit offsets")
 
 
 def test_fragments_without_number_need_no_memory(tmp_path: Path) -> None:
-    """Ten hours in pieces of a second, with all their positions."""
-    path, count = tmp_path / "a.m4a", 36_000
+    """Each has a position in it; collected, one of them would need hundreds of bytes."""
+    path, count = tmp_path / "a.m4a", 1_500
     data = fragmented(path, "each_packet").read_bytes()
     start = data.index(b"moof") - 4
     one = data[start : start + number(data, start)]
@@ -214,7 +211,7 @@ def test_fragments_without_number_need_no_memory(tmp_path: Path) -> None:
     write.write(str(path), VALUES, fingerprint=lambda _: "", expected="")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 3 << 20
+    assert peak < 60 * count
     assert led_to(path.read_bytes()) == led_to(before)
 
 
@@ -226,7 +223,7 @@ def test_a_damaged_fragment_never_changes_what_is_heard(tmp_path: Path, kind: st
     for _ in range(120):
         data = bytearray(whole)
         for _ in range(chance.randint(1, 3)):
-            at = chance.choice(atoms) + chance.randint(-8, 24)
+            at = min(chance.choice(atoms) + chance.randint(-8, 24), len(data) - 1)
             data[at] = chance.choice([0, 1, 255, data[at] ^ 1 << chance.randrange(8)])
         path.write_bytes(data)
         try:
@@ -429,8 +426,14 @@ def test_a_genre_of_another_tag_that_readers_prefer_is_not_hidden(tmp_path: Path
 
 def test_a_genre_right_in_the_user_data_is_there(tmp_path: Path) -> None:
     path = make(tmp_path / "a.m4a", "m4a")
+    data = path.read_bytes()
+    start = data.index(b"udta") - 4
+    moov = data.index(b"moov") - 4
+    size = number(data, moov) - number(data, start)
+    bare = data[:moov] + size.to_bytes(4, "big") + data[moov + 4 : start]
     text = of(b"\xa9gen", b"\0\4\x55\xc4Rock")
-    path.write_bytes(added(path.read_bytes(), [b"moov"], of(b"udta", text)))
-    if b"ilst" not in path.read_bytes():
-        assert shown(path)["genre"] == "Rock"
-        assert write.read(str(path)) == {"genre": ("Rock",)}
+    path.write_bytes(added(bare, [b"moov"], of(b"udta", text)))
+    assert shown(path)["genre"] == "Rock"
+    assert write.read(str(path)) == {"genre": ("Rock",)}
+    write.write(str(path), {"genre": ["Jazz"]}, fingerprint=fingerprint)
+    assert shown(path)["genre"] == MP4(path).tags["\xa9gen"][0] == "Jazz"
