@@ -97,7 +97,7 @@ class _Move:
         source, moov = self._source, self._moov
         if unknown := _unknown(source, b"", atom, fragmented=fragmented):
             raise source.refuse(
-                f"moov has no room for tags, and its {unknown.label} atom may hold offsets that "
+                f"moov has no room for tags, and its atom {unknown.label!r} may hold offsets that "
                 "are not known"
             )
         if atom.name == b"sidx" and atom.start < moov.start:

@@ -1,7 +1,7 @@
 """What an MP4 says of our fields outside of the items that we write; read, never written.
 
 QuickTime's metadata names its items by a list of keys ("QuickTime File Format", metadata), and
-older user data has a text right in ``udta``. Common readers show both.
+older user data, and 3GPP's, has a text right in ``udta``. Common readers show all of these.
 """
 
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ from lean_tagger.write.source import Source, Span
 
 _LARGEST_KEYS_BYTES = 1 << 20
 _LARGEST_TEXT_BYTES = 1 << 16
+_FIRST_ISO = 0x400  # smaller numbers of languages are the Macintosh's, and so is the text
 _ENCODINGS = {1: "utf-8", 2: "utf-16-be"}
 
 
@@ -49,17 +50,22 @@ def shown(source: Source, moov: Atom, ours: Atom | None) -> list[Shown]:
             for each in inside:
                 with suppress(WriteError, UnicodeDecodeError):
                     found += _of_meta(source, each, ours) if each.name == b"meta" else []
-                    found += _of_user_data(source, each) if each.name == b"\xa9gen" else []
+                    found += _of_user_data(source, each) if each != atom else []
     return found
 
 
 def _of_user_data(source: Source, atom: Atom) -> Iterator[Shown]:
-    """Yield a text in user data: its size, its language, and so on for more languages."""
-    size = int.from_bytes(source.at(atom.body, 2), "big")
-    if atom.body + 4 + size <= atom.end:
-        text = source.at(atom.body + 4, size).decode("utf-8").strip("\0 ")
-        if text:
-            yield Shown("genre", text, atom.start)
+    """Yield a genre that stands right in the user data."""
+    raw = source.at(atom.body, min(atom.end - atom.body, _LARGEST_TEXT_BYTES))
+    text = ""
+    if atom.name == b"\xa9gen":  # QuickTime: size, language, text; and so on for more languages
+        size, language = (int.from_bytes(raw[i : i + 2], "big") for i in (0, 2))
+        text = raw[4 : 4 + size].decode("mac-roman" if language < _FIRST_ISO else "utf-8")
+    elif atom.name == b"gnre":  # 3GPP: version and flags, language, text
+        utf16 = raw[6:8] == b"\xfe\xff"
+        text = raw[8 if utf16 else 6 :].decode("utf-16-be" if utf16 else "utf-8")
+    if text := text.strip("\0 "):
+        yield Shown("genre", text, atom.start)
 
 
 def _of_meta(source: Source, meta: Atom, ours: Atom | None) -> Iterator[Shown]:
