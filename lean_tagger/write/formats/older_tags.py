@@ -14,6 +14,7 @@ from lean_tagger.write.source import Source, Span
 from lean_tagger.write.splice import Patch, growth
 
 _ID3V1_BYTES = 128
+_APE_END_BYTES = 32  # its header, and its footer
 _EXTENSION_BYTES = 227  # longer names, by some editors of old
 # field, start and end inside the trailer (ID3v1; the track of 1.1 lies in the comment)
 _TEXTS = (("TITLE", 3, 33), ("ARTIST", 33, 63), ("ALBUM", 63, 93), ("DATE", 93, 97))
@@ -208,3 +209,15 @@ def find_ape(source: Source) -> int:
         if start >= 0 and source.at(start, 11) == b"LYRICSBEGIN":
             end = start
     return end
+
+
+def trailer_start(source: Source) -> int:
+    """Return where the tags at the end of a file start: APE, Lyrics3, ID3v1; or its size."""
+    start = find_ape(source)
+    footer = source.at(start - _APE_END_BYTES, _APE_END_BYTES) if start >= _APE_END_BYTES else b""
+    if footer[:8] == b"APETAGEX":
+        size, flags = (int.from_bytes(footer[i : i + 4], "little") for i in (12, 20))
+        # The size counts the items and this end; a header is told of by the highest bit.
+        before = start - size - _APE_END_BYTES * (flags >> 31)
+        return before if size >= _APE_END_BYTES and before >= 0 else start
+    return start
