@@ -114,9 +114,8 @@ def pool(
     for scores in tracks:
         if len(scores) != len(labels):
             raise ValueError("every track needs one score for each label")
-        sums = [
-            total + round(_logit(score) * _STEPS) for total, score in zip(sums, scores, strict=True)
-        ]
+        steps = (round(_logit(score) * _STEPS) for score in scores)
+        sums = list(map(operator.add, sums, steps))
         count += 1
     if not count:
         raise ValueError("an album has at least one track")

@@ -6,6 +6,7 @@ is opened here: what a file really is, the decoder finds out.
 """
 
 import os
+import re
 import stat
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,6 +31,13 @@ EXTENSIONS = frozenset(
 _IGNORED = frozenset(
     {"@eaDir", "@Recycle", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information"}
 )
+
+_DISC = re.compile(
+    r"(cd|dvd|disc|disk|disque|disco|vinyl|lp|side|vol|volume|part)[ ._#-]*(\d{1,2}|[a-d]|[ivx]+)"
+    r"([ ._:,(\[-].*)?",
+    re.IGNORECASE,
+)
+"""The name of a folder that is one disc of the album in the folder above."""
 
 _FOLDER = b"/"
 """Ends the name of a folder in a listing."""
@@ -101,7 +109,8 @@ def part(
         From `walk`.
     paths : iterable of str
         That it was given. Only what stands behind them counts, since a share may be mounted
-        in different places; and only folders, so that an album stays together.
+        in different places; and only folders, so that an album stays together, also one in
+        folders of its discs ("CD 1", "Disc 2").
     shard : tuple of int
         ``(k, n)``: the k-th of n parts, from 1 on.
     """
@@ -111,6 +120,8 @@ def part(
         path = os.path.normpath(item.path)
         top = next((it for it in given if path.startswith(os.path.join(it, ""))), "")
         folder = os.path.dirname(path[len(top) :].lstrip("/"))
+        while _DISC.fullmatch(os.path.basename(folder)):
+            folder = os.path.dirname(folder)
         if zlib.crc32(os.fsencode(folder)) % n == k - 1:
             yield item
 
