@@ -192,6 +192,38 @@ def test_the_parts_of_a_library_are_all_of_it_once_wherever_it_is_mounted(paths,
     assert sum(map(len, folders)) == len(set().union(*folders))
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("CD1", "CD2", "CD 10"),
+        ("Disc 1", "disc 2 - Live", "Disc 3 (Bonus)"),
+        ("Disk1", "Disk_2"),
+        ("Vol. 1", "Vol. II", "Volume 3"),
+        ("Vinyl A", "Vinyl B"),
+        ("CD 1", "CD 2/Side A"),
+    ],
+)
+def test_the_discs_of_an_album_stay_together(names):
+    jobs = [
+        Job(f"/m/Artist/Album {number}/{name}/1.mp3", 1) for number in range(40) for name in names
+    ]
+    for k in (1, 2, 3):
+        mine = [it.path.split("/")[3] for it in find_files.part(jobs, ["/m"], (k, 3))]
+        assert 0 < len(mine) < len(jobs)
+        assert {mine.count(album) for album in mine} == {len(names)}
+
+
+@pytest.mark.parametrize("name", ["CD", "Discovery", "Part of me", "Sidewinder", "1", "Lp fan"])
+def test_a_folder_that_is_no_disc_is_an_album(name):
+    jobs = [Job(f"/m/{artist}/{name}/1.mp3", 1) for artist in range(40)]
+    album = [Job(f"/m/{artist}/1.mp3", 1) for artist in range(40)]
+
+    def parts(found: list[Job]) -> list[int]:
+        return [sum(1 for _ in find_files.part([job], ["/m"], (1, 3))) for job in found]
+
+    assert parts(jobs) != parts(album)
+
+
 def test_a_bad_part_is_refused():
     for text in ("0/3", "4/3", "1", "a/b", "-1/3"):
         done = subprocess.run(
