@@ -14,6 +14,7 @@ import av
 import numpy as np
 
 from lean_tagger.listen.decode.ffmpeg import FfmpegAudio, ffmpeg_errors
+from lean_tagger.listen.decode.mixdown import SAMPLE_FORMATS, sum_channels
 from lean_tagger.system.digest import Hash, blake2b
 
 FORMATS = {"aiff", "asf", "dsf", "flac", "mov", "mp3", "ogg", "tta", "wav", "wv"}
@@ -144,7 +145,11 @@ def _decode(decoder: Any, packet: Any, samples: Hash) -> None:
     except (av.error.FFmpegError, ValueError) as error:
         samples.update(type(error).__name__.encode())
         return
-    for frame in frames:
-        kind = (frame.format.name, frame.layout.name, frame.sample_rate, frame.pts, frame.samples)
-        samples.update(repr(kind).encode())
-        samples.update(np.ascontiguousarray(frame.to_ndarray()))
+    for av_frame in frames:
+        name, channels = av_frame.format.name, av_frame.layout.nb_channels
+        shape = (name, av_frame.layout.name, av_frame.sample_rate, av_frame.pts, av_frame.samples)
+        samples.update(repr(shape).encode())
+        if (kind := SAMPLE_FORMATS.get(name)) is not None:
+            sums = np.empty(av_frame.samples, np.float32)
+            sum_channels(av_frame, kind, channels, 0, sums)
+            samples.update(sums)
