@@ -251,7 +251,7 @@ def write_proved(
     changes, previous : mapping of str to tuple of str
         Field to its new values, and what it holds now.
     expected : str or None
-        The digest of the audio that was heard; None decodes the original once more.
+        The digest of the audio that was heard; None takes it as it is now.
     decoder : {'auto', 'ffmpeg', 'soundfile'}
         That heard it.
     ways : WriteSettings
@@ -262,7 +262,7 @@ def write_proved(
     FileError
         As `write.write`; the file is as it was.
     """
-    fingerprint, answer = proof(path, expected, decoder=decoder)
+    fingerprint, answer = proof(path, expected, decoder=decoder, verify=ways.verify)
     write.write(
         path,
         changes,
