@@ -174,7 +174,7 @@ class AllTags:
             inherited = main.inherited(self._carried())
         except WriteError:
             return False
-        return digest(self._source, main.kept()) == digest(self._source, inherited)
+        return self._source.digest(*main.kept()) == self._source.digest(*inherited)
 
     def arrived(self, full: Values) -> str | None:
         """Return the first field that does not hold what was written; None if all do.
