@@ -16,7 +16,8 @@ A file where any of this is in doubt is refused with one sentence and left alone
 `look` says what a file holds; `source` reads it, `formats.detect` knows the formats,
 `formats.fields` what our fields are called; one module per format edits: `id3` with `id3_frames`,
 `id3_file`, `id3_hosts` and `mpeg` around it, `flac` and `ogg` around `vorbis_comment`, `mp4` with
-`mp4_atoms`, `mp4_shown` and, where something moves, `mp4_offsets` and `mp4_move`, `asf`, `ape`; `older_tags` reads what older tags say; `mutagen_check` is mutagen, and
+`mp4_atoms`, `mp4_shown` and, where something moves, `mp4_offsets` and `mp4_move`, `asf`, `ape`;
+`older_tags` reads what older tags say; `mutagen_check` is mutagen, and
 so is `track_info`, which reads what else is asked for.
 """
 
