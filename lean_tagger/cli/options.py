@@ -89,6 +89,13 @@ def add_ways(group: argparse._ActionsContainer) -> None:
         help="what the field LEANTAG says: short (default), full (scores by name), none",
     )
     add("--preserve-mtime", action="store_true", help="keep the file's time; servers go by it")
+    add(
+        "--verify",
+        choices=("packets", "full"),
+        default="packets",
+        metavar="HOW",
+        help="prove a copy's audio by packets (default), full (decode all of it)",
+    )
 
 
 def add_model(group: argparse._ArgumentGroup) -> None:

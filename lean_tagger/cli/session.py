@@ -127,7 +127,9 @@ def do(
 
 def ways(given: argparse.Namespace) -> WriteSettings:
     """Return how files are to be written."""
-    return WriteSettings(hardlinks=given.hardlinks, preserve_mtime=given.preserve_mtime)
+    return WriteSettings(
+        hardlinks=given.hardlinks, preserve_mtime=given.preserve_mtime, verify=given.verify
+    )
 
 
 def rules_path() -> Path:

@@ -17,7 +17,7 @@ from test_resume import lean_tag, library, run  # noqa: F401 - `library` is a fi
 from lean_tagger.card import load_card
 from lean_tagger.decide.decider import Decider
 from lean_tagger.errors import ConfigError, StateError
-from lean_tagger.jobs import Identity, Job
+from lean_tagger.jobs import Identity, Job, quantised
 from lean_tagger.run import find_files
 from lean_tagger.settings import Settings
 from lean_tagger.store import exchange, location
@@ -25,12 +25,12 @@ from lean_tagger.store.journal import Journal, Key
 
 CARD = load_card("msd-musicnn")
 KEY = Key(model=CARD.identity, pooling=Decider.of(Settings()).asked[0].pooling)
-VALUES = st.lists(st.floats(0, 1), min_size=50, max_size=50).map(tuple)
+VALUES = st.lists(st.floats(0, 1), min_size=50, max_size=50).map(quantised)
 
 
 def put(journal: Journal, path: str, number: int, **changes: object) -> None:
     identity = Identity(number, number, number)
-    it = heard(**{"values": (0.5,) * 50, "identity": identity, "digest": f"{number}-1", **changes})
+    it = heard(**{"values": (0.6,) * 50, "identity": identity, "digest": f"{number}-1", **changes})
     journal.record(path, run=1, key=KEY, identity=identity, status="tagged", heard=it)
 
 
@@ -79,7 +79,7 @@ def test_a_table_has_a_column_for_every_label(tmp_path):
         exchange.export(journal, {KEY: CARD}, out, form="csv")
     (row,) = csv.DictReader(io.StringIO(out.getvalue(), newline=""))
     assert {f"score: {label.name}" for label in CARD.labels} <= set(row)
-    assert (row["path"], row["genre"], row["score: rock"]) == ("/m/1.mp3", "Rock", "0.5")
+    assert (row["path"], row["genre"], row["score: rock"]) == ("/m/1.mp3", "Rock", "0.6")
 
 
 @pytest.mark.parametrize("path", ["/m/\udcff 100%.mp3", "/m/file:/a%20b.mp3", "/m/ä\\.mp3"])
@@ -111,7 +111,7 @@ def test_a_name_that_is_no_text_is_bytes_in_parquet(tmp_path):
         out = io.BytesIO()
         exchange.export(journal, {KEY: CARD}, out, form="parquet")
     (row,) = pq.read_table(io.BytesIO(out.getvalue())).to_pylist()
-    assert (row["path"], row["score: rock"]) == (b"/m/\xff.mp3", 0.5)
+    assert (row["path"], row["score: rock"]) == (b"/m/\xff.mp3", 0.6)
 
 
 def test_without_pyarrow_parquet_says_what_to_install(tmp_path, monkeypatch):

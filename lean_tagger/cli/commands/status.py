@@ -8,6 +8,7 @@ from lean_tagger.cli import options, session
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
 from lean_tagger.store.journal import Journal
+from lean_tagger.store.undo import FORWARD
 
 SHOWN = 20
 """Files that are set aside, of which so many are named; ``--json`` has them all."""
@@ -40,7 +41,7 @@ def _report(journal: Journal) -> dict[str, Any]:
         "last_run": runs[0].started if runs else None,
         "files": statuses,
         "failures": kinds,
-        "writes": journal.count_writes(),
+        "writes": journal.count_writes(FORWARD),
         "set_aside": [
             {"path": path, "kind": kind, "message": message, "attempts": attempts}
             for path, kind, message, attempts in journal.failures()

@@ -46,9 +46,25 @@ def look(fd: int) -> tuple[MaskedFile, mp4_packets.Mp4Track | None]:
     if magic[:4] in chunks.FORMS:
         texts = list(_text_chunks(fd, start, size_bytes, chunks.FORMS[magic[:4]]))
         return MaskedFile(fd, start=start, patches=texts), None
-    if magic[:4] == b"DSD ":  # bytes 20 to 28 say where its ID3 tag begins; 0 for none
-        return MaskedFile(fd, start=start, patches=[Mask(start + 20, bytes(8))]), None
-    return MaskedFile(fd, start=start), None
+    # In DSF, bytes 20 to 28 say where its ID3 tag begins; 0 for none.
+    patches = [Mask(start + 20, bytes(8))] if magic[:4] == b"DSD " else []
+    end = _before_ape(fd, size_bytes)
+    return MaskedFile(fd, start=start, patches=patches, end=end), None
+
+
+def _before_ape(fd: int, size_bytes: int) -> int | None:
+    """Return where an APE tag at the file's end begins; None if there is none.
+
+    FFmpeg takes it for frames: a cover comes out as packets of noise. Its footer of 32 bytes
+    says how long it is, without the header that one flag tells of; an ID3v1 trailer may follow.
+    """
+    for end in (size_bytes, size_bytes - 128):
+        footer = os.pread(fd, 32, end - 32) if end >= 32 else b""
+        if footer[:8] == b"APETAGEX":
+            size, flags = (int.from_bytes(footer[i : i + 4], "little") for i in (12, 20))
+            start = end - size - (32 if flags & 1 << 31 else 0)
+            return start if size >= 32 and start > 0 else None
+    return None
 
 
 def _behind_id3(fd: int, size_bytes: int) -> int:
@@ -143,8 +159,10 @@ def _text_chunks(fd: int, start: int, size_bytes: int, form: chunks.Form) -> Ite
     """Yield a patch over the name of each chunk of a WAV, AIFF or DSDIFF file that holds text."""
     position = start + form.first
     for _ in range(_MOST_CHUNKS):
+        if position >= size_bytes:  # a length of 64 bits says anything, and no read takes that
+            return
         chunk = chunks.parse(os.pread(fd, form.head_bytes, position), position, form)
-        if chunk is None or position >= size_bytes:
+        if chunk is None:
             return
         if chunk.name in _TEXT_CHUNKS:
             yield Mask(position, b"JUNK")

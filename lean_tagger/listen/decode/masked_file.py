@@ -33,6 +33,8 @@ class MaskedFile:
         Offset in the file.
     patches : sequence of Mask
         What is shown behind `start` in place of what is there.
+    end : int or None
+        Offset in the file where the view ends; None for the file's end.
 
     Attributes
     ----------
@@ -41,12 +43,19 @@ class MaskedFile:
     """
 
     def __init__(
-        self, fd: int, *, head: bytes = b"", start: int = 0, patches: Sequence[Mask] = ()
+        self,
+        fd: int,
+        *,
+        head: bytes = b"",
+        start: int = 0,
+        patches: Sequence[Mask] = (),
+        end: int | None = None,
     ) -> None:
         self._fd = fd
         self._head, self._start, self._patches = head, start, patches
         self._shift = start - len(head)
-        self._size = os.fstat(fd).st_size - self._shift
+        self._end = end
+        self._size = (os.fstat(fd).st_size if end is None else end) - self._shift
         self._position = 0
         self.offset = start
 
@@ -61,6 +70,8 @@ class MaskedFile:
         if self._position < len(self._head):
             data = self._head[self._position : self._position + count]
         else:
+            if self._end is not None:
+                count = max(0, min(count, self._size - self._position))
             data = os.pread(self._fd, count, self._position + self._shift)
             if self._patches:
                 data = self._patched(data, self._position + self._shift)
