@@ -53,7 +53,7 @@ def shape(budget_bytes: int, needed_bytes: int, *, cores: int, files: int, model
     files : int
         Files to do, as far as is known.
     model : str
-        For the message.
+        For the message; empty where none is loaded.
 
     Raises
     ------
@@ -63,8 +63,9 @@ def shape(budget_bytes: int, needed_bytes: int, *, cores: int, files: int, model
     available = budget_bytes - SUPERVISOR_BYTES
     if available < needed_bytes:
         least_mib = -(-(SUPERVISOR_BYTES + needed_bytes) >> 20)
+        with_model = f"with {model} " if model else ""
         raise BudgetError(
-            f"--max-mem {format_size(budget_bytes)} is too little: with {model} one worker needs "
+            f"--max-mem {format_size(budget_bytes)} is too little: {with_model}one worker needs "
             f"{least_mib} MiB here (--max-mem {least_mib + SPARE_MIB}M)"
         )
     workers = max(1, min(cores, files, available // needed_bytes))

@@ -60,6 +60,11 @@ def test_below_the_floor_the_message_names_a_budget_that_suffices(run, missing_b
     assert 0 <= spare_bytes - budget.SPARE_MIB * MIB < MIB
 
 
+def test_without_a_model_the_refusal_speaks_of_none():
+    with pytest.raises(BudgetError, match=r"too little: one worker needs 125 MiB here"):
+        budget.shape(64 * MIB, 100 * MIB, cores=1, files=1, model="")
+
+
 def test_workers_come_before_threads():
     assert (shape(2048).workers, shape(2048).threads) == (4, 1)
 

@@ -82,6 +82,28 @@ def test_a_table_has_a_column_for_every_label(tmp_path):
     assert (row["path"], row["genre"], row["score: rock"]) == ("/m/1.mp3", "Rock", "0.6")
 
 
+@pytest.mark.parametrize("path", ["/m/\udcff 100%.mp3", "/m/file:/a%20b.mp3", "/m/ä\\.mp3"])
+def test_a_table_is_text_whatever_a_file_is_called(tmp_path, path):
+    out = io.StringIO(newline="")
+    with Journal(tmp_path / "a") as journal:
+        put(journal, path, 1)
+        exchange.export(journal, {KEY: CARD}, out, form="csv")
+    table = out.getvalue().encode()  # strictly: no surrogate is in it
+    with Journal(tmp_path / "b") as journal:
+        source = io.StringIO(table.decode(), newline="")
+        exchange.import_(journal, {CARD.identity: CARD}, source, form="csv", run=begin(journal))
+        assert [it.path for it in journal.files([], KEY)] == [path]
+
+
+def test_an_export_goes_by_the_name_of_its_file(library, tmp_path):  # noqa: F811 - the fixture
+    run("-n", library / "farm.wav")
+    assert lean_tag("export", tmp_path / "scores.CSV").returncode == 0
+    (row,) = csv.DictReader((tmp_path / "scores.CSV").read_text().splitlines())
+    assert row["path"] == str(library / "farm.wav")
+    assert lean_tag("export", "--format", "jsonl", tmp_path / "other.csv").returncode == 0
+    assert json.loads((tmp_path / "other.csv").read_text())["path"] == row["path"]
+
+
 def test_a_name_that_is_no_text_is_bytes_in_parquet(tmp_path):
     pq = pytest.importorskip("pyarrow.parquet")
     with Journal(tmp_path / "a") as journal:
