@@ -84,6 +84,7 @@ def do(
         options,
         jobs=given.jobs,
         patience_seconds=given.timeout,
+        start_seconds=given.start_timeout,
         progress=console.progress,
         notice=console.notice,
         on_start=console.ready,

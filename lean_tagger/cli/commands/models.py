@@ -28,6 +28,7 @@ from lean_tagger.cli.signals import Stop
 from lean_tagger.cli.terminal import columns
 from lean_tagger.errors import ConfigError, LeanTagError
 from lean_tagger.jobs import Failed, Tagged
+from lean_tagger.run.worker_handle import START_SECONDS
 from lean_tagger.settings import Settings
 
 _HELP = """\
@@ -41,8 +42,6 @@ lean-tag models test FILE               what a model hears in a file, now
 Each has its own --help. Your own models are in {folder};
 LEAN_TAG_MODELS names another folder.
 """
-
-_START_SECONDS = 120.0
 
 
 def _own_folder() -> str:
@@ -75,9 +74,9 @@ def _parser(name: str, description: str, *, runs: bool = True) -> options.Parser
     if runs:
         add("--max-mem", type=options.size, metavar="SIZE", help="memory budget (default: yours)")
         add(
-            "--timeout",
+            *("--timeout", "--start-timeout"),
             type=options.seconds,
-            default=_START_SECONDS,
+            default=START_SECONDS,
             metavar="S",
             help="give a model up that takes longer to load, or to hear (default: %(default)g)",
         )
