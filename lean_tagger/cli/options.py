@@ -170,7 +170,7 @@ def add_resources(group: argparse._ArgumentGroup) -> None:
         "--max-mem",
         type=size,
         metavar="SIZE",
-        help="memory budget: 1500M, 1.5G, 512MiB (default: 2G, or half of the machine)",
+        help="memory budget: 1500M, 1.5G, 512MiB (default: 2G or half of the machine)",
     )
     add(
         "--jobs",

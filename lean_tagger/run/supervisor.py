@@ -98,8 +98,8 @@ class Supervisor:
         self._notice = notice or (lambda _: None)
         self._on_start = on_start or (lambda _: None)
         self._before_write = before_write or (lambda *_: None)
-        limit_bytes = machine.machine_limit_bytes()  # does not change in a run
-        self._is_pressed = pressed or (lambda: machine.memory_is_short(limit_bytes))
+        self._machine_bytes = machine.machine_limit_bytes()  # does not change in a run
+        self._is_pressed = pressed or (lambda: machine.memory_is_short(self._machine_bytes))
         self._selector = selectors.DefaultSelector()
         self._children: list[WorkerHandle] = []
         self._ended_peak_bytes = 0
@@ -138,6 +138,7 @@ class Supervisor:
             cores=cores,
             files=max(1, files),
             model=first.ready.model,
+            machine_bytes=self._machine_bytes,
         )
         self._on_start(first.ready)
         library_pages.release()

@@ -121,12 +121,9 @@ def _list(arguments: list[str]) -> int:
 def _measured(row: models_page.Row, given: argparse.Namespace) -> models_page.Row:
     """Return a row with what its model needs here, or why it does not run."""
     assert row.card is not None  # noqa: S101 - narrows the type for mypy
+    max_mem_bytes = session.budget_bytes(given.max_mem)
     try:
-        found = measure.measure(
-            row.name,
-            max_mem_bytes=session.budget_bytes(given.max_mem),
-            start_seconds=given.timeout,
-        )
+        found = measure.measure(row.name, max_mem_bytes=max_mem_bytes, start_seconds=given.timeout)
     except LeanTagError as error:
         return models_page.changed(row, measured=None, error=str(error))
     measure.remember(row.card, found)

@@ -295,7 +295,7 @@ def fits(budget_bytes: int, *, start_seconds: float) -> Iterator[ModelFit]:
         except LeanTagError as error:
             yield ModelFit(name, error=str(error))
             continue
-        least_bytes = budget.SUPERVISOR_BYTES + ready.needed_bytes
+        least_bytes = budget.least_bytes(ready.needed_bytes)
         try:
             plan = budget.shape(
                 budget_bytes, ready.needed_bytes, cores=cores, files=cores, model=name
