@@ -8,7 +8,7 @@ import av
 import mutagen
 import pytest
 from audiofiles import KINDS, make
-from conftest import SHARED
+from conftest import DATA, SHARED
 from secondreader import told
 
 from lean_tagger import write
@@ -122,3 +122,18 @@ def test_undo_gives_back_every_value_of_hostile_files(
     print(dict(outcomes))
     assert outcomes["undone"] > 0
     assert outcomes["compared"] >= 0.9 * outcomes["undone"]
+
+
+def test_undo_of_an_old_record_lets_another_tag_go_on_saying_its_genre(tmp_path: Path) -> None:
+    """0.1.0 looked at one tag only: over a genre in another one it recorded "nothing before"."""
+    path = tmp_path / "a.flac"
+    path.write_bytes((DATA / "west.flac").read_bytes())
+    mutagen.File(path).delete()
+    front = mutagen.id3.ID3()
+    front.add(mutagen.id3.TCON(encoding=3, text="Polka"))
+    front.save(path)
+    write.write(str(path), {"genre@tag": ["Folk"]}, fingerprint=fingerprint)
+    assert write.read(str(path))["genre"] == ("Folk",)
+    write.write(str(path), {"genre": []}, fingerprint=fingerprint)
+    assert write.read(str(path))["genre"] == ("Polka",)
+    assert "genre" not in (mutagen.File(path).tags or {})

@@ -16,6 +16,7 @@ from lean_tagger.write.formats.document import Document
 from lean_tagger.write.formats.fields import FIELDS
 from lean_tagger.write.formats.flac import FlacFile
 from lean_tagger.write.formats.id3_file import Id3File
+from lean_tagger.write.formats.mp4 import Mp4File
 from lean_tagger.write.formats.older_tags import InfoList
 from lean_tagger.write.formats.other_tags import OtherId3, OtherTag, Unreadable
 from lean_tagger.write.source import Piece, Source, Span
@@ -191,6 +192,8 @@ class AllTags:
         for name, values in full.items():
             field, _, kind = name.partition("@")
             whole = not kind and field + _OWN not in full
+            if whole and not values and not self._ours(field):
+                continue  # other tags may go on saying theirs, as before 0.1.0 wrote ours
             if (whole and not removed) or kind == "tag":
                 both = exact.get(field + _OWN, ()), second.get(field, ())
             elif kind != "made" and (kind or whole):
@@ -200,6 +203,13 @@ class AllTags:
             if both != (tuple(values), tuple(values)):
                 return field
         return None
+
+    def _ours(self, field: str) -> bool:
+        """Tell whether there is a value in the tag that ours go into, by both readings."""
+        main = self._main
+        if isinstance(main, Mp4File):
+            return main.holds(field)
+        return bool(self._own.get(field) or (self.tagged and main.second_reading().get(field)))
 
     def foreign(self) -> Iterator[tuple[str, Sequence[Piece]]]:
         """Yield everything that is not ours, each with a name for messages."""

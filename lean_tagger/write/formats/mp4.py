@@ -92,6 +92,10 @@ class Mp4File:
             for field in fields
         }
 
+    def holds(self, field: str) -> bool:
+        """Tell whether an item of a field is there, whatever other structures say."""
+        return any(item.field == field for item in self._items)
+
     def second_reading(self) -> dict[str, tuple[str, ...]]:
         """Return the values of our fields as mutagen reads them."""
         ours = [item for item in self._items if item.field]
