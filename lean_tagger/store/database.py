@@ -25,6 +25,9 @@ MOST_WAITING = 32
 WAIT_SECONDS = 2.0
 """So many changes, and for so long, may wait for one commit where nothing is promised yet."""
 
+_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""The second where SQLite's own words hold a name out of a damaged page."""
+
 _Value = TypeVar("_Value")
 
 
@@ -99,7 +102,7 @@ class Database:
                 raise
             connection.execute("RELEASE change")
             self._waiting += 1
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise self._failure(error) from error
         if not may_wait or self._waiting >= MOST_WAITING:
             self.commit()
@@ -125,7 +128,7 @@ class Database:
         """Yield what a statement finds."""
         try:
             yield from self.connection.execute(statement, tuple(values))
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise self._failure(error) from error
 
     def read(
@@ -159,7 +162,7 @@ class Database:
             if self._hold is not None and self._hold.before == "damaged":
                 raise sqlite3.DatabaseError("so said who had it last")
             return self._connect()
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             if not _is_damage(error):
                 # The disk, the rights, a lock: nothing is wrong with what is in it.
                 raise StateError(
@@ -193,7 +196,7 @@ class Database:
             raise
         return connection
 
-    def _failure(self, error: sqlite3.Error) -> LeanTagError:
+    def _failure(self, error: Exception) -> LeanTagError:
         if _is_damage(error):
             return self._damaged(str(error))
         return StateError(
@@ -212,7 +215,7 @@ class Database:
         )
 
 
-def _is_damage(error: sqlite3.Error) -> bool:
+def _is_damage(error: Exception) -> bool:
     """Tell whether an error comes from what is in the file."""
     if not isinstance(error, sqlite3.OperationalError):
         return True

@@ -17,6 +17,7 @@ _HEAD_BYTES = 100
 _MAGIC = b"SQLite format 3\0"
 _TABLE_LEAF, _INDEX_LEAF, _INDEX_INTERIOR = 0x0D, 0x0A, 0x02
 _INTEGER_BYTES = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
+_CONSTANTS: dict[int, int | None] = {0: None, 8: 0, 9: 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,4 +187,6 @@ def _value(payload: bytes, at: int, kind: int) -> tuple[Value, int]:
         return int.from_bytes(payload[at : at + size], "big", signed=True), at + size
     if kind == 7:
         return struct.unpack_from(">d", payload, at)[0], at + 8
-    return {0: None, 8: 0, 9: 1}[kind], at
+    if kind in _CONSTANTS:
+        return _CONSTANTS[kind], at
+    raise ValueError("no type")
