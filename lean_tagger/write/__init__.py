@@ -75,7 +75,7 @@ def write(
         For each field of `FIELDS` to set all its values, strongest first; an empty
         sequence removes the field.
     fingerprint : Callable[[str], str]
-        Decodes the audio of the file of that name and returns a digest of it.
+        Returns a digest of the audio of the file of that name.
     expected : str or None
         What `fingerprint` gave for the file when it was scored; None computes it now.
     previous : Mapping[str, Sequence[str]] or None
