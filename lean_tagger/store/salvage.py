@@ -63,7 +63,10 @@ def heal(path: Path, *, notice: Callable[[str], None]) -> bool:
     StateError
         There is no room, or nothing can be renamed; the damaged journal is where it was.
     """
-    with contextlib.suppress(sqlite3.Error, ValueError), contextlib.closing(sqlite3.connect(path)) as damaged:
+    with (
+        contextlib.suppress(sqlite3.Error, ValueError),
+        contextlib.closing(sqlite3.connect(path)) as damaged,
+    ):
         damaged.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # what is newest stands in the log
     mended = path.with_name(path.name + ".mended")
     try:

@@ -95,7 +95,7 @@ def write(
         sequence removes the field. What follows from them for single tags is added, unless
         it is there already, from `in_full`.
     fingerprint : Callable[[str], str]
-        Decodes the audio of the file of that name and returns a digest of it.
+        Returns a digest of the audio of the file of that name.
     expected : str or None
         What `fingerprint` gave for the file when it was scored; None computes it now.
     previous : Mapping[str, Sequence[str]] or None

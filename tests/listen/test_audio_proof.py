@@ -219,6 +219,66 @@ def test_what_a_full_decode_refuses_the_proof_by_packets_refuses(
         assert told(lambda: ask(str(false))) != answer
 
 
+@pytest.mark.slow
+def test_most_lies_are_heard(
+    tagged: Callable[[str], tuple[Path, Path]], tmp_path: Path
+) -> None:  # else the test above would show little
+    found = 0
+    for number in range(LIES):
+        kind, lie = chosen(number)
+        original, copy = tagged(kind)
+        false = lied(copy, kind, lie, number, tmp_path)
+        found += told(lambda path=false: heard(path)) != heard(original)
+    assert found > LIES * 0.6
+
+
+@pytest.mark.parametrize("kind", SOUNDING)
+def test_a_copy_with_other_tags_is_believed(
+    tagged: Callable[[str], tuple[Path, Path]], kind: str
+) -> None:
+    original, copy = (str(path) for path in tagged(kind))
+    assert write.read(copy) == VALUES
+    for digest in (fingerprint(original), None):
+        ask, answer = proof(original, digest, decoder="auto")
+        assert ask(copy) == (ask(original) if answer is None else answer)
+
+
+@pytest.mark.parametrize("kind", BY_PACKETS)
+def test_other_audio_than_was_heard_is_refused(
+    tagged: Callable[[str], tuple[Path, Path]], kind: str
+) -> None:
+    original, copy = (str(path) for path in tagged(kind))
+    ask, answer = proof(original, f"{'0' * 32}-1000", decoder="auto")
+    assert ask(copy) != answer
+
+
+@pytest.mark.parametrize("kind", SOUNDING)
+def test_only_containers_that_were_tried_are_proved_by_their_packets(
+    tagged: Callable[[str], tuple[Path, Path]], kind: str
+) -> None:
+    with ffmpeg_audio(str(tagged(kind)[0])) as audio:
+        assert packets_say_all(audio) == (kind in BY_PACKETS)
+
+
+def test_an_mp4_in_fragments_is_decoded(tmp_path: Path) -> None:
+    path = make(tmp_path / "a.m4a", "m4a", options={"movflags": "frag_keyframe+empty_moov"})
+    with ffmpeg_audio(str(path)) as audio:
+        assert not packets_say_all(audio)
+
+
+@pytest.mark.parametrize(
+    ("kind", "decoder", "verify"),
+    [("flac", "auto", "full"), ("flac", "soundfile", "packets"), ("mka", "auto", "packets")],
+)
+def test_all_of_it_is_decoded_where_packets_do_not_do(
+    tagged: Callable[[str], tuple[Path, Path]], kind: str, decoder: DecoderName, verify: Verify
+) -> None:
+    original, copy = (str(path) for path in tagged(kind))
+    digest = fingerprint(original, decoder=decoder)
+    ask, answer = proof(original, digest, decoder=decoder, verify=verify)
+    assert ask(copy) == answer == digest
+
+
 def chosen(number: int) -> tuple[str, Lie]:
     """Return the kind of file and the lie of a number."""
     kind = BY_PACKETS[number % len(BY_PACKETS)]
