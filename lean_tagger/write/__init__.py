@@ -18,11 +18,12 @@ A file where any of this is in doubt is refused with one sentence and left alone
 `look` says what a file holds; `source` reads it, `formats.detect` knows the formats,
 `formats.fields` what our fields are called; one module per format edits: `id3` with `id3_frames`,
 `id3_file`, `id3_hosts` and `mpeg` around it, `flac` and `ogg` around `vorbis_comment`, `mp4` with
-`mp4_atoms`, `mp4_shown` and, where something moves, `mp4_offsets` and `mp4_move`, `matroska` with `matroska_layout`, `matroska_places`, `matroska_tags` and `ebml`,
-`asf`, `ape`. All tags of a file together are `all_tags`: the one that ours go into and the
-`other_tags`, some of them `older_tags`, with what is `carried` from these into a new one by the
-names in `properties`. `mutagen_check` is mutagen, and so is `track_info`, which reads what else
-is asked for; `ffmpeg_check` is FFmpeg.
+`mp4_atoms`, `mp4_shown` and, where something moves, `mp4_offsets` and `mp4_move`, `matroska` with
+`matroska_layout`, `matroska_places`, `matroska_tags` and `ebml`, `asf`, `ape`. All tags of a file
+together are `all_tags`: the one that ours go into and the `other_tags`, some of them
+`older_tags`, with what is `carried` from these into a new one by the names in `properties`.
+`mutagen_check` is mutagen, and so is `track_info`, which reads what else is asked for;
+`ffmpeg_check` is FFmpeg.
 """
 
 import os
@@ -33,7 +34,7 @@ from itertools import chain
 from lean_tagger.errors import FileError, OverBudgetError, UnreadableError, WriteError
 from lean_tagger.settings import WriteSettings
 from lean_tagger.write import visible
-from lean_tagger.write.formats.all_tags import AllTags, digest, is_name
+from lean_tagger.write.formats.all_tags import AllTags, is_name
 from lean_tagger.write.formats.detect import parse
 from lean_tagger.write.formats.fields import FIELDS
 from lean_tagger.write.look import (
@@ -222,11 +223,11 @@ def _compare(
 ) -> None:
     """Compare all bytes that are not of our fields."""
     kept: Iterator[tuple[str, bytes]] = (
-        (name, digest(copy_source, pieces)) for name, pieces in after.foreign()
+        (name, copy_source.digest(*pieces)) for name, pieces in after.foreign()
     )
     gone = set(before.removable()) if removed else set()
     for name, pieces in before.foreign():
-        expected = digest(source, pieces)
+        expected = source.digest(*pieces)
         # A tag that was not there before may bring items; none may go, in any case.
         found = next(kept, None)
         if found != (name, expected) and expected in gone:

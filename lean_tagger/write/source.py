@@ -107,11 +107,16 @@ class Source:
         for start in range(span.start, span.end, _BLOCK_BYTES):
             yield self.at(start, min(_BLOCK_BYTES, span.end - start))
 
-    def digest(self, piece: Piece) -> bytes:
-        """Return a digest of what a piece holds."""
-        hasher = blake2b()
+    def contents(self, piece: Piece) -> Iterator[bytes | memoryview]:
+        """Yield the bytes that a piece comes to, in blocks."""
         for part in piece.pieces() if isinstance(piece, Edited) else (piece,):
-            for block in self.blocks(part) if isinstance(part, Span) else (part,):
+            yield from self.blocks(part) if isinstance(part, Span) else (part,)
+
+    def digest(self, *pieces: Piece) -> bytes:
+        """Return a digest of what pieces hold together."""
+        hasher = blake2b()
+        for piece in pieces:
+            for block in self.contents(piece):
                 hasher.update(block)
         return hasher.digest()
 

@@ -12,6 +12,7 @@ than it allows, the reader says nothing, and the proof by bytes stands alone.
 import io
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import av
@@ -31,11 +32,12 @@ Seen = Mapping[str, tuple[str, ...]]
 """Values by key, in a reader's own terms; what is long, or no text, as a digest."""
 
 View = Mapping[str, Seen | None]
-"""What each reader sees; None where it cannot read the file, or not all of it."""
+"""What each reader sees; None where it cannot read the file. One that would have needed more
+memory than it may have is not in it: it says nothing."""
 
-# Covers of 1 MB are common. mutagen holds what it reads three times for a moment.
-_MOST_BYTES = 4 << 20
-_SLACK_BYTES = 1 << 20  # for the copy, which is larger by our fields
+# The two together hold what they read sixteen times for a moment: a cover of 3.5 MB took 57 MiB.
+_MOST_BYTES = 768 << 10
+_SLACK_BYTES = 128 << 10  # for the copy, which is larger by our fields
 _LONGEST_TEXT = 200
 _COLUMNS: tuple[Column, ...] = (
     "id3v22",
@@ -72,7 +74,14 @@ def look(source: Source, *, foreign_id3: bool, slack: bool = False) -> View:
     }
     if foreign_id3:
         readers[_IN_OTHERS[1]] = _with_id3
-    return {name: _asked(reader, source, limit) for name, reader in readers.items()}
+    view: dict[str, Seen | None] = {}
+    for name, reader in readers.items():
+        file = _Limited(source, limit)
+        with suppress(MemoryError):
+            seen = _asked(reader, file)
+            if not file.refused:
+                view[name] = seen
+    return view
 
 
 def lost(before: View, after: View, *, may_show_more: bool) -> str | None:
@@ -87,9 +96,9 @@ def lost(before: View, after: View, *, may_show_more: bool) -> str | None:
         may be more to see, under other keys, and at full length.
     """
     for reader, then in before.items():
-        if not then:
+        if not then or reader not in after:
             continue
-        now = after.get(reader)
+        now = after[reader]
         if now is None:
             return f"{reader} could not read it any more"
         everything = {value for values in now.values() for value in values}
@@ -108,7 +117,7 @@ def hidden(before: View, after: View) -> str | None:
     Readers such as TagLib take all from the first tag that says something. No reader here does
     that; so what mutagen finds in one of the other tags must be in a tag of another kind.
     """
-    for reader in _IN_OTHERS:
+    for reader in _IN_OTHERS if _BY_ITSELF in after else ():
         others = {_BY_ITSELF, *_IN_OTHERS} - {reader}
         views = [after.get(other) or {} for other in others]
         found = {value for view in views for values in view.values() for value in values}
@@ -127,12 +136,8 @@ def _among(value: str, found: set[str]) -> bool:
     return value in found or (cut and any(it.startswith(value) for it in found))
 
 
-class _TooMuchError(Exception):
-    """A reader asks for more than it may have."""
-
-
 class _Limited(io.RawIOBase):
-    """An open file that gives so many bytes in all and then refuses.
+    """An open file that gives so many bytes in all, and then seems to end.
 
     Parameters
     ----------
@@ -153,9 +158,9 @@ class _Limited(io.RawIOBase):
         rest = max(0, self._size - self._position)
         count = rest if count is None or count < 0 else min(count, rest)
         self._left -= count
-        if self._left < 0:
+        if self._left < 0:  # as if it ended here: PyAV prints what is raised
             self.refused = True
-            raise _TooMuchError
+            return b""
         data = os.pread(self._fd, count, self._position)
         self._position += len(data)
         return data
@@ -181,14 +186,14 @@ class _Limited(io.RawIOBase):
         return True
 
 
-def _asked(reader: Callable[[_Limited], Seen], source: Source, limit: int) -> Seen | None:
-    file = _Limited(source, limit)
+def _asked(reader: Callable[[_Limited], Seen], file: _Limited) -> Seen | None:
     try:
-        seen = reader(file)
-    # What these raise at damaged files, and for want of memory, has no common root but this.
+        return reader(file)
+    except MemoryError:
+        raise
+    # What these raise at damaged files has no common root but this.
     except Exception:  # noqa: BLE001 - it says nothing then, and is asked about nothing
         return None
-    return None if file.refused else seen
 
 
 def _with_file(file: _Limited) -> Seen:

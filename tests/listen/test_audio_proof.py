@@ -17,10 +17,8 @@ from mutagen.ogg import OggPage
 
 from lean_tagger import write
 from lean_tagger.errors import FileError
-from lean_tagger.listen.decode import DecoderName, ffmpeg_audio, fingerprint, open_audio
+from lean_tagger.listen.decode import fingerprint, open_audio
 from lean_tagger.listen.decode.audio_proof import proof
-from lean_tagger.listen.decode.decoder_input import packets_say_all
-from lean_tagger.settings import Verify
 from lean_tagger.system.digest import blake2b
 
 LIES = 200
@@ -49,7 +47,7 @@ HEADERS = {
     "spx": [(b"Speex   ", 36, 4), (b"Speex   ", 40, 4), (b"Speex   ", 48, 8)],
     "wav": [(b"fmt ", 8, 4), (b"fmt ", 12, 4), (b"fmt ", 20, 4), (b"data", 4, 4)],
     "aiff": [(b"COMM", 8, 2), (b"COMM", 10, 4), (b"COMM", 14, 4), (b"SSND", 4, 12)],
-    "wma": [(b"\x61\x01\x02\x00", 4, 4), (b"\x61\x01\x02\x00", 8, 4), (b"\x61\x01\x02\x00", 12, 16)],
+    "wma": [(b"\x61\x01\x02\x00", at, size) for at, size in ((4, 4), (8, 4), (12, 16))],
     "wv": [(b"wvpk", 8, 8), (b"wvpk", 20, 8), (b"wvpk", 32, 40)],
     "tta": [(b"TTA1", 6, 4), (b"TTA1", 10, 8), (b"TTA1", 22, 8)],
     "dsf": [(b"fmt ", 20, 8), (b"fmt ", 28, 8), (b"fmt ", 36, 12), (b"data", 4, 8)],
@@ -231,7 +229,7 @@ def chosen(number: int) -> tuple[str, Lie]:
 def lied(copy: Path, kind: str, lie: Lie, number: int, folder: Path) -> Path:
     """Return a file like `copy`, but for a lie."""
     data = bytearray(copy.read_bytes())
-    lie(data, random.Random(number))  # noqa: S311 - to be the same each time
+    lie(data, random.Random(number))
     if MARKS.get(kind) == b"OggS":  # the lie is not found out by its checksum
         with contextlib.suppress(Exception):  # no pages any more: then it is
             data[:] = b"".join(page.write() for page in _pages(data))

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from command import Run
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,7 +58,20 @@ def test_below_the_floor_the_message_names_a_budget_that_suffices(run, missing_b
     enough_bytes = memory.parse_size(said[1])
     assert budget.shape(enough_bytes, model="tiny", **run).workers >= 1
     spare_bytes = enough_bytes - least_bytes  # for the next start, which may measure a step more
-    assert 0 <= spare_bytes - budget.SPARE_MIB * MIB < MIB
+    assert 0 <= spare_bytes - budget.SPARE_BYTES < MIB
+
+
+def test_the_refusal_names_one_number_and_it_is_what_doctor_names():
+    with pytest.raises(BudgetError) as refused:
+        shape(100)
+    least_mib = -(-budget.least_bytes(110 * MIB) >> 20)
+    assert re.findall(r"\d+", str(refused.value)) == ["100", str(least_mib), str(least_mib)]
+
+
+def test_where_the_machine_has_too_little_its_limit_is_to_be_raised():
+    with pytest.raises(BudgetError, match=r"allows 128 MiB; raise that limit$") as refused:
+        shape(100, machine_bytes=128 * MIB)
+    assert "--max-mem" not in str(refused.value)
 
 
 def test_without_a_model_the_refusal_speaks_of_none():
@@ -83,3 +97,13 @@ def test_the_budget_is_shared_without_what_the_supervisor_needs():
     left_bytes = 2048 * MIB - budget.SUPERVISOR_BYTES
     assert found.alone_bytes == left_bytes
     assert found.share_bytes == left_bytes // 4
+
+
+@pytest.mark.parametrize("command", [["-n"], ["undo", "-n"], ["models", "verify"]])
+def test_a_budget_without_its_unit_is_refused_before_anything_is_done(tmp_path, command):
+    """Also where nothing would be heard: 1500 is 1500 bytes."""
+    state = [] if command[0] == "models" else ["--state", tmp_path / "state", tmp_path]
+    done = Run(*command, "--max-mem", "1500", *state)
+    assert done.code == BudgetError.exit_code
+    assert "did you mean 1500M?" in done.said
+    assert "lean-tag doctor" in done.said

@@ -16,6 +16,8 @@ from readers import READERS, lost, seen
 from lean_tagger import write
 from lean_tagger.errors import WriteError
 from lean_tagger.listen.decode import fingerprint
+from lean_tagger.write import visible
+from lean_tagger.write.source import opened
 
 av.logging.set_level(None)
 
@@ -206,3 +208,15 @@ def test_what_would_be_hidden_is_a_reason_to_refuse(
         write.write(str(path), VALUES, fingerprint=lambda _: "same")
     assert path.read_bytes() == content
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_large_cover_is_not_read_for_the_proof(audio: dict[str, bytes], tmp_path: Path) -> None:
+    """What readers load would cost sixteen times its size; the proof by bytes stands alone."""
+    cover = tags.frame("APIC", b"\0image/jpeg\0\3\0" + tags.JPEG * 3000)
+    path = tmp_path / "a.mp3"
+    path.write_bytes(tags.id3(*FRAMES, cover) + audio["mp3"])
+    with opened(str(path)) as source:
+        view = visible.look(source, foreign_id3=False)
+    assert set(view) == {"mutagen, in its APE tag,"}
+    write.write(str(path), VALUES, fingerprint=fingerprint)
+    assert cover in path.read_bytes()

@@ -5,11 +5,10 @@ What each tag says about a field is a field of its own, by a name such as ``genr
 journal that holds these can put each of them back as it was, down to a tag that we made.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from lean_tagger.errors import WriteError
-from lean_tagger.system.digest import blake2b
 from lean_tagger.write import visible
 from lean_tagger.write.formats.ape import ApeFile
 from lean_tagger.write.formats.carried import Carried
@@ -20,7 +19,7 @@ from lean_tagger.write.formats.id3_file import Id3File
 from lean_tagger.write.formats.older_tags import InfoList
 from lean_tagger.write.formats.other_tags import OtherId3, OtherTag, Unreadable
 from lean_tagger.write.source import Piece, Source, Span
-from lean_tagger.write.splice import Patch
+from lean_tagger.write.splice import Patch, length
 
 MADE = "@made"
 _OWN = "@tag"
@@ -175,7 +174,7 @@ class AllTags:
             inherited = main.inherited(self._carried())
         except WriteError:
             return False
-        return digest(self._source, main.kept()) == digest(self._source, inherited)
+        return self._source.digest(*main.kept()) == self._source.digest(*inherited)
 
     def arrived(self, full: Values) -> str | None:
         """Return the first field that does not hold what was written; None if all do.
@@ -207,7 +206,7 @@ class AllTags:
         holes = sorted(hole for other in self._others for hole in other.holes())
         for name, piece in self._main.foreign():
             parts = list(_without(piece, holes)) if isinstance(piece, Span) else [piece]
-            if any(len(it) if not isinstance(it, Span) else it.end - it.start for it in parts):
+            if length(parts):
                 yield name, parts
 
     def removable(self) -> list[bytes]:
@@ -215,17 +214,7 @@ class AllTags:
         main = self._main
         if not isinstance(main, (ApeFile, FlacFile, Id3File)):
             return []
-        return [digest(self._source, [piece]) for piece in main.inside()]
-
-
-def digest(source: Source, pieces: Iterable[Piece]) -> bytes:
-    """Return a digest of what pieces hold together."""
-    hasher = blake2b()
-    for piece in pieces:
-        blocks = source.blocks(piece) if isinstance(piece, Span) else (piece,)
-        for block in blocks:
-            hasher.update(block)
-    return hasher.digest()
+        return [self._source.digest(piece) for piece in main.inside()]
 
 
 def _without(span: Span, holes: Sequence[Span]) -> Iterator[Span]:

@@ -328,8 +328,7 @@ class Id3Tag:
             if self.version == 3 and self._padded and start == self.rest.start:
                 pieces = pieces[:-1]  # noqa: PLW2901 - without the padding
             for piece in (Span(position, start), *pieces):
-                blocks = self._source.blocks(piece) if isinstance(piece, Span) else (piece,)
-                for block in blocks:
+                for block in self._source.contents(piece):
                     crc = zlib.crc32(block, crc)
             position = stop
         return crc
