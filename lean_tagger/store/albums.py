@@ -4,7 +4,6 @@ An album is what has one album name and album artist in its tags, else one folde
 track has one vote. What is decided so is written as for a single file, track by track.
 """
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
@@ -15,7 +14,7 @@ from lean_tagger.store.journal import Known
 from lean_tagger.store.judge import Judge
 from lean_tagger.system.packed_sort import PackedSort
 
-_KEY_DIGITS = 32  # of a digest of what the tracks of an album have in common
+_END = b"\n"  # of what the tracks of an album have in common, as Python writes it
 _PLACE_DIGITS = 10  # of a file's place among those that were gone through
 
 
@@ -83,15 +82,15 @@ def _albums(
 def _with_key(
     judge: Judge, under: Iterable[str], *, notice: Callable[[str], None]
 ) -> Iterator[bytes]:
-    """Yield the path of each file, behind a digest of its album and the file's place."""
+    """Yield the path of each file, behind its album's key and the file's place."""
     left_out = 0
     for place, known in enumerate(judge.files(under)):
         if known.heard is not None and judge.lacks_scores(known.heard):
             left_out += 1
         elif known.heard is not None:
-            key = repr(_key(known.path, known.heard)).encode("utf-8", "surrogatepass")
-            digest = hashlib.blake2b(key, digest_size=_KEY_DIGITS // 2).hexdigest()
-            yield f"{digest}{place:0{_PLACE_DIGITS}}".encode() + os.fsencode(known.path)
+            # Not hashlib: it would load OpenSSL, 3 MiB.
+            key = repr(_key(known.path, known.heard)).encode() + _END
+            yield key + b"%0*d" % (_PLACE_DIGITS, place) + os.fsencode(known.path)
     if left_out:
         notice(
             f"{left_out} tracks were compared with other words only, and are left out; run "
@@ -101,12 +100,12 @@ def _with_key(
 
 def _with_first(by_key: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the path of each file, behind the place of the first one of its album."""
-    for _, album in groupby(by_key, key=lambda name: name[:_KEY_DIGITS]):
+    split = (name.partition(_END)[::2] for name in by_key)
+    for _, album in groupby(split, key=lambda parts: parts[0]):
         first = b""
-        for name in album:
-            place, path = name[_KEY_DIGITS:][:_PLACE_DIGITS], name[_KEY_DIGITS + _PLACE_DIGITS :]
-            first = first or place
-            yield first + path
+        for _, file in album:
+            first = first or file[:_PLACE_DIGITS]
+            yield first + file[_PLACE_DIGITS:]
 
 
 def _key(path: str, heard: Heard) -> tuple[str, ...]:
