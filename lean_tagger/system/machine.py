@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 
 _MIB, _GIB = 1024**2, 1024**3
 
-SMALL_RUN_BYTES = 128 * _MIB
-"""What a run with the default model and one worker needs, with something to spare."""
+SMALL_RUN_BYTES = 144 * _MIB
+"""What a run with any one of our models and one worker needs, with something to spare."""
 
 SYSTEM_BYTES = 8 * _MIB
 """What stays for the kernel's own in a container that just holds that: page tables, sockets."""

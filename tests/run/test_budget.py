@@ -1,15 +1,21 @@
 """From a budget to the shape of a run."""
 
+import contextlib
+import os
 import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from command import Run
+from conftest import SONGS
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lean_tagger.errors import BudgetError
 from lean_tagger.run import budget
-from lean_tagger.system import memory
+from lean_tagger.system import machine, memory
 
 MIB = 1 << 20
 RUNS = st.fixed_dictionaries(
@@ -97,6 +103,41 @@ def test_the_budget_is_shared_without_what_the_supervisor_needs():
     left_bytes = 2048 * MIB - budget.SUPERVISOR_BYTES
     assert found.alone_bytes == left_bytes
     assert found.share_bytes == left_bytes // 4
+
+
+@contextlib.contextmanager
+def container(limit_bytes: int) -> Iterator[Path]:
+    """Make a control group with that limit; give the file that takes its members."""
+    v1 = Path("/sys/fs/cgroup/memory")
+    folder = (v1 if v1.is_dir() else v1.parent) / f"lean-tag-test-{os.getpid()}"
+    try:
+        folder.mkdir()
+    except OSError as error:
+        pytest.skip(f"no control group can be made here: {error.strerror}")
+    try:
+        name = "memory.limit_in_bytes" if v1.is_dir() else "memory.max"
+        if not (folder / name).exists():
+            pytest.skip("there is no memory controller here")
+        (folder / name).write_text(str(limit_bytes))
+        yield folder / "cgroup.procs"
+    finally:
+        while True:  # a process leaves its group a moment after it ends
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+            if not folder.exists():
+                break
+            time.sleep(0.05)
+
+
+@pytest.mark.memory
+@pytest.mark.parametrize("limit_mib", [128, 160, 256])
+def test_a_plain_run_works_in_a_small_container(tmp_path, limit_mib):
+    with container(limit_mib * MIB) as members:
+        enter = ["sh", "-c", f'echo $$ > {members} && exec "$@"', "sh"]
+        done = Run("-n", "--state", tmp_path / "state", *SONGS, under=enter)
+    assert done.code == 0, done.said
+    assert set(done.statuses().values()) <= {"would_tag", "unchanged"}
+    assert done.summary["peak_rss_bytes"] <= machine.default_budget(limit_mib * MIB)
 
 
 @pytest.mark.parametrize("command", [["-n"], ["undo", "-n"], ["models", "verify"]])

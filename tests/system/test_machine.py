@@ -121,7 +121,7 @@ def test_no_membership_file_can_raise(membership):
 
 @pytest.mark.parametrize(
     ("limit", "budget"),
-    [(65536, 2048), (4096, 2048), (3000, 1500), (512, 256), (256, 128), (200, 128), (128, 120)],
+    [(65536, 2048), (4096, 2048), (3000, 1500), (512, 256), (256, 144), (160, 144), (128, 120)],
 )
 def test_the_default_budget_is_half_of_the_machine_or_what_one_worker_needs(limit, budget):
     """In MiB."""
