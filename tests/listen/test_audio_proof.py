@@ -17,8 +17,10 @@ from mutagen.ogg import OggPage
 
 from lean_tagger import write
 from lean_tagger.errors import FileError
-from lean_tagger.listen.decode import fingerprint, open_audio
+from lean_tagger.listen.decode import DecoderName, ffmpeg_audio, fingerprint, open_audio
 from lean_tagger.listen.decode.audio_proof import proof
+from lean_tagger.listen.decode.decoder_input import packets_say_all
+from lean_tagger.settings import Verify
 from lean_tagger.system.digest import blake2b
 
 LIES = 200
@@ -47,7 +49,7 @@ HEADERS = {
     "spx": [(b"Speex   ", 36, 4), (b"Speex   ", 40, 4), (b"Speex   ", 48, 8)],
     "wav": [(b"fmt ", 8, 4), (b"fmt ", 12, 4), (b"fmt ", 20, 4), (b"data", 4, 4)],
     "aiff": [(b"COMM", 8, 2), (b"COMM", 10, 4), (b"COMM", 14, 4), (b"SSND", 4, 12)],
-    "wma": [(b"\x61\x01\x02\x00", at, size) for at, size in ((4, 4), (8, 4), (12, 16))],
+    "wma": [(b"\x61\x01\x02\0", 4, 4), (b"\x61\x01\x02\0", 8, 4), (b"\x61\x01\x02\0", 12, 16)],
     "wv": [(b"wvpk", 8, 8), (b"wvpk", 20, 8), (b"wvpk", 32, 40)],
     "tta": [(b"TTA1", 6, 4), (b"TTA1", 10, 8), (b"TTA1", 22, 8)],
     "dsf": [(b"fmt ", 20, 8), (b"fmt ", 28, 8), (b"fmt ", 36, 12), (b"data", 4, 8)],
