@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lean_tagger.jobs import Heard, Identity, Values, to_uint16
-from lean_tagger.store.database import Database
+from lean_tagger.store.database import CACHE_KIB, Database
 from lean_tagger.store.rows import (
     Key,
     Known,
@@ -71,7 +71,7 @@ _RECORD = """INSERT INTO files VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
         year = coalesce(excluded.year, year),
         title = coalesce(excluded.title, title)"""
 
-_FAILURES = f"""SELECT path, kind, message, attempts FROM files
+_FAILURES = f"""SELECT path, kind, message, attempts FROM files INDEXED BY failed_files
     WHERE status = 'failed' AND path > ? ORDER BY path LIMIT {PAGE}"""  # noqa: S608 - ours
 
 _NO_LEFTOVER = """NOT (state = 'intent' AND EXISTS (SELECT 1 FROM writes AS later
@@ -195,6 +195,7 @@ class Journal:
         """Take another journal in; see `exchange.merge`."""
         self._database.commit()
         self._database.connection.execute("ATTACH ? AS other", (str(other),))
+        self._database.connection.execute(f"PRAGMA other.cache_size = -{CACHE_KIB}")
         try:
             with self._change() as connection:
                 (shift,) = connection.execute("SELECT coalesce(max(id), 0) FROM runs").fetchone()
