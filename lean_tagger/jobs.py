@@ -127,6 +127,8 @@ class TrackInfo:
     artist: str = ""
     albumartist: str = ""
     album: str = ""
+    year: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

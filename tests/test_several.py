@@ -18,11 +18,10 @@ from conftest import DATA
 from tinymodel import LABELS, make
 
 from lean_tagger import write
-from lean_tagger.jobs import from_uint16
+from lean_tagger.jobs import from_uint16, to_uint16
 from lean_tagger.run.supervisor import Supervisor
 from lean_tagger.settings import Settings
 from lean_tagger.store import location
-from lean_tagger.store.rows import packed
 
 PAIR = ("--model", "msd-musicnn", "--model", "mtt-musicnn")
 MIB = 1 << 20
@@ -101,12 +100,12 @@ def test_an_album_has_one_decision_of_all_models(song: Path) -> None:
 
 def marked(name: str) -> tuple[float, ...]:
     """Put other scores on record for a model, by which they are known again."""
-    values = (0.125,) * 50
+    values = (0.2,) * 50
     with sqlite3.connect(location.default_path()) as journal:
         journal.execute(
-            'UPDATE scores SET "values" = ? WHERE model = (SELECT sha256 FROM models '
-            "WHERE name = ?)",
-            (packed(values), name),
+            "UPDATE scores SET uint16 = ? WHERE key IN (SELECT keys.id FROM keys "
+            "JOIN models ON models.sha256 = keys.model WHERE name = ?)",
+            (to_uint16(values), name),
         )
     journal.close()
     return values

@@ -65,7 +65,7 @@ class Worker:
     Attributes
     ----------
     model, device : str
-        What runs, all its models by name, and where; no device where nothing is to be heard.
+        What runs, all its models by name, and where; empty where nothing is to be heard.
     needed_bytes : int
         Least resident size with which it can work, as measured.
     """
@@ -84,7 +84,7 @@ class Worker:
         self._folder = ""
         library_pages.release()  # of the imports, before the model comes on top
         decider = Decider.of(options)
-        self.model, self.device = decider.names, ""
+        self.model, self.device = decider.names if options.listen else "", ""
         self._listener: Listener | None = None
         if options.listen:
             self._listener = Listener(

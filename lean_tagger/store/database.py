@@ -2,19 +2,33 @@
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lean_tagger.errors import LeanTagError, StateError
-from lean_tagger.store import location
+from lean_tagger.store import location, salvage
+from lean_tagger.store.compact import DAMAGE
 from lean_tagger.store.schema import APPLICATION_ID, migrate
 
 CACHE_KIB = 512
 """Of SQLite; it would take more than it is worth."""
 
+SPILL_PAGES = 512
+"""Changed pages that are kept where a spill would lock readers out; a group has fewer."""
+
 BUSY_SECONDS = 10.0
 """How long a reader waits for a commit of the run beside it, and the other way round."""
+
+MOST_WAITING = 32
+WAIT_SECONDS = 2.0
+"""So many changes, and for so long, may wait for one commit where nothing is promised yet."""
+
+_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""The second where SQLite's own words hold a name out of a damaged page."""
+
+_Value = TypeVar("_Value")
 
 
 class Database:
@@ -25,7 +39,7 @@ class Database:
     path : Path
         The file.
     fresh : bool
-        There was none before, or a damaged one.
+        There was none before, or nothing could be read of a damaged one.
     connection : sqlite3.Connection
         In which nothing is changed but by `change`.
     """
@@ -40,6 +54,8 @@ class Database:
     ) -> None:
         self.path = path
         self.fresh = not path.exists()
+        self._hold: location.Hold | None = None
+        self._waiting, self._since = 0, 0.0
         self._closing = contextlib.ExitStack()
         if not on_network:
             location.refuse_network(path)
@@ -47,81 +63,160 @@ class Database:
         with contextlib.ExitStack() as undo:
             if locked:
                 location.make_folder(path)
-                tidy = undo.enter_context(location.held(path))
-            else:
-                tidy = True
-            self.connection = self._open(notice or (lambda _: None), locked=locked, tidy=tidy)
+                self._hold = undo.enter_context(location.held(path))
+            self.connection = self._open(notice or (lambda _: None))
             undo.callback(self.connection.close)
             self._closing = undo.pop_all()
 
     def close(self) -> None:
         """Close the file, and let others have it."""
-        self._closing.close()
+        try:
+            self.commit()
+        finally:
+            self._closing.close()
+
+    # Changes
 
     @contextlib.contextmanager
-    def change(self) -> Iterator[sqlite3.Connection]:
-        """Make one change: on the disk when the context ends, or not at all."""
+    def change(self, *, may_wait: bool = False) -> Iterator[sqlite3.Connection]:
+        """Make one change: whole or not at all.
+
+        Parameters
+        ----------
+        may_wait : bool
+            It need not be on the disk when the context ends: a crash may lose it. It is seen
+            here at once, and by others with the next change that may not wait.
+        """
+        connection = self.connection
         try:
-            with self.connection:
-                self.connection.execute("BEGIN IMMEDIATE")
-                yield self.connection
-        except sqlite3.Error as error:
-            raise _failure(self.path, error) from error
+            if not connection.in_transaction:
+                connection.execute("BEGIN IMMEDIATE")
+                self._waiting, self._since = 0, time.monotonic()
+            connection.execute("SAVEPOINT change")
+            try:
+                yield connection
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK TO change")
+                    connection.execute("RELEASE change")
+                raise
+            connection.execute("RELEASE change")
+            self._waiting += 1
+        except _ERRORS as error:
+            raise self._failure(error) from error
+        if not may_wait or self._waiting >= MOST_WAITING:
+            self.commit()
+        else:
+            self.commit_old()
+
+    def commit(self) -> None:
+        """Put all changes that wait on the disk."""
+        if self.connection.in_transaction:
+            try:
+                self.connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                raise self._failure(error) from error
+
+    def commit_old(self) -> None:
+        """Do so if they have waited for long."""
+        if time.monotonic() > self._since + WAIT_SECONDS:
+            self.commit()
+
+    # Reading
 
     def rows(self, statement: str, values: Iterable[object] = ()) -> Iterator[tuple[Any, ...]]:
         """Yield what a statement finds."""
         try:
             yield from self.connection.execute(statement, tuple(values))
-        except sqlite3.Error as error:
-            raise _failure(self.path, error) from error
+        except _ERRORS as error:
+            raise self._failure(error) from error
 
-    def _open(
-        self, notice: Callable[[str], None], *, locked: bool, tidy: bool
-    ) -> sqlite3.Connection:
-        if not locked and self.fresh:
+    def read(
+        self,
+        make: Callable[[tuple[Any, ...]], _Value],
+        statement: str,
+        values: Iterable[object] = (),
+    ) -> Iterator[_Value]:
+        """Yield what a statement finds, each row made into something.
+
+        Raises
+        ------
+        StateError
+            A row makes no sense.
+        """
+        for row in self.rows(statement, values):
+            try:
+                made = make(row)
+            except DAMAGE as error:
+                raise self._damaged(str(error)) from error
+            yield made
+
+    # Opening, and what is wrong with it
+
+    def _open(self, notice: Callable[[str], None]) -> sqlite3.Connection:
+        if self._hold is None and self.fresh:
             raise StateError(
                 f"there is no journal yet at {self.path}; lean-tag makes one as it runs"
             )
         try:
-            return self._connect(check=not tidy)
-        except sqlite3.OperationalError as error:
-            # The disk, the rights, a lock: nothing is wrong with what is in it.
-            raise StateError(
-                f"cannot open the journal {self.path}: {error}; give another with --state"
-            ) from error
-        except sqlite3.DatabaseError as error:
-            if not locked:
+            if self._hold is not None and self._hold.before == "damaged":
+                raise sqlite3.DatabaseError("so said who had it last")
+            return self._connect()
+        except _ERRORS as error:
+            if not _is_damage(error):
+                # The disk, the rights, a lock: nothing is wrong with what is in it.
                 raise StateError(
-                    f"the journal {self.path} is damaged; the next run sets it aside"
+                    f"cannot open the journal {self.path}: {error}; give another with --state"
                 ) from error
-        aside = location.set_aside(self.path)
-        notice(
-            f"the journal was damaged and is now {aside}; a new one is begun, from what "
-            "lean-tag left in the files themselves"
-        )
-        self.fresh = True
-        return self._connect(check=False)
+            if self._hold is None:
+                raise self._damaged(str(error)) from error
+        self.fresh = not salvage.heal(self.path, notice=notice)
+        return self._connect()
 
-    def _connect(self, *, check: bool) -> sqlite3.Connection:
+    def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=BUSY_SECONDS)
         try:
             connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             # A reader beside a run waits for nobody; elsewhere, for a commit.
-            mode = "WAL" if location.shares_memory(self.path) else "DELETE"
-            connection.execute(f"PRAGMA journal_mode = {mode}")
+            if location.shares_memory(self.path):
+                connection.execute("PRAGMA journal_mode = WAL")
+            else:
+                connection.execute("PRAGMA journal_mode = DELETE")
+                connection.execute(f"PRAGMA cache_spill = {SPILL_PAGES}")
             connection.execute("PRAGMA synchronous = FULL")
-            if check:  # whoever had it last was killed
+            if self._hold is not None and self._hold.before == "killed":
                 (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
                 if found != "ok":
                     raise sqlite3.DatabaseError(found)
-            migrate(connection)
+            if migrate(connection) and self._hold is not None:
+                with contextlib.suppress(sqlite3.Error):  # no room: it stays as large as it was
+                    connection.execute("VACUUM")
         except BaseException:
             connection.close()
             raise
         return connection
 
+    def _failure(self, error: Exception) -> LeanTagError:
+        if _is_damage(error):
+            return self._damaged(str(error))
+        return StateError(
+            f"cannot write the journal {self.path}: {error}; give another with --state"
+        )
 
-def _failure(path: Path, error: sqlite3.Error) -> LeanTagError:
-    if isinstance(error, sqlite3.OperationalError):
-        return StateError(f"cannot write the journal {path}: {error}; give another with --state")
-    return StateError(f"the journal {path} is damaged ({error}); run again, and it is set aside")
+    def _damaged(self, why: str) -> StateError:
+        """Return what to say of damage; the next one to hold the journal mends it."""
+        if self._hold is not None:
+            self._hold.damaged = True
+        else:
+            location.note_damage(self.path)
+        return StateError(
+            f"the journal {self.path} is damaged ({why}); the next run keeps what can be read "
+            "of it: start lean-tag again"
+        )
+
+
+def _is_damage(error: Exception) -> bool:
+    """Tell whether an error comes from what is in the file."""
+    if not isinstance(error, sqlite3.OperationalError):
+        return True
+    return str(error).startswith(("no such ", "unsupported file format", "Could not decode"))

@@ -1,20 +1,24 @@
 """The journal: what was heard, what was written, and what stood there before.
 
-One SQLite file, which only the supervising process opens. Every change is one transaction,
-on the disk when its call returns: whatever ends the process or the power, the journal knows
-of every write before it happens. A reader needs no lock; a run holds one.
+One SQLite file, which only the supervising process opens. What is about to be written is on the
+disk when its call returns: whatever ends the process or the power, the journal knows of every
+write before it happens. What was heard may wait for some seconds, and be heard once more. A
+reader needs no lock; a run holds one.
+
+Nothing here grows with the journal: all of it is read a page at a time, in the order of an index.
 
 `schema` has the tables, `rows` what is in them, `database` the open file, `location` where it is
-and who has it; `exchange` takes it to other machines.
+and who has it, `salvage` what becomes of a damaged one; `exchange` takes it to other machines.
 """
 
 import json
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from lean_tagger.jobs import Heard, Identity, Values
+from lean_tagger.jobs import Heard, Identity, Values, to_uint16
 from lean_tagger.store.database import Database
 from lean_tagger.store.rows import (
     Key,
@@ -22,10 +26,10 @@ from lean_tagger.store.rows import (
     Run,
     Write,
     columns,
-    packed,
-    to_heard,
-    to_identity,
-    to_values,
+    of_values,
+    to_known,
+    to_run,
+    to_write,
 )
 from lean_tagger.store.schema import MERGE
 
@@ -33,6 +37,49 @@ __all__ = ["Journal", "Key", "Known", "Run", "Write"]
 
 PAGE = 100
 """Rows that are read at a time where all are gone through."""
+
+STANDING = ("intent", "done")
+"""States of writes that may be in a file now."""
+
+_KEY_ID = "(SELECT id FROM keys WHERE model = ? AND pool = ? AND hop = ?)"
+
+_KNOWN = f"""SELECT path, size, mtime_ns, inode, status, kind, message, attempts, run,
+        files.digest, fields, artist, albumartist, album, year, title,
+        uint16, embedding, windows, seconds, seconds_skipped, repeated,
+        effort, of_windows, confidence
+    FROM files LEFT JOIN scores ON scores.digest = files.digest AND scores.key = {_KEY_ID}"""  # noqa: S608 - ours
+
+_ALIKE = """WHERE files.rowid IN (
+    SELECT rowid FROM files WHERE path = ?
+    UNION ALL SELECT * FROM (SELECT rowid FROM files WHERE inode = ? AND size = ? LIMIT 8)
+    UNION ALL SELECT * FROM (SELECT rowid FROM files WHERE size = ? AND mtime_ns = ? LIMIT 8))"""
+"""Each by an index of its own: an OR over them would look at every row."""
+
+_TRACK = ("artist", "albumartist", "album", "year", "title")
+
+_RECORD = """INSERT INTO files VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+    ON CONFLICT (path) DO UPDATE SET size = excluded.size,
+        mtime_ns = excluded.mtime_ns, inode = excluded.inode,
+        status = excluded.status, kind = excluded.kind,
+        message = excluded.message, run = excluded.run, seen = excluded.seen,
+        attempts = CASE WHEN excluded.attempts = 0 THEN 0 ELSE files.attempts + 1 END,
+        digest = coalesce(excluded.digest, digest),
+        fields = coalesce(excluded.fields, fields),
+        artist = coalesce(excluded.artist, artist),
+        albumartist = coalesce(excluded.albumartist, albumartist),
+        album = coalesce(excluded.album, album),
+        year = coalesce(excluded.year, year),
+        title = coalesce(excluded.title, title)"""
+
+_FAILURES = f"""SELECT path, kind, message, attempts FROM files
+    WHERE status = 'failed' AND path > ? ORDER BY path LIMIT {PAGE}"""  # noqa: S608 - ours
+
+_NO_LEFTOVER = """NOT (state = 'intent' AND EXISTS (SELECT 1 FROM writes AS later
+    WHERE later.path = writes.path AND later.run = writes.run AND later.id > writes.id
+    AND later.state = 'done'))"""
+"""Leaves out what a run meant to write into a file before it did."""
+
+_STANDS = f"{_NO_LEFTOVER} AND state IN ('intent', 'done')"
 
 
 class Journal:
@@ -43,7 +90,7 @@ class Journal:
     path : Path
         The file; made where there is none.
     notice : callable, optional
-        Told what a person should know: that a damaged journal was set aside.
+        Told what a person should know: that a damaged journal was mended.
     locked : bool
         Hold it for writing. Without, it is only read, and must be there.
     on_network : bool
@@ -56,14 +103,15 @@ class Journal:
     LockedError
         Another process holds it.
     StateError
-        It cannot be opened or written, or is of a newer lean-tag.
+        It cannot be opened or written, is of a newer lean-tag, or is damaged: also where that
+        is met later. The next one to hold it mends it.
 
     Attributes
     ----------
     path : Path
         The file.
     fresh : bool
-        There was none before, or a damaged one.
+        There was none before, or nothing could be read of a damaged one.
     """
 
     def __init__(
@@ -77,6 +125,7 @@ class Journal:
         self._database = Database(path, notice=notice, locked=locked, on_network=on_network)
         self.path, self.fresh = path, self._database.fresh
         self._change, self._all = self._database.change, self._database.rows
+        self._read = self._database.read
 
     def __enter__(self) -> "Journal":
         return self
@@ -87,6 +136,10 @@ class Journal:
     def close(self) -> None:
         """Close the file, and let others have it."""
         self._database.close()
+
+    def commit_old(self) -> None:
+        """Put what was heard some seconds ago on the disk."""
+        self._database.commit_old()
 
     # Runs
 
@@ -113,24 +166,13 @@ class Journal:
 
     def runs(self) -> list[Run]:
         """Return all runs, the last one first."""
-        rows = self._all(
-            "SELECT id, command, started, ended, version, model, options, counts, ending "
-            "FROM runs ORDER BY id DESC"
-        )
-        return [
-            Run(
-                id=row[0],
-                command=row[1],
-                started=row[2],
-                ended=row[3],
-                version=row[4],
-                model=row[5],
-                options=json.loads(row[6]),
-                counts=json.loads(row[7]),
-                ending=row[8],
+        return list(
+            self._read(
+                to_run,
+                "SELECT id, command, started, ended, version, model, options, counts, ending "
+                "FROM runs ORDER BY id DESC",
             )
-            for row in rows
-        ]
+        )
 
     def note_model(self, sha256: str, *, name: str, labels: Iterable[str]) -> None:
         """Note what the scores of a model mean."""
@@ -142,17 +184,23 @@ class Journal:
 
     def models(self) -> dict[str, tuple[str, list[str]]]:
         """Return name and labels of each model that was used, by its sha256."""
-        rows = self._all("SELECT sha256, name, labels FROM models")
-        return {sha256: (name, json.loads(labels)) for sha256, name, labels in rows}
+        return dict(
+            self._read(
+                lambda row: (row[0], (row[1], json.loads(row[2]))),
+                "SELECT sha256, name, labels FROM models",
+            )
+        )
 
     def attach(self, other: Path) -> int:
         """Take another journal in; see `exchange.merge`."""
+        self._database.commit()
         self._database.connection.execute("ATTACH ? AS other", (str(other),))
         try:
             with self._change() as connection:
                 (shift,) = connection.execute("SELECT coalesce(max(id), 0) FROM runs").fetchone()
                 for statement in MERGE:
                     changed = connection.execute(statement, {"shift": shift}).rowcount
+                connection.execute("DROP TABLE temp.run_numbers")
         finally:
             self._database.connection.execute("DETACH other")
         return changed
@@ -169,10 +217,9 @@ class Journal:
         That is the same name before a change, and another name of the same inode, or of the
         same size and time.
         """
-        same = "WHERE path = ? OR (inode = ? AND size = ?) OR (size = ? AND mtime_ns = ?) LIMIT 8"
         size, mtime_ns, inode = columns(identity)
         values = [os.fsencode(path), inode, size, size, mtime_ns]
-        found = (known.heard for known in self._known(same, values, key))
+        found = (known.heard for known in self._known(_ALIKE, values, key))
         return tuple(heard for heard in found if heard is not None)
 
     def files(self, under: Iterable[str], key: Key) -> Iterator[Known]:
@@ -186,28 +233,8 @@ class Journal:
                 where, values = "path > ? AND path < ?", [os.fsencode(page[-1].path), last]
 
     def _known(self, where: str, values: Sequence[object], key: Key) -> Iterator[Known]:
-        statement = f"""
-            SELECT path, size, mtime_ns, inode, status, kind, message, attempts, run,
-                files.digest, fields, artist, albumartist, album,
-                "values", embedding, windows, seconds, seconds_skipped, repeated,
-                effort, of_windows, confidence
-            FROM (SELECT * FROM files {where}) AS files
-            LEFT JOIN scores ON scores.digest = files.digest AND scores.model = ?
-                AND scores.pool = ? AND scores.hop = ?
-            ORDER BY files.path
-        """  # noqa: S608 - `where` is one of ours, with placeholders
-        for row in self._all(statement, [*values, key.model, key.pooling.pool, key.pooling.hop]):
-            identity = to_identity(row[1:4])
-            yield Known(
-                path=os.fsdecode(row[0]),
-                identity=identity,
-                status=row[4],
-                kind=row[5],
-                message=row[6],
-                attempts=row[7],
-                run=row[8],
-                heard=None if row[14] is None else to_heard(identity, row[9:]),
-            )
+        model = [key.model, key.pooling.pool, key.pooling.hop]
+        return self._read(to_known, f"{_KNOWN} {where}", [*model, *values])
 
     def record(
         self,
@@ -224,69 +251,57 @@ class Journal:
     ) -> None:
         """Note what became of a file; what was heard before stays, as far as it is the same.
 
-        The key is that of `heard`, the other keys are those of `heard.others`.
+        It may wait for the next commit. The key is that of `heard`, the other keys are those of
+        `heard.others`.
         """
         name = os.fsencode(path)
         track = heard.track if heard else None
-        with self._change() as connection:
-            failed = status == "failed"
+        with self._change(may_wait=True) as connection:
             connection.execute(
-                """INSERT INTO files VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
-                ON CONFLICT (path) DO UPDATE SET size = excluded.size,
-                    mtime_ns = excluded.mtime_ns, inode = excluded.inode,
-                    status = excluded.status, kind = excluded.kind,
-                    message = excluded.message, run = excluded.run, seen = excluded.seen,
-                    attempts = CASE WHEN excluded.attempts = 0 THEN 0
-                        ELSE files.attempts + 1 END,
-                    digest = coalesce(excluded.digest, digest),
-                    fields = coalesce(excluded.fields, fields),
-                    artist = coalesce(excluded.artist, artist),
-                    albumartist = coalesce(excluded.albumartist, albumartist),
-                    album = coalesce(excluded.album, album)""",
+                _RECORD,
                 (
                     name,
                     *columns(identity),
                     status,
                     kind,
                     message,
-                    int(failed),
+                    int(status == "failed"),
                     run,
                     time.time(),
                     heard.digest if heard else None,
-                    json.dumps(heard.fields) if heard else None,
-                    track.artist if track else None,
-                    track.albumartist if track else None,
-                    track.album if track else None,
+                    of_values(heard.fields) if heard else None,
+                    *(getattr(track, field) if track else None for field in _TRACK),
                 ),
             )
-            if heard is not None:
-                connection.executemany(
-                    "INSERT OR REPLACE INTO scores VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                    [
-                        (
-                            heard.digest,
-                            of.model,
-                            of.pooling.pool,
-                            of.pooling.hop,
-                            it.effort,
-                            packed(it.values),
-                            it.embedding,
-                            it.windows,
-                            it.seconds,
-                            it.seconds_skipped,
-                            int(it.repeated),
-                            it.of_windows,
-                            it.confidence,
-                        )
-                        for of, it in zip((key, *other_keys), heard.each(), strict=True)
-                    ],
-                )
+            for of, it in zip((key, *other_keys), heard.each() if heard else (), strict=False):
+                self._record_scores(connection, of, it)
+
+    def _record_scores(self, connection: sqlite3.Connection, key: Key, heard: Heard) -> None:
+        """Note what one model heard."""
+        of = (key.model, key.pooling.pool, key.pooling.hop)
+        connection.execute("INSERT OR IGNORE INTO keys (model, pool, hop) VALUES (?,?,?)", of)
+        connection.execute(
+            f"INSERT OR REPLACE INTO scores VALUES (?,{_KEY_ID},?,?,?,?,?,?,?,?,?)",  # noqa: S608 - ours
+            (
+                heard.digest,
+                *of,
+                heard.effort,
+                to_uint16(heard.values),
+                heard.embedding,
+                heard.windows,
+                heard.seconds,
+                heard.seconds_skipped,
+                int(heard.repeated),
+                heard.of_windows,
+                heard.confidence,
+            ),
+        )
 
     def changed(
         self, path: str, *, run: int, status: str, identity: Identity, fields: Values
     ) -> None:
         """Note what a file's fields hold after a write that did not come from listening."""
-        with self._change() as connection:
+        with self._change(may_wait=True) as connection:
             connection.execute(
                 """UPDATE files SET size = ?, mtime_ns = ?, inode = ?, status = ?,
                 kind = '', message = '', attempts = 0, run = ?, seen = ?, fields = ?
@@ -296,17 +311,20 @@ class Journal:
                     status,
                     run,
                     time.time(),
-                    json.dumps(fields),
+                    of_values(fields),
                     os.fsencode(path),
                 ),
             )
 
-    def forget_failures(self, under: Iterable[str], key: Key) -> int:
+    def forget_failures(self, under: Iterable[str]) -> int:
         """Let failed files be tried again, and return how many there were."""
-        names = [os.fsencode(it.path) for it in self.files(under, key) if it.status == "failed"]
         with self._change() as connection:
-            connection.executemany("DELETE FROM files WHERE path = ?", [(name,) for name in names])
-        return len(names)
+            return sum(
+                connection.execute(
+                    "DELETE FROM files WHERE status = 'failed' AND path >= ? AND path < ?", span
+                ).rowcount
+                for span in _spans(under)
+            )
 
     def tally(self) -> tuple[dict[str, int], dict[str, int]]:
         """Return how many files there are of each status, and of each kind of failure."""
@@ -318,24 +336,40 @@ class Journal:
 
     def failures(self) -> Iterator[tuple[str, str, str, int]]:
         """Yield path, kind, message and number of attempts of each file that is set aside."""
-        rows = self._all(
-            "SELECT path, kind, message, attempts FROM files WHERE status = 'failed' ORDER BY path"
-        )
-        for path, kind, message, attempts in rows:
-            yield os.fsdecode(path), kind, message, attempts
+        after = b""
+        while page := list(self._all(_FAILURES, [after])):
+            for path, kind, message, attempts in page:
+                yield os.fsdecode(path), kind, message, attempts
+            after = page[-1][0]
 
     # Writes
 
-    def count_writes(self) -> int:
-        """Return how many writes stand."""
-        ((count,),) = self._all("SELECT count(*) FROM writes WHERE state IN ('intent', 'done')")
+    def count_writes(self, commands: Iterable[str]) -> int:
+        """Return how many writes of these commands stand."""
+        wanted = list(commands)
+        ((count,),) = self._all(
+            f"SELECT count(*) FROM writes WHERE {_STANDS} AND run IN (SELECT id FROM runs "  # noqa: S608 - ours
+            f"WHERE command IN ({', '.join('?' * len(wanted))}))",
+            wanted,
+        )
         return int(count)
+
+    def last_run_that_wrote(self, commands: Iterable[str], *, under: Iterable[str]) -> int | None:
+        """Return the last run of these commands of which a write there stands, or None."""
+        wanted, spans = set(commands), _spans(under)
+        statement = f"SELECT 1 FROM writes WHERE run = ? AND path >= ? AND path < ? AND {_STANDS}"  # noqa: S608 - ours
+        for run, command in self._all("SELECT id, command FROM runs ORDER BY id DESC"):
+            if command in wanted and any(
+                any(self._all(f"{statement} LIMIT 1", [run, *span])) for span in spans
+            ):
+                return int(run)
+        return None
 
     def intend(
         self, path: str, *, run: int, identity: Identity, previous: Values, written: Values
     ) -> int:
         """Note what is about to be written, and return its number; on the disk when it returns."""
-        values = (json.dumps(previous), json.dumps(written))
+        values = (of_values(previous), of_values(written))
         with self._change() as connection:
             cursor = connection.execute(
                 """INSERT INTO writes (run, path, state, at, size, mtime_ns, inode,
@@ -346,8 +380,8 @@ class Journal:
         return cursor.lastrowid
 
     def settle(self, write: int, state: str) -> None:
-        """Note what became of a write."""
-        with self._change() as connection:
+        """Note what became of a write; until that is on the disk it counts as an intent."""
+        with self._change(may_wait=True) as connection:
             connection.execute("UPDATE writes SET state = ? WHERE id = ?", (state, write))
 
     def writes(
@@ -355,42 +389,67 @@ class Journal:
         *,
         under: Iterable[str] = (),
         run: int | None = None,
-        states: Iterable[str] = ("intent", "done"),
+        states: Iterable[str] = STANDING,
     ) -> Iterator[Write]:
-        """Yield writes, file by file, of each the last one first."""
-        wanted = list(states)
-        where = f"state IN ({','.join('?' * len(wanted))})"
-        values: list[object] = [*wanted]
+        """Yield writes, file by file, of each the last one first.
+
+        Parameters
+        ----------
+        under : iterable of str
+            Into these files and folders; all without any.
+        run : int, optional
+            Only this run's.
+        states : iterable of str
+            See `Write`. An intent does not count where its run did write the file later on.
+        """
+        wanted = ", ".join(f"'{state}'" for state in states)
+        where = f"{_NO_LEFTOVER} AND state IN ({wanted}) AND path < ?"
+        more: list[object] = []
         if run is not None:
-            where += " AND run = ?"
-            values.append(run)
-        spans = _spans(under)
-        where += f" AND ({' OR '.join(['path >= ? AND path < ?'] * len(spans))})"
-        values += [end for span in spans for end in span]
-        rows = self._all(
-            # Only placeholders are put together.
-            "SELECT id, run, path, state, at, size, mtime_ns, inode, previous, written "  # noqa: S608
-            f"FROM writes WHERE {where} ORDER BY path, id DESC",
-            values,
-        )
-        for row in rows:
-            yield Write(
-                id=row[0],
-                run=row[1],
-                path=os.fsdecode(row[2]),
-                state=row[3],
-                at=row[4],
-                identity=to_identity(row[5:8]),
-                previous=to_values(row[8]),
-                written=to_values(row[9]),
+            where, more = f"{where} AND run = ?", [run]
+        for first, last in _spans(under):
+            yield from self._paged(where, [last, *more], first)
+
+    def _paged(self, where: str, values: list[object], first: bytes) -> Iterator[Write]:
+        """Yield writes from a path on, whole files at a time: the rows may be changed meanwhile."""
+        compare, after, limit = ">=", first, PAGE
+        while True:
+            page = list(
+                self._read(
+                    to_write,
+                    # Only placeholders and our own words are put together.
+                    "SELECT id, run, path, state, at, size, mtime_ns, inode, previous, written "  # noqa: S608
+                    f"FROM writes WHERE {where} AND path {compare} ? "
+                    f"ORDER BY path, id DESC LIMIT {limit}",
+                    [*values, after],
+                )
             )
+            if len(page) < limit:
+                yield from page
+                return
+            last = page[-1].path  # of which there may be more
+            whole = [write for write in page if write.path != last]
+            if not whole:
+                limit *= 2
+                continue
+            yield from whole
+            compare, after = ">", os.fsencode(whole[-1].path)
 
 
 def _spans(under: Iterable[str]) -> list[tuple[bytes, bytes]]:
-    """Return the ranges of names that are these files, or are in these folders; of all for none."""
-    spans = []
+    """Return the ranges of names that are these files, or are in these folders; of all for none.
+
+    In order, and none in another.
+    """
+    spans: list[tuple[bytes, bytes]] = []
     for name in map(os.fsencode, under):
         folder = name.rstrip(b"/")
         # All that begins with the folder's name and a slash comes before its name and a "0".
         spans += [(name, name + b"\0"), (folder + b"/", folder + b"0")]
-    return spans or [(b"", b"\xff" * 8)]
+    apart: list[tuple[bytes, bytes]] = []
+    for first, last in sorted(spans):
+        if apart and first <= apart[-1][1]:
+            apart[-1] = apart[-1][0], max(apart[-1][1], last)
+        else:
+            apart.append((first, last))
+    return apart or [(b"", b"\xff" * 8)]

@@ -5,8 +5,10 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from lean_tagger.errors import ConfigError, LockedError, StateError
 from lean_tagger.system import folders, mounts
@@ -78,14 +80,30 @@ def refuse_network(path: Path, table: list[mounts.Mount] | None = None) -> None:
         )
 
 
+@dataclass(slots=True)
+class Hold:
+    """That a process has the journal for itself.
+
+    Attributes
+    ----------
+    before : {'ended', 'killed', 'damaged'}
+        How the one before left it: at its end, at some moment, or with damage that it met.
+    damaged : bool
+        This one met damage; the next one is told.
+    """
+
+    before: Literal["ended", "killed", "damaged"]
+    damaged: bool = False
+
+
 @contextmanager
-def held(path: Path) -> Iterator[bool]:
+def held(path: Path) -> Iterator[Hold]:
     """Hold the journal for this process.
 
     Yields
     ------
-    bool
-        Whether the one who held it last came to its end.
+    Hold
+        How it was left.
 
     Raises
     ------
@@ -107,14 +125,31 @@ def held(path: Path) -> Iterator[bool]:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise LockedError(_who(os.pread(fd, 4096, 0), path)) from error
-        tidy = not os.pread(fd, 1, 0)
+        hold = Hold(_left(os.pread(fd, 4096, 0)))
         holder = {"pid": os.getpid(), "host": os.uname().nodename, "since": time.time()}
         os.ftruncate(fd, 0)
         os.pwrite(fd, json.dumps(holder).encode(), 0)
-        yield tidy
+        yield hold
         os.ftruncate(fd, 0)  # left as it is by whoever is killed
+        if hold.damaged:
+            os.pwrite(fd, _DAMAGED, 0)
     finally:
         os.close(fd)
+
+
+_DAMAGED = b'{"damaged": true}'
+
+
+def _left(content: bytes) -> Literal["ended", "killed", "damaged"]:
+    if not content:
+        return "ended"
+    return "damaged" if content == _DAMAGED else "killed"
+
+
+def note_damage(path: Path) -> None:
+    """Tell the next one to hold the journal that it is damaged; who has it now finds out."""
+    with suppress(LockedError, StateError), held(path) as hold:
+        hold.damaged = True
 
 
 def _who(content: bytes, path: Path) -> str:
@@ -152,8 +187,10 @@ def _lock_of(path: Path) -> Path:
     return path.with_name(path.name + ".lock")
 
 
-def set_aside(path: Path) -> Path:
-    """Give a damaged journal another name, and return that.
+def put_in_place(mended: Path, path: Path) -> Path:
+    """Put a mended journal in place of the damaged one, and return the name of that.
+
+    At every moment there is one or the other.
 
     Raises
     ------
@@ -163,11 +200,15 @@ def set_aside(path: Path) -> Path:
     stamp = time.strftime("%Y%m%d-%H%M%S")
     aside = path.with_name(f"{path.name}.damaged-{stamp}")
     try:
-        path.rename(aside)
+        try:
+            os.link(path, aside)
+        except OSError:  # not every file system has links
+            path.rename(aside)
         for suffix in ("-wal", "-shm", "-journal"):
             beside = path.with_name(path.name + suffix)
             if beside.exists():
                 beside.rename(aside.with_name(aside.name + suffix))
+        mended.replace(path)
     except OSError as error:
         raise StateError(
             f"the journal {path} is damaged and cannot be set aside: {error.strerror}"

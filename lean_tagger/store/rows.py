@@ -1,13 +1,13 @@
 """What stands in the journal, as values; and how values become columns."""
 
-import array
 import json
-import sys
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lean_tagger.jobs import Heard, Identity, Pooling, TrackInfo, Values
+from lean_tagger.jobs import Heard, Identity, Pooling, TrackInfo, Values, from_uint16
+from lean_tagger.store.compact import shortened, whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,44 +118,89 @@ def _signed(number: int) -> int:
     return number - (1 << 64) if number >= 1 << 63 else number
 
 
-def packed(values: tuple[float, ...]) -> bytes:
-    """Return float64, little-endian: every bit counts, for the decisions to be the same."""
-    numbers = array.array("d", values)
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers.tobytes()
+def of_values(values: Values) -> str | bytes:
+    """Return values as a column has them: JSON, compressed where that is shorter."""
+    kept = shortened(json.dumps(values))
+    assert kept is not None  # noqa: S101 - only what is nothing comes back as nothing
+    return kept
 
 
-def unpacked(data: bytes) -> tuple[float, ...]:
-    """Return what `packed` packed."""
-    numbers = array.array("d", data)
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return tuple(numbers)
-
-
-def to_values(text: str) -> Values:
-    """Return the values in a column of JSON."""
-    return {field: tuple(values) for field, values in json.loads(text).items()}
+def to_values(kept: str | bytes) -> Values:
+    """Return the values in a column."""
+    return {field: tuple(values) for field, values in json.loads(whole(kept)).items()}
 
 
 def to_heard(identity: Identity, row: tuple[Any, ...]) -> Heard:
     """Return what was heard, from the columns of a file and of its scores."""
-    digest, fields, artist, albumartist, album, values, embedding, *rest = row
-    windows, seconds, seconds_skipped, repeated, effort, of_windows, confidence = rest
-    known = artist is not None
+    digest, fields, *track, scores, embedding = row[:9]
+    windows, seconds, seconds_skipped, repeated, effort, of_windows, confidence = row[9:]
     return Heard(
         identity=identity,
         digest=digest,
-        values=unpacked(values),
+        values=from_uint16(scores),
         embedding=embedding,
         windows=windows,
         seconds=seconds,
         seconds_skipped=seconds_skipped,
         repeated=bool(repeated),
         fields=to_values(fields),
-        track=TrackInfo(artist=artist, albumartist=albumartist, album=album) if known else None,
+        track=_to_track(*track),
         effort=effort,
         of_windows=of_windows,
         confidence=confidence,
+    )
+
+
+def _to_track(
+    artist: str | None, albumartist: str, album: str, year: str | None, title: str | None
+) -> TrackInfo | None:
+    """Return whose music it is; None where nobody looked. 0.1.0 did not ask for all of it."""
+    if artist is None:
+        return None
+    return TrackInfo(
+        artist=artist, albumartist=albumartist, album=album, year=year or "", title=title or ""
+    )
+
+
+def to_run(row: tuple[Any, ...]) -> Run:
+    """Return the run in a row."""
+    return Run(
+        id=row[0],
+        command=row[1],
+        started=row[2],
+        ended=row[3],
+        version=row[4],
+        model=row[5],
+        options=json.loads(row[6]),
+        counts=json.loads(row[7]),
+        ending=row[8],
+    )
+
+
+def to_known(row: tuple[Any, ...]) -> Known:
+    """Return what is known of a file, from its row and that of its scores."""
+    identity = to_identity(row[1:4])
+    return Known(
+        path=os.fsdecode(row[0]),
+        identity=identity,
+        status=row[4],
+        kind=row[5],
+        message=row[6],
+        attempts=row[7],
+        run=row[8],
+        heard=None if row[16] is None else to_heard(identity, row[9:]),
+    )
+
+
+def to_write(row: tuple[Any, ...]) -> Write:
+    """Return the write in a row."""
+    return Write(
+        id=row[0],
+        run=row[1],
+        path=os.fsdecode(row[2]),
+        state=row[3],
+        at=row[4],
+        identity=to_identity(row[5:8]),
+        previous=to_values(row[8]),
+        written=to_values(row[9]),
     )

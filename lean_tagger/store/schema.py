@@ -3,6 +3,7 @@
 import sqlite3
 
 from lean_tagger.errors import StateError
+from lean_tagger.store import compact
 
 APPLICATION_ID = 0x6C656E74
 """By which the file is known as ours ("lent"), whatever it is called."""
@@ -44,25 +45,97 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE scores ADD COLUMN of_windows INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE scores ADD COLUMN confidence REAL NOT NULL DEFAULT 1",
     ),
+    (
+        # Four rows of scores in a page of 4 KiB, where a table without rowids had one in two.
+        """CREATE TABLE keys (id INTEGER PRIMARY KEY, model TEXT NOT NULL, pool TEXT NOT NULL,
+            hop INTEGER NOT NULL, UNIQUE (model, pool, hop))""",
+        "INSERT INTO keys (model, pool, hop) SELECT DISTINCT model, pool, hop FROM scores",
+        "ALTER TABLE scores RENAME TO old_scores",
+        """CREATE TABLE scores (
+            digest TEXT NOT NULL, key INTEGER NOT NULL, effort TEXT NOT NULL,
+            uint16 BLOB NOT NULL, embedding BLOB NOT NULL, windows INTEGER NOT NULL,
+            seconds REAL NOT NULL, seconds_skipped REAL NOT NULL, repeated INTEGER NOT NULL,
+            of_windows INTEGER NOT NULL, confidence REAL NOT NULL, UNIQUE (digest, key))""",
+        """INSERT OR IGNORE INTO scores SELECT digest, keys.id, effort,
+            float64_to_uint16("values"), embedding, windows, seconds, seconds_skipped, repeated,
+            of_windows, confidence FROM old_scores JOIN keys USING (model, pool, hop)""",
+        "DROP TABLE old_scores",
+        # Each index has a name's number in place of the name.
+        "ALTER TABLE files RENAME TO old_files",
+        """CREATE TABLE files (
+            path BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+            inode INTEGER NOT NULL, status TEXT NOT NULL, kind TEXT NOT NULL,
+            message TEXT NOT NULL, attempts INTEGER NOT NULL, run INTEGER NOT NULL,
+            seen REAL NOT NULL, digest TEXT, fields TEXT, artist TEXT, albumartist TEXT,
+            album TEXT, year TEXT, title TEXT)""",
+        """INSERT INTO files SELECT path, size, mtime_ns, inode, status, kind, message, attempts,
+            run, seen, digest, shortened(fields), artist, albumartist, album, NULL, NULL
+            FROM old_files ORDER BY path""",
+        "DROP TABLE old_files",
+        "CREATE INDEX files_by_inode ON files (inode, size)",
+        "CREATE INDEX files_by_time ON files (size, mtime_ns)",
+        "CREATE INDEX files_by_digest ON files (digest)",
+        "CREATE INDEX files_by_status ON files (status, kind)",
+        "CREATE INDEX failed_files ON files (path) WHERE status = 'failed'",
+        "UPDATE writes SET previous = shortened(previous), written = shortened(written)",
+        # In the order in which they are taken back.
+        "DROP INDEX writes_by_path",
+        "DROP INDEX writes_by_run",
+        "CREATE INDEX writes_by_path ON writes (path, id DESC)",
+        "CREATE INDEX writes_by_run ON writes (run, path, id DESC)",
+    ),
 )
 """The statements that lead from each version to the next; the version is how many were done."""
 
 MERGE = (
-    "INSERT OR IGNORE INTO models SELECT * FROM other.models",
+    "INSERT OR IGNORE INTO main.models SELECT * FROM other.models",
+    "INSERT OR IGNORE INTO main.keys (model, pool, hop) SELECT model, pool, hop FROM other.keys",
     # Of the same audio, what was heard with more windows.
-    """INSERT OR REPLACE INTO scores SELECT theirs.* FROM other.scores AS theirs
-        LEFT JOIN main.scores AS ours USING (digest, model, pool, hop)
+    """INSERT OR REPLACE INTO main.scores SELECT theirs.digest, mine.id, theirs.effort,
+        theirs.uint16, theirs.embedding, theirs.windows, theirs.seconds, theirs.seconds_skipped,
+        theirs.repeated, theirs.of_windows, theirs.confidence
+        FROM other.scores AS theirs JOIN other.keys AS its ON its.id = theirs.key
+        JOIN main.keys AS mine USING (model, pool, hop)
+        LEFT JOIN main.scores AS ours ON ours.digest = theirs.digest AND ours.key = mine.id
         WHERE ours.windows IS NULL OR ours.windows < theirs.windows""",
-    """INSERT INTO runs SELECT id + :shift, command, started, ended, version, model, options,
-        counts, ending FROM other.runs""",
-    """INSERT INTO writes (run, path, state, at, size, mtime_ns, inode, previous, written)
-        SELECT run + :shift, path, state, at, size, mtime_ns, inode, previous, written
-        FROM other.writes ORDER BY id""",
-    """INSERT OR REPLACE INTO files SELECT theirs.path, theirs.size, theirs.mtime_ns,
+    # A run that is here already, as after an earlier merge or in a copy, keeps its number.
+    """CREATE TEMP TABLE run_numbers (theirs INTEGER PRIMARY KEY, ours INTEGER NOT NULL,
+        new INTEGER NOT NULL)""",
+    """INSERT INTO temp.run_numbers SELECT theirs.id, coalesce(min(ours.id), theirs.id + :shift),
+        min(ours.id) IS NULL FROM other.runs AS theirs LEFT JOIN main.runs AS ours
+        ON ours.started = theirs.started AND ours.command = theirs.command
+        AND ours.version = theirs.version GROUP BY theirs.id""",
+    """INSERT INTO main.runs SELECT n.ours, command, started, ended, version, model, options,
+        counts, ending FROM other.runs JOIN temp.run_numbers AS n ON n.theirs = id AND n.new""",
+    """UPDATE main.runs SET (ended, counts, ending) = (SELECT theirs.ended, theirs.counts,
+        theirs.ending FROM other.runs AS theirs
+        JOIN temp.run_numbers AS n ON n.theirs = theirs.id WHERE n.ours = runs.id)
+        WHERE ended IS NULL AND id IN (SELECT ours FROM temp.run_numbers WHERE NOT new)""",
+    # What became of a write is known later than that it was meant, and that it was undone last.
+    *(
+        f"""UPDATE main.writes SET state = '{state}' WHERE id IN (SELECT mine.id
+        FROM other.writes AS theirs JOIN temp.run_numbers AS n ON n.theirs = theirs.run
+        JOIN main.writes AS mine ON mine.path = theirs.path AND mine.run = n.ours
+        AND mine.at = theirs.at WHERE NOT n.new AND theirs.state = '{state}'
+        AND mine.state IN ({before}))"""  # noqa: S608 - of these three
+        for state, before in (
+            ("done", "'intent'"),
+            ("failed", "'intent'"),
+            ("undone", "'intent', 'done'"),
+        )
+    ),
+    """INSERT INTO main.writes (run, path, state, at, size, mtime_ns, inode, previous, written)
+        SELECT n.ours, path, state, at, size, mtime_ns, inode, previous, written
+        FROM other.writes AS theirs JOIN temp.run_numbers AS n ON n.theirs = theirs.run
+        WHERE n.new OR NOT EXISTS (SELECT 1 FROM main.writes AS mine
+            WHERE mine.path = theirs.path AND mine.run = n.ours AND mine.at = theirs.at)
+        ORDER BY theirs.id""",
+    """INSERT OR REPLACE INTO main.files SELECT theirs.path, theirs.size, theirs.mtime_ns,
         theirs.inode, theirs.status, theirs.kind, theirs.message, theirs.attempts,
-        theirs.run + :shift, theirs.seen, theirs.digest, theirs.fields, theirs.artist,
-        theirs.albumartist, theirs.album
+        coalesce(n.ours, theirs.run + :shift), theirs.seen, theirs.digest, theirs.fields,
+        theirs.artist, theirs.albumartist, theirs.album, theirs.year, theirs.title
         FROM other.files AS theirs LEFT JOIN main.files AS ours ON ours.path = theirs.path
+        LEFT JOIN temp.run_numbers AS n ON n.theirs = theirs.run
         WHERE ours.seen IS NULL OR ours.seen < theirs.seen""",
 )
 """By which one journal takes in another; the last counts the files."""
@@ -70,8 +143,13 @@ MERGE = (
 
 def migrate(
     connection: sqlite3.Connection, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS
-) -> None:
+) -> bool:
     """Bring a journal to the newest version, each step in one transaction.
+
+    Returns
+    -------
+    bool
+        Whether something was there in an older form, which has left room in the file.
 
     Raises
     ------
@@ -84,6 +162,8 @@ def migrate(
             "the journal was written by a newer lean-tag; install that one, or give "
             "another place with --state"
         )
+    for function in (compact.float64_to_uint16, compact.shortened):
+        connection.create_function(function.__name__, 1, function, deterministic=True)
     for number, statements in enumerate(migrations[version:], version + 1):
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -94,3 +174,4 @@ def migrate(
             connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
+    return bool(0 < version < len(migrations))

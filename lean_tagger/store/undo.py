@@ -18,8 +18,7 @@ FORWARD = frozenset({"tag", "retag", "redo"})
 def last_run(journal: Journal, *, under: Iterable[str], redo: bool) -> int | None:
     """Return the last run that wrote something which still stands, or None."""
     commands = {"undo"} if redo else FORWARD
-    numbers = {run.id for run in journal.runs() if run.command in commands}
-    return max((w.run for w in journal.writes(under=under) if w.run in numbers), default=None)
+    return journal.last_run_that_wrote(commands, under=under)
 
 
 def chain(writes: Iterable[Write]) -> dict[str, Ours]:
@@ -55,7 +54,7 @@ def undo_jobs(writes: Iterable[Write]) -> Iterator[Job | Outcome]:
     writes : iterable of Write
         File by file, of each the last one first.
     """
-    for path, group in groupby(list(writes), key=lambda write: write.path):
+    for path, group in groupby(writes, key=lambda write: write.path):
         mine = list(group)
         try:
             identity = identify(path)

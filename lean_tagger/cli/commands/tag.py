@@ -51,7 +51,7 @@ def run(arguments: list[str], stop: Stop) -> int:
         resume = Resume(journal, "tag", chosen)
         under = [os.path.abspath(path) for path in given.paths]
         if given.retry_failed:
-            journal.forget_failures(under, resume.keys.scores[0])
+            journal.forget_failures(under)
         if console.wants_total:
             console.expect(music())
         found = new_jobs(resume.judge, music())

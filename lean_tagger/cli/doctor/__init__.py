@@ -19,6 +19,7 @@ from lean_tagger.cli.doctor import facts
 from lean_tagger.cli.doctor.facts import ModelFit, Problem, Report
 from lean_tagger.cli.doctor.lay_out import lay_out
 from lean_tagger.errors import StateError
+from lean_tagger.run.worker_handle import START_SECONDS
 from lean_tagger.settings import Settings
 from lean_tagger.system import machine, mounts
 from lean_tagger.system.memory import format_size
@@ -26,7 +27,13 @@ from lean_tagger.system.memory import format_size
 __all__ = ["Report", "examine", "run"]
 
 
-def run(paths: Sequence[str], *, max_mem_bytes: int | None, as_json: bool) -> int:
+def run(
+    paths: Sequence[str],
+    *,
+    max_mem_bytes: int | None,
+    start_seconds: float = START_SECONDS,
+    as_json: bool,
+) -> int:
     """Look, print what was found, and return the exit code.
 
     Parameters
@@ -35,6 +42,8 @@ def run(paths: Sequence[str], *, max_mem_bytes: int | None, as_json: bool) -> in
         Music that a run would be given; none is fine.
     max_mem_bytes : int or None
         The budget to plan with; ``None`` takes the default.
+    start_seconds : float
+        How long a model may take to load.
     as_json : bool
         Print one JSON object instead of a page.
 
@@ -47,7 +56,7 @@ def run(paths: Sequence[str], *, max_mem_bytes: int | None, as_json: bool) -> in
     if console.wants_total:  # a person is waiting
         console.notice("loading the libraries and every model once ...")
     try:
-        report = examine(paths, max_mem_bytes=max_mem_bytes)
+        report = examine(paths, max_mem_bytes=max_mem_bytes, start_seconds=start_seconds)
         _print(report, console, as_json=as_json)
     except StateError as error:  # no process can be started; a full disk behind the output
         console.error(*error.sentences)
@@ -65,7 +74,12 @@ def _print(report: Report, console: Console, *, as_json: bool) -> None:
         console.line(line)
 
 
-def examine(paths: Sequence[str], *, max_mem_bytes: int | None = None) -> Report:
+def examine(
+    paths: Sequence[str],
+    *,
+    max_mem_bytes: int | None = None,
+    start_seconds: float = START_SECONDS,
+) -> Report:
     """Return everything that `run` prints; see there."""
     allowed_bytes = machine.machine_limit_bytes()
     budget_bytes = min(max_mem_bytes or machine.default_budget_bytes(), allowed_bytes)
@@ -73,7 +87,7 @@ def examine(paths: Sequence[str], *, max_mem_bytes: int | None = None) -> Report
     unseen = facts.why_memory_is_unseen()
     # Without the libraries every model would fail, each with a riddle.
     blind = unseen or any(lib.error for lib in libraries)
-    models = [] if blind else list(facts.fits(budget_bytes))
+    models = [] if blind else list(facts.fits(budget_bytes, start_seconds=start_seconds))
     table = mounts.table()
     state = facts.state(table)
     music = [facts.look_at(path, table) for path in paths]

@@ -1,0 +1,178 @@
+"""Heal a damaged journal: keep every row that can still be read, and set the rest aside.
+
+A row is known by the types of its values, also where the page is gone that says which table it
+belongs to. What is lost is heard once more, or known by the LEANTAG in the file itself.
+"""
+
+import contextlib
+import json
+import re
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from lean_tagger.errors import StateError
+from lean_tagger.jobs import from_uint16
+from lean_tagger.store.compact import DAMAGE
+from lean_tagger.store.location import put_in_place
+from lean_tagger.store.pages import Pages, Row, Value
+from lean_tagger.store.rows import to_values
+from lean_tagger.store.schema import MIGRATIONS, migrate
+
+_KEYS_INDEX = "index of keys"
+
+_SHAPES = {
+    "writes": r"nibt[fi]iii[bt][bt]",
+    "files": r"biiitttii[fi]",
+    "scores": r"titbb",
+    "old scores": r"tttitbb",
+    "keys": r"ntti$",
+    _KEYS_INDEX: r"ttii$",
+    "runs": r"nt[fi][fin]tttt[tn]$",
+    "models": r"ttt$",
+}
+"""By table, how the types of its rows begin; see `Row.shape`."""
+
+_OF_0_1_0 = 2
+"""The last version in which scores stood in a table without rowids."""
+
+_LOST_RUNS = """INSERT INTO runs SELECT run, 'tag', min(at), NULL, '', '', '{}', '{}', 'lost'
+    FROM writes WHERE run NOT IN (SELECT id FROM runs) GROUP BY run"""
+"""Every write belongs to a run: only then it can be taken back."""
+
+
+def heal(path: Path, *, notice: Callable[[str], None]) -> bool:
+    """Put in place of a damaged journal what can be read of it, and say so.
+
+    Parameters
+    ----------
+    path : Path
+        The journal; held, and not open.
+    notice : callable
+        Told, in one sentence, what is kept, and where the damaged one is now.
+
+    Returns
+    -------
+    bool
+        Whether anything is kept.
+
+    Raises
+    ------
+    StateError
+        There is no room, or nothing can be renamed; the damaged journal is where it was.
+    """
+    with (
+        contextlib.suppress(sqlite3.Error, ValueError),
+        contextlib.closing(sqlite3.connect(path)) as damaged,
+    ):
+        damaged.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # what is newest stands in the log
+    mended = path.with_name(path.name + ".mended")
+    try:
+        mended.unlink(missing_ok=True)
+        with path.open("rb") as file:
+            kept = _copy(Pages(file), mended)
+    except (OSError, sqlite3.Error) as error:
+        mended.unlink(missing_ok=True)
+        raise StateError(f"the journal {path} is damaged and cannot be mended: {error}") from error
+    aside = put_in_place(mended, path)
+    if kept["files"] or kept["writes"]:
+        notice(
+            f"the journal was damaged: {kept['files']} files and {kept['writes']} writes could be "
+            f"read and are kept; what it was is now {aside}"
+        )
+    else:
+        notice(
+            f"the journal was damaged and is now {aside}; a new one is begun, from what "
+            "lean-tag left in the files themselves"
+        )
+    return bool(kept["files"] or kept["writes"])
+
+
+def _copy(pages: Pages, target: Path) -> Counter[str]:
+    """Copy all rows into a new journal; return how many, by table."""
+    kept: Counter[str] = Counter()
+    version = pages.version if 0 < pages.version <= len(MIGRATIONS) else _version(pages)
+    with contextlib.closing(sqlite3.connect(target, isolation_level=None)) as journal:
+        migrate(journal, MIGRATIONS[:version])
+        columns = {table: _columns(journal, table) for table in _tables(version)}
+        journal.execute("BEGIN")
+        for table, values in _rows(pages, version):
+            names = columns[table]
+            if len(values) <= len(names):
+                kept[table] += _insert(journal, table, names, values)
+        if kept["writes"]:
+            journal.execute(_LOST_RUNS)
+        journal.execute("COMMIT")
+        migrate(journal)
+    return kept
+
+
+def _version(pages: Pages) -> int:
+    """Return of which version the rows are, where the first page does not tell."""
+    old = any(re.match(_SHAPES["old scores"], row.shape) for row in pages.rows())
+    return _OF_0_1_0 if old else len(MIGRATIONS)
+
+
+def _tables(version: int) -> list[str]:
+    tables = ["writes", "files", "scores", "runs", "models"]
+    return tables if version <= _OF_0_1_0 else [*tables, "keys"]
+
+
+def _columns(journal: sqlite3.Connection, table: str) -> list[str]:
+    return [row[1] for row in journal.execute(f"PRAGMA table_info({table})")]
+
+
+def _rows(pages: Pages, version: int) -> Iterator[tuple[str, list[Value]]]:
+    """Yield the table and the values of every row that makes sense."""
+    scores = "old scores" if version <= _OF_0_1_0 else "scores"
+    other = "scores" if version <= _OF_0_1_0 else "old scores"
+    for row in pages.rows():
+        table = _table_of(row)
+        if table is None or table == other:
+            continue
+        values = list(row.values)
+        if table == _KEYS_INDEX:  # it has all that the table has
+            if version > _OF_0_1_0:
+                yield "keys", [values[3], *values[:3]]
+            continue
+        if values[0] is None:
+            values[0] = row.rowid
+        if _makes_sense(table, values):
+            yield ("scores" if table == scores else table), values
+
+
+def _table_of(row: Row) -> str | None:
+    shape = row.shape
+    return next((name for name, begins in _SHAPES.items() if re.match(begins, shape)), None)
+
+
+def _makes_sense(table: str, values: list[Value]) -> bool:
+    """Tell whether what is in a row can be read."""
+    row: list[Any] = values
+    try:
+        match table:
+            case "writes":
+                to_values(row[8]), to_values(row[9])
+            case "files" if row[11] is not None:
+                to_values(row[11])
+            case "scores":
+                from_uint16(row[3])
+            case "runs":
+                json.loads(row[6]), json.loads(row[7])
+            case "models":
+                return isinstance(json.loads(row[2]), list)
+    except DAMAGE:
+        return False
+    return True
+
+
+def _insert(
+    journal: sqlite3.Connection, table: str, names: Iterable[str], values: list[Value]
+) -> int:
+    """Insert a row as far as its columns go; an earlier one of the same name stays."""
+    into = ", ".join(f'"{name}"' for name, _ in zip(names, values, strict=False))
+    marks = ", ".join("?" * len(values))
+    statement = f"INSERT OR IGNORE INTO {table} ({into}) VALUES ({marks})"  # noqa: S608 - ours
+    return journal.execute(statement, values).rowcount
