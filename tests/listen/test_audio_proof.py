@@ -25,7 +25,7 @@ from lean_tagger.system.digest import blake2b
 
 LIES = 200
 FAST_LIES = 60
-VALUES = {"genre": ("Rock " * 50,), "mood": ("sad",), "leantag": ("x" * 3000,)}
+VALUES = {"genre": ("Rock" * 60,), "mood": ("sad",), "leantag": ("x" * 3000,)}
 SOUNDING = sorted(set(KINDS) - {"mpc", "ape"})  # those two hold nothing that decodes
 BY_PACKETS = sorted(set(SOUNDING) - {"aac", "mka", "webm", "dff"})
 
