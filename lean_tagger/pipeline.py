@@ -143,7 +143,8 @@ class Pipeline:
         obstacle = file.obstacle
         if obstacle is not None and not isinstance(obstacle, NoTagSupportError | ObstacleError):
             raise obstacle  # what has no place for fields holds none of ours: it is left
-        changes, kept = _to_restore(restore, file.fields)
+        each = {} if isinstance(obstacle, NoTagSupportError) else write.read_each(path)
+        changes, kept = _to_restore(restore, each)
         if changes and obstacle is not None:
             self._refuse(obstacle)
         if changes and not self._dry_run:
@@ -151,8 +152,8 @@ class Pipeline:
         return Restored(
             path=path,
             status="would_restore" if self._dry_run else "restored",
-            restored=changes,
-            kept=kept,
+            restored={field: it for field, it in changes.items() if field in write.FIELDS},
+            kept={field: it for field, it in kept.items() if field in write.FIELDS},
             identity=file.identity,
             fields=file.fields,
         )
@@ -211,19 +212,25 @@ class Pipeline:
     def _write(self, file: FileState, changes: Values, *, expected: str | None) -> FileState:
         """Write, and return what the file then holds."""
         path, before = file.path, file.identity
-        previous = {field: file.fields[field] for field in changes if field in file.fields}
-        self._before_write(Writing(identity=before, changes=changes, previous=previous))
+        full, previous = write.in_full(path, changes)  # for undo, in each tag of the file
+        held = {name: values for name, values in previous.items() if values}
+        decided_on = {f: file.fields.get(f, ()) for f in changes if f in write.FIELDS}
+        self._before_write(Writing(identity=before, changes=full, previous=held))
         try:
             write_proved(
-                path, changes, previous, expected=expected, decoder=self._decoder, ways=self._ways
+                path,
+                full,
+                {**previous, **decided_on},
+                expected=expected,
+                decoder=self._decoder,
+                ways=self._ways,
             )
         except (UnreadableError, WriteError) as error:
             if write.identify(path).inode != before.inode:  # which says so if it is gone
                 message = "it was replaced by another file meanwhile; the next run hears that one"
                 raise WriteError(path, message) from error
             raise
-        fields = {field: values for field, values in {**file.fields, **changes}.items() if values}
-        return replace(file, identity=write.identify(path), fields=fields)
+        return replace(file, identity=write.identify(path), fields=write.read(path))
 
 
 def write_proved(
@@ -244,7 +251,7 @@ def write_proved(
     changes, previous : mapping of str to tuple of str
         Field to its new values, and what it holds now.
     expected : str or None
-        The digest of the audio that was heard; None decodes the original once more.
+        The digest of the audio that was heard; None takes it as it is now.
     decoder : {'auto', 'ffmpeg', 'soundfile'}
         That heard it.
     ways : WriteSettings
@@ -255,7 +262,7 @@ def write_proved(
     FileError
         As `write.write`; the file is as it was.
     """
-    fingerprint, answer = proof(path, expected, decoder=decoder)
+    fingerprint, answer = proof(path, expected, decoder=decoder, verify=ways.verify)
     write.write(
         path,
         changes,

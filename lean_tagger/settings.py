@@ -15,6 +15,9 @@ DEFAULT_MODEL = "msd-musicnn"
 LeantagForm = Literal["short", "full", "none"]
 """How much a file's LEANTAG field says."""
 
+Verify = Literal["packets", "full"]
+"""How a copy is proved to hold the same audio; see `listen.decode.audio_proof`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteSettings:
@@ -29,11 +32,14 @@ class WriteSettings:
         Keep the modification time. Music servers notice changes by it.
     id3_version : {3, 4}
         Of a new ID3v2 tag; one that is there keeps its own.
+    verify : {'packets', 'full'}
+        Whether the audio of a copy is proved by its packets, where they say all, or decoded.
     """
 
     hardlinks: Literal["skip", "break", "in-place"] = "skip"
     preserve_mtime: bool = False
     id3_version: Literal[3, 4] = 4
+    verify: Verify = "packets"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -223,14 +223,14 @@ class Tagger:
         return self._decider(rules, policy).plan(path, heard)
 
     def apply(self, plan: TagPlan, *, expected: str | None = None) -> None:
-        """Write a plan's changes, and verify by decoding what was written.
+        """Write a plan's changes, and prove that the audio stayed the same.
 
         Parameters
         ----------
         plan : TagPlan
             From `plan` or ``tag(dry_run=True)``.
         expected : str, optional
-            `Scores.digest`; without it the original is decoded once more.
+            `Scores.digest`; without it the audio is taken as it is now.
 
         Raises
         ------

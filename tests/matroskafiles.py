@@ -83,6 +83,10 @@ class Layout(NamedTuple):
         Whether elements have a checksum.
     live : bool
         Whether the Segment and its Clusters are of unknown size.
+    place_bytes : int
+        How many bytes a place takes in SeekHead and Cues.
+    picture : bytes
+        What is attached.
     """
 
     seek_head: bool = True
@@ -91,6 +95,8 @@ class Layout(NamedTuple):
     tags_last: bool = False
     crc: bool = False
     live: bool = False
+    place_bytes: int = 4
+    picture: bytes = PICTURE
 
 
 def build(layout: Layout) -> bytes:
@@ -117,7 +123,11 @@ def build(layout: Layout) -> bytes:
         for n in range(2)
     ]
     file = of(
-        0x61A7, of(0x466E, "cover.bin"), of(0x4660, "image/png"), of(0x465C, PICTURE), of(0x46AE, 9)
+        0x61A7,
+        of(0x466E, "cover.bin"),
+        of(0x4660, "image/png"),
+        of(0x465C, layout.picture),
+        of(0x46AE, 9),
     )
     parts: list[tuple[int, bytes]] = [
         (SEEK_HEAD, b""),
@@ -137,7 +147,7 @@ def build(layout: Layout) -> bytes:
     parts.append((0, void(layout.voids[2])))
     if not layout.live:
         parts.insert(-1, (CUES, b""))
-    # Positions have four bytes, so that the lengths are known before they are.
+    # Places have so many bytes each, so that the lengths are known before they are.
     for _ in range(2):
         starts, at = {}, 0
         for name, data in parts:
@@ -148,12 +158,12 @@ def build(layout: Layout) -> bytes:
                 names = [
                     n for n in (INFO, TRACKS, CHAPTERS, ATTACHMENTS, CUES, TAGS) if n in starts
                 ]
-                parts[number] = (name, _seek_head(names, starts, crc=crc))
+                parts[number] = (name, _seek_head(names, starts, layout))
             elif name == CUES:
                 places = _places([len(d) for _, d in parts], [n for n, _ in parts])
                 parts[number] = (
                     name,
-                    of(CUES, *(_cue(n, p) for n, p in enumerate(places)), crc=crc),
+                    of(CUES, *(_cue(n, p, layout) for n, p in enumerate(places)), crc=crc),
                 )
     head = of(EBML, of(0x4282, "matroska"), of(0x4287, 4), of(0x4285, 2))
     content = b"".join(data for _, data in parts)
@@ -161,14 +171,18 @@ def build(layout: Layout) -> bytes:
     return head + SEGMENT.to_bytes(4, "big") + size + content
 
 
-def _seek_head(names: Sequence[int], starts: dict[int, int], *, crc: bool) -> bytes:
+def _seek_head(names: Sequence[int], starts: dict[int, int], layout: Layout) -> bytes:
     return of(
         SEEK_HEAD,
         *(
-            of(0x4DBB, of(0x53AB, n.to_bytes(4, "big")), of(0x53AC, starts[n].to_bytes(4, "big")))
+            of(
+                0x4DBB,
+                of(0x53AB, n.to_bytes(4, "big")),
+                of(0x53AC, starts[n].to_bytes(layout.place_bytes, "big")),
+            )
             for n in names
         ),
-        crc=crc,
+        crc=layout.crc,
     )
 
 
@@ -176,8 +190,8 @@ def _places(sizes: Sequence[int], names: Sequence[int]) -> list[int]:
     return [sum(sizes[:n]) for n, name in enumerate(names) if name == CLUSTER]
 
 
-def _cue(number: int, place: int) -> bytes:
-    position = of(0xB7, of(0xF7, 1), of(0xF1, place.to_bytes(4, "big")))
+def _cue(number: int, place: int, layout: Layout) -> bytes:
+    position = of(0xB7, of(0xF7, 1), of(0xF1, place.to_bytes(layout.place_bytes, "big")))
     return of(0xBB, of(0xB3, number * 125), position)
 
 
@@ -227,10 +241,22 @@ def check(data: bytes) -> None:
             assert data[place : place + len(name)] == name
 
 
-def clusters(data: bytes) -> list[tuple[int, bytes]]:
-    """Return where Clusters, Cues and all else that is no tag stand, and their bytes."""
-    kept = (INFO, TRACKS, CLUSTER, CUES, CHAPTERS, ATTACHMENTS)
-    return [(it.start, data[it.start : it.end]) for it in walk(data) if it.id in kept]
+def fixed(data: bytes, *, places: bool = True) -> list[tuple[int, bytes]]:
+    """Return where everything stands that is no tag, and its bytes; -1 for where, if not asked.
+
+    Of Cues, without `places`, to the how-manieth Cluster each of them points.
+    """
+    kept = (INFO, TRACKS, CLUSTER, CHAPTERS, ATTACHMENTS, CUES)
+    parts = list(walk(data))
+    found = [(it.start, data[it.start : it.end]) for it in parts if it.id in kept]
+    if places:
+        return found
+    base = next(it.body for it in parts if it.id == SEGMENT)
+    starts = [it.start - base for it in parts if it.id == CLUSTER]
+    told = [int.from_bytes(data[it.body : it.end], "big") for it in parts if it.id == 0xF1]
+    cues = CUES.to_bytes(4, "big")
+    pointed = bytes(starts.index(place) for place in told)
+    return [(-1, pointed if it.startswith(cues) else it) for _, it in found]
 
 
 def audio_md5(path: Path) -> str:

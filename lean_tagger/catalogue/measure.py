@@ -83,7 +83,7 @@ def measure(model: str, *, max_mem_bytes: int, start_seconds: float) -> Measured
     if not isinstance(outcome, Tagged):
         message = getattr(outcome, "message", "it did not listen")
         raise ModelError(f"the model {card.name} failed on noise: {message}")
-    least_bytes = budget.SUPERVISOR_BYTES + ready.needed_bytes
+    least_bytes = budget.least_bytes(ready.needed_bytes)
     return Measured(ready.device, least_bytes, outcome.seconds / took_seconds)
 
 

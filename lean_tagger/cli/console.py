@@ -131,6 +131,12 @@ class Console:
         """Print one line on standard output."""
         self._print(self._out, escape(text))
 
+    def pieces(self, texts: Iterable[str]) -> None:
+        """Print one line on standard output, piece by piece as they come."""
+        for text in texts:
+            self._print(self._out, escape(text), end="")
+        self.line("")
+
     def error(self, *sentences: str) -> None:
         """Say why the run ended early, a line each; quiet or not."""
         for sentence in sentences:
@@ -286,12 +292,12 @@ class Console:
     def _paint(self, text: str, colour: str) -> str:
         return f"\x1b[{colour}m{text}\x1b[0m" if self._coloured and colour and text else text
 
-    def _print(self, stream: TextIO, text: str) -> None:
+    def _print(self, stream: TextIO, text: str, *, end: str = "\n") -> None:
         if self._bar is not None:
             self._bar.clear()
             self._err.write("\x1b[K")  # the "^C" that a terminal echoes behind the bar
         try:
-            stream.write(text + "\n")
+            stream.write(text + end)
             stream.flush()  # a program at the other end wants each result when it is there
         except OSError as error:
             if stream is self._out:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from lean_tagger.cli import commands
 from lean_tagger.cli.signals import Stop
 from lean_tagger.cli.terminal import OutputClosed
-from lean_tagger.errors import LeanTagError, StateError
+from lean_tagger.errors import BudgetError, LeanTagError, StateError
 
 _CLOSED_EXIT = 128 + 13  # as if ended by SIGPIPE, whose number Windows lacks
 
@@ -70,4 +70,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 "ulimit -n 256\n"
             )
             return StateError.exit_code
+        except MemoryError:
+            sys.stderr.write(
+                "lean-tag: this process may not have the memory that it needs; lift the limit: "
+                "ulimit -v unlimited\n"
+            )
+            return BudgetError.exit_code
         return code

@@ -10,6 +10,7 @@ from lean_tagger.cli.terminal import escape
 from lean_tagger.errors import ConfigError
 from lean_tagger.listen import effort as efforts
 from lean_tagger.rules import FIELDS, PLAYERS
+from lean_tagger.run.worker_handle import START_SECONDS
 from lean_tagger.settings import Settings
 from lean_tagger.system import machine, memory
 
@@ -89,6 +90,13 @@ def add_ways(group: argparse._ActionsContainer) -> None:
         help="what the field LEANTAG says: short (default), full (scores by name), none",
     )
     add("--preserve-mtime", action="store_true", help="keep the file's time; servers go by it")
+    add(
+        "--verify",
+        choices=("packets", "full"),
+        default="packets",
+        metavar="HOW",
+        help="prove a copy's audio by packets (default), full (decode all of it)",
+    )
 
 
 def add_model(group: argparse._ArgumentGroup) -> None:
@@ -169,7 +177,7 @@ def add_resources(group: argparse._ArgumentGroup) -> None:
         "--max-mem",
         type=size,
         metavar="SIZE",
-        help="memory budget: 1500M, 1.5G, 512MiB (default: 2G, or half of the machine)",
+        help="memory budget: 1500M, 1.5G, 512MiB (default: 2G or half of the machine)",
     )
     add(
         "--jobs",
@@ -185,7 +193,19 @@ def add_resources(group: argparse._ArgumentGroup) -> None:
         metavar="S",
         help="give a file up after S seconds (default: 60) and 40 for each MB of it",
     )
+    add_start_timeout(group)
     add_output(group)
+
+
+def add_start_timeout(group: argparse._ActionsContainer) -> None:
+    """Add how long a worker may take to load its model."""
+    group.add_argument(
+        "--start-timeout",
+        type=seconds,
+        default=START_SECONDS,
+        metavar="S",
+        help="give up a model that takes longer to load (default: %(default)g s)",
+    )
 
 
 def add_output(group: argparse._ArgumentGroup) -> None:

@@ -10,21 +10,36 @@ from lean_tagger import rules
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.options import models
 from lean_tagger.cli.signals import Stop
-from lean_tagger.errors import ConfigError, LeanTagError
+from lean_tagger.errors import BudgetError, ConfigError, LeanTagError
 from lean_tagger.jobs import Job, Outcome, Skipped, Tagged
+from lean_tagger.run.budget import SUPERVISOR_BYTES
 from lean_tagger.run.executor import executor
 from lean_tagger.run.summary import Summary, report_all
 from lean_tagger.settings import Settings, WriteSettings
 from lean_tagger.store import location
 from lean_tagger.store.journal import Journal
 from lean_tagger.store.recorder import Recorder
-from lean_tagger.system import folders, machine, memory
+from lean_tagger.system import folders, machine
+from lean_tagger.system.memory import format_size
 
 _FAILED_EXIT = 1
+_LEAST_MEANT_BYTES = 1 << 16  # a smaller number is one of megabytes without its unit
 
 
 def budget_bytes(given_bytes: int | None) -> int:
-    """Return the memory budget of a run: what was given, as far as the machine allows."""
+    """Return the memory budget of a run: what was given, as far as the machine allows.
+
+    Raises
+    ------
+    BudgetError
+        Not even a run that has nothing to hear fits.
+    """
+    if given_bytes is not None and given_bytes < SUPERVISOR_BYTES:
+        meant = f" (did you mean {given_bytes}M?)" if given_bytes < _LEAST_MEANT_BYTES else ""
+        raise BudgetError(
+            f"--max-mem {format_size(given_bytes)} is too little for any run{meant}; lean-tag "
+            "doctor says what each model needs"
+        )
     return min(given_bytes or machine.default_budget_bytes(), machine.machine_limit_bytes())
 
 
@@ -39,7 +54,7 @@ def console(given: argparse.Namespace, *, max_mem_bytes: int) -> Console:
         max_mem_bytes=max_mem_bytes,
     )
     if given.max_mem and given.max_mem > max_mem_bytes:
-        allowed = memory.format_size(max_mem_bytes)
+        allowed = format_size(max_mem_bytes)
         made.notice(f"--max-mem is more than this machine allows; lowered to {allowed}")
     return made
 
@@ -89,6 +104,7 @@ def do(
         options,
         jobs=given.jobs,
         patience_seconds=given.timeout,
+        start_seconds=given.start_timeout,
         progress=progress,
         notice=console.notice,
         on_start=console.ready,
@@ -132,7 +148,9 @@ def do(
 
 def ways(given: argparse.Namespace) -> WriteSettings:
     """Return how files are to be written."""
-    return WriteSettings(hardlinks=given.hardlinks, preserve_mtime=given.preserve_mtime)
+    return WriteSettings(
+        hardlinks=given.hardlinks, preserve_mtime=given.preserve_mtime, verify=given.verify
+    )
 
 
 def rules_path() -> Path:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from lean_tagger.errors import ConfigError, ModelError
 from lean_tagger.system import folders
+from lean_tagger.system.memory import NO_MEMORY
 
 # Before the import, however this module was reached: see lean_tagger/__init__.py.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -32,9 +33,6 @@ BATCHES = (1, 2, 4, 8, 16, 32, 64)
 
 WORTH_IT = 1.1
 """So many times faster has a larger batch to be: each takes memory, and waits to be full."""
-
-_NO_MEMORY = ("bad_alloc", "bad allocation")
-"""How C++ says that there is none left."""
 
 _NO_ARENA = ("Failed to allocate memory", "Available memory of", "out of memory", "ALLOC_FAILED")
 """How ONNX Runtime's arena says it, and CUDA: on a GPU, of that."""
@@ -65,7 +63,7 @@ def reported(what: str, *, device: str) -> Iterator[None]:
                 f"{what}: the GPU has no memory left for it; allow more with --max-gpu-mem "
                 "if you gave one, or take --device cpu"
             ) from error
-        if no_arena or any(words in str(error) for words in _NO_MEMORY):
+        if no_arena or any(words in str(error) for words in NO_MEMORY):
             raise MemoryError("the network could not get the memory that it needs") from error
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise ModelError(f"{what}: {reason}") from error

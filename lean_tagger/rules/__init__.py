@@ -11,7 +11,15 @@ whole album, `template` the file that a person starts from. Standard library onl
 supervisor and every worker load it.
 """
 
-from lean_tagger.rules.album_vote import NOISE, AlbumDecision, Outlier, Tie, album_key, pool
+from lean_tagger.rules.album_vote import (
+    NOISE,
+    AlbumDecision,
+    Outlier,
+    Tie,
+    album_key,
+    outliers,
+    pool,
+)
 from lean_tagger.rules.apply import decide, strangers
 from lean_tagger.rules.model import (
     DEFAULT,
@@ -51,6 +59,7 @@ __all__ = [
     "check",
     "decide",
     "load",
+    "outliers",
     "pool",
     "strangers",
     "template",

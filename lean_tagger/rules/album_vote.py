@@ -5,7 +5,8 @@ geometric mean of odds, as windows are pooled within a track.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lean_tagger.card import Label
@@ -16,6 +17,9 @@ NOISE = 0.05
 
 _NEAREST_TO_CERTAIN = 1e-7
 """A score of exactly 0 or 1 would outvote every other track, and is only rounding."""
+
+_STEPS = 1 << 40
+"""Of a logit, in which the tracks are added up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,14 +71,11 @@ class AlbumDecision:
         The strongest label of the kind asked for; None where the model has none.
     ties : tuple of Tie
         Strongest first.
-    outliers : tuple of Outlier
-        In the order of the tracks.
     """
 
     scores: tuple[float, ...]
     label: str | None
     ties: tuple[Tie, ...]
-    outliers: tuple[Outlier, ...]
 
 
 def album_key(track: Track) -> tuple[str, ...]:
@@ -90,42 +91,74 @@ def album_key(track: Track) -> tuple[str, ...]:
 
 
 def pool(
-    tracks: Mapping[str, Sequence[float]], *, labels: Sequence[Label], kind: str = "genre"
+    tracks: Iterable[Sequence[float]], *, labels: Sequence[Label], kind: str = "genre"
 ) -> AlbumDecision:
     """Pool the scores of an album's tracks.
 
     Parameters
     ----------
-    tracks : mapping of str to sequence of float
-        By path, each track's scores in the order of `labels`, 0 to 1.
+    tracks : iterable of sequence of float
+        Each track's scores in the order of `labels`, 0 to 1; gone through once.
     labels : sequence of Label
         The model's vocabulary.
     kind : str
-        The kind of label that ties and outliers are looked for among.
+        The kind of label that ties are looked for among.
 
     Raises
     ------
     ValueError
         There is no track, or one has another number of scores than there are labels.
     """
-    if not tracks:
+    # Whole numbers: the result does not depend on the order of the tracks.
+    sums, count = [0] * len(labels), 0
+    for scores in tracks:
+        if len(scores) != len(labels):
+            raise ValueError("every track needs one score for each label")
+        steps = (round(_logit(score) * _STEPS) for score in scores)
+        sums = list(map(operator.add, sums, steps))
+        count += 1
+    if not count:
         raise ValueError("an album has at least one track")
-    logits = [[_logit(score) for score in scores] for scores in tracks.values()]
-    if any(len(row) != len(labels) for row in logits):
-        raise ValueError("every track needs one score for each label")
-    # fsum: the result does not depend on the order of the tracks
-    columns = (math.fsum(column) / len(logits) for column in zip(*logits, strict=True))
-    scores = tuple(1 / (1 + math.exp(-mean)) for mean in columns)
-    mine = [index for index, label in enumerate(labels) if label.kind == kind]
-    if not mine:
-        return AlbumDecision(scores=scores, label=None, ties=(), outliers=())
-    ranked = sorted(mine, key=lambda index: -scores[index])
+    pooled = tuple(1 / (1 + math.exp(-total / _STEPS / count)) for total in sums)
+    ranked = sorted(_of_kind(labels, kind), key=lambda index: -pooled[index])
     return AlbumDecision(
-        scores=scores,
-        label=labels[ranked[0]].name,
-        ties=_ties(scores, labels, ranked),
-        outliers=_outliers(tracks, labels, mine, ranked[0]),
+        scores=pooled,
+        label=labels[ranked[0]].name if ranked else None,
+        ties=_ties(pooled, labels, ranked) if ranked else (),
     )
+
+
+def outliers(
+    tracks: Iterable[tuple[str, Sequence[float]]],
+    decided: AlbumDecision,
+    *,
+    labels: Sequence[Label],
+    kind: str = "genre",
+) -> Iterator[Outlier]:
+    """Yield the tracks that sound like something else than their album, in their order.
+
+    Parameters
+    ----------
+    tracks : iterable of (str, sequence of float)
+        The path and the scores of each track.
+    decided : AlbumDecision
+        On the album of these tracks.
+    labels, kind
+        As in `pool`.
+    """
+    mine = _of_kind(labels, kind)
+    top = next((index for index in mine if labels[index].name == decided.label), None)
+    if top is None:
+        return
+    for path, scores in tracks:
+        own = max(mine, key=lambda index: scores[index])
+        if scores[own] - scores[top] >= NOISE:
+            yield Outlier(path=path, label=labels[own].name, score=float(scores[own]))
+
+
+def _of_kind(labels: Sequence[Label], kind: str) -> list[int]:
+    """Return the places of the labels of one kind."""
+    return [index for index, label in enumerate(labels) if label.kind == kind]
 
 
 def _logit(score: float) -> float:
@@ -148,23 +181,3 @@ def _ties(
         for other in ranked[1:]
         if scores[top] - scores[other] < NOISE <= scores[other]
     )
-
-
-def _outliers(
-    tracks: Mapping[str, Sequence[float]],
-    labels: Sequence[Label],
-    mine: Sequence[int],
-    top: int,
-) -> tuple[Outlier, ...]:
-    found = []
-    for path, scores in tracks.items():
-        own = max(mine, key=lambda index: scores[index])
-        if scores[own] - scores[top] >= NOISE:
-            found.append(
-                Outlier(
-                    path=path,
-                    label=labels[own].name,
-                    score=float(scores[own]),
-                )
-            )
-    return tuple(found)

@@ -31,11 +31,24 @@ class Shape:
     alone_bytes: int
 
 
-SPARE_MIB = 4
+SPARE_BYTES = 4 << 20
 """By so much may the next start measure more, which is rounded up in steps."""
 
 
-def shape(budget_bytes: int, needed_bytes: int, *, cores: int, files: int, model: str) -> Shape:
+def least_bytes(needed_bytes: int) -> int:
+    """Return the budget to ask for, in bytes, where one worker needs so much."""
+    return SUPERVISOR_BYTES + needed_bytes + SPARE_BYTES
+
+
+def shape(
+    budget_bytes: int,
+    needed_bytes: int,
+    *,
+    cores: int,
+    files: int,
+    model: str,
+    machine_bytes: int | None = None,
+) -> Shape:
     """Divide a budget.
 
     Workers come before threads: two workers do a library almost twice as fast, two threads
@@ -53,7 +66,9 @@ def shape(budget_bytes: int, needed_bytes: int, *, cores: int, files: int, model
     files : int
         Files to do, as far as is known.
     model : str
-        For the message.
+        For the message; empty where none is loaded.
+    machine_bytes : int or None
+        What the machine or container allows, for the message too.
 
     Raises
     ------
@@ -62,11 +77,19 @@ def shape(budget_bytes: int, needed_bytes: int, *, cores: int, files: int, model
     """
     available = budget_bytes - SUPERVISOR_BYTES
     if available < needed_bytes:
-        least_mib = -(-(SUPERVISOR_BYTES + needed_bytes) >> 20)
-        raise BudgetError(
-            f"--max-mem {format_size(budget_bytes)} is too little: with {model} one worker needs "
-            f"{least_mib} MiB here (--max-mem {least_mib + SPARE_MIB}M)"
+        asked_bytes = least_bytes(needed_bytes)
+        least = -(-asked_bytes >> 20)
+        with_model = f"with {model} " if model else ""
+        what = (
+            f"a budget of {format_size(budget_bytes)} is too little: {with_model}a run needs "
+            f"{least} MiB here"
         )
+        if machine_bytes is not None and asked_bytes > machine_bytes:
+            raise BudgetError(
+                f"{what}, and this machine or container allows {format_size(machine_bytes)}; "
+                "raise that limit"
+            )
+        raise BudgetError(f"{what} (--max-mem {least}M)")
     workers = max(1, min(cores, files, available // needed_bytes))
     return Shape(
         workers=workers,

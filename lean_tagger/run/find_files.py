@@ -6,12 +6,14 @@ is opened here: what a file really is, the decoder finds out.
 """
 
 import os
+import re
 import stat
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lean_tagger.jobs import Failed, Identity, Job, Skipped
+from lean_tagger.system.packed_sort import PackedSort
 
 EXTENSIONS = frozenset(
     {
@@ -30,7 +32,18 @@ _IGNORED = frozenset(
     {"@eaDir", "@Recycle", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information"}
 )
 
-_FolderKey = tuple[int, int]  # (st_dev, st_ino): a folder has one, and cannot be hard-linked
+_DISC = re.compile(
+    r"(cd|dvd|disc|disk|disque|disco|vinyl|lp|side|vol|volume|part)[ ._#-]*(\d{1,2}|[a-d]|[ivx]+)"
+    r"([ ._:,(\[-].*)?",
+    re.IGNORECASE,
+)
+"""The name of a folder that is one disc of the album in the folder above."""
+
+_FOLDER = b"/"
+"""Ends the name of a folder in a listing."""
+
+_FolderKey = int
+"""st_dev and st_ino in one number: a folder has one, and cannot be hard-linked."""
 
 
 @dataclass(slots=True)
@@ -39,6 +52,15 @@ class _Given:
 
     music: bool = False
     links_passed: bool = False
+
+
+@dataclass(slots=True)
+class _Folder:
+    """A folder that is being walked, and the names in it that are still to come."""
+
+    path: str
+    key: _FolderKey
+    names: Iterator[bytes]
 
 
 def walk(
@@ -69,8 +91,8 @@ def walk(
 
     Notes
     -----
-    Beside the entries of one folder, only the keys of folders and of linked or given files
-    stay in memory, so a large library costs next to nothing here.
+    Beside the packed names of the folders on the way, only the keys of folders and of linked
+    or given files stay in memory, so a large library costs next to nothing here.
     """
     found = _Walker(follow_symlinks=follow_symlinks).walk(paths)
     return part(found, [os.fspath(path) for path in paths], shard) if shard else found
@@ -87,7 +109,8 @@ def part(
         From `walk`.
     paths : iterable of str
         That it was given. Only what stands behind them counts, since a share may be mounted
-        in different places; and only folders, so that an album stays together.
+        in different places; and only folders, so that an album stays together, also one in
+        folders of its discs ("CD 1", "Disc 2").
     shard : tuple of int
         ``(k, n)``: the k-th of n parts, from 1 on.
     """
@@ -97,6 +120,8 @@ def part(
         path = os.path.normpath(item.path)
         top = next((it for it in given if path.startswith(os.path.join(it, ""))), "")
         folder = os.path.dirname(path[len(top) :].lstrip("/"))
+        while _DISC.fullmatch(os.path.basename(folder)):
+            folder = os.path.dirname(folder)
         if zlib.crc32(os.fsencode(folder)) % n == k - 1:
             yield item
 
@@ -135,60 +160,71 @@ class _Walker:
 
     def _walk_folder(self, top: str, seen: _Given) -> Iterator[Job | Failed]:
         # A stack of our own: a tree may be deeper than Python's.
-        stack: list[os.DirEntry[str] | str] = [top]
-        key: _FolderKey | None = None
-        here = ""
+        stack = [_Folder(path="", key=0, names=iter([os.fsencode(top) + _FOLDER]))]
         while stack:
-            entry = stack.pop()
-            if isinstance(entry, str) or self._is_folder(entry, seen):
-                path = entry if isinstance(entry, str) else entry.path
-                try:
-                    entries = self._enter(path)
-                except (OSError, ValueError) as error:
-                    seen.music = True  # what there is we do not know: not "no music"
-                    yield _failure(path, "unreadable", "cannot list this folder", error)
-                    continue
-                if entries is None:
-                    seen.music = True  # walked before, and judged then
-                    continue
-                stack += entries
-                del entries  # else those that are done stay too, 600 bytes each
-            elif _has_audio_extension(entry.name):
+            here = stack[-1]
+            name = next(here.names, None)
+            if name is None:
+                stack.pop()
+                continue
+            path = os.path.join(here.path, os.fsdecode(name.removesuffix(_FOLDER)))
+            if not name.endswith(_FOLDER):
                 seen.music = True
-                if here != (folder := os.path.dirname(entry.path)):
-                    here, key = folder, _folder_key(folder)
-                yield from self._take(entry, key)
+                yield from self._take(path, here.key)
+                continue
+            try:
+                folder = self._enter(path, seen)
+            except (OSError, ValueError) as error:
+                seen.music = True  # what there is we do not know: not "no music"
+                yield _failure(path, "unreadable", "cannot list this folder", error)
+                continue
+            if folder is None:
+                seen.music = True  # walked before, and judged then
+            else:
+                stack.append(folder)
 
-    def _enter(self, path: str) -> list[os.DirEntry[str]] | None:
-        """Return a folder's entries, last name first; ``None`` if it was walked before."""
+    def _enter(self, path: str, seen: _Given) -> _Folder | None:
+        """Return a folder and what is in it; ``None`` if it was walked before."""
         key = _folder_key(path)
         if key in self._folders:
             return None
         with os.scandir(path) as listing:
-            entries = [entry for entry in listing if not _is_ignored(entry.name)]
+            names = PackedSort(self._wanted(listing, seen))
         self._folders.add(key)
-        return sorted(entries, key=lambda entry: entry.name, reverse=True)
+        return _Folder(path, key, iter(names))
 
-    def _is_folder(self, entry: os.DirEntry[str], seen: _Given) -> bool:
-        try:
-            if entry.is_symlink() and entry.is_dir():
-                seen.links_passed = seen.links_passed or not self._follow_symlinks
-                return self._follow_symlinks
-            return entry.is_dir(follow_symlinks=False)
-        except OSError:
-            return False  # `_take` meets the same error, and says it if the name is music
+    def _wanted(self, listing: Iterable[os.DirEntry[str]], seen: _Given) -> Iterator[bytes]:
+        """Yield the names of folders to walk, with a slash, and of what may be music.
 
-    def _take(self, entry: os.DirEntry[str], key: _FolderKey | None) -> Iterator[Job | Failed]:
+        So marked they sort as the paths of all files do. What an entry knows beside its name
+        is not kept: it is 600 bytes.
+        """
+        for entry in listing:
+            if _is_ignored(entry.name):
+                continue
+            try:
+                folder = entry.is_dir()
+                walked = folder and (self._follow_symlinks or not entry.is_symlink())
+            except OSError:
+                folder = walked = False  # `_take` meets the same error, and says it
+            if walked:
+                yield os.fsencode(entry.name) + _FOLDER
+            elif folder:
+                seen.links_passed = True
+            elif _has_audio_extension(entry.name):
+                yield os.fsencode(entry.name)
+
+    def _take(self, path: str, key: _FolderKey) -> Iterator[Job | Failed]:
         try:
-            linked = entry.is_symlink()
-            if linked and entry.is_dir():
-                return  # a linked folder with a name like "live.mp3"
-            found = entry.stat()
+            found = os.lstat(path)
+            linked = stat.S_ISLNK(found.st_mode)
+            if linked:
+                found = os.stat(path)
         except OSError as error:
-            yield _stat_failure(entry.path, error)
+            yield _stat_failure(path, error)
             return
-        if self._is_first(entry.path) if linked else (key, entry.name) not in self._singles:
-            yield _judge(entry.path, found)
+        if self._is_first(path) if linked else (key, os.path.basename(path)) not in self._singles:
+            yield _judge(path, found)
 
     def _is_first(self, path: str) -> bool:
         """Note a linked or given file; false if it came before, or will with its folder."""
@@ -207,7 +243,7 @@ class _Walker:
 
 def _folder_key(path: str) -> _FolderKey:
     found = os.stat(path or os.curdir)
-    return found.st_dev, found.st_ino
+    return found.st_dev << 64 | found.st_ino
 
 
 def _is_ignored(name: str) -> bool:

@@ -30,6 +30,11 @@ class Cores:
 
 
 @dataclass(frozen=True, slots=True)
+class Loading:
+    """From a worker, once: its libraries are loaded, the model comes next."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """From a worker, once: the model is loaded and rehearsed.
 

@@ -10,14 +10,13 @@ One thread, one loop: wait for messages, look at clocks and memory, hand out job
 import errno
 import os
 import selectors
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from lean_tagger.errors import ModelError, StateError
+from lean_tagger.errors import StateError
 from lean_tagger.jobs import Failed, Job, Outcome, Writing
-from lean_tagger.run import budget
+from lean_tagger.run import budget, failed_start
 from lean_tagger.run.lost_mounts import LostMounts
 from lean_tagger.run.messages import (
     Broken,
@@ -25,13 +24,15 @@ from lean_tagger.run.messages import (
     Done,
     Go,
     Limit,
+    Loading,
     Notice,
     Progress,
     Ready,
 )
-from lean_tagger.run.worker_handle import START_SECONDS, WorkerHandle, post_mortem
+from lean_tagger.run.worker_clock import seconds_for_size
+from lean_tagger.run.worker_handle import START_SECONDS, WorkerHandle
 from lean_tagger.settings import Settings
-from lean_tagger.system import machine
+from lean_tagger.system import library_pages, machine
 from lean_tagger.system.memory import (
     current_rss_bytes,
     format_size,
@@ -41,9 +42,6 @@ from lean_tagger.system.memory import (
 
 LOOK_SECONDS = 0.2
 """How often clocks and memory are looked at while nothing happens."""
-
-SLOWEST_BYTES_PER_SECOND = 25_000
-"""What a file may take beyond the patience of a run: 40 minutes for an hour of 128 kbit/s."""
 
 MOST_FAILED_STARTS = 5
 """Workers that may end before they are ready, once the first one was, before we give up."""
@@ -100,8 +98,8 @@ class Supervisor:
         self._notice = notice or (lambda _: None)
         self._on_start = on_start or (lambda _: None)
         self._before_write = before_write or (lambda *_: None)
-        limit_bytes = machine.machine_limit_bytes()  # does not change in a run
-        self._is_pressed = pressed or (lambda: machine.memory_is_short(limit_bytes))
+        self._machine_bytes = machine.machine_limit_bytes()  # does not change in a run
+        self._is_pressed = pressed or (lambda: machine.memory_is_short(self._machine_bytes))
         self._selector = selectors.DefaultSelector()
         self._children: list[WorkerHandle] = []
         self._ended_peak_bytes = 0
@@ -140,8 +138,10 @@ class Supervisor:
             cores=cores,
             files=max(1, files),
             model=first.ready.model,
+            machine_bytes=self._machine_bytes,
         )
         self._on_start(first.ready)
+        library_pages.release()
         if self._options.max_gpu_mem_bytes and first.ready.device == "cpu":
             self._notice("--max-gpu-mem limits nothing here: the network runs on the CPU")
         if self._shape.threads == first.threads:
@@ -230,10 +230,10 @@ class Supervisor:
     def _give(self, child: WorkerHandle, job: Job, *, last: bool) -> None:
         """Give a worker a job; with the last one go the cores that nobody else will need."""
         child.job = job
+        child.stderr.forget()
         busy = sum(it.threads for it in self._children if it.job is not None)
         child.send(Cores(child.threads + (self._cores - busy if last else 0)))
-        seconds = self._patience_seconds + job.size_bytes / SLOWEST_BYTES_PER_SECOND
-        child.deadline = time.monotonic() + seconds
+        child.clock.restart(self._patience_seconds + seconds_for_size(job.size_bytes))
         self._progress(job, 0.0, 0.0)
         child.send(job)
 
@@ -276,7 +276,8 @@ class Supervisor:
         if share_bytes:
             child.send(Limit(share_bytes))
         self._children.append(child)
-        self._selector.register(child.fd, selectors.EVENT_READ, child)
+        for source in (child.fd, child.stderr):
+            self._selector.register(source, selectors.EVENT_READ, child)
         return child
 
     def _forget(self, child: WorkerHandle) -> int:
@@ -284,6 +285,7 @@ class Supervisor:
         others_bytes = sum(c.peak_bytes for c in self._children if c is not child)
         self._ended_peak_bytes = max(self._ended_peak_bytes, child.peak_bytes + others_bytes)
         self._selector.unregister(child.fd)
+        self._selector.unregister(child.stderr)
         self._children.remove(child)
         return child.end()
 
@@ -293,16 +295,21 @@ class Supervisor:
         """Wait a moment for messages; then look at clocks and memory."""
         for key, _ in self._selector.select(LOOK_SECONDS):
             child = key.data
-            data = os.read(child.fd, 1 << 16)
-            if not data:
-                yield from self._lost(child)
+            if child not in self._children:  # forgotten while an earlier message was read
                 continue
-            for message in child.inbox.feed(data):
-                yield from self._heard(child, message)
+            if key.fd != child.fd:
+                child.stderr.take()
+            elif data := os.read(child.fd, 1 << 16):
+                for message in child.inbox.feed(data):
+                    yield from self._heard(child, message)
+            else:
+                yield from self._lost(child)
         self._watch()
 
     def _heard(self, child: WorkerHandle, message: object) -> Iterator[Outcome]:
         match message:
+            case Loading():
+                child.libraries_loaded = True
             case Ready():
                 child.ready = message
             case Notice(text):
@@ -327,7 +334,7 @@ class Supervisor:
         """Bury a worker whose pipe has ended, and see to the file that it was at."""
         job = child.job
         status = self._forget(child)
-        failure = child.killed_for or post_mortem(job.path if job else "", status)
+        failure = child.post_mortem(status)
         if job is not None:
             yield from self._failed(job, failure)
         elif child.ready is None:
@@ -335,9 +342,11 @@ class Supervisor:
             # The first one says whether it can work at all; a later one may only have met
             # a moment in which somebody else took the memory.
             if self._shape is None or self._failed_starts >= MOST_FAILED_STARTS:
-                raise ModelError(
-                    f"a worker with the model {self._options.names} could not start: "
-                    f"{failure.message}"
+                raise failed_start.reason(
+                    self._options.names,
+                    failure,
+                    status=status,
+                    libraries_loaded=child.libraries_loaded,
                 )
 
     def _failed(self, job: Job, failure: Failed) -> Iterator[Outcome]:
@@ -382,11 +391,10 @@ class Supervisor:
 
     def _watch(self) -> None:
         """End workers that take too long or too much; their end shows in the next look."""
-        now = time.monotonic()
         sizes = {child: process_rss_bytes(child.pid) for child in self._children}
         for child, rss_bytes in sizes.items():
             child.peak_bytes = max(child.peak_bytes, rss_bytes)
-            if now > child.deadline and not child.idle:
+            if not child.idle and child.clock.expired():
                 child.kill("hung", "it took far too long, and its worker was ended")
         over_bytes = current_rss_bytes() + sum(sizes.values()) - self._options.max_mem_bytes
         if self._shape is not None and sizes and over_bytes > 0:

@@ -5,17 +5,18 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import lean_tagger
 from lean_tagger.jobs import Failed, Job
 from lean_tagger.run.messages import Inbox, Ready, pack
+from lean_tagger.run.stderr_tail import StderrTail
+from lean_tagger.run.worker_clock import WorkerClock
 from lean_tagger.settings import Settings
 from lean_tagger.system import temporary_files
 
 START_SECONDS = 120.0
-"""A worker that has not loaded its model by then hangs."""
+"""A worker that has not loaded its model by then hangs, unless the run allows more."""
 
 _PROCESS = "lean_tagger.run.worker_main"  # never imported here: it loads what is heavy
 
@@ -37,12 +38,16 @@ class WorkerHandle:
     ----------
     fd : int
         Where its messages arrive; a pipe that ends when it does.
+    stderr : StderrTail
+        What its libraries printed last.
+    libraries_loaded : bool
+        Whether it has come as far as its model.
     ready : Ready or None
         What it said when its model was loaded.
     job : Job or None
         What it is at.
-    deadline : float
-        On the monotonic clock: when it counts as hung.
+    clock : WorkerClock
+        How long it has been at that, or at its start.
     peak_bytes : int
         Its highest resident size, as far as is known.
     killed_for : Failed or None
@@ -51,6 +56,7 @@ class WorkerHandle:
 
     def __init__(self, options: Settings, *, start_seconds: float = START_SECONDS) -> None:
         read_fd, write_fd = os.pipe()
+        self.stderr = StderrTail()
         try:
             self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 # -P: a file in the person's folder must not be taken for a module.
@@ -64,22 +70,24 @@ class WorkerHandle:
                 ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
+                stderr=self.stderr.write_fd,
                 pass_fds=[write_fd],
                 env=_environment(),
                 process_group=0,  # Ctrl-C in the terminal is ours to pass on
             )
         except BaseException:
             os.close(read_fd)
+            self.stderr.close()
             raise
         finally:
             os.close(write_fd)
         self.fd = read_fd
+        self.libraries_loaded = False
         self.inbox = Inbox()
         self.ready: Ready | None = None
         self.job: Job | None = None
         self.threads = options.threads
-        self.deadline = time.monotonic() + start_seconds
+        self.clock = WorkerClock(self.pid, start_seconds)
         self.peak_bytes = 0
         self.killed_for: Failed | None = None
         self.send(options)
@@ -109,7 +117,7 @@ class WorkerHandle:
             self.process.kill()  # also ends a stopped process, which no other signal does
 
     def end(self) -> int:
-        """Close both pipes, wait for the process and return its exit status."""
+        """Close its pipes, wait for the process and return its exit status."""
         assert self.process.stdin is not None  # noqa: S101 - narrows the type for mypy
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
@@ -119,30 +127,26 @@ class WorkerHandle:
         except subprocess.TimeoutExpired:
             self.process.kill()
             status = self.process.wait()
+        self.stderr.take()
+        self.stderr.close()
         if self.job is not None:
             folder = os.path.dirname(os.path.realpath(self.job.path))
             temporary_files.sweep(folder, pid=self.pid)
         return status
 
-
-def post_mortem(path: str, status: int) -> Failed:
-    """Return why a worker ended that nobody ended.
-
-    Parameters
-    ----------
-    path : str
-        The file that it was at; empty without one.
-    status : int
-        Its exit status, the negative number of a signal.
-    """
-    if status == -signal.SIGKILL:
-        message = "its worker was killed, probably for want of memory"
-        return Failed(path=path, kind="killed", message=message)
-    if status < 0:
-        name = signal.Signals(-status).name
-        what = "it crashed the decoder" if path else "it crashed"
-        return Failed(path=path, kind="crashed", message=f"{what} ({name})")
-    return Failed(path=path, kind="crashed", message=f"its worker ended with status {status}")
+    def post_mortem(self, status: int) -> Failed:
+        """Return why it ended, from its exit status and what its libraries printed last."""
+        if self.killed_for is not None:
+            return self.killed_for
+        path, kind, said = self.job.path if self.job else "", "crashed", self.stderr.last_line()
+        if status == -signal.SIGKILL:
+            message, kind, said = "its worker was killed, probably for want of memory", "killed", ""
+        elif status < 0:
+            what = "it crashed the decoder" if path else "it crashed"
+            message = f"{what} ({signal.Signals(-status).name})"
+        else:
+            message = f"its worker ended with status {status}"
+        return Failed(path=path, kind=kind, message=f"{message}: {said}" if said else message)
 
 
 def _environment() -> dict[str, str]:

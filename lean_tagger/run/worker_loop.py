@@ -4,7 +4,7 @@ import os
 import time
 from typing import BinaryIO
 
-from lean_tagger.errors import LeanTagError, ModelError, StateError
+from lean_tagger.errors import BudgetError, LeanTagError, ModelError, StateError
 from lean_tagger.jobs import Failed, Job, Outcome, Writing
 from lean_tagger.run.messages import (
     Broken,
@@ -12,6 +12,7 @@ from lean_tagger.run.messages import (
     Done,
     Go,
     Limit,
+    Loading,
     Notice,
     Progress,
     Ready,
@@ -19,7 +20,13 @@ from lean_tagger.run.messages import (
     receive,
 )
 from lean_tagger.run.worker import Worker
-from lean_tagger.system.memory import current_rss_bytes, format_size, limit_data, peak_rss_bytes
+from lean_tagger.system.memory import (
+    current_rss_bytes,
+    format_size,
+    limit_data,
+    peak_rss_bytes,
+    process_limit_bytes,
+)
 
 LOADING_BYTES = 256 << 20
 """What loading a model may take in any case."""
@@ -57,6 +64,7 @@ def serve(inbox: BinaryIO, outbox_fd: int) -> None:
         A pipe, on which messages to it leave.
     """
     post = _Post(outbox_fd)
+    post.send(Loading())
     options = receive(inbox)
     try:
         # A model may ask for gigabytes when it is loaded. Room enough stays to measure one
@@ -72,6 +80,11 @@ def serve(inbox: BinaryIO, outbox_fd: int) -> None:
             )
         except MemoryError as error:
             limit_data(0)  # else there is no room to say so
+            if (most_bytes := process_limit_bytes()) is not None:
+                raise BudgetError(
+                    f"the model {options.names} needs more than the {format_size(most_bytes)} of "
+                    "address space that a process may have here; lift that: ulimit -v unlimited"
+                ) from error
             raise ModelError(
                 f"the model {options.names} asks for more memory than the "
                 f"{format_size(limit_bytes)} that it may have; allow more with --max-mem, or "

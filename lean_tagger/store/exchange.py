@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import sqlite3
+import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -21,6 +22,7 @@ _COLUMNS = (
     *("size", "mtime_ns", "digest", "fields", "embedding"),
 )
 _SCORE = "score: "
+_URI = "file://"
 _ROWS = 1000  # of a Parquet file's group
 
 
@@ -101,7 +103,8 @@ def _write_jsonl(records: Iterable[dict[str, Any]], _: list[str], target: IO[str
 def _write_csv(records: Iterable[dict[str, Any]], columns: list[str], target: IO[str]) -> None:
     writer = csv.DictWriter(target, columns)
     writer.writeheader()
-    writer.writerows(records)
+    for record in records:
+        writer.writerow(record | {"path": _as_text(record["path"])})
 
 
 def _write_parquet(
@@ -123,6 +126,26 @@ def _write_parquet(
             for row in rows:
                 row["path"] = os.fsencode(row["path"])
             writer.write_table(pa.Table.from_pylist(rows, schema))
+
+
+def _as_text(path: str) -> str:
+    """Return a path that any program can read: a name that is no UTF-8 as a file URI.
+
+    One stray byte, and others refuse the whole table. No path of ours begins as a URI does,
+    since all are absolute.
+    """
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return _URI + urllib.parse.quote_from_bytes(os.fsencode(path))
+    return path
+
+
+def _from_text(text: str) -> str:
+    """Return the path that `_as_text` wrote."""
+    if text.startswith(_URI):
+        return os.fsdecode(urllib.parse.unquote_to_bytes(text.removeprefix(_URI)))
+    return text
 
 
 def _pyarrow() -> tuple[Any, Any]:
@@ -150,7 +173,8 @@ def _read_jsonl(source: Iterable[str]) -> Iterator[dict[str, Any]]:
 
 
 def _read_csv(source: Iterable[str]) -> Iterator[dict[str, Any]]:
-    return csv.DictReader(source)
+    for row in csv.DictReader(source):
+        yield {**row, "path": _from_text(row["path"])}
 
 
 def _read_parquet(source: IO[bytes]) -> Iterator[dict[str, Any]]:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from lean_tagger.jobs import Heard, Identity, Values, to_uint16
 from lean_tagger.store import sql
-from lean_tagger.store.database import Database
+from lean_tagger.store.database import CACHE_KIB, Database
 from lean_tagger.store.rows import (
     Key,
     Known,
@@ -150,6 +150,7 @@ class Journal:
         """Take another journal in; see `exchange.merge`."""
         self._database.commit()
         self._database.connection.execute("ATTACH ? AS other", (str(other),))
+        self._database.connection.execute(f"PRAGMA other.cache_size = -{CACHE_KIB}")
         try:
             with self._change() as connection:
                 (shift,) = connection.execute("SELECT coalesce(max(id), 0) FROM runs").fetchone()

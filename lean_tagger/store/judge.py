@@ -5,13 +5,15 @@ should be others goes to a worker with its scores; one that changed goes with wh
 under its name before, in case only its tags did.
 """
 
+import functools
+import math
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from lean_tagger.decide import tag_plan
 from lean_tagger.decide.decider import Decider
-from lean_tagger.errors import NoTagSupportError, ObstacleError
+from lean_tagger.errors import NoTagSupportError, ObstacleError, UnreadableError
 from lean_tagger.jobs import Heard, Identity, Job, Outcome, Skipped
 from lean_tagger.listen.effort import enough
 from lean_tagger.settings import Settings
@@ -58,6 +60,7 @@ class Judge:
         self._journal, self._decider, self._keys = journal, decider, keys
         self._effort = settings.effort if settings.listen else None
         self._dry_run, self._ways = settings.dry_run, settings.ways
+        self._decoder_name = settings.decoder
         self._mounts = mounts.table()
 
     def files(self, under: Iterable[str]) -> Iterator[Known]:
@@ -121,13 +124,31 @@ class Judge:
             return job
         if known is None or not self._same(path, known.identity, job.identity):
             return replace(job, candidates=tuple(self._alike(path, job.identity)))
-        if known.status == "failed" and not worth_another_try(known):
+        if known.status == "failed" and not self._worth_another_try(path, known):
             return Skipped(path=job.path, kind="set-aside", message=why_set_aside(known))
         each = [it if it and enough(self._effort, it) else None for it in self._each(known)]
         heard = Heard.together(each)
         if heard is None:  # only the models that have not heard it are to do so
             return replace(job, candidates=tuple((it,) if it else () for it in each))
         return self._decide(job, known, heard)
+
+    def _worth_another_try(self, path: str, known: Known) -> bool:
+        """Tell whether a file failed for a reason that may have passed by now."""
+        if known.kind in PASSING and known.attempts < TRIES:
+            return True
+        started, decoder = self._runs.get(known.run, (math.inf, self._decoder_name))
+        if decoder != self._decoder_name:
+            return True
+        # A permission that was given since changes no more than this time.
+        return known.kind == UnreadableError.kind and _touched_since(path, started)
+
+    @functools.cached_property
+    def _runs(self) -> dict[int, tuple[float, str]]:
+        """When each run on record began, and its decoder."""
+        return {
+            run.id: (run.started, str(run.options.get("decoder", self._decoder_name)))
+            for run in self._journal.runs()
+        }
 
     def _alike(self, path: str, identity: Identity) -> Iterator[tuple[Heard, ...]]:
         """Yield what each model heard in files that may be this one."""
@@ -192,6 +213,8 @@ def why_set_aside(known: Known) -> str:
     return f"{known.message} (so it was {times}; --retry-failed tries it again)"
 
 
-def worth_another_try(known: Known) -> bool:
-    """Tell whether a file failed for a reason that may have passed by now."""
-    return known.kind in PASSING and known.attempts < TRIES
+def _touched_since(path: str, seconds: float) -> bool:
+    try:
+        return os.stat(path).st_ctime > seconds
+    except OSError:
+        return True  # it went away just now, which is no longer what was wrong with it

@@ -9,7 +9,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-_GIB = 1024**3
+_MIB, _GIB = 1024**2, 1024**3
+
+SMALL_RUN_BYTES = 144 * _MIB
+"""What a run with any one of our models and one worker needs, with something to spare."""
+
+SYSTEM_BYTES = 8 * _MIB
+"""What stays for the kernel's own in a container that just holds that: page tables, sockets."""
 
 
 def machine_limit_bytes() -> int:
@@ -22,8 +28,17 @@ def machine_limit_bytes() -> int:
 
 
 def default_budget_bytes() -> int:
-    """Return the budget of a run for which none was given: 2 GiB, or half of the machine."""
-    return min(2 * _GIB, machine_limit_bytes() // 2)
+    """Return the budget of a run for which none was given, in bytes; see `default_budget`."""
+    return default_budget(machine_limit_bytes())
+
+
+def default_budget(limit_bytes: int) -> int:
+    """Return the budget where a machine allows so much: 2 GiB, or half of it.
+
+    Half of a small container would be too little for one worker: there it is what that needs.
+    """
+    small_bytes = min(SMALL_RUN_BYTES, limit_bytes - SYSTEM_BYTES)
+    return min(2 * _GIB, max(limit_bytes // 2, small_bytes))
 
 
 def cgroup_limit_bytes(membership: str, *, mounted: Path = Path("/sys/fs/cgroup")) -> int | None:

@@ -20,6 +20,9 @@ from lean_tagger.errors import ConfigError, OverBudgetError, StateError
 _KIB, _MIB, _GIB = 1024, 1024**2, 1024**3
 _UNITS = {"": 1, "k": _KIB, "m": _MIB, "g": _GIB, "t": 1024**4}
 _SIZE = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([kmgt]?)(?:i?b)?", re.ASCII | re.IGNORECASE)
+NO_MEMORY = ("bad_alloc", "bad allocation", "annot allocate memory")
+"""How C++ and the C library say that there is no memory left."""
+
 _LARGEST_BYTES = 2**63 - 1
 # Longer than any size that makes sense; bounds the work on hostile input.
 _LONGEST_TEXT = 40
@@ -151,6 +154,20 @@ def limit_data(share_bytes: int) -> None:
     if most != resource.RLIM_INFINITY:
         wanted = most if wanted == resource.RLIM_INFINITY else min(wanted, most)
     resource.setrlimit(resource.RLIMIT_DATA, (wanted, most))
+
+
+def process_limit_bytes() -> int | None:
+    """Return how many bytes of addresses a process may have (``ulimit -v``), unless any number.
+
+    Room that is reserved and never touched counts as well, so that a limit which looks ample may
+    be too little.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    limit_bytes, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return None if limit_bytes == resource.RLIM_INFINITY else limit_bytes
 
 
 def trim() -> None:

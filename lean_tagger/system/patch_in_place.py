@@ -7,6 +7,7 @@ that for a worker that it lost.
 """
 
 import contextlib
+import errno
 import json
 import os
 import zlib
@@ -74,8 +75,15 @@ def recover(undo: str) -> bool:
     -------
     bool
         Whether bytes were put back. Not, if the change had not begun.
+
+    Raises
+    ------
+    PermissionError
+        Somebody else left it, to whom the file does not belong either: in a folder that is
+        shared, anybody could have anything written into anybody's files.
     """
     with open(undo, "rb") as file:
+        whose = os.fstat(file.fileno()).st_uid
         line, _, before = file.read().partition(b"\n")
     put_back = False
     with contextlib.suppress(ValueError, KeyError, TypeError):  # not finished: nothing was begun
@@ -85,6 +93,8 @@ def recover(undo: str) -> bool:
             target = os.path.join(os.path.dirname(undo), head["name"])
             fd = os.open(target, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
+                if whose not in (os.geteuid(), os.fstat(fd).st_uid):
+                    raise PermissionError(errno.EPERM, "it is somebody else's", undo)
                 _write_all(fd, before, head["start"])
                 os.fsync(fd)
             finally:

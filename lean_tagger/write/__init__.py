@@ -1,7 +1,7 @@
 """Write the three fields into a file, and lose nothing else of it.
 
 The promise: whatever happens, the file's name leads to a whole file, which is either the
-old one, byte for byte, or one in which nothing but our fields differs. It is kept three
+old one, byte for byte, or one in which nothing but our fields differs. It is kept four
 times over:
 
 - by construction: an edit is a list of patches, and everything between them is copied
@@ -9,6 +9,8 @@ times over:
 - by proof: the finished copy is parsed again, every foreign item and the audio are
   compared with the original's bytes, the values are read again by mutagen (Matroska's by
   FFmpeg), and the audio's fingerprint by the caller's decoder must be what it was;
+- as others see it: mutagen and FFmpeg find in the copy what they found in the original, and
+  a tag that is new hides no other (`visible`);
 - in time: the copy takes the original's name in one step, or is removed (`replace`).
 
 A file where any of this is in doubt is refused with one sentence and left alone.
@@ -16,20 +18,35 @@ A file where any of this is in doubt is refused with one sentence and left alone
 `look` says what a file holds; `source` reads it, `formats.detect` knows the formats,
 `formats.fields` what our fields are called; one module per format edits: `id3` with `id3_frames`,
 `id3_file`, `id3_hosts` and `mpeg` around it, `flac` and `ogg` around `vorbis_comment`, `mp4` with
-`mp4_atoms`, `matroska` with `matroska_tags`, `matroska_seek` and `ebml`, `asf`, `ape`;
-`older_tags` reads what older tags say; `mutagen_check` is mutagen, and so is `track_info`, which
-reads what else is asked for; `ffmpeg_check` is FFmpeg.
+`mp4_atoms`, `mp4_shown` and, where something moves, `mp4_offsets` and `mp4_move`, `matroska` with
+`matroska_layout`, `matroska_places`, `matroska_tags` and `ebml`, `asf`, `ape`. All tags of a file
+together are `all_tags`: the one that ours go into and the `other_tags`, some of them
+`older_tags`, with what is `carried` from these into a new one by the names in `properties`.
+`mutagen_check` is mutagen, and so is `track_info`, which reads what else is asked for;
+`ffmpeg_check` is FFmpeg.
 """
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 
 from lean_tagger.errors import FileError, OverBudgetError, UnreadableError, WriteError
 from lean_tagger.settings import WriteSettings
-from lean_tagger.write.formats.detect import Document, parse
+from lean_tagger.write import visible
+from lean_tagger.write.formats.all_tags import AllTags, is_name
+from lean_tagger.write.formats.detect import parse
 from lean_tagger.write.formats.fields import FIELDS
-from lean_tagger.write.look import FileState, identify, look, obstacle, read, supported
+from lean_tagger.write.look import (
+    FileState,
+    identify,
+    in_full,
+    look,
+    obstacle,
+    read,
+    read_each,
+    supported,
+)
 from lean_tagger.write.replace import replace
 from lean_tagger.write.source import Source, opened, translated
 from lean_tagger.write.splice import copy, splice
@@ -39,9 +56,11 @@ __all__ = [
     "FIELDS",
     "FileState",
     "identify",
+    "in_full",
     "look",
     "obstacle",
     "read",
+    "read_each",
     "supported",
     "track",
     "write",
@@ -73,9 +92,10 @@ def write(
         The file. A symbolic link stays one: the file that it leads to is replaced.
     changes : Mapping[str, Sequence[str]]
         For each field of `FIELDS` to set all its values, strongest first; an empty
-        sequence removes the field.
+        sequence removes the field. What follows from them for single tags is added, unless
+        it is there already, from `in_full`.
     fingerprint : Callable[[str], str]
-        Decodes the audio of the file of that name and returns a digest of it.
+        Returns a digest of the audio of the file of that name.
     expected : str or None
         What `fingerprint` gave for the file when it was scored; None computes it now.
     previous : Mapping[str, Sequence[str]] or None
@@ -95,23 +115,24 @@ def write(
     ValueError
         If a key of `changes` is no field of ours.
     """
-    unknown = set(changes) - set(FIELDS)
-    if unknown:
-        raise ValueError(f"no such field: {sorted(unknown)}")
-    wanted = {field: _checked(path, field, changes[field]) for field in FIELDS if field in changes}
+    if unknown := sorted(name for name in changes if not is_name(name)):
+        raise ValueError(f"no such field: {unknown}")
+    wanted = {name: _checked(path, name, values) for name, values in changes.items()}
     real = _resolved(path)
     with opened(real) as source:
         source.path, source.id3_version = path, ways.id3_version
         with translated(path):
-            document = parse(source)
-            present = document.values()
-            if all(present.get(field, ()) == values for field, values in wanted.items()):
+            tags = parse(source)
+            present = tags.exact()
+            if all(present.get(name, ()) == values for name, values in wanted.items()):
                 return
             if previous is not None and any(
-                tuple(previous.get(field, ())) != present.get(field, ()) for field in wanted
+                tuple(previous.get(name, ())) != present.get(name, ()) for name in wanted
             ):
                 raise source.refuse("its tags were changed since it was heard; nothing was written")
-            pieces = list(splice(source.size, document.patches(wanted)))
+            wanted = tags.in_full(wanted)
+            pieces = list(splice(source.size, tags.patches(wanted)))
+            view = tags.look()
         if expected is None:
             expected = fingerprint(real)
 
@@ -119,7 +140,7 @@ def write(
             copy(source, pieces, fd)
 
         def check(copied: str) -> None:
-            _verify(source, document, copied, wanted)
+            _verify(source, tags, copied, wanted, view)
             if _digest_of_copy(source, copied, fingerprint) != expected:
                 raise source.refuse(
                     "its audio would not have stayed the same, or is not what was scored; "
@@ -148,12 +169,13 @@ def _resolved(path: str) -> str:
         raise UnreadableError(path, f"it cannot be opened: {reason}") from error
 
 
-def _checked(path: str, field: str, values: Sequence[str]) -> tuple[str, ...]:
+def _checked(path: str, name: str, values: Sequence[str]) -> tuple[str, ...]:
     """Return values without repetitions; refuse what a tag cannot hold."""
+    field = name.partition("@")[0]
     for value in values:
         if not value.strip() or "\0" in value or _lone(value):
             raise WriteError(path, "a value to write is empty or cannot be encoded")
-        if FIELDS[field].number and not _NUMBER.fullmatch(value):
+        if field and FIELDS[field].number and not _NUMBER.fullmatch(value):
             raise WriteError(path, f"a value to write as {field} is not a number")
     return tuple(dict.fromkeys(values))
 
@@ -163,32 +185,57 @@ def _lone(value: str) -> bool:
 
 
 def _verify(
-    source: Source, before: Document, copied: str, wanted: Mapping[str, tuple[str, ...]]
+    source: Source,
+    before: AllTags,
+    copied: str,
+    wanted: Mapping[str, tuple[str, ...]],
+    view: visible.View,
 ) -> None:
     """Compare the finished copy with the original.
 
     Raises
     ------
     WriteError
-        If a value did not arrive, or anything else did not stay as it was.
+        If a value did not arrive, anything else did not stay as it was, or another program
+        does not find what it found before.
     """
     with opened(copied) as copy_source, translated(source.path):
         copy_source.path = source.path
         after = parse(copy_source)
-        first, second = after.values(), after.second_reading()
-        for field, values in wanted.items():
-            if first.get(field, ()) != values or second.get(field, ()) != values:
-                raise source.refuse(
-                    f"its format cannot hold what was to be written as {field}; nothing was written"
-                )
-        kept = ((name, copy_source.digest(piece)) for name, piece in after.foreign())
-        for name, piece in before.foreign():
-            digest = source.digest(piece)
-            # A tag that was not there before may bring items; none may go, in any case.
+        if field := after.arrived(wanted):
+            raise source.refuse(
+                f"its format cannot hold what was to be written as {field}; nothing was written"
+            )
+        removed = before.tagged and not after.tagged
+        _compare(source, before, copy_source, after, removed=removed)
+        if removed:  # it said no more than the other tags do
+            return
+        now = after.look(slack=True)
+        missing = visible.lost(view, now, may_show_more=before.may_show_more)
+        if not missing and after.tagged and not before.tagged:
+            missing = visible.hidden(view, now)
+        if missing:
+            raise source.refuse(f"{missing}; nothing was written")
+
+
+def _compare(
+    source: Source, before: AllTags, copy_source: Source, after: AllTags, *, removed: bool
+) -> None:
+    """Compare all bytes that are not of our fields."""
+    kept: Iterator[tuple[str, bytes]] = (
+        (name, copy_source.digest(*pieces)) for name, pieces in after.foreign()
+    )
+    gone = set(before.removable()) if removed else set()
+    for name, pieces in before.foreign():
+        expected = source.digest(*pieces)
+        # A tag that was not there before may bring items; none may go, in any case.
+        found = next(kept, None)
+        if found != (name, expected) and expected in gone:
+            kept = chain([found] if found else [], kept)
+            continue
+        while found not in (None, (name, expected)) and not before.tagged:
             found = next(kept, None)
-            while found not in (None, (name, digest)) and not before.tagged:
-                found = next(kept, None)
-            if found != (name, digest):
-                raise source.refuse(f"writing would change {name}; it was left as it was")
-        if before.tagged and next(kept, None) is not None:
-            raise source.refuse("writing would add more than our fields; it was left as it was")
+        if found != (name, expected):
+            raise source.refuse(f"writing would change {name}; it was left as it was")
+    if before.tagged and next(kept, None) is not None:
+        raise source.refuse("writing would add more than our fields; it was left as it was")

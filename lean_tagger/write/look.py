@@ -1,6 +1,7 @@
 """What a file is and holds now, before anything is done with it."""
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lean_tagger.errors import (
@@ -132,7 +133,7 @@ def supported(path: str) -> bool:
 def read(path: str) -> dict[str, tuple[str, ...]]:
     """Return the values that a file has for our fields.
 
-    Where an MP3 has no ID3v2 tag, the genre of an older tag counts, as it does for players.
+    A genre counts whichever tag of the file holds it, as some player will show it.
 
     Parameters
     ----------
@@ -153,6 +154,43 @@ def read(path: str) -> dict[str, tuple[str, ...]]:
     """
     with opened(path) as source, translated(path):
         return parse(source).values()
+
+
+def read_each(path: str) -> dict[str, tuple[str, ...]]:
+    """Return what `read` returns, and what each single tag says (see `formats.all_tags`).
+
+    Raises
+    ------
+    UnreadableError, WriteError
+        As `read`.
+    """
+    with opened(path) as source, translated(path):
+        return parse(source).exact()
+
+
+def in_full(
+    path: str, changes: Mapping[str, Sequence[str]]
+) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+    """Return changes with what they bring about in single tags, and what all that is now.
+
+    To write the second takes the first back, exactly.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    changes : Mapping[str, Sequence[str]]
+        As for `write`.
+
+    Raises
+    ------
+    UnreadableError, WriteError
+        As `read`.
+    """
+    with opened(path) as source, translated(path):
+        tags = parse(source)
+        full, now = tags.in_full(changes), tags.exact()
+        return full, {name: now.get(name, ()) for name in full}
 
 
 def obstacle(path: str, ways: WriteSettings = _USUAL) -> ObstacleError | None:

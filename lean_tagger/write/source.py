@@ -7,8 +7,9 @@ real size first, so that a damaged header ends in a sentence and not in an alloc
 import errno
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from mutagen import MutagenError
@@ -28,7 +29,35 @@ class Span(NamedTuple):
     end: int
 
 
-Piece = bytes | memoryview | Span
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A span copied from the original, in which some numbers differ; its length stays.
+
+    Attributes
+    ----------
+    span : Span
+        What is copied.
+    edits : callable
+        Yields ``(position, bytes)`` in order: what stands at a position of the original instead.
+        It is asked while the copy is written, so that a million of them need no memory.
+    """
+
+    span: Span
+    edits: Callable[[], Iterator[tuple[int, bytes]]]
+
+    def pieces(self) -> Iterator[bytes | Span]:
+        """Yield what the span is made of, in order."""
+        position = self.span.start
+        for start, data in self.edits():
+            if start > position:
+                yield Span(position, start)
+            yield data
+            position = start + len(data)
+        if position < self.span.end:
+            yield Span(position, self.span.end)
+
+
+Piece = bytes | memoryview | Span | Edited
 """What a new file is made of: bytes of ours, or a span copied from the original."""
 
 
@@ -78,14 +107,17 @@ class Source:
         for start in range(span.start, span.end, _BLOCK_BYTES):
             yield self.at(start, min(_BLOCK_BYTES, span.end - start))
 
-    def digest(self, piece: Piece) -> bytes:
-        """Return a digest of what a piece holds."""
+    def contents(self, piece: Piece) -> Iterator[bytes | memoryview]:
+        """Yield the bytes that a piece comes to, in blocks."""
+        for part in piece.pieces() if isinstance(piece, Edited) else (piece,):
+            yield from self.blocks(part) if isinstance(part, Span) else (part,)
+
+    def digest(self, *pieces: Piece) -> bytes:
+        """Return a digest of what pieces hold together."""
         hasher = blake2b()
-        if isinstance(piece, Span):
-            for block in self.blocks(piece):
+        for piece in pieces:
+            for block in self.contents(piece):
                 hasher.update(block)
-        else:
-            hasher.update(piece)
         return hasher.digest()
 
     def is_zero(self, span: Span) -> bool:

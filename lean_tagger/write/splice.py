@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from lean_tagger.write.source import Piece, Source, Span
+from lean_tagger.write.source import Edited, Piece, Source, Span
 
 # What `copy_file_range` answers where the kernel or the file system cannot do it.
 _UNSUPPORTED = {errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EPERM}
@@ -25,7 +25,8 @@ class Patch(NamedTuple):
 
 def length(pieces: Iterable[Piece]) -> int:
     """Return how many bytes pieces come to."""
-    return sum(p.end - p.start if isinstance(p, Span) else len(p) for p in pieces)
+    spans = (p.span if isinstance(p, Edited) else p for p in pieces)
+    return sum(p.end - p.start if isinstance(p, Span) else len(p) for p in spans)
 
 
 def growth(patches: Iterable[Patch]) -> int:
@@ -60,7 +61,9 @@ def copy(source: Source, pieces: Iterable[Piece], target: int) -> None:
     is held here.
     """
     for piece in pieces:
-        if isinstance(piece, Span):
+        if isinstance(piece, Edited):
+            copy(source, piece.pieces(), target)
+        elif isinstance(piece, Span):
             _copy_span(source, piece, target)
         else:
             _write(target, piece)

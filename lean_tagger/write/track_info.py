@@ -13,7 +13,6 @@ import mutagen
 from lean_tagger.errors import FileError
 from lean_tagger.jobs import TrackInfo
 from lean_tagger.write.formats.detect import format_of, parse
-from lean_tagger.write.formats.id3_file import Id3File
 from lean_tagger.write.source import opened, translated
 
 # mutagen has no types for its constructors.
@@ -61,9 +60,9 @@ def track_at_hand(path: str) -> TrackInfo | None:
         with opened(path) as source, translated(path):
             if format_of(source) is None:
                 return None
-            document = parse(source)
-            if isinstance(document, Id3File) and document.tag is not None:
-                return _short({name: document.tag.text(of) for name, of in _FRAMES.items()})
+            id3 = parse(source).id3
+            if id3 is not None:
+                return _short({name: id3.text(of) for name, of in _FRAMES.items()})
         with translated(path), _Sparing(io.FileIO(path)) as file:
             found = _read(file)
             return found if file.left_bytes >= 0 else None

@@ -220,6 +220,7 @@ def test_damage_anywhere_in_a_header_is_an_error_of_the_file_or_none(
     content=st.binary(min_size=1, max_size=200),
     head=st.binary(max_size=40),
     start=st.integers(0, 250),
+    length=st.none() | st.integers(0, 250),
     patches=st.lists(st.tuples(st.integers(0, 199), st.binary(min_size=1, max_size=8)), max_size=3),
     reads=st.lists(st.integers(0, 70), max_size=30),
 )
@@ -229,23 +230,95 @@ def test_a_view_reads_like_the_file_it_stands_for(
     content: bytes,
     head: bytes,
     start: int,
+    length: int | None,
     patches: list[tuple[int, bytes]],
     reads: list[int],
 ) -> None:
     start = min(start, len(content))
+    end = None if length is None else start + length
     shown = bytearray(content)
     for offset, data in patches:
-        end = min(offset + len(data), len(content))
-        shown[offset:end] = data[: max(0, end - offset)]
-    expected = head + bytes(shown[start:])
+        stop = min(offset + len(data), len(content))
+        shown[offset:stop] = data[: max(0, stop - offset)]
+    expected = head + bytes(shown[start:end])
     path = tmp_path_factory.mktemp("view") / "file"
     path.write_bytes(content)
     with path.open("rb") as file:
-        view = MaskedFile(
-            file.fileno(), head=head, start=start, patches=[Mask(*patch) for patch in patches]
-        )
+        masks = [Mask(*patch) for patch in patches]
+        view = MaskedFile(file.fileno(), head=head, start=start, end=end, patches=masks)
         got = b"".join(view.read(count) for count in [*reads, 10_000, 10_000])
         assert got == expected
         assert view.seek(0, os.SEEK_END) == len(expected)
         middle = view.seek(len(expected) // 2)
         assert view.read(10_000) + view.read(10_000) == expected[middle:]
+
+
+# What only looks like chunks
+
+
+def _wav_of(*chunks: tuple[bytes, bytes], behind: bytes = b"") -> bytes:
+    body = b"".join(name + len(data).to_bytes(4, "little") + data for name, data in chunks)
+    return b"RIFF" + (len(body) + 4).to_bytes(4, "little") + b"WAVE" + body + behind
+
+
+def _aiff_of(*chunks: tuple[bytes, bytes], behind: bytes = b"") -> bytes:
+    body = b"".join(name + len(data).to_bytes(4, "big") + data for name, data in chunks)
+    return b"FORM" + (len(body) + 4).to_bytes(4, "big") + b"AIFF" + body + behind
+
+
+_PCM = music(2, 8000, 1).tobytes()[:32_000]
+_FMT = (b"fmt ", bytes.fromhex("01000100401f0000803e000002001000"))
+_COMM = (b"COMM", bytes.fromhex("0001 00003e80 0010 400b fa00000000000000"))
+_ZEROS = (bytes(4), bytes(0))
+_MANY = 200_000
+
+ODD_CHUNKS = {
+    "behind the music": _wav_of(_FMT, (b"data", _PCM), behind=bytes(8 * _MANY)),
+    "in front of the music": _wav_of(_FMT, *[_ZEROS] * _MANY, (b"data", _PCM)),
+    "between two pieces, of which FFmpeg plays the last": _wav_of(
+        _FMT, (b"data", bytes(16_000)), *[_ZEROS] * _MANY, (b"data", _PCM)
+    ),
+    "chunks of no size": _wav_of(_FMT, (b"data", _PCM), *[(b"JUNK", b"")] * _MANY),
+    "in an AIFF": _aiff_of(_COMM, *[_ZEROS] * _MANY, (b"SSND", bytes(8) + _PCM)),
+}
+
+
+@pytest.mark.parametrize("where", ODD_CHUNKS)
+def test_many_empty_chunks_cost_ffmpeg_no_step_each(where: str, tmp_path: Path) -> None:
+    """Counted: it asks for the size of the file in front of each, which takes four calls."""
+    path = tmp_path / "odd"
+    path.write_bytes(ODD_CHUNKS[where])
+    calls = 0
+
+    class Counted(MaskedFile):
+        def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+            nonlocal calls
+            calls += 1
+            return super().seek(offset, whence)
+
+    with path.open("rb") as file:
+        view, _ = hide_metadata.look(file.fileno())
+        view.__class__ = Counted
+        with av.open(view) as container:
+            samples = sum(f.samples for f in container.decode(audio=0))
+    assert samples == 16_000
+    assert calls < 1000
+
+
+def test_a_wav_with_anything_behind_its_music_is_the_same_music(tmp_path: Path) -> None:
+    found = set()
+    for number, behind in enumerate([b"", b"LIST\x04\0\0\0INFO", bytes(1000), b"\xff" * 99]):
+        path = tmp_path / f"{number}.wav"
+        path.write_bytes(_wav_of(_FMT, (b"data", _PCM), behind=behind))
+        found.add(fingerprint(str(path)))
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF])
+def test_a_wav_of_unknown_length_is_heard_to_its_end(size: int, tmp_path: Path) -> None:
+    whole = _wav_of(_FMT, (b"data", _PCM))
+    at = whole.index(b"data") + 4
+    path = tmp_path / "stream.wav"
+    path.write_bytes(whole[:at] + size.to_bytes(4, "little") + whole[at + 4 :])
+    with open_audio(str(path)) as audio:
+        assert sum(len(samples) for _, samples in audio) == 16_000

@@ -44,10 +44,11 @@ def job(path: Path) -> Job:
 
 def holds(pid: int, name: str) -> bool:
     """Tell whether a process has a file of that name open."""
-    for link in Path(f"/proc/{pid}/fd").glob("*"):
-        with contextlib.suppress(OSError):
-            if link.readlink().name == name:
-                return True
+    with contextlib.suppress(OSError):  # it ends while its folder is listed
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                if link.readlink().name == name:
+                    return True
     return False
 
 
@@ -147,6 +148,26 @@ def test_a_file_that_ends_its_worker_is_tried_twice_and_costs_only_itself(
     assert "\n" not in failed.message
     assert len(outcomes) == 3
     assert all(isinstance(o, Tagged) for o in outcomes.values())
+
+
+def test_a_run_that_was_stopped_and_continued_gives_no_file_up(long_song: Path) -> None:
+    """As a laptop that sleeps: everything stands still for longer than a file may take."""
+    arguments = ["-n", "--json", "--timeout", "2", str(long_song)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lean_tagger", *arguments], stdout=subprocess.PIPE, cwd=ROOT
+    )
+    while not any(holds(pid, "long.mp3") for pid in children(process.pid)):
+        assert process.poll() is None
+        time.sleep(0.01)
+    # The workers last to stop and first to go on would be seen to stand still.
+    tree = [process.pid, *children(process.pid)]
+    for pid in tree:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(6)
+    for pid in tree:
+        os.kill(pid, signal.SIGCONT)
+    out, _ = process.communicate(timeout=120)
+    assert [json.loads(line).get("status") for line in out.splitlines()] == ["would_tag", None]
 
 
 def test_a_worker_that_dies_once_costs_nothing(long_song: Path) -> None:

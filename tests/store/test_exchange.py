@@ -83,6 +83,28 @@ def test_a_table_has_a_column_for_every_label(tmp_path):
     assert (row["path"], row["genre"], row["score: rock"]) == ("/m/1.mp3", "Rock", "0.6")
 
 
+@pytest.mark.parametrize("path", ["/m/\udcff 100%.mp3", "/m/file:/a%20b.mp3", "/m/ä\\.mp3"])
+def test_a_table_is_text_whatever_a_file_is_called(tmp_path, path):
+    out = io.StringIO(newline="")
+    with Journal(tmp_path / "a") as journal:
+        put(journal, path, 1)
+        exchange.export(journal, {KEY: CARD}, out, form="csv")
+    table = out.getvalue().encode()  # strictly: no surrogate is in it
+    with Journal(tmp_path / "b") as journal:
+        source = io.StringIO(table.decode(), newline="")
+        exchange.import_(journal, {CARD.identity: CARD}, source, form="csv", run=begin(journal))
+        assert [it.path for it in journal.files([], KEY)] == [path]
+
+
+def test_an_export_goes_by_the_name_of_its_file(library, tmp_path):  # noqa: F811 - the fixture
+    run("-n", library / "farm.wav")
+    assert lean_tag("export", tmp_path / "scores.CSV").returncode == 0
+    (row,) = csv.DictReader((tmp_path / "scores.CSV").read_text().splitlines())
+    assert row["path"] == str(library / "farm.wav")
+    assert lean_tag("export", "--format", "jsonl", tmp_path / "other.csv").returncode == 0
+    assert json.loads((tmp_path / "other.csv").read_text())["path"] == row["path"]
+
+
 def test_a_name_that_is_no_text_is_bytes_in_parquet(tmp_path):
     pq = pytest.importorskip("pyarrow.parquet")
     with Journal(tmp_path / "a") as journal:
@@ -259,6 +281,38 @@ def test_the_parts_of_a_library_are_all_of_it_once_wherever_it_is_mounted(paths,
     assert shards("/Volumes/NAS/share") == here
     folders = [{os.path.dirname(it) for it in part} for part in here]
     assert sum(map(len, folders)) == len(set().union(*folders))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("CD1", "CD2", "CD 10"),
+        ("Disc 1", "disc 2 - Live", "Disc 3 (Bonus)"),
+        ("Disk1", "Disk_2"),
+        ("Vol. 1", "Vol. II", "Volume 3"),
+        ("Vinyl A", "Vinyl B"),
+        ("CD 1", "CD 2/Side A"),
+    ],
+)
+def test_the_discs_of_an_album_stay_together(names):
+    jobs = [
+        Job(f"/m/Artist/Album {number}/{name}/1.mp3", 1) for number in range(40) for name in names
+    ]
+    for k in (1, 2, 3):
+        mine = [it.path.split("/")[3] for it in find_files.part(jobs, ["/m"], (k, 3))]
+        assert 0 < len(mine) < len(jobs)
+        assert {mine.count(album) for album in mine} == {len(names)}
+
+
+@pytest.mark.parametrize("name", ["CD", "Discovery", "Part of me", "Sidewinder", "1", "Lp fan"])
+def test_a_folder_that_is_no_disc_is_an_album(name):
+    jobs = [Job(f"/m/{artist}/{name}/1.mp3", 1) for artist in range(40)]
+    album = [Job(f"/m/{artist}/1.mp3", 1) for artist in range(40)]
+
+    def parts(found: list[Job]) -> list[int]:
+        return [sum(1 for _ in find_files.part([job], ["/m"], (1, 3))) for job in found]
+
+    assert parts(jobs) != parts(album)
 
 
 def test_a_bad_part_is_refused():

@@ -119,10 +119,19 @@ def test_no_membership_file_can_raise(membership):
     machine.cgroup_limit_bytes(membership, mounted=Path("/nonexistent"))
 
 
-def test_the_default_budget_leaves_half_of_the_machine():
-    limit_bytes = machine.machine_limit_bytes()
-    assert 0 < machine.default_budget_bytes() <= limit_bytes // 2
-    assert machine.default_budget_bytes() <= 2048 * MIB
+@pytest.mark.parametrize(
+    ("limit", "budget"),
+    [(65536, 2048), (4096, 2048), (3000, 1500), (512, 256), (256, 144), (160, 144), (128, 120)],
+)
+def test_the_default_budget_is_half_of_the_machine_or_what_one_worker_needs(limit, budget):
+    """In MiB."""
+    assert machine.default_budget(limit * MIB) == budget * MIB
+
+
+@given(st.integers(1, 1 << 50))
+def test_the_default_budget_is_something_and_no_more_than_there_is(limit_bytes):
+    assert 0 <= machine.default_budget(limit_bytes) <= limit_bytes
+    assert machine.default_budget_bytes() == machine.default_budget(machine.machine_limit_bytes())
 
 
 def test_the_machine_s_limit_is_no_more_than_its_memory():

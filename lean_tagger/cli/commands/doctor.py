@@ -14,6 +14,12 @@ def run(arguments: list[str], _: Stop) -> int:
     parser.add_argument(
         "--max-mem", type=options.size, metavar="SIZE", help="plan with this budget"
     )
+    options.add_start_timeout(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
     given = parser.parse_anywhere(arguments)
-    return doctor.run(given.paths, max_mem_bytes=given.max_mem, as_json=given.json)
+    return doctor.run(
+        given.paths,
+        max_mem_bytes=given.max_mem,
+        start_seconds=given.start_timeout,
+        as_json=given.json,
+    )

@@ -26,17 +26,18 @@ def export(arguments: list[str], _: Stop) -> int:
     )
     add = parser.add_argument
     add("paths", nargs="?", metavar="FILE", help="where to (default: standard output)")
-    add("--format", choices=exchange.FORMATS, default="jsonl", help="default: jsonl")
+    add("--format", choices=exchange.FORMATS, help="default: by the name, else jsonl")
     options.add_models(parser)
     options.add_state(parser)
     given = parser.parse_args(arguments)
+    form = given.format or _format_of(given.paths or "")
     asked = Decider.of(Settings(models=options.models(given), labels=given.labels)).asked
     models = {Key(model=it.card.identity, pooling=it.pooling): it.card for it in asked}
     with (
         session.journal_to_read(given) as journal,  # first: nothing is emptied for a mistake
-        _target(given.paths, binary=given.format == "parquet") as target,
+        _target(given.paths, binary=form == "parquet") as target,
     ):
-        exchange.export(journal, models, target, form=given.format)
+        exchange.export(journal, models, target, form=form)
     return 0
 
 
@@ -56,8 +57,7 @@ def import_(arguments: list[str], _: Stop) -> int:
     with session.journal(given, console) as journal:
         resume = Resume(journal, "import", Settings(listen=False))
         for name in given.paths:
-            ending = Path(name).suffix[1:].lower()
-            form = given.format or (ending if ending in exchange.FORMATS else "jsonl")
+            form = given.format or _format_of(name)
             with _source(name, binary=form == "parquet") as source:
                 count = exchange.import_(journal, cards, source, form=form, run=resume.run)
             console.line(f"{name}: {count} files")
@@ -79,6 +79,12 @@ def merge(arguments: list[str], _: Stop) -> int:
         for name in given.paths:
             console.line(f"{name}: {exchange.merge(journal, Path(name).absolute())} files")
     return 0
+
+
+def _format_of(name: str) -> str:
+    """Return the format that a file's name speaks of; that of JSON lines if of none."""
+    ending = Path(name).suffix[1:].lower()
+    return ending if ending in exchange.FORMATS else "jsonl"
 
 
 @contextlib.contextmanager

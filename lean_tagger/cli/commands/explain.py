@@ -13,7 +13,7 @@ from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
 from lean_tagger.decide.decider import Decider
 from lean_tagger.errors import ConfigError
-from lean_tagger.jobs import Heard
+from lean_tagger.jobs import Heard, Values
 from lean_tagger.store.journal import Journal, Key
 from lean_tagger.store.judge import identify, why_set_aside
 
@@ -90,12 +90,17 @@ def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str,
                 "run": write.run,
                 "at": write.at,
                 "state": write.state,
-                "previous": {field: list(values) for field, values in write.previous.items()},
-                "written": {field: list(values) for field, values in write.written.items()},
+                "previous": _fields(write.previous),
+                "written": _fields(write.written),
             }
             for write in journal.writes(under=[path], states=("intent", "done", "undone"))
         ],
     }
+
+
+def _fields(values: Values) -> dict[str, list[str]]:
+    """Return whole fields; what single tags of a file say (``genre@id3v1``) is for undo only."""
+    return {field: list(it) for field, it in values.items() if "@" not in field}
 
 
 def _share(report: dict[str, Any]) -> str:

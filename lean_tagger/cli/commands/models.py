@@ -28,6 +28,7 @@ from lean_tagger.cli.signals import Stop
 from lean_tagger.cli.terminal import columns
 from lean_tagger.errors import ConfigError, LeanTagError
 from lean_tagger.jobs import Failed, Tagged
+from lean_tagger.run.worker_handle import START_SECONDS
 from lean_tagger.settings import Settings
 
 _HELP = """\
@@ -41,8 +42,6 @@ lean-tag models test FILE               what a model hears in a file, now
 Each has its own --help. Your own models are in {folder};
 LEAN_TAG_MODELS names another folder.
 """
-
-_START_SECONDS = 120.0
 
 
 def _own_folder() -> str:
@@ -75,9 +74,9 @@ def _parser(name: str, description: str, *, runs: bool = True) -> options.Parser
     if runs:
         add("--max-mem", type=options.size, metavar="SIZE", help="memory budget (default: yours)")
         add(
-            "--timeout",
+            *("--timeout", "--start-timeout"),
             type=options.seconds,
-            default=_START_SECONDS,
+            default=START_SECONDS,
             metavar="S",
             help="give a model up that takes longer to load, or to hear (default: %(default)g)",
         )
@@ -122,12 +121,9 @@ def _list(arguments: list[str]) -> int:
 def _measured(row: models_page.Row, given: argparse.Namespace) -> models_page.Row:
     """Return a row with what its model needs here, or why it does not run."""
     assert row.card is not None  # noqa: S101 - narrows the type for mypy
+    max_mem_bytes = session.budget_bytes(given.max_mem)
     try:
-        found = measure.measure(
-            row.name,
-            max_mem_bytes=session.budget_bytes(given.max_mem),
-            start_seconds=given.timeout,
-        )
+        found = measure.measure(row.name, max_mem_bytes=max_mem_bytes, start_seconds=given.timeout)
     except LeanTagError as error:
         return models_page.changed(row, measured=None, error=str(error))
     measure.remember(row.card, found)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from lean_tagger.cli import options, session
@@ -26,8 +27,11 @@ def run(arguments: list[str], _: Stop) -> int:
     console = Console(json_lines=given.json)
     with session.journal_to_read(given) as journal:
         report = _report(journal)
-    for line in [json.dumps(report)] if given.json else _lines(report):
-        console.line(line)
+        if given.json:
+            console.pieces(_json(report, journal))
+            return 0
+        for line in _lines(report, journal):
+            console.line(line)
     return 0
 
 
@@ -42,26 +46,32 @@ def _report(journal: Journal) -> dict[str, Any]:
         "files": statuses,
         "failures": kinds,
         "writes": journal.count_writes(FORWARD),
-        "set_aside": [
-            {"path": path, "kind": kind, "message": message, "attempts": attempts}
-            for path, kind, message, attempts in journal.failures()
-        ],
     }
 
 
-def _lines(report: dict[str, Any]) -> Iterator[str]:
+def _json(report: dict[str, Any], journal: Journal) -> Iterator[str]:
+    """Yield one object piece by piece: what is set aside may be most of a library."""
+    yield json.dumps(report)[:-1] + ', "set_aside": ['
+    for number, (path, kind, message, attempts) in enumerate(journal.failures()):
+        it = {"path": path, "kind": kind, "message": message, "attempts": attempts}
+        yield (", " if number else "") + json.dumps(it)
+    yield "]}"
+
+
+def _lines(report: dict[str, Any], journal: Journal) -> Iterator[str]:
     total = sum(report["files"].values())
     yield f"journal    {report['journal']}"
     yield f"runs       {report['runs']}; see lean-tag runs"
     counts = ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in report["files"].items())
     yield f"files      {total}{': ' if counts else ''}{counts}"
     yield f"writes     {report['writes']} that stand; lean-tag undo takes them back"
-    if not report["set_aside"]:
+    count = sum(report["failures"].values())
+    if not count:
         yield "set aside  none"
         return
     kinds = ", ".join(f"{n} {kind}" for kind, n in report["failures"].items())
-    yield f"set aside  {len(report['set_aside'])}: {kinds}; --retry-failed tries them again"
-    for it in report["set_aside"][:SHOWN]:
-        yield f"           {it['path']}: {it['message']}"
-    if len(report["set_aside"]) > SHOWN:
-        yield f"           and {len(report['set_aside']) - SHOWN} more; see --json"
+    yield f"set aside  {count}: {kinds}; --retry-failed tries them again"
+    for path, _, message, _ in islice(journal.failures(), SHOWN):
+        yield f"           {path}: {message}"
+    if count > SHOWN:
+        yield f"           and {count - SHOWN} more; see --json"

@@ -6,6 +6,7 @@ to is judged here and laid out by `lay_out`. Nothing is written and no network i
 
 import dataclasses
 import json
+import mmap
 import os
 import platform
 import shutil
@@ -19,6 +20,7 @@ from lean_tagger.cli.doctor import facts
 from lean_tagger.cli.doctor.facts import ModelFit, Problem, Report
 from lean_tagger.cli.doctor.lay_out import lay_out
 from lean_tagger.errors import StateError
+from lean_tagger.run.worker_handle import START_SECONDS
 from lean_tagger.settings import Settings
 from lean_tagger.system import machine, mounts
 from lean_tagger.system.memory import format_size
@@ -26,7 +28,13 @@ from lean_tagger.system.memory import format_size
 __all__ = ["Report", "examine", "run"]
 
 
-def run(paths: Sequence[str], *, max_mem_bytes: int | None, as_json: bool) -> int:
+def run(
+    paths: Sequence[str],
+    *,
+    max_mem_bytes: int | None,
+    start_seconds: float = START_SECONDS,
+    as_json: bool,
+) -> int:
     """Look, print what was found, and return the exit code.
 
     Parameters
@@ -35,6 +43,8 @@ def run(paths: Sequence[str], *, max_mem_bytes: int | None, as_json: bool) -> in
         Music that a run would be given; none is fine.
     max_mem_bytes : int or None
         The budget to plan with; ``None`` takes the default.
+    start_seconds : float
+        How long a model may take to load.
     as_json : bool
         Print one JSON object instead of a page.
 
@@ -47,7 +57,7 @@ def run(paths: Sequence[str], *, max_mem_bytes: int | None, as_json: bool) -> in
     if console.wants_total:  # a person is waiting
         console.notice("loading the libraries and every model once ...")
     try:
-        report = examine(paths, max_mem_bytes=max_mem_bytes)
+        report = examine(paths, max_mem_bytes=max_mem_bytes, start_seconds=start_seconds)
         _print(report, console, as_json=as_json)
     except StateError as error:  # no process can be started; a full disk behind the output
         console.error(*error.sentences)
@@ -65,7 +75,12 @@ def _print(report: Report, console: Console, *, as_json: bool) -> None:
         console.line(line)
 
 
-def examine(paths: Sequence[str], *, max_mem_bytes: int | None = None) -> Report:
+def examine(
+    paths: Sequence[str],
+    *,
+    max_mem_bytes: int | None = None,
+    start_seconds: float = START_SECONDS,
+) -> Report:
     """Return everything that `run` prints; see there."""
     allowed_bytes = machine.machine_limit_bytes()
     budget_bytes = min(max_mem_bytes or machine.default_budget_bytes(), allowed_bytes)
@@ -73,7 +88,7 @@ def examine(paths: Sequence[str], *, max_mem_bytes: int | None = None) -> Report
     unseen = facts.why_memory_is_unseen()
     # Without the libraries every model would fail, each with a riddle.
     blind = unseen or any(lib.error for lib in libraries)
-    models = [] if blind else list(facts.fits(budget_bytes))
+    models = [] if blind else list(facts.fits(budget_bytes, start_seconds=start_seconds))
     table = mounts.table()
     state = facts.state(table)
     music = [facts.look_at(path, table) for path in paths]
@@ -95,6 +110,7 @@ def examine(paths: Sequence[str], *, max_mem_bytes: int | None = None) -> Report
             "machine_limit_bytes": machine.machine_limit_bytes(),
             "default_budget_bytes": machine.default_budget_bytes(),
             "budget_bytes": budget_bytes,
+            "page_bytes": mmap.PAGESIZE,
             "control_groups_off": facts.memory_groups_off(),
             **({"unseen": unseen} if unseen else {}),
         },
@@ -126,6 +142,11 @@ def _notes(report: Report, *, asked_bytes: int) -> Iterator[str]:
             "--max-mem holds, but a container's memory limit does not. To switch them on, add "
             "cgroup_enable=memory cgroup_memory=1 to the one line of /boot/firmware/cmdline.txt "
             "and restart."
+        )
+    if memory["page_bytes"] > 4096:
+        yield (
+            f"The kernel's pages have {memory['page_bytes'] >> 10} KiB instead of 4: a process "
+            "takes some megabytes more; what the models need was measured with that."
         )
     features = report.cpu["features"]
     if platform.machine() in {"x86_64", "AMD64"} and features and "avx2" not in features:

@@ -273,7 +273,7 @@ def why_memory_is_unseen() -> str | None:
     return None
 
 
-def fits(budget_bytes: int) -> Iterator[ModelFit]:
+def fits(budget_bytes: int, *, start_seconds: float) -> Iterator[ModelFit]:
     """Start a worker for each installed model, and plan with what it needs.
 
     Raises
@@ -284,7 +284,9 @@ def fits(budget_bytes: int) -> Iterator[ModelFit]:
     cores = machine.usable_cores()
     for name in installed_models():
         options = Settings(models=(name,), max_mem_bytes=PLENTY_BYTES)
-        runner = Supervisor(options, jobs=cores, patience_seconds=LOAD_SECONDS)
+        runner = Supervisor(
+            options, jobs=cores, patience_seconds=LOAD_SECONDS, start_seconds=start_seconds
+        )
         try:
             with contextlib.closing(runner):
                 ready = runner.start(cores)
@@ -293,7 +295,7 @@ def fits(budget_bytes: int) -> Iterator[ModelFit]:
         except LeanTagError as error:
             yield ModelFit(name, error=str(error))
             continue
-        least_bytes = budget.SUPERVISOR_BYTES + ready.needed_bytes
+        least_bytes = budget.least_bytes(ready.needed_bytes)
         try:
             plan = budget.shape(
                 budget_bytes, ready.needed_bytes, cores=cores, files=cores, model=name

@@ -1,27 +1,29 @@
-"""Show that a copy holds the audio that was heard, also where only parts of it were.
+"""Show that a copy holds the audio that was heard.
 
-After a full pass that is `fingerprint`: the copy is decoded, and packets and number of samples
-are what they were. After a partial one the samples of the original were never counted, and to
-decode both files would cost more than the hearing did. A decoder is a function of what it is
-given; so `inputs` hashes all of that, in the original and in the copy: how the stream is set
-up, and every packet's bytes, times and side data. The first packets are decoded, too, which
-shows that the decoder starts.
+A decoder is a function of what it is given. So the original and the copy are read packet by
+packet, and `decoder_input` hashes all of that in both; a few places are decoded. Where the
+packets do not say all (see `packets_say_all`), where libsndfile decodes, or where it is asked for,
+the copy is decoded from its start to its end, and packets and number of samples must be what
+they were.
+
+After a partial hearing the samples of the original were never counted. Then the packets are
+compared in any case, and whether the parts that were heard are the same.
 """
 
 from collections.abc import Callable
 
+from lean_tagger.errors import DecodeError, NoAudioError
 from lean_tagger.listen import decode
 from lean_tagger.listen.decode import DecoderName, ffmpeg_audio
 from lean_tagger.listen.decode.parts import sampled_digest
+from lean_tagger.settings import Verify
 
 PART = "part"
 """How the digest of a partial hearing begins; see `Parts.digest`."""
 
-DECODED_PACKETS = 32
-
 
 def proof(
-    path: str, digest: str | None, *, decoder: DecoderName
+    path: str, digest: str | None, *, decoder: DecoderName, verify: Verify = "packets"
 ) -> tuple[Callable[[str], str], str | None]:
     """Return what to ask of a copy, and what it must answer: if None, what the file does.
 
@@ -33,32 +35,63 @@ def proof(
         `Scores.digest` of then; None where nothing was heard.
     decoder : {'auto', 'ffmpeg', 'soundfile'}
         That heard it.
+    verify : {'packets', 'full'}
+        By what the decoder is given where that says all, or by decoding all in any case.
 
     Raises
     ------
     FileError
         The file cannot be read any more.
     """
-    if digest is None or not digest.startswith(PART):
-        return lambda copy: decode.fingerprint(copy, decoder=decoder), digest
+    part = digest is not None and digest.startswith(PART)
+    seed = digest or path
+    given = None
+    if verify == "packets" and decoder != "soundfile":
+        given = inputs(path, seed=seed, any_format=part)
+
+    def whole(copy: str) -> str:
+        return decode.fingerprint(copy, decoder=decoder)
+
+    def by_packets(copy: str) -> str:
+        return " ".join(inputs(copy, seed=seed, any_format=True) or ())
+
+    ask = whole if given is None else by_packets
+    if not part:
+        if given is None:
+            return ask, digest
+        packets, all_else = given
+        return ask, f"{digest.partition('-')[0] if digest else packets} {all_else}"
 
     def both(copy: str) -> str:
-        return f"{sampled_digest(copy, decoder=decoder)} {inputs(copy, decoder=decoder)}"
+        return f"{sampled_digest(copy, decoder=decoder)} {ask(copy)}"
 
-    return both, f"{digest} {inputs(path, decoder=decoder)}"
+    return both, f"{digest} {' '.join(given) if given else whole(path)}"
 
 
-def inputs(path: str, *, decoder: DecoderName = "auto") -> str:
-    """Return a hash of everything that the decoder of a file is given.
+def inputs(path: str, *, seed: str, any_format: bool) -> tuple[str, str] | None:
+    """Return `decoder_input` of a file, None where that does not say all.
 
-    libsndfile does not show that: there it is `fingerprint`, of the decoded samples.
+    Parameters
+    ----------
+    path : str
+        The file.
+    seed : str
+        Says which places are decoded.
+    any_format : bool
+        Also where a decoder may be given more than it shows.
 
     Raises
     ------
     FileError
         As `decode.open_audio`.
     """
-    if decoder == "soundfile":
-        return decode.fingerprint(path, decoder=decoder)
-    with ffmpeg_audio(path) as audio:
-        return audio.inputs(decoded=DECODED_PACKETS)
+    # Late: it loads FFmpeg.
+    from lean_tagger.listen.decode.decoder_input import decoder_input, packets_say_all
+
+    try:
+        with ffmpeg_audio(path) as audio:
+            return decoder_input(audio, seed=seed) if any_format or packets_say_all(audio) else None
+    except (DecodeError, NoAudioError):
+        if any_format:
+            raise
+        return None  # libsndfile may read it

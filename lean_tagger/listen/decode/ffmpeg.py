@@ -92,7 +92,7 @@ the end of a chained Ogg with a cover in each link, for a stream that was not th
 
 
 @contextmanager
-def _ffmpeg_errors(path: str) -> Iterator[None]:
+def ffmpeg_errors(path: str) -> Iterator[None]:
     """Translate what PyAV raises; the only place that knows its exceptions.
 
     PyAV's errors also derive from the builtin they resemble (ValueError, OSError …), and
@@ -134,6 +134,8 @@ class FfmpegAudio:
         PyAV's, for `ffmpeg_parts`; others after a chained stream was reached.
     view : MaskedFile
         The file as FFmpeg sees it.
+    end_seconds : float
+        By the clock of the frames: what follows is padding.
     mp4_track : Mp4Track or None
         The packets of a plain MP4, which are read by its table.
     """
@@ -151,9 +153,9 @@ class FfmpegAudio:
         self._good_bytes = 0
         self._damaged_seconds = 0.0  # packets that failed since the last good one
         self._next_seconds: float | None = None  # timestamp that the next frame should have
-        self._end_seconds = math.inf  # on the same clock: what follows is padding
+        self.end_seconds = math.inf
         self._packet_offset = 0
-        with _ffmpeg_errors(path):
+        with ffmpeg_errors(path):
             view, self.mp4_track = hide_metadata.look(fd)
             self.container = self._open(view)
             try:
@@ -184,42 +186,15 @@ class FfmpegAudio:
         """Read all packets and decode none; return the first part of what `digest` would be."""
         if self._hash_samples:
             return None
-        with _ffmpeg_errors(self.path):
+        with ffmpeg_errors(self.path):
             for packet in self.packets():
                 if packet.size:
                     self._hash.update(packet)
         return self._hash.hexdigest()
 
-    def inputs(self, *, decoded: int) -> str:
-        """Return a hash of all that the decoder is given; the first few packets are decoded.
-
-        Parameters
-        ----------
-        decoded : int
-            How many.
-        """
-        stream, coder = self.stream, self.decoder
-        update = self._hash.update
-        setting = (coder.name, coder.extradata, coder.sample_rate, coder.layout.name)
-        clock = (stream.time_base, stream.start_time, stream.codec_context.delay)
-        update(repr((*setting, *clock)).encode())
-        with _ffmpeg_errors(self.path):
-            for number, packet in enumerate(self.packets()):
-                update(b"%d %a %a " % (packet.size, packet.pts, packet.duration))
-                for item in packet.iter_sidedata():
-                    if item.data_type != "strings_metadata":  # tags, which may change
-                        update(repr(item.data_type).encode())
-                        update(item)
-                if packet.size:
-                    update(packet)
-                if number < decoded:
-                    self._samples += sum(av_frame.samples for av_frame in coder.decode(packet))
-        update(repr(self._end_seconds).encode())
-        return f"{self._hash.hexdigest()}-{self._samples}"
-
     def __iter__(self) -> Iterator[tuple[int, memoryview]]:
         """Yield ``(rate_hz, samples)`` blocks of averaged channels."""
-        with _ffmpeg_errors(self.path):
+        with ffmpeg_errors(self.path):
             yield from self._blocks()
 
     def _blocks(self) -> Iterator[tuple[int, memoryview]]:
@@ -358,8 +333,8 @@ class FfmpegAudio:
         self.seconds_skipped += lost
         self._next_seconds = at + samples / rate_hz
         first = min(samples, round(-at * rate_hz)) if at < 0 else 0
-        if self._next_seconds > self._end_seconds:
-            return first, max(0, min(samples, round((self._end_seconds - at) * rate_hz)))
+        if self._next_seconds > self.end_seconds:
+            return first, max(0, min(samples, round((self.end_seconds - at) * rate_hz)))
         return first, samples
 
     def packets(self) -> Iterator[av.Packet[AudioStream]]:
@@ -403,7 +378,7 @@ class FfmpegAudio:
             self._packet_offset = sample.offset
             if number == 0 and first.size == sample.size and first.pts is not None:
                 shift_ticks = first.pts - sample.start_ticks
-                self._end_seconds = track.edit_seconds() + float(shift_ticks * time_base)
+                self.end_seconds = track.edit_seconds() + float(shift_ticks * time_base)
                 yield first
                 continue
             data = os.pread(self._fd, min(sample.size, self._size_bytes), sample.offset)

@@ -7,7 +7,6 @@ and judged by FFmpeg; the worker's memory limit stands behind that.
 """
 
 import os
-from collections.abc import Iterator
 
 from lean_tagger.listen.decode import mp4_packets
 from lean_tagger.listen.decode.masked_file import Mask, MaskedFile
@@ -18,6 +17,8 @@ LARGE_COMMENT_BYTES = 1 << 16
 
 LARGEST_SETUP_BYTES = 1 << 20
 _MOST_CHUNKS = 10_000
+_LARGEST_SKIP_BYTES = 1 << 30
+_UNKNOWN_SIZES = {0, 0xFFFFFFFF}
 _TEXT_CHUNKS = {b"id3 ", b"ID3 ", b"LIST", b"NAME", b"AUTH", b"ANNO", b"(c) ", b"COMT", b"DIIN"}
 _EMPTY_COMMENTS = {
     b"\x01vorbis": b"\x03vorbis" + bytes(8) + b"\x01",  # no vendor, no comment, framing bit
@@ -44,11 +45,26 @@ def look(fd: int) -> tuple[MaskedFile, mp4_packets.Mp4Track | None]:
     if magic[:4] == b"OggS":
         return _without_comments(fd, start), None
     if magic[:4] in chunks.FORMS:
-        texts = list(_text_chunks(fd, start, size_bytes, chunks.FORMS[magic[:4]]))
-        return MaskedFile(fd, start=start, patches=texts), None
-    if magic[:4] == b"DSD ":  # bytes 20 to 28 say where its ID3 tag begins; 0 for none
-        return MaskedFile(fd, start=start, patches=[Mask(start + 20, bytes(8))]), None
-    return MaskedFile(fd, start=start), None
+        return _music_chunks(fd, start, chunks.FORMS[magic[:4]]), None
+    # In DSF, bytes 20 to 28 say where its ID3 tag begins; 0 for none.
+    patches = [Mask(start + 20, bytes(8))] if magic[:4] == b"DSD " else []
+    end = _before_ape(fd, size_bytes)
+    return MaskedFile(fd, start=start, patches=patches, end=end), None
+
+
+def _before_ape(fd: int, size_bytes: int) -> int | None:
+    """Return where an APE tag at the file's end begins; None if there is none.
+
+    FFmpeg takes it for frames: a cover comes out as packets of noise. Its footer of 32 bytes
+    says how long it is, without the header that one flag tells of; an ID3v1 trailer may follow.
+    """
+    for end in (size_bytes, size_bytes - 128):
+        footer = os.pread(fd, 32, end - 32) if end >= 32 else b""
+        if footer[:8] == b"APETAGEX":
+            size, flags = (int.from_bytes(footer[i : i + 4], "little") for i in (12, 20))
+            start = end - size - (32 if flags & 1 << 31 else 0)
+            return start if size >= 32 and start > 0 else None
+    return None
 
 
 def _behind_id3(fd: int, size_bytes: int) -> int:
@@ -139,15 +155,42 @@ def _as_pages(packets: list[bytes], serial: bytes) -> bytes:
     return bytes(pages)
 
 
-def _text_chunks(fd: int, start: int, size_bytes: int, form: chunks.Form) -> Iterator[Mask]:
-    """Yield a patch over the name of each chunk of a WAV, AIFF or DSDIFF file that holds text."""
+def _music_chunks(fd: int, start: int, form: chunks.Form) -> MaskedFile:
+    """Return a WAV, AIFF or DSDIFF file without its texts, and without what only looks like chunks.
+
+    Nothing behind a WAV's last piece of music tells anything about it. Zeros are chunks of no
+    name and no size to FFmpeg, which takes 10 s for the head of each million of them.
+    """
+    size_bytes, patches, end = os.fstat(fd).st_size, [], None
     position = start + form.first
     for _ in range(_MOST_CHUNKS):
+        if position >= size_bytes:  # a length of 64 bits says anything, and no read takes that
+            break
         chunk = chunks.parse(os.pread(fd, form.head_bytes, position), position, form)
-        if chunk is None or position >= size_bytes:
-            return
+        if chunk is None:
+            break
         if chunk.name in _TEXT_CHUNKS:
-            yield Mask(position, b"JUNK")
-        if chunk.name == b"data" and not chunk.size:
-            return  # a stream of unknown length: to FFmpeg, all that follows is music
+            patches.append(Mask(position, b"JUNK"))
+        if chunk.name == b"data" and form is chunks.RIFF:
+            if chunk.size in _UNKNOWN_SIZES:
+                end = None
+                break  # to FFmpeg, all that follows is music
+            end = chunk.following
         position = chunk.following
+        if chunk.name == bytes(4) and not chunk.size:
+            heads = _zeros(fd, position) // form.head_bytes
+            skipped = min(heads * form.head_bytes, _LARGEST_SKIP_BYTES)
+            patches.append(Mask(chunk.head, b"JUNK" + form.written(skipped)))
+            position += skipped
+    return MaskedFile(fd, start=start, end=end, patches=patches)
+
+
+def _zeros(fd: int, position: int) -> int:
+    """Return how many bytes from a position on are zero, at least up to `_LARGEST_SKIP_BYTES`."""
+    block, found = bytes(1 << 16), 0
+    while found < _LARGEST_SKIP_BYTES:
+        data = os.pread(fd, len(block), position + found)
+        if not data or data != block:
+            return found + len(data) - len(data.lstrip(b"\0"))
+        found += len(data)
+    return found

@@ -2,7 +2,8 @@
 
 A cover of 300 MB, or a compressed tag frame that unpacks to gigabytes, would be read into
 memory by a demuxer that needs none of it. So the demuxer gets a view of the file: another
-beginning, and small patches by which a part is passed over. The file itself is only read.
+beginning, another end, and small patches by which a part is passed over. The file itself is only
+read.
 """
 
 import io
@@ -31,6 +32,8 @@ class MaskedFile:
         What is shown in place of the first `start` bytes.
     start : int
         Offset in the file.
+    end : int or None
+        Offset in the file, at which it is to end; ``None`` shows all of it.
     patches : sequence of Mask
         What is shown behind `start` in place of what is there.
 
@@ -41,12 +44,19 @@ class MaskedFile:
     """
 
     def __init__(
-        self, fd: int, *, head: bytes = b"", start: int = 0, patches: Sequence[Mask] = ()
+        self,
+        fd: int,
+        *,
+        head: bytes = b"",
+        start: int = 0,
+        patches: Sequence[Mask] = (),
+        end: int | None = None,
     ) -> None:
         self._fd = fd
         self._head, self._start, self._patches = head, start, patches
         self._shift = start - len(head)
-        self._size = os.fstat(fd).st_size - self._shift
+        size_bytes = os.fstat(fd).st_size
+        self._size = (size_bytes if end is None else min(end, size_bytes)) - self._shift
         self._position = 0
         self.offset = start
 
@@ -61,6 +71,7 @@ class MaskedFile:
         if self._position < len(self._head):
             data = self._head[self._position : self._position + count]
         else:
+            count = max(0, min(count, self._size - self._position))
             data = os.pread(self._fd, count, self._position + self._shift)
             if self._patches:
                 data = self._patched(data, self._position + self._shift)

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lean_tagger.write.formats import mutagen_check, older_tags
+from lean_tagger.write.formats import mutagen_check, older_tags, properties
+from lean_tagger.write.formats.carried import Carried, Picture
 from lean_tagger.write.formats.fields import FIELDS, field_of
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth
@@ -45,10 +46,15 @@ class ApeFile:
     ----------
     source : Source
         The file.
+    any_version : bool
+        Also read a tag of version 1, in which text may be in any encoding.
     """
 
-    def __init__(self, source: Source) -> None:
+    name = "ape"
+
+    def __init__(self, source: Source, *, any_version: bool = False) -> None:
         self._source = source
+        self._versions = (1000, 2000) if any_version else (2000,)
         self._end = older_tags.find_ape(source)
         self._tag = self._parse()
         if source.peek(0, 8) == _MAGIC:
@@ -56,8 +62,8 @@ class ApeFile:
 
     @property
     def tagged(self) -> bool:
-        """Whether there is a tag already."""
-        return self._tag is not None
+        """Whether there is a tag already that says something."""
+        return bool(self._tag and self._tag.items)
 
     @property
     def describes(self) -> bool:
@@ -65,13 +71,20 @@ class ApeFile:
         names = {item.key.lower() for item in self._tag.items} if self._tag else set()
         return bool(names & {"title", "artist", "album"})
 
+    @property
+    def stands_in(self) -> bool:
+        """Whether ours go into it in an MP3 that has no ID3 tag."""
+        return (
+            self.describes and self._tag is not None and self._numbers(self._tag.footer)[0] == 2000
+        )
+
     def _parse(self) -> _Tag | None:
         source, footer = self._source, self._end - _FOOTER_BYTES
         if footer < 0 or source.at(footer, 8) != _MAGIC:
             return None
         version, size, count, flags = self._numbers(footer)
         start = self._end - size
-        if version != 2000:
+        if version not in self._versions:
             raise source.refuse("its APE tag is of an older version, which has no Unicode")
         if flags & _IS_HEADER or size < _FOOTER_BYTES or start < 0:
             raise source.refuse("its APE tag is damaged: the footer makes no sense")
@@ -124,13 +137,26 @@ class ApeFile:
                 found[item.field] = tuple(merged)
         return found
 
-    def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
-        """Return what to change in the file for new values of our fields."""
+    def patches(
+        self, changes: Mapping[str, Sequence[str]], carried: Carried | None = None
+    ) -> list[Patch]:
+        """Return what to change in the file for new values of our fields.
+
+        Parameters
+        ----------
+        changes : Mapping[str, Sequence[str]]
+            Values per field.
+        carried : Carried or None
+            What a tag that says nothing yet takes along.
+        """
         tag = self._tag
+        inherited = self.inherited(carried) if any(changes.values()) and carried else []
         if tag is None:
-            return self._created(changes)
-        patches: list[Patch] = []
-        count = len(tag.items)
+            items = [_render(FIELDS[f].ape, values) for f, values in changes.items() if values]
+            whole = _whole([*inherited, *items])
+            return [Patch(self._end, self._end, (whole,))] if items else []
+        patches = [Patch(tag.footer, tag.footer, (item,)) for item in inherited]
+        count = len(tag.items) + len(inherited)
         for field, values in changes.items():
             mine = [item for item in tag.items if item.field == field]
             if any(item.flags & 1 for item in mine):
@@ -150,22 +176,82 @@ class ApeFile:
     def _start(tag: _Tag) -> int:
         return tag.items[0].span.start if tag.items else tag.footer
 
-    def _created(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
-        if not any(changes.values()):
+    def inherited(self, carried: Carried) -> list[bytes]:
+        """Return the items that a new tag takes along."""
+        items: list[bytes] = []
+        for key, value in carried.as_ape():
+            if not 2 <= len(key) <= _LONGEST_KEY_BYTES or not (key.isascii() and key.isprintable()):
+                raise self._source.refuse(f"an APE tag cannot hold {key!r}, which it would hide")
+            head = len(value).to_bytes(4, "little") + bytes(4)
+            items.append(head + key.encode("ascii") + b"\0" + value)
+        return items
+
+    def removal(self) -> list[Patch]:
+        """Return the patch that removes the tag."""
+        return [Patch(self._first, self._end, ())]
+
+    def kept(self) -> list[Piece]:
+        """Return the items that are not ours."""
+        return [item.span for item in self._tag.items if not item.field] if self._tag else []
+
+    def inside(self) -> list[Piece]:
+        """Return what `removal` removes that is not ours."""
+        return [piece for name, piece in self.foreign() if name.startswith(("the item", "the APE"))]
+
+    @property
+    def _first(self) -> int:
+        """Where the tag begins, or where one would."""
+        tag = self._tag
+        if tag is None:
+            return self._end
+        return tag.header if tag.header is not None else self._start(tag)
+
+    def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
+        """Return what of new values it can hold: all."""
+        del field
+        return tuple(values)
+
+    def holes(self) -> list[Span]:
+        """Return the spans that a change of our fields may change."""
+        tag = self._tag
+        if tag is None:
             return []
-        said = older_tags.id3v1(self._source, self._source.size) or {}
-        inherited = older_tags.as_ape(said, without=set(changes))
-        items = [_render(key, [text]) for key, text in inherited]
-        items += [_render(FIELDS[f].ape, values) for f, values in changes.items() if values]
-        return [Patch(self._end, self._end, (_whole(items),))]
+        heads = [tag.footer, *([tag.header] if tag.header is not None else [])]
+        numbers = [Span(head + 12, head + 20) for head in heads]
+        return [*numbers, *(item.span for item in tag.items if item.field)]
+
+    def carried(self) -> Carried:
+        """Return what the tag says."""
+        texts: dict[str, tuple[str, ...]] = {}
+        pictures: list[Picture] = []
+        for item in self._tag.items if self._tag else ():
+            size = item.value.end - item.value.start
+            if item.key.lower().startswith("cover art"):
+                pictures.append(self._picture(item))
+            elif item.flags & 6 or size > _LARGEST_BYTES:
+                return Carried(obstacle=f"the item {item.key} of its APE tag")
+            else:
+                data = self._source.at(item.value.start, size)
+                try:
+                    values = data.decode("utf-8").split("\0")
+                except UnicodeDecodeError:
+                    values = data.decode("latin-1").split("\0")
+                texts[properties.of_ape(item.key)] = tuple(values)
+        return Carried(texts=texts, pictures=pictures)
+
+    def _picture(self, item: _Item) -> Picture:
+        """Return the picture of an item: a file name, NUL, and the picture's bytes."""
+        name = self._source.peek(item.value.start, 256).split(b"\0")[0]
+        start = min(item.value.start + len(name) + 1, item.value.end)
+        kind = {"front": 3, "back": 4}.get(item.key.lower().partition("(")[2].rstrip(")"), 0)
+        png = self._source.peek(start, 4) == b"\x89PNG"
+        mime = "image/png" if png else "image/jpeg"
+        return Picture(kind, mime, "", Span(start, item.value.end))
 
     def foreign(self) -> Iterator[tuple[str, Piece]]:
         """Yield everything that is not ours."""
         tag = self._tag
-        start = self._end
-        if tag:
-            start = tag.header if tag.header is not None else self._start(tag)
-        yield "the audio", Span(0, start)
+        yield "the audio", Span(0, self._first)
         yield "what stands behind the APE tag", Span(self._end, self._source.size)
         if tag:
             for head in (tag.footer, *([tag.header] if tag.header is not None else [])):

@@ -13,77 +13,86 @@ TrueAudio with an APEv2 tag and no ID3v2    Genre, Mood, LEANTAG
 ==========================================  ==========================================
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
 
 from lean_tagger.errors import WriteError
 from lean_tagger.system.containers import chunks
-from lean_tagger.write.formats import id3, matroska, mpeg
+from lean_tagger.write.formats import id3, matroska_layout, mpeg
+from lean_tagger.write.formats.all_tags import AllTags
 from lean_tagger.write.formats.ape import ApeFile
 from lean_tagger.write.formats.asf import HEADER as ASF_HEADER
 from lean_tagger.write.formats.asf import AsfFile
+from lean_tagger.write.formats.document import Document
 from lean_tagger.write.formats.flac import FlacFile
 from lean_tagger.write.formats.id3_file import Id3File
 from lean_tagger.write.formats.id3_hosts import Chunked, Dsf, Leading
+from lean_tagger.write.formats.matroska import MatroskaFile
 from lean_tagger.write.formats.mp4 import Mp4File
 from lean_tagger.write.formats.ogg import OggFile, codec_of
-from lean_tagger.write.source import Piece, Source
-from lean_tagger.write.splice import Patch
+from lean_tagger.write.formats.other_tags import OnlyRead, buried, leading, trailing
+from lean_tagger.write.source import Source
 
 
-class Document(Protocol):
-    """A file's tags, parsed."""
-
-    @property
-    def tagged(self) -> bool:
-        """Whether the file has tags of the kind that ours go into."""
-
-    def values(self) -> dict[str, tuple[str, ...]]:
-        """Return the values of our fields, as this package reads them."""
-
-    def second_reading(self) -> dict[str, tuple[str, ...]]:
-        """Return the values of our fields, as mutagen reads them."""
-
-    def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
-        """Return what to change in the file for new values of our fields."""
-
-    def foreign(self) -> Iterator[tuple[str, Piece]]:
-        """Yield everything that is not ours, each with a name for messages."""
-
-
-def _true_audio(source: Source) -> Document:
+def _true_audio(source: Source) -> AllTags:
     """TrueAudio has both kinds of tags, and readers take one: stay with what is there."""
-    ape = ApeFile(source) if id3.span_of(source, 0, source.size) is None else None
-    return ape if ape and ape.tagged else Id3File(source, Leading(source))
+    if id3.span_of(source, 0, source.size) is None:
+        ape = ApeFile(source)
+        if ape.tagged:
+            return AllTags(source, ape, trailing(source, ape=False))
+    return AllTags(source, Id3File(source, Leading(source)), trailing(source, ape=True))
 
 
-def _mpeg(source: Source) -> Document:
+def _mpeg(source: Source) -> AllTags:
     """Return the tag that describes the music: a new ID3 tag would hide an APE tag.
 
     One that holds no more than replay gain describes nothing.
     """
-    if id3.span_of(source, 0, source.size) is None:
+    file = Id3File(source, Leading(source))
+    if not file.room:
         with suppress(WriteError):  # of an older version, or damaged: only looked at here
             ape = ApeFile(source)
-            if ape.describes:
-                return ape
-    return Id3File(source, Leading(source))
+            if ape.describes and not buried(source, 0, shown=True):
+                return AllTags(source, ape, trailing(source, ape=False))
+    hidden = buried(source, file.room.end if file.room else 0, shown=not file.tagged)
+    return AllTags(source, file, [*hidden, *trailing(source, ape=True)])
 
 
-_PARSERS: dict[str, Callable[[Source], Document]] = {
+def _chunked(form: chunks.Form) -> Callable[[Source], AllTags]:
+    def parse(source: Source) -> AllTags:
+        file = Id3File(source, Chunked(source, form))
+        return AllTags(source, file, file.info_lists if form is chunks.RIFF else ())
+
+    return parse
+
+
+def _flac(source: Source) -> AllTags:
+    """Return FLAC's comments; what stands behind the audio is a part of it to FFmpeg."""
+    behind = [OnlyRead(tag) for tag in trailing(source, ape=True)]
+    return AllTags(source, FlacFile(source), [*leading(source), *behind])
+
+
+def _ape(source: Source) -> AllTags:
+    return AllTags(source, ApeFile(source), [*leading(source), *trailing(source, ape=False)])
+
+
+def _alone(main: Callable[[Source], Document]) -> Callable[[Source], AllTags]:
+    return lambda source: AllTags(source, main(source))
+
+
+_PARSERS: dict[str, Callable[[Source], AllTags]] = {
     "mpeg": _mpeg,
     "tta": _true_audio,
-    "wav": lambda source: Id3File(source, Chunked(source, chunks.RIFF)),
-    "aiff": lambda source: Id3File(source, Chunked(source, chunks.AIFF)),
-    "dsdiff": lambda source: Id3File(source, Chunked(source, chunks.DSDIFF)),
-    "dsf": lambda source: Id3File(source, Dsf(source)),
-    "flac": FlacFile,
-    "ogg": OggFile,
-    "mp4": Mp4File,
-    "asf": AsfFile,
-    "matroska": matroska.MatroskaFile,
-    "ape": ApeFile,
+    "wav": _chunked(chunks.RIFF),
+    "aiff": _chunked(chunks.AIFF),
+    "dsdiff": _chunked(chunks.DSDIFF),
+    "dsf": _alone(lambda source: Id3File(source, Dsf(source))),
+    "flac": _flac,
+    "ogg": _alone(OggFile),
+    "mp4": _alone(Mp4File),
+    "asf": _alone(AsfFile),
+    "matroska": _alone(MatroskaFile),
+    "ape": _ape,
 }
 # Formats that carry APEv2 tags: WavPack, Musepack (SV7, SV8), Monkey's Audio, OptimFROG, TAK.
 _APE_MAGIC = (b"wvpk", b"MP+", b"MPCK", b"MAC ", b"OFR ", b"tBaK")
@@ -137,14 +146,14 @@ def _format_by_head(source: Source, head: bytes) -> str | None:
         found = "ogg" if codec_of(source) else None
     elif head == ASF_HEADER:
         found = "asf"
-    elif head[:4] == matroska.MAGIC:
-        found = "matroska" if matroska.found(source) else None
+    elif head[:4] == matroska_layout.MAGIC:
+        found = "matroska" if matroska_layout.found(source) else None
     elif head[4:8] in _MP4_ATOMS or (head[4:8] == b"ftyp" and head[8:12] != b"qt  "):
         found = "mp4"
     return found
 
 
-def parse(source: Source) -> Document:
+def parse(source: Source) -> AllTags:
     """Parse a file's tags.
 
     Raises

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lean_tagger.system.containers import flac
 from lean_tagger.write.formats import id3
+from lean_tagger.write.formats.carried import Carried
 from lean_tagger.write.formats.vorbis_comment import Comments
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch
@@ -47,8 +48,8 @@ class FlacFile:
 
     @property
     def tagged(self) -> bool:
-        """Whether there is a comment block already."""
-        return self._comment is not None
+        """Whether there are comments already."""
+        return len(self._comments) > 0
 
     def _walk(self) -> Iterator[_Block]:
         position, last = self._start, False
@@ -78,9 +79,22 @@ class FlacFile:
         """Return the values of our fields as mutagen reads them."""
         return self._comments.second_reading()
 
-    def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
-        """Return what to change in the file for new values of our fields."""
-        data = b"".join(self._comments.rendered(changes))
+    def patches(
+        self, changes: Mapping[str, Sequence[str]], carried: Carried | None = None
+    ) -> list[Patch]:
+        """Return what to change in the file for new values of our fields.
+
+        Parameters
+        ----------
+        changes : Mapping[str, Sequence[str]]
+            Values per field.
+        carried : Carried or None
+            What a block without comments takes along.
+        """
+        carried = carried if carried and any(changes.values()) else Carried()
+        data = b"".join(self._comments.rendered(changes, carried.as_vorbis()))
+        if not self._comment and not any(changes.values()):
+            return []
         if len(data) > flac.LARGEST_BLOCK_BYTES:
             raise self._source.refuse("its comment block is full")
         first, old = self._blocks[0], self._comment
@@ -95,6 +109,38 @@ class FlacFile:
             head = flac.render(flac.COMMENT, len(data), last=old.last)
             patches = [Patch(old.head, old.end, (head, data))]
         return patches + self._padding(grown)
+
+    def inherited(self, carried: Carried) -> list[bytes | memoryview]:
+        """Return the comments that a block without any takes along."""
+        return self._comments.inherited(carried.as_vorbis())
+
+    def removal(self) -> list[Patch]:
+        """Return the patches that remove the comments, and the block if it is ours."""
+        old = self._comment
+        if old is None:
+            return []
+        if self._comments.vendor:
+            data = b"".join(self._comments.emptied())
+            head = flac.render(flac.COMMENT, len(data), last=old.last)
+            return [
+                Patch(old.head, old.end, (head, data)),
+                *self._padding(len(data) - (old.end - old.start)),
+            ]
+        patches = [Patch(old.head, old.end, ())]
+        if not old.last:
+            return patches + self._padding(old.head - old.end)
+        before = self._blocks[-2]
+        return [*patches, Patch(before.head, before.head + 1, (bytes([0x80 | before.kind]),))]
+
+    def kept(self) -> list[Piece]:
+        """Return the comments that are not ours."""
+        return [piece for name, piece in self._comments.foreign() if "comment " in name]
+
+    def inside(self) -> list[Piece]:
+        """Return what `removal` removes that is not ours."""
+        if self._comments.vendor:
+            return self.kept()
+        return [piece for _, piece in self._comments.foreign()]
 
     def _padding(self, grown: int) -> list[Patch]:
         """Take what was added out of the padding, so that the audio does not move."""

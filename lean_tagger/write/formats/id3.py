@@ -11,6 +11,7 @@ the strongest.
 """
 
 import re
+import zlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +27,11 @@ PADDING_BYTES = 1024
 # Four times the largest cover ever met; only unsynchronised tags are loaded as a whole.
 _LARGEST_UNSYNCHRONISED_BYTES = 8 << 20
 _MOST_FRAMES = 20_000
-_FRAME_ID = re.compile(rb"[A-Z][A-Z0-9]{2,3}")
+# iTunes pads an id of v2.2 with a space or a NUL, where a tag of v2.3 needs four characters.
+_FRAME_ID = re.compile(rb"[A-Z][A-Z0-9]{2}[A-Z0-9 \0]?")
+# A frame's id, size, first flags; then the flags that tell whether it is compressed.
+_INNER_FRAME = re.compile(rb"[A-Z][A-Z0-9]{3}.{5}(.)", re.DOTALL)
+_COMPRESSED = {3: 0x80, 4: 0x08}
 _CRC_FLAGS = {3: 0x80, 4: 0x20}
 # Bits of the header that the version does not define: a reader must not go on.
 _UNDEFINED_FLAGS = {2: 0x3F, 3: 0x1F, 4: 0x0F}
@@ -115,6 +120,7 @@ class Id3Tag:
         end = span.end - (HEAD_BYTES if self._footer else 0)
         body_span = Span(span.start + HEAD_BYTES, end)
         self._body = _Body(source, body_span, unsynchronised=self.unsynchronised)
+        self._checksum: Span | None = None
         first = self._extended_header()
         self.extended = Span(body_span.start, self._body.raw(first))
         self.plain_sizes, self.frames, frames_end = self._frames(first, end)
@@ -137,27 +143,46 @@ class Id3Tag:
         if not sound or size > self._body.length:
             raise self._source.refuse("its ID3 tag is damaged: its extended header makes no sense")
         if flags & _CRC_FLAGS[self.version]:
-            raise self._source.refuse("its ID3 tag has a checksum, which writing would break")
+            self._checksum = self._find_checksum(flags)
         return size
+
+    def _find_checksum(self, flags: int) -> Span:
+        """Return where the extended header's CRC-32 of the frames stands.
+
+        In v2.3 behind size, flags and padding (4, 2 and 4 bytes); in v2.4 each flag has a length
+        byte and data: 0x40 has none, 0x20 is the CRC, 35 bits in five bytes.
+        """
+        if self.version == 3:
+            where = Span(10, 14)
+        else:
+            where = Span(8, 13) if flags & 0x40 else Span(7, 12)
+            if flags & 0x40 and self._body.at(6, 1) != b"\0":
+                raise self._source.refuse("its ID3 tag is damaged: its extended header is unclear")
+            if self._body.at(where.start - 1, 1) != b"\5":
+                raise self._source.refuse("its ID3 tag is damaged: its extended header is unclear")
+        if self.unsynchronised:
+            raise self._source.refuse("its ID3 tag has a checksum of data in another form")
+        return Span(self._body.raw(where.start), self._body.raw(where.end))
 
     def _frames(self, first: int, end: int) -> tuple[bool, list[Id3Frame], int]:
         """Return whether sizes are plain numbers, the frames, and where the last one ends.
 
         iTunes wrote plain sizes into v2.4 for years, others syncsafe ones into v2.3. Read
         the wrong way, a walk can end at a zero inside a frame, as if it were padding; a
-        frame of ours put there would tear it. So what follows the frames must be zeros, or
-        the other way must have come to the same frames, or to none.
+        frame of ours put there would tear it. That the walk of the version's own kind fails
+        shows nothing: one stray byte before the padding is enough. So the other kind is
+        believed only where zeros or the tag's end follow. The version's own kind is believed
+        with something else behind it only where the other comes to the same, or to nothing.
         """
         plain, syncsafe = self._walk(first, plain=True), self._walk(first, plain=False)
-        ways = {2: [plain], 3: [plain], 4: [syncsafe, plain]}[self.version]
-        for way in ways:
-            if way is not None and self._source.is_zero(Span(way[1], end)):
-                return self.version == 4 and way is plain, *way
-        possible = [way for way in (plain, syncsafe) if way is not None and way in ways]
-        certain = plain == syncsafe or plain is None or syncsafe is None
-        if not possible or not certain or self._body.stuffed:
+        own, other = (syncsafe, plain) if self.version == 4 else (plain, syncsafe)
+        if own is not None and self._source.is_zero(Span(own[1], end)):
+            return False, *own
+        if self.version == 4 and other and self._source.is_zero(Span(other[1], end)):
+            return True, *other
+        if own is None or other not in (None, own) or self._body.stuffed:
             raise self._source.refuse("its ID3 tag is damaged: the frames in it do not add up")
-        return self.version == 4 and syncsafe is None, *possible[0]
+        return False, *own
 
     def _walk(self, position: int, *, plain: bool) -> tuple[list[Id3Frame], int] | None:
         """Return the frames and the raw position after the last, None if sizes are wrong."""
@@ -207,20 +232,42 @@ class Id3Tag:
                         return value.strip()
         return ""
 
-    def _decode(self, frame: Id3Frame) -> list[str]:
+    def decoded(self, frame: Id3Frame) -> bytes:
+        """Return a frame's bytes as a tag of the standard has them, up to v2.3 synchronised.
+
+        Raises
+        ------
+        WriteError
+            If it is larger than any text.
+        """
         if frame.span.end - frame.span.start > id3_frames.LARGEST_BYTES:
             raise self._source.refuse(f"its {frame.name} frame is too large to be true")
         data = self._source.at(frame.span.start, frame.span.end - frame.span.start)
-        if self.unsynchronised:
-            data = data.replace(b"\xff\x00", b"\xff")
+        if self.version == 4:  # a size above 127 may be a plain number here
+            data = data[:4] + syncsafe(len(data) - 10) + data[8:]
+        return data.replace(b"\xff\x00", b"\xff") if self.unsynchronised else data
+
+    def _decode(self, frame: Id3Frame) -> list[str]:
+        data = self.decoded(frame)
         values = id3_frames.decode(data, self.version, unsynchronised=bool(self.flags & 0x80))
         if values is None:
             raise self._source.refuse(f"its {frame.name} frame is damaged and does not parse")
         return values
 
-    def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
-        """Return what to change in the file for new values of our fields."""
-        patches, appended = [], []
+    def patches(
+        self, changes: Mapping[str, Sequence[str]], inherited: Sequence[Piece] = ()
+    ) -> list[Patch]:
+        """Return what to change in the file for new values of our fields.
+
+        Parameters
+        ----------
+        changes : Mapping[str, Sequence[str]]
+            Values per field.
+        inherited : Sequence[bytes or Span]
+            Frames of the same version to add as well.
+        """
+        patches: list[Patch] = []
+        appended: list[Piece] = [*inherited]
         for field, values in changes.items():
             mine = [frame for frame in self.frames if frame.field == field]
             new = self._render(field, values, mine[0].name if mine else None)
@@ -229,17 +276,22 @@ class Id3Tag:
                 patches.append(Patch(frame.span.start, frame.span.end, kept))
             if new and not mine:
                 appended.append(new)
+        if self.frames and any(frame.name.endswith((" ", "\0")) for frame in self.frames):
+            # TagLib stops at an id that is padded by a space: ours go in front of it.
+            start = self.frames[0].span.start
+            patches.append(Patch(start, start, tuple(appended)))
+            appended = []
         grown = length(appended) + sum(length(p.pieces) - (p.end - p.start) for p in patches)
         tail: list[Piece] = [*appended]
+        padding = 0
         if self._padded:
             padding = self.rest.end - self.rest.start - grown
             padding = padding if padding >= 0 else PADDING_BYTES
             patches.append(Patch(self.rest.start, self.rest.end, (*tail, bytes(padding))))
-            patches += self._extended_padding(padding)
         elif tail:
             # What stands behind the frames is not padding: it stays, after ours.
             patches.append(Patch(self.rest.start, self.rest.start, tuple(tail)))
-        return patches + self._sizes(patches)
+        return patches + self._sizes(patches) + self._extended_patches(patches, padding)
 
     def _render(self, field: str, values: Sequence[str], name: str | None) -> bytes:
         if not values:
@@ -259,19 +311,71 @@ class Id3Tag:
         heads = [self.span.start] + ([self.span.end - HEAD_BYTES] if footer else [])
         return [Patch(head + 6, head + 10, (new,)) for head in heads]
 
-    def _extended_padding(self, padding: int) -> list[Patch]:
-        """Keep v2.3's note of how much padding there is true."""
-        if self.version != 3 or self.extended.start == self.extended.end:
-            return []
-        head = self._body.at(0, 6) + padding.to_bytes(4, "big")
-        raw = id3_frames.unsynchronise(head) if self.unsynchronised else head
-        return [Patch(*self.extended, (raw,))]
+    def _extended_patches(self, patches: Sequence[Patch], padding: int) -> list[Patch]:
+        """Keep true what the extended header says: v2.3's padding, and a CRC-32.
+
+        The CRC is of the frames, in v2.4 with the padding behind them.
+        """
+        new: list[Patch] = []
+        crc = self._crc(patches) if self._checksum else 0
+        if self._checksum:
+            shifts = (28, 21, 14, 7, 0)
+            seven_bits = bytes(crc >> shift & 0x7F for shift in shifts)
+            data = seven_bits if self.version == 4 else crc.to_bytes(4, "big")
+            new.append(Patch(*self._checksum, (data,)))
+        if self.version == 3 and self._padded and self.extended.start != self.extended.end:
+            head = self._body.at(0, 6) + padding.to_bytes(4, "big")
+            raw = id3_frames.unsynchronise(head) if self.unsynchronised else head
+            end = self.extended.end if self._checksum is None else self._checksum.start
+            new.append(Patch(self.extended.start, end, (raw,)))
+        return new
+
+    def _crc(self, patches: Sequence[Patch]) -> int:
+        crc, position, end = 0, self.extended.end, self.rest.end
+        inside = [p for p in patches if position <= p.start and p.end <= end]
+        for start, stop, pieces in [*sorted(inside, key=lambda p: p.start), Patch(end, end, ())]:
+            if self.version == 3 and self._padded and start == self.rest.start:
+                pieces = pieces[:-1]  # noqa: PLW2901 - without the padding
+            for piece in (Span(position, start), *pieces):
+                for block in self._source.contents(piece):
+                    crc = zlib.crc32(block, crc)
+            position = stop
+        return crc
+
+    def unpacks(self) -> bool:
+        """Tell whether there are frames that are compressed, also inside of its chapters."""
+        flag = _COMPRESSED.get(self.version, 0)
+        for frame in self.frames if flag else ():
+            start, end = frame.span
+            if self._source.at(start + 9, 1)[0] & flag:
+                return True
+            if frame.name in ("CHAP", "CTOC"):
+                data = self._source.at(start, min(end - start, _LARGEST_UNSYNCHRONISED_BYTES))
+                if any(found[1][0] & flag for found in _INNER_FRAME.finditer(data)):
+                    return True
+        return False
+
+    def emptied(self) -> list[Patch]:
+        """Return the patch that leaves nothing but padding in the tag."""
+        start, end = self.extended.end, self.rest.end
+        return [Patch(start, end, (bytes(end - start),))]
+
+    def holes(self) -> list[Span]:
+        """Return the spans that a change of our fields may change."""
+        start, end = self.span
+        sizes = [Span(start + 6, start + 10)]
+        if self._footer:
+            sizes.append(Span(end - 4, end))
+        ours = [frame.span for frame in self.frames if frame.field]
+        return [*sizes, self.extended, *ours, *([self.rest] if self._padded else [])]
 
     def foreign(self) -> Iterator[tuple[str, Piece]]:
         """Yield everything in the tag that is not ours."""
         yield "the ID3 version and flags", self._source.at(self.span.start + 3, 3)
         if self.version == 4:
-            yield "the ID3 tag's extended header", self.extended
+            crc = self._checksum or Span(self.extended.end, self.extended.end)
+            yield "the ID3 tag's extended header", Span(self.extended.start, crc.start)
+            yield "the ID3 tag's extended header", Span(crc.end, self.extended.end)
         for frame in self.frames:
             if frame.field is None:
                 yield f"the {frame.name} frame", frame.span
@@ -299,21 +403,24 @@ def parse(source: Source, start: int, limit: int) -> Id3Tag | None:
 
 
 def new_tag(
-    changes: Mapping[str, Sequence[str]], inherited: Sequence[bytes] = (), *, version: int = 4
-) -> bytes:
+    changes: Mapping[str, Sequence[str]], inherited: Sequence[Piece] = (), *, version: int = 4
+) -> list[Piece]:
     """Return a whole new tag with our fields; empty if there is nothing to say.
 
     Parameters
     ----------
     changes : Mapping[str, Sequence[str]]
         Values per field.
-    inherited : Sequence[bytes]
-        Rendered frames of the same version that come first.
+    inherited : Sequence[bytes or Span]
+        Frames of the same version that come first.
     version : int
         3 or 4: ID3v2.3 or v2.4.
     """
     ours = [id3_frames.encode(f, v, version) for f, v in changes.items() if v]
     if not ours:
-        return b""
-    body = b"".join([*inherited, *ours]) + bytes(PADDING_BYTES)
-    return render(version, 0, len(body)) + body
+        return []
+    body: list[Piece] = [*inherited, *ours, bytes(PADDING_BYTES)]
+    size = length(body)
+    if size >= 1 << 28:
+        raise ValueError("larger than an ID3 tag can be")
+    return [render(version, 0, size), *body]

@@ -1,14 +1,13 @@
-"""A file whose tags are ID3v2: the tag, what hosts it, and what stands in for it."""
+"""A file whose tags are ID3v2: the tag, and what hosts it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 
-from lean_tagger.errors import WriteError
-from lean_tagger.write.formats import id3, older_tags
-from lean_tagger.write.formats.ape import ApeFile
-from lean_tagger.write.formats.id3_hosts import Host, Leading
+from lean_tagger.write.formats import id3
+from lean_tagger.write.formats.carried import Carried
+from lean_tagger.write.formats.id3_hosts import Host
+from lean_tagger.write.formats.older_tags import InfoList
 from lean_tagger.write.source import Piece, Source, Span
-from lean_tagger.write.splice import Patch, growth
+from lean_tagger.write.splice import Patch, growth, length
 
 
 class Id3File:
@@ -29,13 +28,31 @@ class Id3File:
         self._tag = id3.parse(source, room.start, room.end) if room else None
         if room and not self._tag:
             raise source.refuse("what should be its ID3 tag is none")
-        # Only in front of bare audio are the older trailers a habit.
-        self._trailers = isinstance(host, Leading) and self._tag is None
+
+    @property
+    def room(self) -> Span | None:
+        """Where the tag is; None if there is none."""
+        return self._host.room
+
+    @property
+    def unpacks(self) -> bool:
+        """Whether its tag has compressed frames."""
+        return bool(self._tag and self._tag.unpacks())
+
+    @property
+    def mends(self) -> bool:
+        """Whether a write mends sizes by which some readers did not find the tag."""
+        return self._host.mends
 
     @property
     def tagged(self) -> bool:
-        """Whether there is an ID3v2 tag already."""
-        return self._tag is not None
+        """Whether there is an ID3v2 tag already that says something."""
+        return bool(self._tag and self._tag.frames)
+
+    @property
+    def info_lists(self) -> list[InfoList]:
+        """RIFF's INFO lists."""
+        return [InfoList(self._source, span) for span in self._host.lists]
 
     @property
     def tag(self) -> id3.Id3Tag | None:
@@ -43,52 +60,87 @@ class Id3File:
         return self._tag
 
     def values(self) -> dict[str, tuple[str, ...]]:
-        """Return our fields; where there is no ID3v2 tag, as older tags have them."""
-        if self._tag:
-            return self._tag.values()
-        found: dict[str, tuple[str, ...]] = {}
-        if self._trailers:
-            with suppress(WriteError):  # it is not going to be touched; only its help is lost
-                found = ApeFile(self._source).values()
-        if (genre := self._said_elsewhere().get("genre")) is not None:
-            found.setdefault("genre", (genre,))
-        return found
-
-    def _said_elsewhere(self) -> dict[str, str]:
-        """Return what stands in for a tag: the ID3v1 trailer, or RIFF's INFO texts."""
-        if self._tag:
-            return {}
-        said: dict[str, str] = {}
-        if self._trailers:
-            said = older_tags.id3v1(self._source, self._source.size) or {}
-        for span in self._host.lists:
-            said = {**older_tags.info(self._source, span), **said}
-        return said
+        """Return the values of our fields."""
+        return self._tag.values() if self._tag else {}
 
     def second_reading(self) -> dict[str, tuple[str, ...]]:
         """Return the values of our fields as mutagen reads them: it always does, here."""
         return self.values()
 
-    def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
-        """Return what to change in the file for new values of our fields."""
+    def patches(
+        self, changes: Mapping[str, Sequence[str]], carried: Carried | None = None
+    ) -> list[Patch]:
+        """Return what to change in the file for new values of our fields.
+
+        Parameters
+        ----------
+        changes : Mapping[str, Sequence[str]]
+            Values per field.
+        carried : Carried or None
+            What a tag that says nothing yet takes along.
+        """
+        carried = carried if carried and any(changes.values()) else Carried()
+        inherited = self.inherited(carried)
         if self._tag:
-            return self._edited(self._tag, changes)
-        # The new tag comes before the older ones for players, so it takes over what they
-        # say, about our fields too.
-        changes = {**self.values(), **changes}
-        version = self._source.id3_version
-        inherited = older_tags.as_id3(self._said_elsewhere(), version, without={"genre"})
-        tag = id3.new_tag(changes, inherited, version=version)
+            patches = self._tag.patches(changes, inherited)
+            return patches + self._host.resized(growth(patches))
+        tag = id3.new_tag(changes, inherited, version=self._version(carried))
         return self._host.place(tag) if tag else []
 
-    def _edited(self, tag: id3.Id3Tag, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
-        patches = tag.patches(changes)
-        return patches + self._host.resized(growth(patches))
+    def _version(self, carried: Carried) -> int:
+        if self._tag:
+            return self._tag.version
+        return carried.frames_version or self._source.id3_version
 
-    def foreign(self) -> Iterator[tuple[str, Piece]]:
-        """Yield everything that is not ours."""
-        yield from self._host.others
+    def inherited(self, carried: Carried) -> list[Piece]:
+        """Return the frames that a new tag takes along.
+
+        Raises
+        ------
+        WriteError
+            If there is a tag without frames, of a form in which they cannot be put.
+        """
+        version = self._version(carried)
+        tag = self._tag
+        copied = not carried.frames or carried.frames_version == version
+        fits = tag is None or (version > 2 and not tag.flags & 0x80 and copied)
+        if carried and not fits:
+            raise self._source.refuse(
+                "it has an ID3 tag without frames, and other tags that would be hidden by new ones"
+            )
+        return carried.as_id3(version) if carried else []
+
+    def settled(self, patches: Sequence[Patch]) -> list[Patch]:
+        """Return all patches to the file, with those that mend its size."""
+        return self._host.settled(patches)
+
+    def removal(self) -> list[Patch]:
+        """Return the patches that remove the tag."""
+        return self._host.removal()
+
+    def emptied(self) -> list[Patch]:
+        """Return the patches that leave a tag that says nothing."""
+        return self._tag.emptied() if self._tag else []
+
+    def inside(self) -> list[Piece]:
+        """Return what the tag holds that is not ours, and what is behind it in its room."""
+        return [piece for _, piece in self._of_tag()]
+
+    def _of_tag(self) -> Iterator[tuple[str, Piece]]:
         if self._tag and self._host.room:
             yield from self._tag.foreign()
             behind = Span(self._tag.span.end, self._host.room.end)
             yield "what stands behind the ID3 tag", behind
+
+    def kept(self) -> list[Piece]:
+        """Return the frames that are not ours, and whatever else stands behind them."""
+        return [
+            piece
+            for name, piece in self._of_tag()
+            if name.endswith(" frame") or (name.startswith("what stands") and length([piece]))
+        ]
+
+    def foreign(self) -> Iterator[tuple[str, Piece]]:
+        """Yield everything that is not ours."""
+        yield from self._host.others
+        yield from self._of_tag()

@@ -19,6 +19,8 @@ _ENCODINGS = {0: "latin-1", 1: "utf-16", 2: "utf-16-be", 3: "utf-8"}
 # Frame format flags: (compressed or encrypted, bytes before the data for each further flag).
 _OPAQUE = {3: 0xC0, 4: 0x0C}
 _PREFIXES = {3: {0x20: 1}, 4: {0x40: 1, 0x01: 4}}
+# Names of v2.2, as iTunes left them in tags of v2.3, padded by a space or a NUL.
+_LONG_NAMES = {b"TCO": b"TCON", b"TXX": b"TXXX"}
 
 
 def unsynchronise(data: bytes) -> bytes:
@@ -44,7 +46,7 @@ def field_of(start: bytes, version: int) -> str | None:
         Of the tag: 2, 3 or 4.
     """
     id_length, head_length = (3, 6) if version == 2 else (4, 10)
-    name = start[:id_length].decode("ascii")
+    name = start[:id_length].decode("ascii").rstrip(" \0")
     if name not in _USER_TEXT:
         return fields.field_of(name, *_COLUMNS)
     data = start[head_length:]
@@ -85,6 +87,8 @@ def decode(frame: bytes, version: int, *, unsynchronised: bool) -> list[str] | N
     """
     if version > 2 and frame[9] & _OPAQUE[version]:
         return None
+    if (short := frame[:4].rstrip(b" \0")) in _LONG_NAMES and version > 2:
+        frame = _LONG_NAMES[short] + frame[4:]
     if version == 4:  # a size above 127 may have been a plain number
         frame = frame[:4] + syncsafe(len(frame) - 10) + frame[8:]
     flags = 0x80 if unsynchronised and version == 4 else 0
@@ -118,7 +122,7 @@ def encode(
         Write a v2.4 frame's size as the tag's other frames have it, as a plain number.
     """
     keys = tuple(getattr(fields.FIELDS[field], column) for column in _COLUMNS)
-    if name is None:
+    if name is None or (version > 2 and len(name.rstrip(" \0")) < 4):
         name = keys[version - 2].partition(":")[0]
     texts = list(values)
     if name in _USER_TEXT:
@@ -141,6 +145,10 @@ def text_frame(
             data = b"\x01" + b"\0\0".join(strings)
     if version == 2:
         return name.encode("ascii") + len(data).to_bytes(3, "big") + data
-    plain = version == 3 or plain_sizes
-    size = len(data).to_bytes(4, "big") if plain else syncsafe(len(data))
+    size = sized(len(data), 3 if plain_sizes else version)
     return name.encode("ascii") + size + b"\0\0" + data
+
+
+def sized(size: int, version: int) -> bytes:
+    """Return the size of a frame as v2.3 or v2.4 has it."""
+    return size.to_bytes(4, "big") if version == 3 else syncsafe(size)

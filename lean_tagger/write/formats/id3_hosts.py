@@ -1,4 +1,4 @@
-"""Where an ID3v2 tag lives: at the start of a file, in a chunk, or in DSF.
+"""Where an ID3v2 tag lives: at the start of a file, in a chunk of RIFF or AIFF, or in DSF.
 
 A host knows where the tag is, what sizes around it to mend when it grows, and what else
 the file holds. It knows nothing about frames.
@@ -8,9 +8,13 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from lean_tagger.system.containers import chunks
+from lean_tagger.system.containers.chunks import Chunk
 from lean_tagger.write.formats import id3
-from lean_tagger.write.source import Source, Span
-from lean_tagger.write.splice import Patch
+from lean_tagger.write.source import Piece, Source, Span
+from lean_tagger.write.splice import Patch, growth, length
+
+_TAGS = (b"ID3 ", b"id3 ", b"LIST")
+"""Chunks in which there may be tags."""
 
 
 class Host(Protocol):
@@ -22,17 +26,27 @@ class Host(Protocol):
 
     @property
     def lists(self) -> Sequence[Span]:
-        """The data of RIFF's LIST chunks, which may hold texts in place of a tag."""
+        """The data of RIFF's INFO lists."""
 
     @property
     def others(self) -> Sequence[tuple[str, Span]]:
         """Everything beside the tag's room, named."""
 
-    def place(self, tag: bytes) -> list[Patch]:
+    @property
+    def mends(self) -> bool:
+        """Whether a write mends sizes by which some readers did not find the tag."""
+
+    def place(self, tag: Sequence[Piece]) -> list[Patch]:
         """Return the patches that give a file without a tag one."""
+
+    def removal(self) -> list[Patch]:
+        """Return the patches that take away the tag and its room."""
 
     def resized(self, delta: int) -> list[Patch]:
         """Return the patches to sizes around a tag that grew by `delta` bytes."""
+
+    def settled(self, patches: Sequence[Patch]) -> list[Patch]:
+        """Return all patches, with those that mend the file's own size."""
 
 
 class Leading:
@@ -48,19 +62,32 @@ class Leading:
             )
         self.others = [("the audio", Span(end, source.size))]
         self.lists: list[Span] = []
+        self.mends = False
 
-    def place(self, tag: bytes) -> list[Patch]:
+    def place(self, tag: Sequence[Piece]) -> list[Patch]:
         """Put the tag first."""
-        return [Patch(0, 0, (tag,))]
+        return [Patch(0, 0, tuple(tag))]
+
+    def removal(self) -> list[Patch]:
+        """Take the tag away."""
+        return [Patch(*self.room, ())] if self.room else []
 
     def resized(self, delta: int) -> list[Patch]:
         """Nothing in these formats says where the audio starts."""
         del delta
         return []
 
+    def settled(self, patches: Sequence[Patch]) -> list[Patch]:
+        """Nothing in these formats says how long they are."""
+        return list(patches)
+
 
 class Chunked:
     """A chunk of a RIFF/WAVE, an AIFF or a DSDIFF file.
+
+    The sizes in the header are often wrong and readers do not mind: they count the header, or
+    were written to a pipe before the end was known. Some readers also look at chunks behind the
+    declared end; a tag there is this file's tag.
 
     Parameters
     ----------
@@ -70,12 +97,24 @@ class Chunked:
         How it writes the size of a chunk.
     """
 
+    _MOST_CHUNKS = 10_000
+    _UNKNOWN = 0x7FFF_F000
+    """What is written to a pipe as a size is this or more."""
+    _AUDIO = (b"data", b"SSND")
+
     def __init__(self, source: Source, form: chunks.Form) -> None:
         self._source = source
         self._form = form
         self._name = b"id3 " if form is chunks.RIFF else b"ID3 "
-        self._declared_end = form.head_bytes + form.size(source.at(4, form.size_bytes))
+        declared = form.size(source.at(4, form.size_bytes))
+        end = form.head_bytes + declared
+        self._piped = declared >= self._UNKNOWN and end > source.size + 1
+        counts_header = declared == source.size
+        self._declared_end = source.size if self._piped or counts_header else end
+        self._open: Chunk | None = None
         self._chunks, self._end = self._walk()
+        self._find_hidden()
+        self.mends = self._end > end or self._piped or counts_header
         tags = [c for c in self._chunks if c.name.upper() == b"ID3 "]
         if len(tags) > 1:
             raise source.refuse("it has more than one ID3 chunk, of which players read one")
@@ -84,18 +123,24 @@ class Chunked:
         if self._chunk and not source.is_zero(Span(self._chunk.start, self._chunk.end)):
             self.room = Span(self._chunk.start, self._chunk.end)
         self.others = self._others()
-        self.lists = [Span(c.start, c.end) for c in self._chunks if c.name == b"LIST"]
+        self.lists = [
+            Span(c.start, c.end)
+            for c in self._chunks
+            if c.name == b"LIST" and source.peek(c.start, 4) == b"INFO"
+        ]
 
-    def _walk(self) -> tuple[list[chunks.Chunk], int]:
+    def _walk(self) -> tuple[list[Chunk], int]:
         """Return the chunks and where the last one ends, its pad byte included."""
         source, form, position = self._source, self._form, self._form.first
         if not position <= self._declared_end <= source.size + 1:
             raise source.refuse("the size in its header is not the file's; it may be cut short")
-        found: list[chunks.Chunk] = []
+        found: list[Chunk] = []
         while position + form.head_bytes <= self._declared_end:
             chunk = chunks.parse(source.peek(position, form.head_bytes), position, form)
+            if chunk and self._never_sized(chunk):
+                self._open = chunk = chunk._replace(end=source.size)
             limit = min(self._declared_end, source.size)
-            if chunk is None or chunk.end > limit or len(found) > 10_000:
+            if chunk is None or chunk.end > limit or len(found) > self._MOST_CHUNKS:
                 raise source.refuse("its chunks do not add up; it may be cut short")
             found.append(chunk)
             position = chunk.following
@@ -103,39 +148,82 @@ class Chunked:
             raise source.refuse("its chunks do not add up")
         return found, min(position, source.size)
 
+    def _never_sized(self, chunk: Chunk) -> bool:
+        """Tell whether this is audio that was written to a pipe, up to the file's end."""
+        unknown = self._piped and chunk.name in self._AUDIO and chunk.size >= self._UNKNOWN
+        return unknown and chunk.end > self._source.size
+
+    def _find_hidden(self) -> None:
+        """Take in chunks behind the declared end, up to the last one that holds tags."""
+        hidden: list[Chunk] = []
+        position, size = self._end, self._source.size
+        while len(hidden) < self._MOST_CHUNKS:
+            head = self._source.peek(position, self._form.head_bytes)
+            chunk = chunks.parse(head, position, self._form)
+            if chunk is None or not (chunk.name.isalnum() or chunk.name in _TAGS):
+                break
+            if chunk.end > size:
+                break
+            hidden.append(chunk)
+            position = min(chunk.following, size)
+        while hidden and hidden[-1].name not in _TAGS:
+            hidden.pop()
+        if hidden:
+            self._chunks += hidden
+            self._end = min(hidden[-1].following, position)
+
     def _others(self) -> list[tuple[str, Span]]:
-        others = [
-            (f"the {c.name.decode('latin-1').strip()} chunk", Span(c.head, c.end))
-            for c in self._chunks
-            if c is not self._chunk
-        ]
+        others = []
+        for chunk in self._chunks:
+            if chunk is not self._chunk:
+                name = f"the {chunk.name.decode('latin-1').strip()} chunk"
+                # Without the size, which may have been unknown when it was written.
+                spans = Span(chunk.head, chunk.head + 4), Span(chunk.start, chunk.end)
+                whole = (Span(chunk.head, chunk.end),)
+                is_open = chunk.name in self._AUDIO
+                others += [(name, span) for span in (spans if is_open else whole)]
         return [*others, ("what stands behind the last chunk", Span(self._end, self._source.size))]
 
-    def place(self, tag: bytes) -> list[Patch]:
+    def place(self, tag: Sequence[Piece]) -> list[Patch]:
         """Put the tag into the empty chunk that there is, or into a new one at the end."""
+        size = length(tag)
         if self._chunk:
             data = Span(self._chunk.start, self._chunk.end)
-            return [Patch(*data, (tag,)), *self.resized(len(tag) - (data.end - data.start))]
-        chunk = self._name + self._bytes(len(tag)) + tag + bytes(len(tag) % 2)
-        chunk = bytes(self._end % 2) + chunk  # some writers forget the last pad byte
-        return [Patch(self._end, self._end, (chunk,)), self._file_size(len(chunk))]
+            return [Patch(*data, tuple(tag)), *self.resized(size - (data.end - data.start))]
+        # Some writers forget the last pad byte.
+        head = bytes(self._end % 2) + self._name + self._bytes(size)
+        return [Patch(self._end, self._end, (head, *tag, bytes(size % 2)))]
+
+    def removal(self) -> list[Patch]:
+        """Take the chunk away."""
+        chunk = self._chunk
+        if chunk is None:
+            return []
+        return [Patch(chunk.head, chunk.end, ()), Patch(*self._pad(chunk), ())]
+
+    def _pad(self, chunk: Chunk) -> Span:
+        return Span(chunk.end, min(chunk.following, self._end))
 
     def resized(self, delta: int) -> list[Patch]:
-        """Mend the chunk's size, its pad byte and the file's size."""
+        """Mend the chunk's size and its pad byte."""
         chunk = self._chunk
         assert chunk is not None  # noqa: S101 - there is a room only where there is a chunk
         size = chunk.size + delta
-        old_pad = Span(chunk.end, min(chunk.following, self._end))
-        pad = size % 2
         return [
             Patch(chunk.head + 4, chunk.start, (self._bytes(size),)),
-            Patch(*old_pad, (bytes(pad),)),
-            self._file_size(delta + pad - (old_pad.end - old_pad.start)),
+            Patch(*self._pad(chunk), (bytes(size % 2),)),
         ]
 
-    def _file_size(self, delta: int) -> Patch:
+    def settled(self, patches: Sequence[Patch]) -> list[Patch]:
+        """Mend the file's size, and that of audio which was written to a pipe."""
+        if not patches:
+            return []
         head = self._form.head_bytes
-        return Patch(4, head, (self._bytes(self._end - head + delta),))
+        sizes = [Patch(4, head, (self._bytes(self._end - head + growth(patches)),))]
+        if self._open:
+            size = self._bytes(self._open.size)
+            sizes.append(Patch(self._open.head + 4, self._open.start, (size,)))
+        return [*patches, *sizes]
 
     def _bytes(self, size: int) -> bytes:
         if size >= 1 << 8 * self._form.size_bytes:
@@ -160,13 +248,23 @@ class Dsf:
             raise source.refuse("what its header calls an ID3 tag is none")
         self.others = [("the audio", Span(28, end))]
         self.lists: list[Span] = []
+        self.mends = False
 
-    def place(self, tag: bytes) -> list[Patch]:
+    def place(self, tag: Sequence[Piece]) -> list[Patch]:
         """Append the tag and point to it."""
         end = self._source.size
-        pointer = Patch(20, 28, (end.to_bytes(8, "little"),))
-        return [Patch(end, end, (tag,)), pointer, *self.resized(len(tag))]
+        return [Patch(end, end, tuple(tag)), Patch(20, 28, (end.to_bytes(8, "little"),))]
+
+    def removal(self) -> list[Patch]:
+        """Take the tag away, and the pointer to it."""
+        return [Patch(*self.room, ()), Patch(20, 28, (bytes(8),))] if self.room else []
 
     def resized(self, delta: int) -> list[Patch]:
+        """Nothing but the header says where the tag ends."""
+        del delta
+        return []
+
+    def settled(self, patches: Sequence[Patch]) -> list[Patch]:
         """Mend the file's size in the header."""
-        return [Patch(12, 20, ((self._source.size + delta).to_bytes(8, "little"),))]
+        size = self._source.size + growth(patches)
+        return [*patches, Patch(12, 20, (size.to_bytes(8, "little"),))] if patches else []

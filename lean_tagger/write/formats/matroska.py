@@ -1,54 +1,24 @@
 """Matroska and WebM: the Tags element of a Segment (RFC 9559).
 
-Nothing that is addressed ever moves: Cues, SeekHead and many players know places by their
-distance from the Segment's start. So tags go into free space (Void), or behind everything,
-where the SeekHead has to tell of them; and what they leave becomes free space.
+Cues and SeekHead know places by their distance from the Segment's start. So tags go into free
+space (Void), or behind everything, where the SeekHead has to tell of them; and what they leave
+becomes free space. Only where tags in front of the sound would have to leave it, out of sight of
+readers that go no further, room is made for them, and all places that are told move along.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from lean_tagger.write.formats import ebml, ffmpeg_check
-from lean_tagger.write.formats.ebml import CRC, VOID, Element
+from lean_tagger.write.formats.ebml import Element
 from lean_tagger.write.formats.fields import field_of
-from lean_tagger.write.formats.matroska_seek import SEEK_HEAD, TAGS, SeekHead
+from lean_tagger.write.formats.matroska_layout import MatroskaLayout
+from lean_tagger.write.formats.matroska_places import TAGS
 from lean_tagger.write.formats.matroska_tags import MatroskaTags
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth
 
-MAGIC = b"\x1a\x45\xdf\xa3"
-_SEGMENT, _DOC_TYPE = 0x18538067, 0x4282
-_TRACKS, _TRACK, _TRACK_UID, _TRACK_TYPE, _AUDIO = 0x1654AE6B, 0xAE, 0x73C5, 0x83, 2
-_CLUSTER = 0x1F43B675
-# What ends a Cluster of unknown size: SeekHead, Info, Tracks, Cluster, Cues, Attachments,
-# Chapters, Tags.
-_LEVEL_1 = (*(SEEK_HEAD, 0x1549A966, _TRACKS, _CLUSTER, 0x1C53BB6B, 0x1941A469, 0x1043A770, TAGS),)
 _PADDING_BYTES = 1024
-_MOST_ELEMENTS = 2_000_000
-_LARGEST_LOADED_BYTES = 16 << 20
 _LARGEST_ZEROS_BYTES = 1 << 20
-
-
-def _header(source: Source) -> Element | None:
-    """Return the EBML header of a Matroska or WebM file; None if it is none."""
-    data = source.peek(0, 4096)
-    if data[:4] != MAGIC:
-        return None
-    header = ebml.element_at(source, 0, source.size)
-    if not 0 < header.end <= len(data):
-        return None
-    for it in ebml.children(data, header.body, header.end):
-        if it.id == _DOC_TYPE:
-            kind = data[it.body : it.end].rstrip(b"\0")
-            return header if kind in (b"matroska", b"webm") else None
-    return None
-
-
-def found(source: Source) -> bool:
-    """Tell whether a file is Matroska or WebM."""
-    try:
-        return _header(source) is not None
-    except ValueError:
-        return False
 
 
 class MatroskaFile:
@@ -62,106 +32,14 @@ class MatroskaFile:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        header = _header(source)
-        assert header is not None  # noqa: S101 - or there would be another parser
-        segment = ebml.element_at(source, header.end, source.size)
-        if segment.id != _SEGMENT:
-            raise source.refuse("its EBML structure is damaged: there is no Segment")
-        self._live = segment.end < 0
-        self._segment = Element(
-            _SEGMENT, segment.start, segment.body, source.size if self._live else segment.end
-        )
-        self._first_cluster = self._segment.end
-        self._tags_at: Element | None = None
-        self._seek: SeekHead | None = None
-        self._audio_uids: list[int] = []
-        # What may be written anew, in order: neither of these touches the next one.
-        self._regions = self._look_through()
-        self._data = self._tags_data()
-        self._tags = MatroskaTags(source, self._data, self._audio_uids)
+        self._layout = MatroskaLayout(source)
+        self._data = self._layout.tags_data()
+        self._tags = MatroskaTags(source, self._data, self._layout.audio_uids)
 
     @property
     def tagged(self) -> bool:
         """Whether there is a Tags element already."""
-        return self._tags_at is not None
-
-    # --- reading
-
-    def _elements(self) -> Iterator[Element]:
-        """Yield what is in the Segment; a Cluster of unknown size with all that is in it."""
-        source, end, count = self._source, self._segment.end, 0
-        position = self._segment.body
-        while position < end:
-            it = ebml.element_at(source, position, end)
-            position, inside = it.end, it.end < 0
-            if inside and it.id != _CLUSTER:
-                raise source.refuse("its EBML structure is damaged: a size is missing")
-            if inside:
-                position = it.body
-            while inside and position < end:
-                inner = ebml.element_at(source, position, end)
-                inside = inner.id not in _LEVEL_1
-                if inside and inner.end < 0:
-                    raise source.refuse("its EBML structure is damaged: a size is missing")
-                position = inner.end if inside else position
-                count = self._counted(count)
-            count = self._counted(count)
-            yield Element(it.id, it.start, it.body, position)
-
-    def _counted(self, count: int) -> int:
-        if count >= _MOST_ELEMENTS:
-            raise self._source.refuse("it has more parts than any music has; nothing was written")
-        return count + 1
-
-    def _look_through(self) -> list[Span]:
-        """Find the parts that matter; return what may be written anew."""
-        source, free, seeks = self._source, list[Span](), list[SeekHead]()
-        for it in self._elements():
-            if it.id == CRC:
-                raise source.refuse("it has a checksum over everything, which writing would break")
-            if it.id == _CLUSTER:
-                self._first_cluster = min(self._first_cluster, it.start)
-            elif it.id == _TRACKS:
-                self._audio_uids += self._uids(it)
-            elif it.id == SEEK_HEAD:
-                seeks.append(SeekHead(source, it))
-            elif it.id == TAGS:
-                if self._tags_at:
-                    raise source.refuse(
-                        "it has more than one Tags element, of which players read different ones"
-                    )
-                self._tags_at = it
-            if it.id in (TAGS, VOID):
-                _add(free, Span(it.start, it.end))
-        self._seek = self._one_of(seeks)
-        if self._seek:
-            free.append(Span(self._seek.at.start, self._seek.at.end))
-        return _joined(free)
-
-    def _one_of(self, seeks: list[SeekHead]) -> SeekHead | None:
-        """Return the table of contents that tells of the tags, or is to."""
-        telling = [seek for seek in seeks if seek.tells_of_tags]
-        if len(telling) > 1:
-            raise self._source.refuse("it has two tables of contents that name its tags")
-        return next(iter([*telling, *seeks]), None)
-
-    def _uids(self, tracks: Element) -> Iterator[int]:
-        """Yield the numbers by which tags know the tracks that are music."""
-        data = self._loaded(tracks)
-        for track in ebml.children(data):
-            if track.id == _TRACK:
-                inside = ebml.children(data, track.body, track.end)
-                said = {it.id: int.from_bytes(data[it.body : it.end], "big") for it in inside}
-                if said.get(_TRACK_TYPE) == _AUDIO:
-                    yield said.get(_TRACK_UID, 0)
-
-    def _tags_data(self) -> bytes:
-        return self._loaded(self._tags_at) if self._tags_at else b""
-
-    def _loaded(self, it: Element) -> bytes:
-        if it.end - it.body > _LARGEST_LOADED_BYTES:
-            raise self._source.refuse("its tags or tracks are too large to be edited safely")
-        return self._source.at(it.body, it.end - it.body)
+        return self._layout.tags_at is not None
 
     def values(self) -> dict[str, tuple[str, ...]]:
         """Return the values of our fields."""
@@ -179,75 +57,121 @@ class MatroskaFile:
         values = {field: tuple(texts) for field, texts in found.items()}
         return {f: texts for f, texts in values.items() if texts[0] in shown.get(f, ())}
 
-    # --- writing
-
     def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
         """Return what to change in the file for new values of our fields."""
         content = self._tags.rendered(changes)
         if content == self._data:
             return []
-        if not content:
-            patches = self._placed(b"", self._regions[0])
-        else:
-            tags = ebml.element(TAGS, content)
-            ways = (self._placed(tags, region) for region in self._candidates())
-            patches = next((it for it in ways if it is not None), None)
-            patches = patches or self._placed(tags, self._last(), grows=not self._live)
+        ways = self._ways(ebml.element(TAGS, content)) if content else self._removed()
+        patches = next((it for it in ways if it is not None), None)
         if patches is None:
-            reason = " (it was recorded live)" if self._live else ""
-            raise self._source.refuse(f"there is no room in it for tags{reason}")
+            live = "it was recorded live and has no room for tags"
+            raise self._source.refuse(live if self._layout.live else "it has no room for tags")
         return patches
 
-    def _candidates(self) -> list[Span]:
-        """Return where tags may find room, best first."""
-        old = self._tags_at
-        stay = [it for it in self._regions if old and it.start <= old.start < it.end]
-        return [*stay, *self._regions]
+    def _removed(self) -> Iterator[list[Patch] | None]:
+        yield self._written(b"", self._layout.regions[0], told=False)
 
-    def _last(self) -> Span:
-        """Return the region that the Segment ends with, or an empty one."""
-        end = self._segment.end
-        return next((it for it in self._regions if it.end == end), Span(end, end))
+    def _ways(self, tags: bytes) -> Iterator[list[Patch] | None]:
+        """Yield the patches for each place where the tags could go, best first; None: no room."""
+        lay = self._layout
+        old, end, sound = lay.tags_at, lay.segment.end, lay.first_cluster
+        stay = [it for it in lay.regions if _has(it, old)]
+        early = [it for it in lay.regions if it.start < sound]
+        for region in (*stay, *early):
+            yield from self._tried(tags, region)
+        seen = old is not None and old.start < sound and any(self._tags.foreign())
+        if seen and not lay.live and not lay.addressed:
+            yield self._written(tags, stay[0], told=lay.seek is not None, moves=True)
+        for region in lay.regions:
+            yield from self._tried(tags, region)
+        if not lay.live:
+            last = next((it for it in lay.regions if it.end == end), Span(end, end))
+            yield from self._tried(tags, last, grows=True)
 
-    def _placed(self, tags: bytes, chosen: Span, *, grows: bool = False) -> list[Patch] | None:
-        """Return the patches that put the tags into a region, None if there is no room.
+    def _tried(
+        self, tags: bytes, chosen: Span, *, grows: bool = False
+    ) -> Iterator[list[Patch] | None]:
+        """Yield the patches that put tags into a region, and into which the SeekHead tells of them.
 
-        Players that read from the start on find tags in front of the first Cluster; others
-        the SeekHead has to name.
+        In front of the first Cluster players find them also where it does not.
         """
-        found = chosen.start < self._first_cluster
-        if self._seek is None or (not tags and not self._seek.tells_of_tags):
-            return (
-                self._written(tags, chosen, told=False, grows=grows) if found or not tags else None
-            )
-        patches = self._written(tags, chosen, told=bool(tags), grows=grows)
-        if patches is None and found and not self._seek.tells_of_tags:
-            patches = self._written(tags, chosen, told=False, grows=grows)
-        return patches
+        lay = self._layout
+        if lay.seek:
+            yield self._written(tags, chosen, told=True, grows=grows)
+        if chosen.start < lay.first_cluster and not (lay.seek and lay.seek.tells_of_tags):
+            yield self._written(tags, chosen, told=False, grows=grows)
 
-    def _written(self, tags: bytes, chosen: Span, *, told: bool, grows: bool) -> list[Patch] | None:
-        seek, old = self._seek, self._tags_at
-        position_bytes = 4 if self._segment.end < 1 << 31 else 8
-        where = chosen.start - self._segment.body
-        head = b""
-        if seek:
-            head = seek.telling(where if told else None, position_bytes=position_bytes)
-            behind = chosen.start <= seek.at.start < chosen.end
-            for _ in range(2 if told and behind else 0):  # the first round shows its length
-                head = seek.telling(where + len(head), position_bytes=position_bytes)
-        patches = []
-        for region in {*self._regions, chosen}:
-            parts = [head] if seek and region.start <= seek.at.start < region.end else []
-            had_tags = old is not None and region.start <= old.start < region.end
+    def _written(
+        self, tags: bytes, chosen: Span, *, told: bool, grows: bool = False, moves: bool = False
+    ) -> list[Patch] | None:
+        """Return the patches that put tags into a region, or take them away; None: no room.
+
+        Parameters
+        ----------
+        tags : bytes
+            The element; empty to take it away.
+        chosen : Span
+            The region.
+        told : bool
+            Whether the SeekHead is to name it.
+        grows : bool
+            Whether the region may become longer, since it is the last.
+        moves : bool
+            Whether it may, and moves what follows.
+        """
+        lay = self._layout
+        seek, old = lay.seek, lay.tags_at
+        edge = chosen.end - lay.segment.body
+        found = self._seek_head(tags, chosen, told=told, moves=moves)
+        if found is None:
+            return None
+        head, grown = found
+        patches: list[Patch | None] = []
+        for region in {*lay.regions, chosen}:
+            parts = [head] if seek and _has(region, seek.at) else []
             if tags and region == chosen:
                 parts.append(tags)
-            elif not had_tags and (seek is None or not parts or head == seek.raw):
+            elif not _has(region, old) and (seek is None or not parts or head == seek.raw):
                 continue
-            patch = self._filled(region, parts, grows=grows and region == chosen)
-            if patch is None:
-                return None
-            patches.append(patch)
-        return self._grown(patches)
+            patches.append(self._filled(region, parts, grows=(grows or moves) and region == chosen))
+        if moves:
+            patches += self._cues_moved(_moving(edge, grown))
+        made = [it for it in patches if it is not None]
+        if len(made) < len(patches) or (moves and growth(made) != grown):
+            return None
+        return self._grown(made)
+
+    def _seek_head(
+        self, tags: bytes, chosen: Span, *, told: bool, moves: bool
+    ) -> tuple[bytes, int] | None:
+        """Return the SeekHead for tags in a region, and by how much all behind it moves."""
+        lay, head, grown = self._layout, b"", 0
+        seek = lay.seek
+        edge = chosen.end - lay.segment.body
+        behind = seek is not None and _has(chosen, seek.at)
+        # One round shows how long it is, the next how far things move, the last is right.
+        for _ in range(3):
+            taken = len(head) if behind else 0
+            if moves:
+                grown = taken + len(tags) + _PADDING_BYTES - (chosen.end - chosen.start)
+            if seek:
+                made = seek.telling(
+                    chosen.start - lay.segment.body + taken if told else None,
+                    place_bytes=4 if lay.segment.end < 1 << 31 else 8,
+                    moved=_moving(edge, grown) if moves else None,
+                )
+                if made is None:
+                    return None
+                head = made
+        return head, grown
+
+    def _cues_moved(self, moved: Callable[[int], int]) -> list[Patch | None]:
+        found: list[Patch | None] = []
+        for cues in self._layout.cues:
+            data = cues.moved(moved)
+            found.append(None if data is None else Patch(cues.at.start, cues.at.end, (data,)))
+        return found
 
     def _filled(self, region: Span, parts: list[bytes], *, grows: bool) -> Patch | None:
         """Return the patch that fills a region with elements and free space behind them.
@@ -272,8 +196,8 @@ class MatroskaFile:
 
     def _grown(self, patches: list[Patch]) -> list[Patch] | None:
         """Mend the size of the Segment."""
-        grown, segment = growth(patches), self._segment
-        if not grown:
+        grown, segment = growth(patches), self._layout.segment
+        if not grown or self._layout.live:
             return patches
         size_bytes = segment.body - segment.start - 4
         size = segment.end - segment.body + grown
@@ -284,31 +208,23 @@ class MatroskaFile:
 
     def foreign(self) -> Iterator[tuple[str, Piece]]:
         """Yield everything that is not ours."""
-        yield "the EBML header", Span(0, self._segment.start)
-        ends = [self._segment.body, *(it.end for it in self._regions)]
-        starts = [*(it.start for it in self._regions), self._segment.end]
-        for start, end in zip(ends, starts, strict=True):
-            if start < end:
-                yield "where its audio lies", b"%d" % start
-                yield "its audio, or what describes it", Span(start, end)
-        if self._seek:
-            yield from self._seek.foreign()
+        lay = self._layout
+        yield "the EBML header", Span(0, lay.segment.start)
+        for span in lay.fixed():
+            yield "its audio, or what describes it", span
+        for cues in lay.cues:
+            yield from cues.foreign(lay.place_of)
+        if lay.seek:
+            yield from lay.seek.foreign(lay.place_of)
         yield from self._tags.foreign()
-        yield "what stands behind its Segment", Span(self._segment.end, self._source.size)
+        yield "what stands behind its Segment", Span(lay.segment.end, self._source.size)
         yield "what FFmpeg shows of it", ffmpeg_check.shown(self._source).others
 
 
-def _joined(spans: Sequence[Span]) -> list[Span]:
-    """Return spans in order, those that touch as one."""
-    regions: list[Span] = []
-    for span in sorted(spans):
-        _add(regions, span)
-    return regions
+def _has(region: Span, element: Element | None) -> bool:
+    return element is not None and region.start <= element.start < region.end
 
 
-def _add(spans: list[Span], span: Span) -> None:
-    """Append a span; where it touches the last one, make one of both."""
-    if spans and spans[-1].end == span.start:
-        spans[-1] = Span(spans[-1].start, span.end)
-    else:
-        spans.append(span)
+def _moving(edge: int, by: int) -> Callable[[int], int]:
+    """Return what tells the new place of anything, where all from `edge` on moves."""
+    return lambda place: place + by if place >= edge else place

@@ -2,22 +2,19 @@
 
 Boxes: ISO/IEC 14496-12; items: Apple, "QuickTime File Format", metadata. Other items keep
 bytes and order. When the list grows, the change is taken from free space where there is
-some, so that the audio does not move; where it must, the chunk offsets move with it.
+some, so that nothing moves; where it must, all positions in the file move with it.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from functools import partial
 
 from lean_tagger.system.containers.mp4 import render as box
-from lean_tagger.system.digest import blake2b
-from lean_tagger.write.formats import mp4_atoms
+from lean_tagger.write.formats import mp4_atoms, mp4_move, mp4_offsets, mp4_shown
 from lean_tagger.write.formats.mp4_atoms import Atom
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth
 
 _PADDING_BYTES = 1024
-_OFFSET_TABLES = {b"stco": 4, b"co64": 8}
 _FREE = (b"free", b"skip")
 
 
@@ -32,14 +29,33 @@ class Mp4File:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._top = list(mp4_atoms.walk(source, Span(0, source.size)))
-        moov = [atom for atom in self._top if atom.name == b"moov"]
-        if len(moov) != 1:
-            raise source.refuse("its MP4 structure is damaged: there is not exactly one moov atom")
-        self._moov = moov[0]
+        self._top = partial(mp4_atoms.top_level, source)  # there may be a million fragments
+        self._moov, self._behind, self._rest = self._look()
         self._path = self._find_path()
         ilst = self._path[-1] if self._path[-1].name == b"ilst" else None
         self._items = list(mp4_atoms.items(source, ilst)) if ilst else []
+        self._shown = mp4_shown.shown(source, self._moov, ilst)
+
+    def _look(self) -> tuple[Atom, Atom | None, int]:
+        """Return moov, what follows on it, and where what follows and is not free starts."""
+        moov: list[Atom] = []
+        behind: Atom | None = None
+        rest, end = None, 0
+        for atom in self._top():
+            if moov and behind is None:
+                behind = atom
+            if moov and rest is None and atom.name not in _FREE:
+                rest = atom.start
+            if atom.name == b"moov":
+                moov.append(atom)
+            if len(moov) > 1:
+                break
+            end = atom.end
+        if len(moov) != 1:
+            raise self._source.refuse(
+                "its MP4 structure is damaged: there is not exactly one moov atom"
+            )
+        return moov[0], behind, end if rest is None else rest
 
     @property
     def tagged(self) -> bool:
@@ -51,7 +67,7 @@ class Mp4File:
         path = [self._moov]
         for name in (b"udta", b"meta", b"ilst"):
             found = [a for a in mp4_atoms.children(self._source, path[-1]) if a.name == name]
-            if len(found) > 1:
+            if len(found) > 1 and name != b"meta":  # of those, readers take the first
                 raise self._source.refuse(f"it has more than one {name.decode()} atom")
             if not found:
                 break
@@ -59,31 +75,47 @@ class Mp4File:
         return path
 
     def values(self) -> dict[str, tuple[str, ...]]:
-        """Return the values of our fields."""
+        """Return the values of our fields; what only other structures say counts too."""
         found: dict[str, list[str]] = {}
         for item in self._items:
             if item.field:
                 for value in item.values(self._source):
                     if value.strip() and value not in found.setdefault(item.field, []):
                         found[item.field].append(value)
-        return {field: tuple(values) for field, values in found.items() if values}
+        return self._said() | {field: tuple(values) for field, values in found.items() if values}
+
+    def _said(self) -> dict[str, tuple[str, ...]]:
+        """Return what other structures say of our fields."""
+        fields = dict.fromkeys(it.field for it in self._shown)
+        return {
+            field: tuple(dict.fromkeys(it.value for it in self._shown if it.field == field))
+            for field in fields
+        }
+
+    def holds(self, field: str) -> bool:
+        """Tell whether an item of a field is there, whatever other structures say."""
+        return any(item.field == field for item in self._items)
 
     def second_reading(self) -> dict[str, tuple[str, ...]]:
         """Return the values of our fields as mutagen reads them."""
-        return mp4_atoms.second_reading(self._source, [i for i in self._items if i.field])
+        ours = [item for item in self._items if item.field]
+        return self._said() | mp4_atoms.second_reading(self._source, ours)
 
     def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
         """Return what to change in the file for new values of our fields."""
-        patches = self._item_patches(changes) if self.tagged else self._created(changes)
-        if not patches:
-            return []
-        inside, grown = self._padding(growth(patches))
+        # What another structure says already needs no item: so undo leaves none behind.
+        said = self._said()
+        changes = {
+            f: () if said.get(f) == tuple(values) else values for f, values in changes.items()
+        }
+        patches, grown = self._fitted(changes)
         # Parents grow by what the free space inside the deepest of them did not take.
-        patches += inside
         for atom in self._path:
             own = growth(p for p in patches if atom.start <= p.start and p.end <= atom.end)
             patches += atom.resized(own)
-        return patches + (self._moved(grown) if grown else [])
+        if grown and self._behind is not None:
+            patches += mp4_move.patches(self._source, self._moov, grown, self._top)
+        return patches
 
     def _item_patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
         patches: list[Patch] = []
@@ -91,18 +123,29 @@ class Mp4File:
         for field, values in changes.items():
             new = (mp4_atoms.render(field, values),) if values else ()
             mine = [item for item in self._items if item.field == field]
+            last = self._last_said(field, end) if new else 0
             for number, item in enumerate(mine):
-                patches.append(Patch(*item.span, new if number == 0 else ()))
-            if new and not mine:
+                here = number == 0 and last < item.span.start
+                patches.append(Patch(*item.span, new if here else ()))
+            if new and (not mine or last > mine[0].span.start):
                 patches.append(Patch(end, end, new))
         return patches
 
-    def _created(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
+    def _last_said(self, field: str, end: int) -> int:
+        """Return where another structure last says something of a field: readers show the last."""
+        last = max((it.position for it in self._shown if it.field == field), default=0)
+        if last > end:
+            raise self._source.refuse(
+                f"readers would go on showing the {field} of another tag in it"
+            )
+        return last
+
+    def _created(self, changes: Mapping[str, Sequence[str]], padding: int) -> list[Patch]:
         """Return the patch that adds what is missing of udta, meta and ilst."""
         data = b"".join(mp4_atoms.render(f, values) for f, values in changes.items() if values)
         if not data:
             return []
-        data = box(b"ilst", data) + box(b"free", bytes(_PADDING_BYTES))
+        data = box(b"ilst", data) + (box(b"free", bytes(padding)) if padding else b"")
         depth = len(self._path)
         if depth < 3:
             data = box(b"meta", bytes(4) + mp4_atoms.HANDLER + data)
@@ -110,62 +153,48 @@ class Mp4File:
             data = box(b"udta", data)
         parent = self._path[-1]
         end = parent.end - mp4_atoms.terminator(self._source, parent)
+        for field, values in changes.items():
+            if values:
+                self._last_said(field, end)
         return [Patch(end, end, (data,))]
 
-    def _padding(self, grown: int) -> tuple[list[Patch], int]:
-        """Take growth out of free space; return the patches and what moov still grows by."""
-        if not grown:
-            return [], 0
+    def _fitted(self, changes: Mapping[str, Sequence[str]]) -> tuple[list[Patch], int]:
+        """Return the patches to items and free space, and what moov still grows by."""
         if self.tagged:
-            beside = list(mp4_atoms.children(self._source, self._path[-2]))
-            pairs = [b for a, b in pairwise(beside) if a == self._path[-1] and b.name in _FREE]
-            if pairs and (patch := _shrunk(pairs[0], grown)):
-                return [patch], 0
-        behind = [b for a, b in pairwise(self._top) if a == self._moov and b.name in _FREE]
-        if behind and (patch := _shrunk(behind[0], grown)):
-            return [patch], 0
-        return [], grown
+            ways = [self._item_patches(changes)]
+        else:  # rather no room for a later tag than everything moved
+            ways = [self._created(changes, padding) for padding in (_PADDING_BYTES, 0)]
+        for patches in ways:
+            grown = growth(patches)
+            if not grown:
+                return patches, 0
+            for free in self._free():
+                if patch := _shrunk(free, grown):
+                    return [*patches, patch], 0
+        return ways[0], growth(ways[0])
 
-    def _moved(self, grown: int) -> list[Patch]:
-        """Mend every chunk offset that points behind moov, which grew."""
-        source, patches = self._source, []
-        if self._moov is self._top[-1]:
-            return []
-        if any(atom.name in (b"moof", b"mfra") for atom in self._top):
-            raise source.refuse("it is a fragmented MP4 without room for tags")
-        for table in mp4_atoms.find(source, self._moov, _OFFSET_TABLES):
-            width = _OFFSET_TABLES[table.name]
-            offsets = [o + grown * (o >= self._moov.end) for o in self._offsets(table)]
-            if max(offsets, default=0) >= 1 << (8 * width):
-                raise source.refuse("it is too large for its tables of 32-bit offsets")
-            data = b"".join(offset.to_bytes(width, "big") for offset in offsets)
-            patches.append(Patch(table.body + 8, table.body + 8 + len(data), (data,)))
-        return patches
-
-    def _offsets(self, table: Atom) -> list[int]:
-        """Return the file positions that a chunk offset table holds."""
-        source, width = self._source, _OFFSET_TABLES[table.name]
-        count = int.from_bytes(source.at(table.body + 4, 4), "big")
-        if table.body + 8 + count * width > table.end:
-            raise source.refuse("its MP4 structure is damaged: a table is cut short")
-        data = source.at(table.body + 8, count * width)
-        return [int.from_bytes(data[i : i + width], "big") for i in range(0, len(data), width)]
-
-    def _targets(self, table: Atom) -> bytes:
-        """Return what a table points to, in terms that do not change when all of it moves."""
-        atoms = [atom.start for atom in self._top if atom.name not in _FREE]
-        hasher = blake2b()
-        for offset in self._offsets(table):
-            index = bisect_right(atoms, offset) - 1
-            hasher.update(b"%d %d " % (index, offset - atoms[index] if index >= 0 else offset))
-        return hasher.digest()
+    def _free(self) -> Iterator[Atom]:
+        """Yield free space, the nearest first, of which moov or what encloses it can give."""
+        for parent in reversed(self._path):
+            if parent.name != b"ilst":
+                for atom in mp4_atoms.children(self._source, parent):
+                    if atom.name in _FREE:
+                        yield atom
+        if self._behind is not None and self._behind.name in _FREE:
+            yield self._behind
 
     def foreign(self) -> Iterator[tuple[str, Piece]]:
         """Yield everything that is not ours."""
-        for atom in self._top:
+        end = 0
+        for atom in self._top():
             if atom.name not in (b"moov", *_FREE):
-                yield f"the {atom.label} atom", Span(atom.start, atom.end)
+                yield f"the {atom.label} atom", self._settled(atom)
+            end = atom.end
+        yield "what stands behind the last atom", Span(end, self._source.size)
         yield from self._leaves(self._moov)
+
+    def _settled(self, atom: Atom) -> Piece:
+        return mp4_offsets.settled(self._source, atom, self._rest)
 
     def _leaves(self, parent: Atom) -> Iterator[tuple[str, Piece]]:
         """Yield what is inside moov, without sizes, free space and our items."""
@@ -179,10 +208,8 @@ class Mp4File:
                 for item in self._items:
                     if item.field is None:
                         yield f"the item {item.label}", item.span
-            elif atom.name in _OFFSET_TABLES:
-                yield f"the {atom.label} atom", self._targets(atom)
             elif atom.name not in _FREE:
-                yield f"the {atom.label} atom", Span(atom.start, atom.end)
+                yield f"the {atom.label} atom", self._settled(atom)
 
 
 def _shrunk(free: Atom, grown: int) -> Patch | None:

@@ -1,17 +1,18 @@
 """Atoms of MP4 files, and the metadata items among them that are ours."""
 
-from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from lean_tagger.system.containers import mp4
 from lean_tagger.system.containers.mp4 import render as box
-from lean_tagger.write.formats import mutagen_check
+from lean_tagger.write.formats import mutagen_check, older_tags
 from lean_tagger.write.formats.fields import FIELDS, field_of
 from lean_tagger.write.source import Source, Span
 from lean_tagger.write.splice import Patch
 
 CONTAINERS = (b"trak", b"mdia", b"minf", b"stbl")
 _MOST_ATOMS = 20_000
+_MOST_AT_TOP = 5_000_000  # a fragment for each packet of a whole day
 _LARGEST_VALUE_BYTES = 1 << 20
 _FREEFORM = "----"
 _UTF8, _INTEGER = 1, 21  # kinds of data
@@ -21,12 +22,16 @@ _OLD_NAMES = {_NUMBERED_GENRE: "\xa9gen"}
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """One atom: ``[start, end)``, its content from `body` on."""
+    """One atom: ``[start, end)``, its content from `body` on.
+
+    `open_end` is true where its size says no more than "to the end of the file".
+    """
 
     name: bytes
     start: int
     body: int
     end: int
+    open_end: bool = False
 
     @property
     def label(self) -> str:
@@ -36,7 +41,7 @@ class Atom:
     def resized(self, grown: int) -> list[Patch]:
         """Return the patch to the size field."""
         size = self.end - self.start + grown
-        if not grown:
+        if not grown or self.open_end:
             return []
         if self.body - self.start >= 16:  # 1, name, 64-bit size
             return [Patch(self.start + 8, self.start + 16, (size.to_bytes(8, "big"),))]
@@ -77,31 +82,61 @@ class Item:
         return texts
 
 
-def walk(source: Source, span: Span) -> Iterator[Atom]:
-    """Yield the atoms that fill a span.
+def top_level(source: Source) -> Iterator[Atom]:
+    """Yield the atoms of a file, up to an APE or ID3v1 tag behind the last of them.
 
     Raises
     ------
     WriteError
         If they do not fill it exactly; only the file's last mdat may be cut short.
     """
+    position, count, trailer = 0, 0, older_tags.trailer_start(source)
+    while position + 8 <= source.size and position != trailer and count < _MOST_AT_TOP:
+        atom = _at(source, position)
+        if atom.name == b"mdat" and atom.end > source.size:
+            atom = replace(atom, end=source.size)
+        if atom.end < atom.body or atom.end > source.size:
+            raise source.refuse("its MP4 structure is damaged: the sizes of its atoms are wrong")
+        yield atom
+        position, count = atom.end, count + 1
+    if position not in (source.size, trailer):
+        raise source.refuse("its MP4 structure is damaged: its atoms do not fill the file")
+
+
+def walk(source: Source, span: Span) -> Iterator[Atom]:
+    """Yield the atoms that fill a span.
+
+    Raises
+    ------
+    WriteError
+        If they do not fill it exactly.
+    """
+    position = span.start
+    for atom in whole_ones(source, span):
+        yield atom
+        position = atom.end
+    if position != span.end:
+        raise source.refuse("its MP4 structure is damaged: the sizes of its atoms are wrong")
+
+
+def whole_ones(source: Source, span: Span) -> Iterator[Atom]:
+    """Yield the atoms in a span, up to one that does not fit."""
     position, count = span.start, 0
     while position + 8 <= span.end and count < _MOST_ATOMS:
-        head = mp4.parse(source.peek(position, mp4.LARGEST_HEAD_BYTES))
-        if head is None:
-            raise source.refuse("its MP4 structure is damaged: an atom is cut short")
-        name, size, body = head.name, head.size, position + head.head_bytes
-        if size == 0 and span.end == source.size and name == b"mdat":
-            size = span.end - position
-        end = position + size
-        if name == b"mdat" and span == (0, source.size):
-            end = min(end, span.end)
-        if end < body or end > span.end:
-            raise source.refuse("its MP4 structure is damaged: the sizes of its atoms are wrong")
-        yield Atom(name, position, body, end)
-        position, count = end, count + 1
-    if position != span.end:
-        raise source.refuse("its MP4 structure is damaged: its atoms do not fill the file")
+        atom = _at(source, position)
+        if atom.open_end or not atom.body <= atom.end <= span.end:
+            return
+        yield atom
+        position, count = atom.end, count + 1
+
+
+def _at(source: Source, position: int) -> Atom:
+    """Return the atom at a position, which may not fit where it is."""
+    head = mp4.parse(source.peek(position, mp4.LARGEST_HEAD_BYTES))
+    if head is None:
+        raise source.refuse("its MP4 structure is damaged: an atom is cut short")
+    end = position + head.size if head.size else source.size
+    return Atom(head.name, position, position + head.head_bytes, end, open_end=not head.size)
 
 
 def children(source: Source, parent: Atom) -> Iterator[Atom]:
@@ -114,10 +149,14 @@ def children(source: Source, parent: Atom) -> Iterator[Atom]:
             start += 4
         elif head[4:8] != b"hdlr":
             raise source.refuse("its MP4 metadata has no handler")
-        handler = source.peek(start + 16, 4)
-        if handler != b"mdir":
+        if handler_of(source, start) not in HANDLERS:
             raise source.refuse("its MP4 metadata is of a kind that is not known")
     return walk(source, Span(start, parent.end - terminator(source, parent)))
+
+
+def handler_of(source: Source, hdlr: int) -> bytes:
+    """Return which kind of metadata it is, by the handler atom at a position."""
+    return source.peek(hdlr + 16, 4)
 
 
 def terminator(source: Source, parent: Atom) -> int:
@@ -131,15 +170,6 @@ def terminator(source: Source, parent: Atom) -> int:
             break
         position += size
     return 4 if position == parent.end - 4 and source.at(position, 4) == bytes(4) else 0
-
-
-def find(source: Source, parent: Atom, names: Container[bytes]) -> Iterator[Atom]:
-    """Yield atoms of given names in the tracks of moov."""
-    for atom in children(source, parent):
-        if atom.name in names:
-            yield atom
-        elif atom.name in CONTAINERS:
-            yield from find(source, atom, names)
 
 
 def items(source: Source, ilst: Atom) -> Iterator[Item]:
@@ -181,6 +211,9 @@ def _freeform(source: Source, atom: Atom) -> tuple[bytes, bytes]:
         position += size
     return found[b"mean"], found[b"name"]
 
+
+HANDLERS = (b"mdir", b"mdta")
+"""Kinds of metadata in which all readers find iTunes' items: its own, and QuickTime's with keys."""
 
 # A metadata list needs the handler "mdir" of "appl" (flags, predefined, kind, maker, rest).
 HANDLER = box(b"hdlr", bytes(8) + b"mdirappl" + bytes(9))

@@ -10,10 +10,17 @@ from lean_tagger.write.source import Source
 _SEARCHED_BYTES = 4096
 _SEARCHED_AFTER_TAG_BYTES = 1 << 17
 _CHAIN = 4
+# Random bytes hold chains of two or three frames, of which one may reach the file's end.
+_CHAIN_AFTER_JUNK = 10
 
 
 def found(source: Source, start: int, *, after_tag: bool) -> bool:
-    """Tell whether MPEG audio or ADTS starts at `start` or soon after.
+    """Tell whether MPEG audio or ADTS starts at `start` or soon after; as `first_frame`."""
+    return first_frame(source, start, after_tag=after_tag) is not None
+
+
+def first_frame(source: Source, start: int, *, after_tag: bool) -> int | None:
+    """Return where MPEG audio or ADTS starts, at `start` or soon after.
 
     Parameters
     ----------
@@ -27,23 +34,25 @@ def found(source: Source, start: int, *, after_tag: bool) -> bool:
     data = source.peek(start, _SEARCHED_AFTER_TAG_BYTES if after_tag else _SEARCHED_BYTES)
     position = data.find(b"\xff")
     while position >= 0:
-        if _chain(source, start + position, alone=position == 0):
-            return True
+        alone = position == 0
+        needed = _CHAIN if not data[:position].strip(b"\0") else _CHAIN_AFTER_JUNK
+        if _chain(source, start + position, needed, alone=alone):
+            return start + position
         position = data.find(b"\xff", position + 1)
-    return False
+    return None
 
 
-def _chain(source: Source, position: int, *, alone: bool) -> bool:
-    """Tell whether a few frames follow on, or all that there are.
+def _chain(source: Source, position: int, needed: int, *, alone: bool) -> bool:
+    """Tell whether so many frames follow on, or all that there are.
 
     A single frame is believed where it is `alone`, with nothing in front: behind that, a
     header by chance says any length, and often one that the file's end cuts off.
     """
     kind = -1
-    for n in range(_CHAIN):
+    for n in range(needed):
         head = source.peek(position, 6)
         if n and len(head) < 6:  # the file ended with a whole frame, or inside one
-            return n >= 2 or alone
+            return n >= min(needed, _CHAIN) - 1 or alone
         length = _frame_bytes(head)
         if not length or (n and head[1] & 0xFE != kind):
             return n >= 2 and head[:3] in (b"TAG", b"APE", b"LYR")

@@ -4,6 +4,7 @@ Every function gets a tag in memory with items of ours and nothing else, because
 loads and inflates whatever it meets: 537 KB of MP3 took it to 1.5 GB.
 """
 
+from collections.abc import Sequence
 from io import BytesIO
 
 from mutagen.apev2 import APEv2
@@ -31,9 +32,38 @@ def read_id3(tag: bytes) -> list[str] | None:
     return [str(value) for value in (frame.genres if frame.FrameID == "TCON" else frame.text)]
 
 
+def read_texts(
+    frames: Sequence[bytes], version: int, *, unsynchronised: bool
+) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Return id (as of v2.4), label and values of text, link and comment frames.
+
+    Parameters
+    ----------
+    frames : Sequence[bytes]
+        Whole frames of a tag of this version.
+    version : int
+        2, 3 or 4.
+    unsynchronised : bool
+        Whether v2.4's frames are.
+    """
+    body = b"".join(frames)
+    sizes = (21, 14, 7, 0)
+    flags = 0x80 if unsynchronised and version == 4 else 0
+    head = b"ID3" + bytes([version, 0, flags, *(len(body) >> shift & 0x7F for shift in sizes)])
+    if not body:
+        return []
+    found = []
+    for frame in ID3(BytesIO(head + body), load_v1=False, translate=True).values():
+        texts = getattr(frame, "text", None) or [getattr(frame, "url", "")]
+        texts = frame.genres if frame.FrameID == "TCON" else texts
+        values = tuple(str(it) for it in ([texts] if isinstance(texts, str) else texts))
+        found.append((str(frame.FrameID), str(getattr(frame, "desc", "")), values))
+    return found
+
+
 def read_vorbis(block: bytes) -> list[tuple[str, str]]:
     """Return keys and values of a Vorbis comment block without framing bit."""
-    return [(str(k), str(v)) for k, v in VCFLACDict(BytesIO(block), errors="strict")]
+    return [(str(k), str(v)) for k, v in VCFLACDict(BytesIO(block), errors="replace")]
 
 
 def read_ape(tag: bytes) -> list[tuple[str, str]]:

@@ -1,109 +1,194 @@
-"""The ID3v1 trailer and what else may stand at the end of a file; read, never written.
+"""The ID3v1 trailer, RIFF's INFO texts, and what else may stand at the end of a file.
 
-RIFF's own INFO texts are the same to a WAV file.
-
-Why it is read at all: most players look at ID3v1 only where there is no newer tag. A new
-tag with nothing but a genre would hide the title that they showed until then. So the
-first newer tag that a file gets from us starts with what its ID3v1 trailer says.
+Most players look at these only where there is no newer tag; some, only at these. What they
+say about our fields is kept the same as what the newer tag says.
 """
 
-from lean_tagger.system.containers import chunks
-from lean_tagger.system.containers.id3 import syncsafe
-from lean_tagger.write.formats.id3_frames import text_frame
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from lean_tagger.write.formats.carried import Carried
 from lean_tagger.write.formats.mutagen_check import GENRES
+from lean_tagger.write.formats.properties import INFO_NAMES
 from lean_tagger.write.source import Source, Span
+from lean_tagger.write.splice import Patch, growth
 
 _ID3V1_BYTES = 128
+_APE_END_BYTES = 32  # its header, and its footer
 _EXTENSION_BYTES = 227  # longer names, by some editors of old
 # field, start and end inside the trailer (ID3v1; the track of 1.1 lies in the comment)
-_TEXTS = (("title", 3, 33), ("artist", 33, 63), ("album", 63, 93), ("year", 93, 97))
-_ID3_NAMES = {
-    "title": "TIT2",
-    "artist": "TPE1",
-    "album": "TALB",
-    "year": "TDRC",
-    "track": "TRCK",
-    "genre": "TCON",
-}
+_TEXTS = (("TITLE", 3, 33), ("ARTIST", 33, 63), ("ALBUM", 63, 93), ("DATE", 93, 97))
+_NO_GENRE = 255
+# "Blues" and "Other": what editors leave that write a trailer without being told a genre.
+_LIKELY_DEFAULTS = (0, 12)
 
 
-def id3v1(source: Source, end: int) -> dict[str, str] | None:
-    """Return what an ID3v1 trailer that ends at `end` says; None if there is none."""
-    if end < _ID3V1_BYTES:
-        return None
-    data = source.at(end - _ID3V1_BYTES, _ID3V1_BYTES)
-    if data[:3] != b"TAG":
-        return None
-    if data[:5] == b"TAGEX" and source.at(max(0, end - _ID3V1_BYTES - 3), 3) == b"APE":
-        return None  # the middle of "APETAGEX", in an APEv2 tag of just this length
-    said = {name: _text(data[start:stop]) for name, start, stop in _TEXTS}
-    comment = data[97:127]
-    if comment[28] == 0 and comment[29] != 0:
-        said["track"] = str(comment[29])
-        comment = comment[:28]
-    said["comment"] = _text(comment)
-    if data[127] < len(GENRES):
-        said["genre"] = GENRES[data[127]]
-    return {name: text for name, text in said.items() if text}
+class Id3v1:
+    """An ID3v1 trailer at the end of a file; see `find`.
+
+    Parameters
+    ----------
+    source : Source
+        The file.
+    start : int
+        Where the trailer begins.
+    """
+
+    name = "id3v1"
+
+    def __init__(self, source: Source, start: int) -> None:
+        self._source = source
+        data = source.at(start, _ID3V1_BYTES)
+        texts = {name: _text(data[first:last]) for name, first, last in _TEXTS}
+        comment = data[97:127]
+        if comment[28] == 0 and comment[29] != 0:
+            texts["TRACKNUMBER"] = str(comment[29])
+            comment = comment[:28]
+        texts["COMMENT"] = _text(comment)
+        self._texts = {name: text for name, text in texts.items() if text}
+        self._number = data[127]
+        self._place = Span(start + 127, start + 128)
+
+    @staticmethod
+    def find(source: Source) -> "Id3v1 | None":
+        """Return the trailer of a file, if it has one."""
+        start = source.size - _ID3V1_BYTES
+        if start < 0 or source.at(start, 3) != b"TAG":
+            return None
+        if source.at(start, 5) == b"TAGEX" and source.at(max(0, start - 3), 3) == b"APE":
+            return None  # the middle of "APETAGEX", in an APEv2 tag of just this length
+        return Id3v1(source, start)
+
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """Return the genre, unless it is the first number of a trailer that says nothing."""
+        noise = self._number in _LIKELY_DEFAULTS and not self._texts
+        if self._number >= len(GENRES) or noise:
+            return {}
+        return {"genre": (GENRES[self._number],)}
+
+    def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
+        """Return what of new values it can hold: a genre that has a number."""
+        if field != "genre" or not values or self._numbered(values[0]) == _NO_GENRE:
+            return ()
+        return (GENRES[self._numbered(values[0])],)
+
+    @staticmethod
+    def _numbered(genre: str) -> int:
+        folded = [name.casefold() for name in GENRES]
+        name = genre.casefold()
+        return folded.index(name) if name in folded else _NO_GENRE
+
+    def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
+        """Return what to change for new values of our fields."""
+        if "genre" not in changes:
+            return []
+        number = self._numbered(changes["genre"][0]) if changes["genre"] else _NO_GENRE
+        return [Patch(*self._place, (bytes([number]),))]
+
+    def holes(self) -> list[Span]:
+        """Return the spans that a change of our fields may change."""
+        return [self._place]
+
+    def carried(self) -> Carried:
+        """Return what it says."""
+        return Carried(texts={name: (text,) for name, text in self._texts.items()})
 
 
-_INFO_NAMES = {
-    b"INAM": "title",
-    b"IART": "artist",
-    b"IPRD": "album",
-    b"ICRD": "year",
-    b"ITRK": "track",
-    b"IPRT": "track",
-    b"ICMT": "comment",
-    b"IGNR": "genre",
-}
-_LARGEST_INFO_BYTES = 1 << 20
+class _Chunk(NamedTuple):
+    name: bytes
+    whole: Span
+    data: Span
 
 
-def info(source: Source, span: Span) -> dict[str, str]:
-    """Return what a LIST chunk of RIFF says, if it is one of type INFO; by the same names."""
-    data = source.peek(span.start, min(span.end - span.start, _LARGEST_INFO_BYTES))
-    said: dict[str, str] = {}
-    position = 4 if data[:4] == b"INFO" else len(data)
-    while chunk := chunks.parse(
-        data[position : position + chunks.RIFF.head_bytes], position, chunks.RIFF
-    ):
-        name = _INFO_NAMES.get(chunk.name)
-        value = data[chunk.start : chunk.end].split(b"\0")[0]
+class InfoList:
+    """A LIST chunk of RIFF whose type is INFO.
+
+    FFmpeg shows no other tags of a WAV file that has one, so our genre stands here too.
+
+    Parameters
+    ----------
+    source : Source
+        The file.
+    span : Span
+        The chunk's data, "INFO" and all.
+    """
+
+    name = "info"
+    _LARGEST_TEXT_BYTES = 1 << 16
+    _MOST_CHUNKS = 1000
+
+    def __init__(self, source: Source, span: Span) -> None:
+        self._source = source
+        self._span = span
+        self._chunks = list(self._walk())
+
+    def _walk(self) -> Iterator[_Chunk]:
+        position = self._span.start + 4
+        for _ in range(self._MOST_CHUNKS):
+            head = self._source.peek(position, 8)
+            start = position + 8
+            end = start + int.from_bytes(head[4:], "little")
+            if end > self._span.end or len(head) < 8:
+                return
+            after = min(end + (end - start) % 2, self._span.end)
+            yield _Chunk(head[:4].upper(), Span(position, after), Span(start, end))
+            position = after
+
+    def _text(self, chunk: _Chunk) -> str:
+        size = min(chunk.data.end - chunk.data.start, self._LARGEST_TEXT_BYTES)
+        data = self._source.at(chunk.data.start, size).split(b"\0")[0]
         try:
-            text = value.decode("utf-8").strip()
+            return data.decode("utf-8").strip()
         except UnicodeDecodeError:
-            text = value.decode("latin-1").strip()
-        if name and text:
-            said.setdefault(name, text)
-        position = chunk.following
-    return said
+            return data.decode("latin-1").strip()
+
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """Return the genre."""
+        genres = (self._text(chunk) for chunk in self._chunks if chunk.name == b"IGNR")
+        found = tuple(genre for genre in genres if genre)
+        return {"genre": found} if found else {}
+
+    def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
+        """Return what of new values it can hold: one genre."""
+        return tuple(it.strip() for it in values[:1]) if field == "genre" else ()
+
+    def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
+        """Return what to change for new values of our fields."""
+        if "genre" not in changes:
+            return []
+        patches = [Patch(*c.whole, ()) for c in self._chunks if c.name == b"IGNR"]
+        data = b"".join(_subchunk(b"IGNR", genre) for genre in changes["genre"])
+        if patches:
+            patches[0] = patches[0]._replace(pieces=(data,))
+        elif data:  # first, where it is at an even offset for certain
+            start = self._span.start + 4
+            patches = [Patch(start, start, (data,))]
+        size = self._span.end - self._span.start + growth(patches)
+        place = Span(self._span.start - 4, self._span.start)
+        return [*patches, Patch(*place, (size.to_bytes(4, "little"),))]
+
+    def holes(self) -> list[Span]:
+        """Return the spans that a change of our fields may change."""
+        size = Span(self._span.start - 4, self._span.start)
+        return [size, *(c.whole for c in self._chunks if c.name == b"IGNR")]
+
+    def carried(self) -> Carried:
+        """Return what it says."""
+        texts: dict[str, tuple[str, ...]] = {}
+        for chunk in self._chunks:
+            name, text = INFO_NAMES.get(chunk.name), self._text(chunk)
+            if name and text:
+                texts.setdefault(name, (text,))
+        return Carried(texts=texts)
+
+
+def _subchunk(name: bytes, text: str) -> bytes:
+    data = text.encode("utf-8") + b"\0"
+    return name + len(data).to_bytes(4, "little") + data + bytes(len(data) % 2)
 
 
 def _text(data: bytes) -> str:
     return data.split(b"\0")[0].decode("latin-1").strip()
-
-
-def as_id3(said: dict[str, str], version: int, without: set[str]) -> list[bytes]:
-    """Return the same as ID3v2.3 or v2.4 frames, without the named fields."""
-    names = _ID3_NAMES if version == 4 else {**_ID3_NAMES, "year": "TYER"}
-    frames = [
-        text_frame(names[name], [text], version)
-        for name, text in said.items()
-        if name in names and name not in without
-    ]
-    if "comment" in said:
-        # As a text frame, with the language and an empty description behind the encoding.
-        whole = text_frame("COMM", ["", said["comment"]], version)
-        data = whole[10:11] + b"XXX" + whole[11:]
-        size = len(data).to_bytes(4, "big") if version == 3 else syncsafe(len(data))
-        frames.append(b"COMM" + size + b"\0\0" + data)
-    return frames
-
-
-def as_ape(said: dict[str, str], without: set[str]) -> list[tuple[str, str]]:
-    """Return the same as APEv2 keys and values, without the named fields."""
-    return [(name.capitalize(), text) for name, text in said.items() if name not in without]
 
 
 def find_ape(source: Source) -> int:
@@ -112,7 +197,7 @@ def find_ape(source: Source) -> int:
     Behind it there may be a Lyrics3 tag and an ID3v1 trailer, in this order.
     """
     end = source.size
-    if id3v1(source, end) is None:
+    if Id3v1.find(source) is None:
         return end
     end -= _ID3V1_BYTES
     if end >= _EXTENSION_BYTES and source.at(end - _EXTENSION_BYTES, 4) == b"TAG+":
@@ -124,3 +209,15 @@ def find_ape(source: Source) -> int:
         if start >= 0 and source.at(start, 11) == b"LYRICSBEGIN":
             end = start
     return end
+
+
+def trailer_start(source: Source) -> int:
+    """Return where the tags at the end of a file start: APE, Lyrics3, ID3v1; or its size."""
+    start = find_ape(source)
+    footer = source.at(start - _APE_END_BYTES, _APE_END_BYTES) if start >= _APE_END_BYTES else b""
+    if footer[:8] == b"APETAGEX":
+        size, flags = (int.from_bytes(footer[i : i + 4], "little") for i in (12, 20))
+        # The size counts the items and this end; a header is told of by the highest bit.
+        before = start - size - _APE_END_BYTES * (flags >> 31)
+        return before if size >= _APE_END_BYTES and before >= 0 else start
+    return start

@@ -4,7 +4,6 @@ https://xiph.org/vorbis/doc/v-comment.html. Other comments, the vendor string an
 stands behind the comments (framing bit, Opus' binary suffix) keep their bytes and order.
 """
 
-import codecs
 from collections.abc import Iterator, Mapping, Sequence
 
 from lean_tagger.write.formats import mutagen_check
@@ -41,11 +40,6 @@ class Comments:
         self._entries: list[memoryview] = []
         for _ in range(count):
             entry, position = self._string(data, position)
-            if not _is_utf8(entry):
-                raise source.refuse(
-                    "a comment in it is not UTF-8, and tag editors would read it as something "
-                    "else; mend it with a tag editor first"
-                )
             self._entries.append(entry)
         self.suffix = data[position:]
 
@@ -64,14 +58,44 @@ class Comments:
         for entry in self._entries:
             field = _field_of(entry)
             if field is not None:
-                value = bytes(entry).split(b"=", 1)[1].decode("utf-8")
+                value = _decoded(bytes(entry).split(b"=", 1)[1])
                 if value.strip() and value not in found.setdefault(field, []):
                     found[field].append(value)
         return {field: tuple(values) for field, values in found.items() if values}
 
-    def rendered(self, changes: Mapping[str, Sequence[str]]) -> list[bytes | memoryview]:
-        """Return the block, in parts, with new values of our fields where the field was."""
-        entries: list[bytes | memoryview] = []
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def inherited(self, comments: Sequence[tuple[str, str]]) -> list[bytes | memoryview]:
+        """Return names and values as comments.
+
+        Raises
+        ------
+        WriteError
+            If a name cannot be one of a comment.
+        """
+        for name, _ in comments:
+            if not name or any(not " " <= letter <= "}" or letter == "=" for letter in name):
+                raise self._source.refuse(f"a comment cannot hold {name!r}, which it would hide")
+        return [f"{name}={value}".encode() for name, value in comments]
+
+    def emptied(self) -> list[bytes | memoryview]:
+        """Return the block without any comment."""
+        return [*_sized(self.vendor, []), self.suffix]
+
+    def rendered(
+        self, changes: Mapping[str, Sequence[str]], inherited: Sequence[tuple[str, str]] = ()
+    ) -> list[bytes | memoryview]:
+        """Return the block, in parts, with new values of our fields where the field was.
+
+        Parameters
+        ----------
+        changes : Mapping[str, Sequence[str]]
+            Values per field.
+        inherited : Sequence[tuple[str, str]]
+            Names and values of comments that come first.
+        """
+        entries: list[bytes | memoryview] = [*self.inherited(inherited)]
         waiting = {field: list(values) for field, values in changes.items()}
         for entry in self._entries:
             field = _field_of(entry)
@@ -121,12 +145,9 @@ def _field_of(entry: memoryview) -> str | None:
     return field_of(name.decode("ascii", "replace"), "vorbis") if equals else None
 
 
-def _is_utf8(entry: memoryview) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
+def _decoded(value: bytes) -> str:
+    """Return the text of a value; what is not UTF-8 was written by an editor of old."""
     try:
-        for start in range(0, len(entry), _BLOCK_BYTES):
-            decoder.decode(entry[start : start + _BLOCK_BYTES])
-        decoder.decode(b"", final=True)
+        return value.decode("utf-8")
     except UnicodeDecodeError:
-        return False
-    return True
+        return value.decode("latin-1")

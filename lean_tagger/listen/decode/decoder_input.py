@@ -1,0 +1,156 @@
+"""What a decoder is given, as one hash: the same input makes the same samples.
+
+A second decode of a whole file shows no more than that, for five times the price. The hash
+holds how the stream is set up; of every packet its bytes, its times, and what is to be cut off
+it (skip samples, delay, edit lists as FFmpeg applies them). PyAV does not show all of the
+set-up, so that a few packets are decoded, too: the first ones, some between each power of two
+packets and the next, and the last.
+"""
+
+from collections import deque
+from typing import Any, NamedTuple
+
+import av
+import numpy as np
+
+from lean_tagger.listen.decode.ffmpeg import FfmpegAudio, ffmpeg_errors
+from lean_tagger.listen.decode.mixdown import SAMPLE_FORMATS, sum_channels
+from lean_tagger.system.digest import Hash, blake2b
+
+FORMATS = {"aiff", "asf", "dsf", "flac", "mov", "mp3", "ogg", "tta", "wav", "wv"}
+"""Containers in which the packets are known to say all. In the others a tag may reach the
+decoder, or nobody has tried whether a copy that lies is found out."""
+
+FIRST_PACKETS, PLACE_PACKETS, LAST_PACKETS = 16, 4, 2
+
+
+class DecoderInput(NamedTuple):
+    """Two hashes of what a decoder is given.
+
+    Attributes
+    ----------
+    packets : str
+        Of the packets' bytes: what stands before the hyphen in `Audio.digest`.
+    all_else : str
+        Of the set-up, the times, what is cut off, and the samples of a few places.
+    """
+
+    packets: str
+    all_else: str
+
+
+def packets_say_all(audio: FfmpegAudio) -> bool:
+    """Tell whether the same packets and times are the same audio, in a file of this kind.
+
+    Of MP4 that is a file with a table of packets; one in fragments has none.
+    """
+    name = audio.container.format.name.partition(",")[0]
+    return name in FORMATS and (name != "mov" or audio.mp4_track is not None)
+
+
+def decoder_input(audio: FfmpegAudio, *, seed: str) -> DecoderInput:
+    """Read all packets and decode a few.
+
+    Parameters
+    ----------
+    audio : FfmpegAudio
+        Just opened.
+    seed : str
+        Says which places are decoded.
+
+    Raises
+    ------
+    FileError
+        It cannot be read; a packet that does not decode is no error.
+    """
+    with ffmpeg_errors(audio.path):
+        return _decoder_input(audio, _Places(seed))
+
+
+def _decoder_input(audio: FfmpegAudio, places: "_Places") -> DecoderInput:
+    packets, all_else, decoder = blake2b(), blake2b(), None
+    last = deque[Any](maxlen=LAST_PACKETS)
+    for number, packet in enumerate(audio.packets()):
+        if decoder is not audio.decoder:  # the first stream, or the next one of a chain
+            last.clear()
+            decoder = audio.decoder
+            all_else.update(_setting(audio))
+        all_else.update(_times(packet))
+        if packet.size:
+            packets.update(packet)
+            last.append(packet)
+        if place := places.at(number):
+            if place == "begin":
+                decoder.flush_buffers()
+            _decode(decoder, packet, all_else)
+    if decoder is not None:
+        decoder.flush_buffers()
+        for packet in (*last, None):  # None: the decoder is to give what it still holds
+            _decode(decoder, packet, all_else)
+    all_else.update(repr(audio.end_seconds).encode())
+    return DecoderInput(packets.hexdigest(), all_else.hexdigest())
+
+
+class _Places:
+    """Which packets are decoded: it takes no length to know, and none is far from one."""
+
+    def __init__(self, seed: str) -> None:
+        self._seed = seed.encode()
+        self._octave, self._first = FIRST_PACKETS, 0
+        self._stop = FIRST_PACKETS
+
+    def at(self, number: int) -> str:
+        """Return ``begin`` or ``go on`` for a packet to decode; to be asked for each in turn."""
+        if number >= self._stop:
+            (draw := blake2b()).update(b"%d %b" % (self._octave, self._seed))
+            self._first = self._octave + int.from_bytes(draw.digest(), "big") % self._octave
+            self._stop = self._first + PLACE_PACKETS
+            self._octave *= 2
+        if number == self._first:
+            return "begin"
+        return "go on" if self._first < number < self._stop else ""
+
+
+def _setting(audio: FfmpegAudio) -> bytes:
+    """Return how a stream is set up, as far as PyAV shows it."""
+    stream, decoder, track = audio.stream, audio.decoder, audio.mp4_track
+    context = stream.codec_context
+    shown = (
+        *(audio.container.format.name, decoder.name, context.name, context.codec_tag),
+        *(context.extradata, decoder.extradata),
+        *(decoder.sample_rate, decoder.layout.name, context.format and context.format.name),
+        *(stream.time_base, stream.start_time, context.delay, track and track.timescale),
+    )
+    return repr(shown).encode()
+
+
+def _times(packet: Any) -> bytes:
+    """Return a packet's times, whether it is to be dropped, and its side data."""
+    # Not `is_corrupt`: no decoder asks for it, and a size that was mended ends it.
+    told = b"%d %a %a %a %d " % (
+        *(packet.size, packet.pts, packet.dts, packet.duration),
+        packet.is_discard,
+    )
+    for item in packet.iter_sidedata():
+        if item.data_type != "strings_metadata":  # tags, which may change
+            told += b"%a " % item.data_type + bytes(item)
+    return told
+
+
+def _decode(decoder: Any, packet: Any, samples: Hash) -> None:
+    """Hash what comes of a packet; a damaged one, or the middle of an MP3, gives an error."""
+    try:
+        frames = decoder.decode(packet)
+    except MemoryError:
+        raise
+    except (av.error.FFmpegError, ValueError) as error:
+        samples.update(type(error).__name__.encode())
+        return
+    for av_frame in frames:
+        name, channels = av_frame.format.name, av_frame.layout.nb_channels
+        shape = (name, av_frame.layout.name, av_frame.sample_rate, av_frame.pts, av_frame.samples)
+        samples.update(repr(shape).encode())
+        if (kind := SAMPLE_FORMATS.get(name)) is not None:
+            sums = np.empty(av_frame.samples, np.float32)
+            sum_channels(av_frame, kind, channels, 0, sums)
+            samples.update(sums)

@@ -1,0 +1,45 @@
+"""Why a worker did not start, as the error that ends the run.
+
+Three kinds of reasons, each with an exit code of its own: the memory that a process may have, the
+libraries of this machine, and the model.
+"""
+
+from lean_tagger.errors import BudgetError, LeanTagError, ModelError, StateError
+from lean_tagger.jobs import Failed
+from lean_tagger.system.memory import NO_MEMORY, format_size, process_limit_bytes
+
+_NO_ROOM = (*NO_MEMORY, "failed to map segment", "MemoryError", "Memory allocation")
+"""How the dynamic linker, Python and OpenBLAS say that there is no memory left."""
+
+
+def reason(models: str, failure: Failed, *, status: int, libraries_loaded: bool) -> LeanTagError:
+    """Return the error for a worker that ended before it was ready.
+
+    Parameters
+    ----------
+    models : str
+        What it was to load, for the message.
+    failure : Failed
+        What is known of its end.
+    status : int
+        Its exit status, the negative number of a signal.
+    libraries_loaded : bool
+        Whether it had come as far as the model.
+    """
+    what = f"a worker with the model {models} could not start: {failure.message}"
+    limit_bytes = process_limit_bytes()
+    told = any(words in failure.message for words in _NO_ROOM)
+    # Some libraries crash where they are given no memory.
+    crashed = status < 0 and failure.kind == "crashed"
+    if limit_bytes is not None and (told or crashed):
+        return BudgetError(
+            f"{what}; the address space of a process is limited to {format_size(limit_bytes)} "
+            "here, which is too little; lift that: ulimit -v unlimited"
+        )
+    if told or failure.kind in {"killed", "over-budget"}:
+        return BudgetError(what)
+    if failure.kind == "hung":
+        what += "; allow more with --start-timeout"
+    if libraries_loaded:
+        return ModelError(what)
+    return StateError(f"{what}; lean-tag doctor tells which libraries load here")

@@ -1,0 +1,52 @@
+"""Sort more names than memory should hold: a list of Python's takes a hundred bytes for each."""
+
+import heapq
+import zlib
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+BLOCK = 4096
+"""Names that are sorted, and packed, together."""
+
+_END = b"\0"
+_PIECE = 512  # bytes of a packed block that are unpacked at a time
+_WINDOW_BITS = 12  # 4 KiB for each block that is read: sorted names resemble their neighbours
+
+
+class PackedSort:
+    """Names in sorted order; can be gone through several times, also at the same time.
+
+    A block of names is sorted and packed when it is full; all blocks are merged when they are
+    read. This takes 3 to 10 bytes for a name of a music library, and 15 KiB more for each 4,096
+    names while they are read.
+
+    Parameters
+    ----------
+    names : iterable of bytes
+        In any order, without NUL.
+    """
+
+    def __init__(self, names: Iterable[bytes]) -> None:
+        source = iter(names)
+        self._packed: list[bytes] = []
+        self._last: list[bytes] = []
+        while len(block := sorted(islice(source, BLOCK))) == BLOCK:
+            self._packed.append(_pack(block))
+        self._last = block
+
+    def __iter__(self) -> Iterator[bytes]:
+        if not self._packed:  # as nearly always
+            return iter(self._last)
+        return heapq.merge(*map(_unpack, self._packed), self._last)
+
+
+def _pack(block: list[bytes]) -> bytes:
+    packer = zlib.compressobj(wbits=_WINDOW_BITS)
+    return packer.compress(_END.join((*block, b""))) + packer.flush()
+
+
+def _unpack(packed: bytes) -> Iterator[bytes]:
+    unpacker, rest = zlib.decompressobj(_WINDOW_BITS), b""
+    for start in range(0, len(packed), _PIECE):
+        *names, rest = (rest + unpacker.decompress(packed[start : start + _PIECE])).split(_END)
+        yield from names

@@ -1,0 +1,243 @@
+"""All tags of a file together: the one that ours go into, and the others.
+
+What each tag says about a field is a field of its own, by a name such as ``genre@id3v1``:
+``@tag`` is the tag that ours go into, and ``@made`` alone says that it is there at all. So a
+journal that holds these can put each of them back as it was, down to a tag that we made.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+
+from lean_tagger.errors import WriteError
+from lean_tagger.write import visible
+from lean_tagger.write.formats.ape import ApeFile
+from lean_tagger.write.formats.carried import Carried
+from lean_tagger.write.formats.document import Document
+from lean_tagger.write.formats.fields import FIELDS
+from lean_tagger.write.formats.flac import FlacFile
+from lean_tagger.write.formats.id3 import Id3Tag
+from lean_tagger.write.formats.id3_file import Id3File
+from lean_tagger.write.formats.mp4 import Mp4File
+from lean_tagger.write.formats.older_tags import InfoList
+from lean_tagger.write.formats.other_tags import OtherId3, OtherTag, Unreadable
+from lean_tagger.write.source import Piece, Source, Span
+from lean_tagger.write.splice import Patch, length
+
+MADE = "@made"
+_OWN = "@tag"
+_KINDS = ("tag", "id3v1", "id3v2", "buried", "ape", "info")
+Values = Mapping[str, Sequence[str]]
+
+
+def is_name(name: str) -> bool:
+    """Tell whether something is a field of ours, as a whole or in one of the tags."""
+    field, at, kind = name.partition("@")
+    return name == MADE or (field in FIELDS and (not at or kind in _KINDS))
+
+
+class AllTags:
+    """A file's tags.
+
+    Parameters
+    ----------
+    source : Source
+        The file.
+    main : Document
+        The tag that ours go into.
+    others : Sequence[OtherTag]
+        The others, first those that more readers prefer.
+    """
+
+    def __init__(self, source: Source, main: Document, others: Sequence[OtherTag] = ()) -> None:
+        self._source = source
+        self._main = main
+        self._others = others
+
+    @cached_property
+    def _own(self) -> dict[str, tuple[str, ...]]:
+        return self._main.values()
+
+    @property
+    def tagged(self) -> bool:
+        """Whether there is something in a tag of the kind that ours go into."""
+        return self._main.tagged
+
+    @property
+    def id3(self) -> Id3Tag | None:
+        """The ID3v2 tag that ours go into, if they do and there is one."""
+        return self._main.tag if isinstance(self._main, Id3File) else None
+
+    @property
+    def may_show_more(self) -> bool:
+        """Whether a write lets readers see what they did not see before."""
+        return not self.tagged or (isinstance(self._main, Id3File) and self._main.mends)
+
+    def look(self, *, slack: bool = False) -> visible.View:
+        """Return what other programs see in the file (see `visible`).
+
+        A file with compressed frames is shown to nobody: they unpack to a thousand times their
+        size. One with an ID3v2 tag that does not parse counts as such.
+        """
+        main = self._main
+        id3s = [it for it in self._others if isinstance(it, (OtherId3, Unreadable))]
+        unclear = any(isinstance(it, Unreadable) and it.name != "ape" for it in id3s)
+        packed = any(isinstance(it, OtherId3) and it.unpacks() for it in id3s)
+        if unclear or packed or (isinstance(main, Id3File) and main.unpacks):
+            return {}
+        foreign_id3 = not isinstance(main, Id3File) and self._source.peek(0, 3) == b"ID3"
+        return visible.look(self._source, foreign_id3=foreign_id3, slack=slack)
+
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """Return the values of our fields, as any common reader shows them."""
+        found = dict(self._own)
+        for other in self._others:
+            for field, values in other.values().items():
+                found.setdefault(field, values)
+        return found
+
+    def exact(self) -> dict[str, tuple[str, ...]]:
+        """Return the same, and what each single tag says."""
+        found = self.values()
+        for field, values in self._own.items():
+            found[field + _OWN] = values
+        for other in self._others:
+            for field, values in other.values().items():
+                found[f"{field}@{other.name}"] = values
+        return {**found, MADE: ("yes",)} if self.tagged else found
+
+    def in_full(self, changes: Values) -> dict[str, tuple[str, ...]]:
+        """Return changes together with those to single tags that follow from them."""
+        full = {name: tuple(values) for name, values in changes.items()}
+        if any("@" in name for name in changes):
+            return full
+        own, seen = self._own, self.values()
+        if not self.tagged and any(changes.values()) and self._can_be_removed():
+            full[MADE] = ("yes",)
+        for field, values in changes.items():
+            if own.get(field, ()) != seen.get(field, ()):
+                full[field + _OWN] = tuple(values)
+            for other in self._others:
+                said, will_say = other.values().get(field, ()), other.held(field, values)
+                shown = isinstance(other, InfoList) if values else said == own.get(field)
+                if said != will_say and (shown or (said and values)):
+                    full[f"{field}@{other.name}"] = will_say
+        return full
+
+    def _can_be_removed(self) -> bool:
+        return isinstance(self._main, (ApeFile, FlacFile, Id3File))
+
+    def patches(self, changes: Values) -> list[Patch]:
+        """Return what to change in the file for what `in_full` returned."""
+        main = {f: changes.get(f + _OWN, changes[f]) for f in changes if f in FIELDS}
+        main |= {n.removesuffix(_OWN): v for n, v in changes.items() if n.endswith(_OWN)}
+        patches = self._main_patches(main, made=changes.get(MADE) == ())
+        for other in self._others:
+            ending = f"@{other.name}"
+            theirs = {n.removesuffix(ending): v for n, v in changes.items() if n.endswith(ending)}
+            patches += other.patches(theirs) if theirs else []
+        return self._main.settled(patches) if isinstance(self._main, Id3File) else patches
+
+    def _main_patches(self, changes: Values, *, made: bool) -> list[Patch]:
+        main = self._main
+        if not isinstance(main, (ApeFile, FlacFile, Id3File)):
+            return main.patches(changes)
+        if self.tagged and self._is_to_go(main, changes, made=made):
+            # Without any ID3 tag, an APE tag behind it would be the one that ours go into.
+            beside_ape = any(isinstance(it, ApeFile) and it.stands_in for it in self._others)
+            return main.emptied() if beside_ape and isinstance(main, Id3File) else main.removal()
+        if self.tagged or not any(changes.values()):
+            return main.patches(changes)
+        # The new tag comes before the others for players, so it says what they say.
+        carried = self._carried()
+        if carried.obstacle:
+            raise self._source.refuse(
+                f"a new tag would hide {carried.obstacle} from other programs; nothing was written"
+            )
+        seen = {f: v for f, v in self.values().items() if f not in changes}
+        return main.patches({**seen, **changes}, carried)
+
+    def _carried(self) -> Carried:
+        carried = Carried()
+        for other in self._others:
+            carried = carried.and_then(other.carried())
+        return carried.without_ours()
+
+    def _is_to_go(self, main: ApeFile | FlacFile | Id3File, changes: Values, *, made: bool) -> bool:
+        """Tell whether the tag is of no use after these changes.
+
+        An empty one may hide another. One that we made goes where it says no more than the
+        others do, which it took along from them.
+        """
+        left = {field: values for field, values in {**self._own, **changes}.items() if values}
+        if not left and not main.kept():
+            return True
+        seen: dict[str, tuple[str, ...]] = {}
+        for other in self._others:
+            for field, values in other.values().items():
+                seen.setdefault(field, values)
+        if not made or any(seen.get(field) != values for field, values in left.items()):
+            return False
+        try:
+            inherited = main.inherited(self._carried())
+        except WriteError:
+            return False
+        return self._source.digest(*main.kept()) == self._source.digest(*inherited)
+
+    def arrived(self, full: Values) -> str | None:
+        """Return the first field that does not hold what was written; None if all do.
+
+        Parameters
+        ----------
+        full : Mapping[str, Sequence[str]]
+            What `in_full` returned for the file before; this is the file after.
+        """
+        # Where mutagen reads in any case, a second time would be no second reading.
+        exact = self.exact()
+        second = self._own if isinstance(self._main, Id3File) else self._main.second_reading()
+        removed = not self.tagged
+        for name, values in full.items():
+            field, _, kind = name.partition("@")
+            whole = not kind and field + _OWN not in full
+            if whole and not values and not self._ours(field):
+                continue  # other tags may go on saying theirs, as before 0.1.0 wrote ours
+            if (whole and not removed) or kind == "tag":
+                both = exact.get(field + _OWN, ()), second.get(field, ())
+            elif kind != "made" and (kind or whole):
+                both = exact.get(name, ()), exact.get(name, ())
+            else:
+                continue
+            if both != (tuple(values), tuple(values)):
+                return field
+        return None
+
+    def _ours(self, field: str) -> bool:
+        """Tell whether there is a value in the tag that ours go into, by both readings."""
+        main = self._main
+        if isinstance(main, Mp4File):
+            return main.holds(field)
+        return bool(self._own.get(field) or (self.tagged and main.second_reading().get(field)))
+
+    def foreign(self) -> Iterator[tuple[str, Sequence[Piece]]]:
+        """Yield everything that is not ours, each with a name for messages."""
+        holes = sorted(hole for other in self._others for hole in other.holes())
+        for name, piece in self._main.foreign():
+            parts = list(_without(piece, holes)) if isinstance(piece, Span) else [piece]
+            if length(parts):
+                yield name, parts
+
+    def removable(self) -> list[bytes]:
+        """Return digests of what is in the tag that ours are in."""
+        main = self._main
+        if not isinstance(main, (ApeFile, FlacFile, Id3File)):
+            return []
+        return [self._source.digest(piece) for piece in main.inside()]
+
+
+def _without(span: Span, holes: Sequence[Span]) -> Iterator[Span]:
+    """Yield what of a span lies in no hole."""
+    start = span.start
+    for hole in holes:
+        if start <= hole.start and hole.end <= span.end:
+            yield Span(start, hole.start)
+            start = hole.end
+    yield Span(start, span.end)

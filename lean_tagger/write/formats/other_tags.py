@@ -1,0 +1,301 @@
+"""The tags that a file has besides the one that ours go into: which there are, what they say.
+
+Readers differ in which tag they take. So a genre that any of them shows is one that is there;
+what we write stands in each of them that says something about the field; and a tag that is new
+takes along what the others say.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Protocol
+
+from lean_tagger.errors import WriteError
+from lean_tagger.write.formats import id3, mpeg, mutagen_check, properties
+from lean_tagger.write.formats.ape import ApeFile
+from lean_tagger.write.formats.carried import Carried, Picture
+from lean_tagger.write.formats.id3 import Id3Tag
+from lean_tagger.write.formats.older_tags import Id3v1
+from lean_tagger.write.source import Piece, Source, Span
+from lean_tagger.write.splice import Patch
+
+_LARGEST_FRAME_BYTES = 1 << 20
+_LARGEST_PICTURE_HEAD = 512
+
+
+class OtherTag(Protocol):
+    """A tag that is not the one that ours go into."""
+
+    @property
+    def name(self) -> str:
+        """What kind of tag it is, for the journal."""
+
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """Return what it says about our fields."""
+
+    def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
+        """Return what of new values it can hold."""
+
+    def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
+        """Return what to change for new values of our fields."""
+
+    def holes(self) -> list[Span]:
+        """Return the spans that a change of our fields may change."""
+
+    def carried(self) -> Carried:
+        """Return what it says."""
+
+
+class Unreadable:
+    """A tag that is there and does not parse: nothing new may hide it.
+
+    Parameters
+    ----------
+    name : str
+        What kind of tag it is.
+    reason : str
+        Why nothing can be taken along from it, for a message.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self._reason = reason
+
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """Return nothing."""
+        return {}
+
+    def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
+        """Return nothing."""
+        del field, values
+        return ()
+
+    def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
+        """Return nothing to change."""
+        del changes
+        return []
+
+    def holes(self) -> list[Span]:
+        """Return no span."""
+        return []
+
+    def carried(self) -> Carried:
+        """Return the obstacle."""
+        return Carried(obstacle=self._reason)
+
+
+class OnlyRead:
+    """A tag that no reader prefers to the one that ours go into; it stays as it is.
+
+    Parameters
+    ----------
+    tag : OtherTag
+        The tag.
+    """
+
+    def __init__(self, tag: OtherTag) -> None:
+        self.name = tag.name
+        self._tag = tag
+
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """Return what it says about our fields."""
+        return self._tag.values()
+
+    def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
+        """Return what it says already."""
+        del values
+        return self.values().get(field, ())
+
+    def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
+        """Return nothing to change."""
+        del changes
+        return []
+
+    def holes(self) -> list[Span]:
+        """Return no span."""
+        return []
+
+    def carried(self) -> Carried:
+        """Return what it says."""
+        return self._tag.carried()
+
+
+class OtherId3:
+    """An ID3v2 tag in front of a format that has tags of its own.
+
+    Parameters
+    ----------
+    source : Source
+        The file.
+    tag : Id3Tag
+        The tag.
+    """
+
+    name = "id3v2"
+
+    def __init__(self, source: Source, tag: Id3Tag) -> None:
+        self._source = source
+        self._tag = tag
+
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """Return what it says about our fields; nothing where that does not parse."""
+        with suppress(WriteError):
+            return self._tag.values()
+        return {}
+
+    def unpacks(self) -> bool:
+        """Tell whether it has compressed frames."""
+        return self._tag.unpacks()
+
+    def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
+        """Return what of new values it can hold: all."""
+        del field
+        return tuple(values)
+
+    def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
+        """Return what to change for new values of our fields."""
+        return self._tag.patches(changes)
+
+    def holes(self) -> list[Span]:
+        """Return the spans that a change of our fields may change."""
+        return self._tag.holes()
+
+    def carried(self) -> Carried:
+        """Return what it says."""
+        source, tag = self._source, self._tag
+        texts: list[bytes] = []
+        pictures: list[Picture] = []
+        for frame in tag.frames:
+            name, size = frame.name.rstrip(" \0"), frame.span.end - frame.span.start
+            picture = _picture(source, tag, frame.span) if name == "APIC" else None
+            if picture:
+                pictures.append(picture)
+            elif name.startswith(("T", "W", "COM", "ULT", "USLT")) and size < _LARGEST_FRAME_BYTES:
+                texts.append(tag.decoded(frame))
+            else:
+                return Carried(obstacle=f"the {name} frame of its ID3 tag")
+        said, obstacle = _texts(texts, tag.version, unsynchronised=bool(tag.flags & 0x80))
+        return Carried(texts=said, pictures=pictures, obstacle=obstacle)
+
+
+class BuriedId3(OtherId3):
+    """An ID3v2 tag behind some junk at the start of an MP3, where not all readers find it.
+
+    Nobody looks there any more once there is a tag at the start: it stays as it is.
+
+    Parameters
+    ----------
+    source, tag
+        As for `OtherId3`.
+    shown : bool
+        Whether any reader finds it.
+    """
+
+    name = "buried"
+
+    def __init__(self, source: Source, tag: Id3Tag, *, shown: bool) -> None:
+        super().__init__(source, tag)
+        self._shown = shown
+
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """Return what it says about our fields, if anybody finds it."""
+        return super().values() if self._shown else {}
+
+    def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
+        """Return what it says already."""
+        del values
+        return self.values().get(field, ())
+
+    def holes(self) -> list[Span]:
+        """Return no span."""
+        return []
+
+    def carried(self) -> Carried:
+        """Return its frames, which a tag of the same version takes as they are."""
+        tag = self._tag
+        if tag.version == 2 or tag.flags & 0x80 or tag.plain_sizes or not tag.frames:
+            return super().carried()
+        frames: list[Piece] = [frame.span for frame in tag.frames if frame.field is None]
+        return Carried(frames=frames, frames_version=tag.version)
+
+
+def _texts(
+    frames: Sequence[bytes], version: int, *, unsynchronised: bool
+) -> tuple[dict[str, tuple[str, ...]], str]:
+    """Return what text frames say by property, and what has no property."""
+    said: dict[str, tuple[str, ...]] = {}
+    for frame_id, label, values in mutagen_check.read_texts(
+        frames, version, unsynchronised=unsynchronised
+    ):
+        name: str | None = label
+        if frame_id == "COMM":
+            name = label if label and label != "ID3v1 Comment" else "COMMENT"
+        elif frame_id == "USLT":
+            name = "LYRICS"
+        elif frame_id == "WXXX":
+            name = f"URL:{label}" if label else "URL"
+        elif frame_id != "TXXX":
+            name = properties.of_frame(frame_id)
+        if not name:
+            return said, f"the {frame_id} frame of its ID3 tag"
+        said[name] = (*said.get(name, ()), *values)
+    return said, ""
+
+
+def _picture(source: Source, tag: Id3Tag, span: Span) -> Picture | None:
+    """Return the picture of an APIC frame in plain form: encoding, type, kind, description."""
+    head = source.peek(span.start, min(_LARGEST_PICTURE_HEAD, span.end - span.start))
+    if tag.version == 2 or tag.flags & 0x80 or any(head[8:10]):
+        return None
+    encoding, position = head[10], head.find(b"\0", 11)
+    if encoding not in (0, 3) or position < 0:
+        return None
+    mime, kind = head[11:position].decode("latin-1"), head[position + 1]
+    end = head.find(b"\0", position + 2)
+    if end < 0 or "/" not in mime:
+        return None
+    description = head[position + 2 : end].decode("latin-1" if encoding == 0 else "utf-8")
+    return Picture(kind, mime, description, Span(span.start + end + 1, span.end))
+
+
+def leading(source: Source) -> list[OtherTag]:
+    """Return the ID3v2 tag at a file's start, if there is one."""
+    try:
+        tag = id3.parse(source, 0, source.size)
+    except WriteError:
+        return [Unreadable("id3v2", "what is in its ID3 tag, which does not parse")]
+    return [OtherId3(source, tag)] if tag else []
+
+
+def buried(source: Source, start: int, *, shown: bool) -> list[OtherTag]:
+    """Return the ID3v2 tag between some junk and the first frame of an MP3, if there is one.
+
+    Parameters
+    ----------
+    source : Source
+        The file.
+    start : int
+        Where the junk would begin: behind a tag at the start.
+    shown : bool
+        Whether any reader finds it.
+    """
+    end = mpeg.first_frame(source, start, after_tag=start > 0) or start
+    position = source.peek(start, end - start).find(b"ID3")
+    if position <= 0:
+        return []
+    with suppress(WriteError):
+        tag = id3.parse(source, start + position, source.size)
+        return [BuriedId3(source, tag, shown=shown)] if tag else []
+    return [Unreadable("buried", "what is in its ID3 tag, which does not parse")]
+
+
+def trailing(source: Source, *, ape: bool) -> list[OtherTag]:
+    """Return the tags at a file's end: an APE tag, if asked for, and an ID3v1 trailer."""
+    found: list[OtherTag] = []
+    if ape:
+        try:
+            tag = ApeFile(source, any_version=True)
+            found += [tag] if tag.tagged else []
+        except WriteError as error:
+            found.append(Unreadable("ape", f"what is in its APE tag ({error.message})"))
+    v1 = Id3v1.find(source)
+    return [*found, v1] if v1 else found

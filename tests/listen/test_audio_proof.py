@@ -1,0 +1,316 @@
+"""The proof of a copy's audio, tried against a writer that lies.
+
+Each lie is told in a tagged copy of a file. What a decode of the whole copy would refuse, the
+proof by packets must refuse, too.
+"""
+
+import contextlib
+import io
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import mutagen.mp4
+import pytest
+from audiofiles import KINDS, make
+from mutagen.ogg import OggPage
+
+from lean_tagger import write
+from lean_tagger.errors import FileError
+from lean_tagger.listen.decode import DecoderName, ffmpeg_audio, fingerprint, open_audio
+from lean_tagger.listen.decode.audio_proof import proof
+from lean_tagger.listen.decode.decoder_input import packets_say_all
+from lean_tagger.settings import Verify
+from lean_tagger.system.digest import blake2b
+
+LIES = 200
+FAST_LIES = 60
+VALUES = {"genre": ("Rock" * 60,), "mood": ("sad",), "leantag": ("x" * 3000,)}
+SOUNDING = sorted(set(KINDS) - {"mpc", "ape"})  # those two hold nothing that decodes
+BY_PACKETS = sorted(set(SOUNDING) - {"aac", "mka", "webm", "dff"})
+
+# Fields that decide what is heard: what stands before them, how far on, how many bytes.
+HEADERS = {
+    "mp3": [(b"Info", 8, 4), (b"Info", 12, 4), (b"Lavc", 21, 3), (b"\xff\xfb", 1, 3)],
+    "m4a": [
+        *((b"elst", 8, 4), (b"elst", 12, 4), (b"elst", 16, 4)),
+        *((b"stco", 12, 4), (b"stsz", 16, 40), (b"stts", 12, 4), (b"stsc", 12, 4)),
+        *((b"mdhd", 16, 4), (b"mvhd", 16, 4), (b"mp4a", 20, 2), (b"mp4a", 28, 2)),
+        *((b"esds", 8, 30), (b"iTunSMPB", 40, 8)),
+    ],
+    "alac.m4a": [
+        *((b"elst", 8, 4), (b"stco", 12, 4), (b"stsz", 16, 40), (b"stts", 12, 4)),
+        *((b"mdhd", 16, 4), (b"alac", 16, 4), (b"alac", 40, 24)),
+    ],
+    "flac": [(b"fLaC", 8, 4), (b"fLaC", 12, 6), (b"fLaC", 18, 8), (b"fLaC", 26, 16)],
+    "oga": [(b"fLaC", 8, 4), (b"fLaC", 18, 8)],
+    "ogg": [(b"\x01vorbis", 11, 5), (b"\x01vorbis", 28, 1), (b"\x05vorbis", 7, 900)],
+    "opus": [(b"OpusHead", 9, 1), (b"OpusHead", 10, 2), (b"OpusHead", 16, 2)],
+    "spx": [(b"Speex   ", 36, 4), (b"Speex   ", 40, 4), (b"Speex   ", 48, 8)],
+    "wav": [(b"fmt ", 8, 4), (b"fmt ", 12, 4), (b"fmt ", 20, 4), (b"data", 4, 4)],
+    "aiff": [(b"COMM", 8, 2), (b"COMM", 10, 4), (b"COMM", 14, 4), (b"SSND", 4, 12)],
+    "wma": [(b"\x61\x01\x02\0", 4, 4), (b"\x61\x01\x02\0", 8, 4), (b"\x61\x01\x02\0", 12, 16)],
+    "wv": [(b"wvpk", 8, 8), (b"wvpk", 20, 8), (b"wvpk", 32, 40)],
+    "tta": [(b"TTA1", 6, 4), (b"TTA1", 10, 8), (b"TTA1", 22, 8)],
+    "dsf": [(b"fmt ", 20, 8), (b"fmt ", 28, 8), (b"fmt ", 36, 12), (b"data", 4, 8)],
+}  # fmt: skip
+# How the packets of a kind begin, where they can be told.
+MARKS = {"mp3": b"\xff\xfb", "flac": b"\xff\xf8", "wv": b"wvpk"} | dict.fromkeys(
+    ("ogg", "opus", "oga", "spx"), b"OggS"
+)
+
+Lie = Callable[[bytearray, random.Random], None]
+
+
+def header(mark: bytes, offset: int, length: int) -> Lie:
+    """Change one byte of a field."""
+
+    def lie(data: bytearray, rng: random.Random) -> None:
+        at = data.rfind(mark) if mark in (b"elst", b"stco", b"stsz") else data.find(mark)
+        data[at + offset + rng.randrange(length)] ^= rng.choice((1, 2, 4, 0x10, 0x80))
+
+    return lie
+
+
+def flip(data: bytearray, rng: random.Random) -> None:
+    """Change one bit of the audio."""
+    data[_inside(data, rng)] ^= 1 << rng.randrange(8)
+
+
+def shift(data: bytearray, rng: random.Random) -> None:
+    """Put one byte more before some of the audio, as if an offset were wrong by one."""
+    data.insert(_inside(data, rng), rng.randrange(256))
+
+
+def lose(data: bytearray, rng: random.Random) -> None:
+    """Leave a few bytes out."""
+    at = _inside(data, rng)
+    del data[at : at + rng.choice((1, 4, 64, 4096))]
+
+
+def shorten(data: bytearray, rng: random.Random) -> None:
+    """Cut the end off."""
+    del data[-rng.randrange(600, len(data) // 3) :]
+
+
+def blank(data: bytearray, rng: random.Random) -> None:
+    """Put zeros in place of audio."""
+    at = _inside(data, rng)
+    data[at : at + 64] = bytes(64)
+
+
+def lose_packet(data: bytearray, rng: random.Random) -> None:
+    """Leave a packet, or a page of them, out."""
+    at, end, _ = _packets(data, rng)
+    del data[at:end]
+
+
+def double_packet(data: bytearray, rng: random.Random) -> None:
+    """Write a packet twice."""
+    at, end, _ = _packets(data, rng)
+    data[end:end] = data[at:end]
+
+
+def swap_packets(data: bytearray, rng: random.Random) -> None:
+    """Write a packet behind the next one."""
+    at, middle, end = _packets(data, rng)
+    data[at:end] = data[middle:end] + data[at:middle]
+
+
+def later(data: bytearray, rng: random.Random) -> None:
+    """Shift the time of an Ogg page, or of all."""
+    pages = _pages(data)
+    some = pages[2:] if rng.randrange(2) else [rng.choice(pages[2:])]
+    for page in some:
+        page.position += rng.choice((-100, 7, 960))
+    data[:] = b"".join(page.write() for page in pages)
+
+
+GENERIC: list[Lie] = [flip, shift, lose, shorten, blank]
+PACKETS: list[Lie] = [lose_packet, double_packet, swap_packets]
+
+
+def lies_about(kind: str) -> list[Lie]:
+    """Return all ways to lie about a kind of file."""
+    lies = [header(*field) for field in HEADERS[kind]] + GENERIC
+    if kind in MARKS:
+        lies += PACKETS
+    return lies + [later] * (MARKS.get(kind) == b"OggS")
+
+
+def _inside(data: bytearray, rng: random.Random) -> int:
+    return rng.randrange(len(data) // 2, len(data) * 9 // 10)
+
+
+def _packets(data: bytearray, rng: random.Random) -> tuple[int, int, int]:
+    """Return where a packet begins, and the two after it."""
+    mark = next(m for m in MARKS.values() if data.count(m) > 2)
+    start = _inside(data, rng)
+    while True:
+        at = data.find(mark, start)
+        middle = data.find(mark, at + 4)
+        end = data.find(mark, middle + 4)
+        if min(at, middle, end) >= 0:
+            return at, middle, end
+        start = start * 3 // 4
+
+
+def _pages(data: bytearray) -> list[OggPage]:
+    file, pages = io.BytesIO(data), []
+    with contextlib.suppress(EOFError):
+        while True:
+            pages.append(OggPage(file))
+    return pages
+
+
+@pytest.fixture(scope="module")
+def tagged(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, Path]]:
+    """Return what makes a file of a kind, and a tagged copy of it, once."""
+    made: dict[str, tuple[Path, Path]] = {}
+
+    def pair(kind: str) -> tuple[Path, Path]:
+        if kind not in made:
+            folder = tmp_path_factory.mktemp("kind")
+            original = make(folder / f"a.{kind}", kind, 3.0)
+            if kind == "m4a":
+                file = mutagen.mp4.MP4(original)
+                file["----:com.apple.iTunes:iTunSMPB"] = [b" 00000000 00000840 000001CA 00000000"]
+                file.save()
+            copy = folder / f"b.{kind}"
+            copy.write_bytes(original.read_bytes())
+            write.write(str(copy), VALUES, fingerprint=fingerprint)
+            made[kind] = original, copy
+        return made[kind]
+
+    return pair
+
+
+def heard(path: Path) -> str:
+    """Return a hash of all samples of a file, and its digest."""
+    hasher = blake2b()
+    with open_audio(str(path)) as audio:
+        for rate_hz, block in audio:
+            hasher.update(b"%d" % rate_hz)
+            hasher.update(bytes(block))
+        return f"{hasher.hexdigest()} {audio.digest()}"
+
+
+def told(what: Callable[[], str]) -> str:
+    """Return what is said of a file, or that nothing can be."""
+    try:
+        return what()
+    except FileError:
+        return "refused"
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(number, marks=[pytest.mark.slow] if number >= FAST_LIES else [])
+        for number in range(LIES)
+    ],
+)
+def test_what_a_full_decode_refuses_the_proof_by_packets_refuses(
+    tagged: Callable[[str], tuple[Path, Path]], tmp_path: Path, number: int
+) -> None:
+    kind, lie = chosen(number)
+    original, copy = tagged(kind)
+    false = lied(copy, kind, lie, number, tmp_path)
+    ask, answer = proof(str(original), fingerprint(str(original)), decoder="auto")
+    if told(lambda: heard(false)) != heard(original):
+        assert told(lambda: ask(str(false))) != answer
+
+
+@pytest.mark.slow
+def test_most_lies_are_heard(
+    tagged: Callable[[str], tuple[Path, Path]], tmp_path: Path
+) -> None:  # else the test above would show little
+    found = 0
+    for number in range(LIES):
+        kind, lie = chosen(number)
+        original, copy = tagged(kind)
+        false = lied(copy, kind, lie, number, tmp_path)
+        found += told(lambda path=false: heard(path)) != heard(original)
+    assert found > LIES * 0.6
+
+
+@pytest.mark.parametrize("kind", SOUNDING)
+def test_a_copy_with_other_tags_is_believed(
+    tagged: Callable[[str], tuple[Path, Path]], kind: str
+) -> None:
+    original, copy = (str(path) for path in tagged(kind))
+    assert write.read(copy) == VALUES
+    for digest in (fingerprint(original), None):
+        ask, answer = proof(original, digest, decoder="auto")
+        assert ask(copy) == (ask(original) if answer is None else answer)
+
+
+@pytest.mark.parametrize("kind", BY_PACKETS)
+def test_other_audio_than_was_heard_is_refused(
+    tagged: Callable[[str], tuple[Path, Path]], kind: str
+) -> None:
+    original, copy = (str(path) for path in tagged(kind))
+    ask, answer = proof(original, f"{'0' * 32}-1000", decoder="auto")
+    assert ask(copy) != answer
+
+
+@pytest.mark.parametrize("kind", SOUNDING)
+def test_only_containers_that_were_tried_are_proved_by_their_packets(
+    tagged: Callable[[str], tuple[Path, Path]], kind: str
+) -> None:
+    with ffmpeg_audio(str(tagged(kind)[0])) as audio:
+        assert packets_say_all(audio) == (kind in BY_PACKETS)
+
+
+def test_an_mp4_in_fragments_is_decoded(tmp_path: Path) -> None:
+    path = make(tmp_path / "a.m4a", "m4a", options={"movflags": "frag_keyframe+empty_moov"})
+    with ffmpeg_audio(str(path)) as audio:
+        assert not packets_say_all(audio)
+
+
+@pytest.mark.parametrize(
+    ("kind", "decoder", "verify"),
+    [("flac", "auto", "full"), ("flac", "soundfile", "packets"), ("mka", "auto", "packets")],
+)
+def test_all_of_it_is_decoded_where_packets_do_not_do(
+    tagged: Callable[[str], tuple[Path, Path]], kind: str, decoder: DecoderName, verify: Verify
+) -> None:
+    original, copy = (str(path) for path in tagged(kind))
+    digest = fingerprint(original, decoder=decoder)
+    ask, answer = proof(original, digest, decoder=decoder, verify=verify)
+    assert ask(copy) == answer == digest
+
+
+def chosen(number: int) -> tuple[str, Lie]:
+    """Return the kind of file and the lie of a number."""
+    kind = BY_PACKETS[number % len(BY_PACKETS)]
+    lies = lies_about(kind)
+    return kind, lies[number // len(BY_PACKETS) % len(lies)]
+
+
+def lied(copy: Path, kind: str, lie: Lie, number: int, folder: Path) -> Path:
+    """Return a file like `copy`, but for a lie."""
+    data = bytearray(copy.read_bytes())
+    lie(data, random.Random(number))
+    if MARKS.get(kind) == b"OggS":  # the lie is not found out by its checksum
+        with contextlib.suppress(Exception):  # no pages any more: then it is
+            data[:] = b"".join(page.write() for page in _pages(data))
+    false = folder / f"c.{kind}"
+    false.write_bytes(data)
+    assert data != copy.read_bytes()
+    return false
+
+
+def test_sizes_of_a_pipe_that_are_mended_are_no_change_of_the_audio(
+    tagged: Callable[[str], tuple[Path, Path]], tmp_path: Path
+) -> None:
+    """FFmpeg calls the last packet of a file corrupt that ends before its size says."""
+    data = tagged("wav")[0].read_bytes()
+    sized = data.find(b"data") + 4
+    pipe = tmp_path / "pipe.wav"
+    never = b"\xff" * 4
+    pipe.write_bytes(data[:4] + never + data[8:sized] + never + data[sized + 4 :])
+    ask, answer = proof(str(pipe), fingerprint(str(pipe)), decoder="auto")
+    wanted = {"genre": ("Rock",), "mood": ("sad",)}
+    write.write(str(pipe), wanted, fingerprint=ask, expected=answer)
+    assert write.read(str(pipe)) == wanted
