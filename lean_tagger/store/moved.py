@@ -57,6 +57,44 @@ def note(whereabouts: Whereabouts, found: Recognised, *, run: int) -> None:
         whereabouts.note(place, run=run)
 
 
+def has_digest(found: Recognised, digest: str) -> bool:
+    """Tell whether a file has the audio of this digest."""
+    return digest in found.digests or digest.partition("-")[0] in found.digests
+
+
+def known_as(journal: Journal, path: str, found: Recognised | None) -> tuple[str, list[Write]]:
+    """Return the name under which a file is on record, and all writes into it, the last one first.
+
+    Parameters
+    ----------
+    journal : Journal
+        Which may only be read.
+    path : str
+        The file's name now.
+    found : Recognised or None
+        What it has now, if it is not as it was when it was last looked at.
+    """
+    whereabouts = journal.whereabouts
+    here = whereabouts.at(path)
+    digests = whereabouts.digests(found.digests) if found else []
+    name = path
+    if digests and (here is None or here.digest not in digests):
+        places = [it for digest in digests for it in whereabouts.of_audio(digest)]
+        name = places[0].path if places else path
+    elif here is not None and here.digest:
+        digests = [here.digest]
+    writes = {
+        it.id: it
+        for digest in digests
+        for it in whereabouts.history(digest)
+        if it.path != path and is_gone(whereabouts, it.path, digest)
+    }
+    for it in journal.writes(under=[path], states=("intent", "done", "undone")):
+        if not any(other_audio(it.digest, digest) for digest in digests):
+            writes[it.id] = it
+    return name, [writes[number] for number in sorted(writes, reverse=True)]
+
+
 def follow(whereabouts: Whereabouts, under: Iterable[str]) -> None:
     """Give the writes of files that were moved into these folders the names they have now."""
     for place in whereabouts.under(under):
@@ -66,10 +104,24 @@ def follow(whereabouts: Whereabouts, under: Iterable[str]) -> None:
 def follow_all(whereabouts: Whereabouts) -> None:
     """Do the same for every file that is gone, and that was seen again by another run."""
     for path, digest, _ in whereabouts.standing():
-        if digest and is_gone(whereabouts, path, digest):
-            for place in list(whereabouts.of_audio(digest)):
-                if place.path != path and os.path.exists(place.path):
-                    adopt(whereabouts, place)
+        if is_gone(whereabouts, path, digest):
+            for place in _elsewhere(whereabouts, path, digest):
+                adopt(whereabouts, place)
+
+
+def count_lost(whereabouts: Whereabouts) -> int:
+    """Return how many writes stand in files of which nobody knows where they are."""
+    return sum(
+        count
+        for path, digest, count in whereabouts.standing()
+        if is_gone(whereabouts, path, digest) and not _elsewhere(whereabouts, path, digest)
+    )
+
+
+def _elsewhere(whereabouts: Whereabouts, path: str, digest: str) -> list[Place]:
+    """Return the other files on record with this audio that are there."""
+    places = list(whereabouts.of_audio(digest)) if digest else []
+    return [it for it in places if it.path != path and os.path.exists(it.path)]
 
 
 def adopt(whereabouts: Whereabouts, place: Place) -> None:

@@ -107,7 +107,7 @@ class Whereabouts:
         last: tuple[bytes, str] = (b"", "")
         while page := list(
             self._all(
-                "SELECT path, coalesce(digest, '') AS audio, count(*) FROM writes "
+                "SELECT path, coalesce(digest, '') AS audio, count(*) FROM writes "  # noqa: S608
                 "WHERE state IN ('intent', 'done') AND path >= ? AND (path, audio) > (?, ?) "
                 f"GROUP BY path, audio ORDER BY path, audio LIMIT {PAGE}",
                 [last[0], *last],
