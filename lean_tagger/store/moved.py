@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from lean_tagger.decide import leantag_field
-from lean_tagger.jobs import Failed, Job, Outcome, Recognise, Recognised, Skipped
+from lean_tagger.jobs import Failed, Identity, Job, Outcome, Recognise, Recognised, Skipped
 from lean_tagger.store.journal import Journal, Write
 from lean_tagger.store.whereabouts import Place, Whereabouts
 
@@ -121,21 +121,31 @@ def count_lost(whereabouts: Whereabouts) -> int:
 def _elsewhere(whereabouts: Whereabouts, path: str, digest: str) -> list[Place]:
     """Return the other files on record with this audio that are there."""
     places = list(whereabouts.of_audio(digest)) if digest else []
-    return [it for it in places if it.path != path and os.path.exists(it.path)]
+    return [it for it in places if it.path != path and is_there(it)]
 
 
 def adopt(whereabouts: Whereabouts, place: Place) -> None:
-    """Give a file the writes into it under the name that it had before."""
-    if not place.digest:
+    """Give a file the writes into it under the names that it had before."""
+    if not place.digest or not is_there(place):
         return
-    history = whereabouts.history(place.digest)
-    others = [path for path in dict.fromkeys(it.path for it in history) if path != place.path]
-    gone = [path for path in others if is_gone(whereabouts, path, place.digest)]
-    fitting = [path for path in gone if _one_story(history, place.path, path)]
-    if fitting:
-        whereabouts.move(
-            max(fitting, key=lambda it: _likeness(history, it, place)), place.path, place.digest
-        )
+    while True:
+        history = whereabouts.history(place.digest)
+        names = {it.path for it in history if it.path != place.path}
+        gone = (name for name in sorted(names) if is_gone(whereabouts, name, place.digest))
+        fitting = [name for name in gone if _one_story(history, place.path, name)]
+        if not fitting:
+            return
+        before = max(fitting, key=lambda name: _likeness(history, name, place))
+        whereabouts.move(before, place.path, place.digest)
+
+
+def is_there(place: Place) -> bool:
+    """Tell whether a file is as it was when it was last looked at."""
+    try:
+        found = Identity.of(os.stat(place.path))
+    except OSError:
+        return False
+    return found.without_inode() == place.identity.without_inode()
 
 
 def is_gone(whereabouts: Whereabouts, path: str, digest: str) -> bool:

@@ -11,7 +11,7 @@ from lean_tagger.decide import leantag_field
 from lean_tagger.jobs import Failed, Identity, Job, Ours, Outcome, Restore
 from lean_tagger.store.journal import Journal, Write
 from lean_tagger.store.judge import identify
-from lean_tagger.store.moved import continues, other_audio
+from lean_tagger.store.moved import continues, is_there, other_audio
 from lean_tagger.store.whereabouts import Place, Whereabouts
 
 FORWARD = frozenset({"tag", "retag", "redo"})
@@ -91,7 +91,7 @@ def leantag_jobs(whereabouts: Whereabouts, under: Iterable[str]) -> Iterator[Job
     """
     for place in whereabouts.under(under, signed=True):
         fields = leantag_field.ours_with_itself(place.fields)
-        if fields and not whereabouts.has_standing(place.path):
+        if fields and is_there(place) and not whereabouts.has_standing(place.path):
             audio = place.digest or leantag_field.audio_in(place.fields)
             yield _job(whereabouts, place.path, Restore(fields=fields, audio=audio))
 

@@ -4,21 +4,25 @@ Each way in which a file gets another name, by each command that looks for its w
 files and through the command line.
 """
 
-import itertools
 import json
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import mutagen
 import pytest
 import tinymodel
-from command import Run
+from command import ROOT, Run
 from conftest import DATA
+from encode import encode, music
 
 from lean_tagger import write
+from lean_tagger.cli.main import main
 from lean_tagger.listen.decode import fingerprint
 
 Fields = dict[str, tuple[str, ...]]
@@ -52,27 +56,21 @@ class Library:
         usual = ("--overwrite", "--min-score", "0", "--max-tags", "2")
         return self.run(*(arguments or (self.old,)), *usual, "--model", self.model)
 
-    def explain(self, clip: str) -> dict[str, object]:
-        import subprocess
-        import sys
-
+    def tell(self, *arguments: str | Path) -> dict[str, Any]:
+        """Return the one object that a command prints about what is on record."""
         done = subprocess.run(
-            [sys.executable, "-m", "lean_tagger", "explain", self.now[clip], "--json"]
-            + ["--state", self.state, "--model", self.model],
-            capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
+            [sys.executable, "-m", "lean_tagger", *arguments, "--json", "--state", self.state],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+            cwd=ROOT,
+        )
         assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return dict(json.loads(done.stdout))
 
-    def status(self) -> dict[str, object]:
-        import subprocess
-        import sys
-
-        done = subprocess.run(
-            [sys.executable, "-m", "lean_tagger", "status", "--json", "--state", self.state],
-            capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
-        return json.loads(done.stdout)
+    def explain(self, clip: str) -> dict[str, Any]:
+        return self.tell("explain", self.now[clip], "--model", self.model)
 
     def fields(self) -> dict[str, Fields]:
         return {clip: write.read(str(path)) for clip, path in self.now.items()}
@@ -120,12 +118,6 @@ def merge(library: Library) -> None:
     shutil.rmtree(library.old)
     theirs = library.state
     library.state = library.folder / "here.sqlite3"
-    Run("merge", theirs, "--state", library.state) if False else _merge(library, theirs)
-
-
-def _merge(library: Library, theirs: Path) -> None:
-    from lean_tagger.cli.main import main
-
     assert main(["merge", str(theirs), "--state", str(library.state)]) == 0
 
 
@@ -208,7 +200,7 @@ def test_undo_without_a_folder_finds_what_another_run_has_seen(library: Library,
     assert {
         it["known"] for it in library.tag(library.now["west.flac"].parent).results.values()
     } == {True}
-    assert library.status()["writes_not_found"] == 0
+    assert library.tell("status")["writes_not_found"] == 0
     done = library.run("undo", "--all")
     assert (done.code, statuses(done), len(done.results)) == (0, {"restored"}, 3)
     assert library.fields() == before
@@ -232,31 +224,20 @@ def test_explain_knows_a_file_and_its_writes(library: Library, way: Way) -> None
 def test_status_says_which_writes_it_does_not_find(library: Library, way: Way) -> None:
     library.tag()
     way(library)
-    found = library.status()
+    found = library.tell("status")
     assert found["writes"] == 3
     assert found["writes_not_found"] == (0 if way is nothing else 3)
     library.run("undo", "-n", library.now["west.flac"].parent)
-    assert library.status()["writes_not_found"] == 0
+    assert library.tell("status")["writes_not_found"] == 0
 
 
 @pytest.mark.parametrize("leantag", ["short", "none"])
 def test_files_that_changed_their_names_with_each_other_get_what_was_theirs(
     library: Library, leantag: str
 ) -> None:
-    other = library.old / "celtic.flac"
-    shutil.copy(DATA / "west.flac", other)
-    encoded = library.old / "other.flac"
-    import av
-
-    with av.open(str(DATA / "lava.opus")) as source, av.open(str(encoded), "w") as target:
-        out = target.add_stream("flac", rate=48000)
-        for frame in itertools.islice(source.decode(audio=0), 200):
-            frame.pts = None
-            target.mux(out.encode(frame))
-        target.mux(out.encode(None))
-    other.unlink()
-    library.now = {"west.flac": library.old / "west.flac", "other.flac": encoded}
-    write.write(str(encoded), {"genre": ("Polka",)}, fingerprint=fingerprint)
+    other = encode(library.old / "other.flac", music(5, 44100, seed=3), 44100, "flac")
+    library.now = {"west.flac": library.old / "west.flac", "other.flac": other}
+    write.write(str(other), {"genre": ("Polka",)}, fingerprint=fingerprint)
     before = library.fields()
     library.tag(library.old, "--leantag", leantag, "--fields", "genre")
     one, two = library.now.values()
@@ -268,10 +249,7 @@ def test_files_that_changed_their_names_with_each_other_get_what_was_theirs(
     assert plain.code == 1
     assert {plain.error(name)[0] for name in ("west.flac", "other.flac")} == {"changed"}
     done = library.run("undo", library.old)
-    assert (done.code, done.statuses()) == (
-        0,
-        dict.fromkeys(("skyvibe.mp3", "celtic.m4a", "west.flac", "other.flac"), "restored"),
-    ) or set(done.statuses().values()) == {"restored"}
+    assert (done.code, statuses(done), len(done.results)) == (0, {"restored"}, 2)
     assert library.fields() == before
 
 
