@@ -72,7 +72,7 @@ class Recorder:
             note(self._journal.whereabouts, replace(outcome, path=_name(job)), run=self._run)
         elif isinstance(outcome, Restored):
             self._restored(job, outcome)
-        elif job.restore is None and job.recognise is None:  # an undo that failed says nothing of what is heard
+        elif job.restore is None and job.recognise is None:  # else nothing was heard
             self._done(job, outcome)
 
     def end(self, counts: Mapping[str, int], ending: str) -> None:

@@ -20,7 +20,10 @@ from lean_tagger.store.undo import FORWARD, last_run, leantag_jobs, undo_jobs
 
 _UNDO = """\
 Put back what genre and mood held before lean-tag wrote them: by default what the last run
-wrote (into these files and folders). A field that somebody has changed since is left alone."""
+wrote (into these files and folders). A field that somebody has changed since is left alone.
+Files that were moved or renamed are found in the folders that are given, by their audio; where
+the journal is lost, what lean-tag left in the files (LEANTAG) says what stood there before."""
+_HINT = "; lean-tag undo FOLDER also goes by what it left in the files themselves"
 _REDO = "Take back what the last undo did."
 
 
@@ -61,7 +64,8 @@ def _run(arguments: list[str], stop: Stop, *, command: str) -> int:
         jobs = _jobs(journal, given, under, redo=command == "redo")
         first = next(jobs, None)
         if first is None:
-            console.notice(f"nothing to {command}: no write is on record that stands")
+            hint = "" if under or command == "redo" else _HINT
+            console.notice(f"nothing to {command}: no write is on record that stands{hint}")
             return code
         if not under:
             recorder = Resume(journal, command, chosen).recorder
