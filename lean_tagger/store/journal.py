@@ -19,19 +19,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lean_tagger.jobs import Heard, Identity, Values, to_uint16
-from lean_tagger.store.database import Database
+from lean_tagger.store.database import CACHE_KIB, Database
 from lean_tagger.store.rows import (
+    NO_LEFTOVER,
+    STANDS,
+    WRITE_COLUMNS,
     Key,
     Known,
     Run,
     Write,
     columns,
     of_values,
+    spans,
     to_known,
     to_run,
     to_write,
 )
 from lean_tagger.store.schema import MERGE
+from lean_tagger.store.whereabouts import Whereabouts
 
 __all__ = ["Journal", "Key", "Known", "Run", "Write"]
 
@@ -71,15 +76,8 @@ _RECORD = """INSERT INTO files VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
         year = coalesce(excluded.year, year),
         title = coalesce(excluded.title, title)"""
 
-_FAILURES = f"""SELECT path, kind, message, attempts FROM files
+_FAILURES = f"""SELECT path, kind, message, attempts FROM files INDEXED BY failed_files
     WHERE status = 'failed' AND path > ? ORDER BY path LIMIT {PAGE}"""  # noqa: S608 - ours
-
-_NO_LEFTOVER = """NOT (state = 'intent' AND EXISTS (SELECT 1 FROM writes AS later
-    WHERE later.path = writes.path AND later.run = writes.run AND later.id > writes.id
-    AND later.state = 'done'))"""
-"""Leaves out what a run meant to write into a file before it did."""
-
-_STANDS = f"{_NO_LEFTOVER} AND state IN ('intent', 'done')"
 
 
 class Journal:
@@ -112,6 +110,8 @@ class Journal:
         The file.
     fresh : bool
         There was none before, or nothing could be read of a damaged one.
+    whereabouts : Whereabouts
+        By which files are found under their new names.
     """
 
     def __init__(
@@ -126,6 +126,7 @@ class Journal:
         self.path, self.fresh = path, self._database.fresh
         self._change, self._all = self._database.change, self._database.rows
         self._read = self._database.read
+        self.whereabouts = Whereabouts(self._database)
 
     def __enter__(self) -> "Journal":
         return self
@@ -195,6 +196,7 @@ class Journal:
         """Take another journal in; see `exchange.merge`."""
         self._database.commit()
         self._database.connection.execute("ATTACH ? AS other", (str(other),))
+        self._database.connection.execute(f"PRAGMA other.cache_size = -{CACHE_KIB}")
         try:
             with self._change() as connection:
                 (shift,) = connection.execute("SELECT coalesce(max(id), 0) FROM runs").fetchone()
@@ -224,7 +226,7 @@ class Journal:
 
     def files(self, under: Iterable[str], key: Key) -> Iterator[Known]:
         """Yield what is known of files and folders of these names, or of all; in path order."""
-        for first, last in _spans(under):
+        for first, last in spans(under):
             where, values = "path >= ? AND path < ?", [first, last]
             while page := list(
                 self._known(f"WHERE {where} ORDER BY path LIMIT {PAGE}", values, key)
@@ -323,7 +325,7 @@ class Journal:
                 connection.execute(
                     "DELETE FROM files WHERE status = 'failed' AND path >= ? AND path < ?", span
                 ).rowcount
-                for span in _spans(under)
+                for span in spans(under)
             )
 
     def tally(self) -> tuple[dict[str, int], dict[str, int]]:
@@ -348,7 +350,7 @@ class Journal:
         """Return how many writes of these commands stand."""
         wanted = list(commands)
         ((count,),) = self._all(
-            f"SELECT count(*) FROM writes WHERE {_STANDS} AND run IN (SELECT id FROM runs "  # noqa: S608 - ours
+            f"SELECT count(*) FROM writes WHERE {STANDS} AND run IN (SELECT id FROM runs "  # noqa: S608 - ours
             f"WHERE command IN ({', '.join('?' * len(wanted))}))",
             wanted,
         )
@@ -356,24 +358,31 @@ class Journal:
 
     def last_run_that_wrote(self, commands: Iterable[str], *, under: Iterable[str]) -> int | None:
         """Return the last run of these commands of which a write there stands, or None."""
-        wanted, spans = set(commands), _spans(under)
-        statement = f"SELECT 1 FROM writes WHERE run = ? AND path >= ? AND path < ? AND {_STANDS}"  # noqa: S608 - ours
+        wanted, ranges = set(commands), spans(under)
+        statement = f"SELECT 1 FROM writes WHERE run = ? AND path >= ? AND path < ? AND {STANDS}"  # noqa: S608 - ours
         for run, command in self._all("SELECT id, command FROM runs ORDER BY id DESC"):
             if command in wanted and any(
-                any(self._all(f"{statement} LIMIT 1", [run, *span])) for span in spans
+                any(self._all(f"{statement} LIMIT 1", [run, *span])) for span in ranges
             ):
                 return int(run)
         return None
 
     def intend(
-        self, path: str, *, run: int, identity: Identity, previous: Values, written: Values
+        self,
+        path: str,
+        *,
+        run: int,
+        identity: Identity,
+        previous: Values,
+        written: Values,
+        digest: str = "",
     ) -> int:
         """Note what is about to be written, and return its number; on the disk when it returns."""
-        values = (of_values(previous), of_values(written))
+        values = (of_values(previous), of_values(written), digest or None)
         with self._change() as connection:
             cursor = connection.execute(
                 """INSERT INTO writes (run, path, state, at, size, mtime_ns, inode,
-                previous, written) VALUES (?,?,'intent',?,?,?,?,?,?)""",
+                previous, written, digest) VALUES (?,?,'intent',?,?,?,?,?,?,?)""",
                 (run, os.fsencode(path), time.time(), *columns(identity), *values),
             )
         assert cursor.lastrowid is not None  # noqa: S101 - an INSERT has one
@@ -403,11 +412,11 @@ class Journal:
             See `Write`. An intent does not count where its run did write the file later on.
         """
         wanted = ", ".join(f"'{state}'" for state in states)
-        where = f"{_NO_LEFTOVER} AND state IN ({wanted}) AND path < ?"
+        where = f"{NO_LEFTOVER} AND state IN ({wanted}) AND path < ?"
         more: list[object] = []
         if run is not None:
             where, more = f"{where} AND run = ?", [run]
-        for first, last in _spans(under):
+        for first, last in spans(under):
             yield from self._paged(where, [last, *more], first)
 
     def _paged(self, where: str, values: list[object], first: bytes) -> Iterator[Write]:
@@ -418,8 +427,7 @@ class Journal:
                 self._read(
                     to_write,
                     # Only placeholders and our own words are put together.
-                    "SELECT id, run, path, state, at, size, mtime_ns, inode, previous, written "  # noqa: S608
-                    f"FROM writes WHERE {where} AND path {compare} ? "
+                    f"SELECT {WRITE_COLUMNS} FROM writes WHERE {where} AND path {compare} ? "  # noqa: S608
                     f"ORDER BY path, id DESC LIMIT {limit}",
                     [*values, after],
                 )
@@ -434,22 +442,3 @@ class Journal:
                 continue
             yield from whole
             compare, after = ">", os.fsencode(whole[-1].path)
-
-
-def _spans(under: Iterable[str]) -> list[tuple[bytes, bytes]]:
-    """Return the ranges of names that are these files, or are in these folders; of all for none.
-
-    In order, and none in another.
-    """
-    spans: list[tuple[bytes, bytes]] = []
-    for name in map(os.fsencode, under):
-        folder = name.rstrip(b"/")
-        # All that begins with the folder's name and a slash comes before its name and a "0".
-        spans += [(name, name + b"\0"), (folder + b"/", folder + b"0")]
-    apart: list[tuple[bytes, bytes]] = []
-    for first, last in sorted(spans):
-        if apart and first <= apart[-1][1]:
-            apart[-1] = apart[-1][0], max(apart[-1][1], last)
-        else:
-            apart.append((first, last))
-    return apart or [(b"", b"\xff" * 8)]
