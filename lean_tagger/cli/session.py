@@ -95,12 +95,17 @@ def do(
     LeanTagError
         What ended the run, once that is on record.
     """
+
+    def progress(job: Job, seconds: float, fraction: float) -> None:
+        recorder.commit_old()  # also while one long file is heard
+        console.progress(job, seconds, fraction)
+
     runner = executor(
         options,
         jobs=given.jobs,
         patience_seconds=given.timeout,
         start_seconds=given.start_timeout,
-        progress=console.progress,
+        progress=progress,
         notice=console.notice,
         on_start=console.ready,
         before_write=recorder.before_write,

@@ -219,4 +219,5 @@ def _is_damage(error: Exception) -> bool:
     """Tell whether an error comes from what is in the file."""
     if not isinstance(error, sqlite3.OperationalError):
         return True
-    return str(error).startswith(("no such ", "unsupported file format", "Could not decode"))
+    words = ("no such table", "no such column", "unsupported file format", "Could not decode")
+    return str(error).startswith(words)

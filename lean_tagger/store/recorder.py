@@ -75,6 +75,10 @@ class Recorder:
         elif job.restore is None and job.recognise is None:  # else nothing was heard
             self._done(job, outcome)
 
+    def commit_old(self) -> None:
+        """Put what was heard some seconds ago on the disk."""
+        self._journal.commit_old()
+
     def end(self, counts: Mapping[str, int], ending: str) -> None:
         """Note what the run came to, and how it ended."""
         self._journal.end_run(self._run, counts=counts, ending=ending)

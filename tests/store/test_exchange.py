@@ -1,6 +1,7 @@
 """A journal goes to another machine and loses nothing on the way."""
 
 import csv
+import dataclasses
 import io
 import json
 import os
@@ -158,6 +159,74 @@ def test_merging_keeps_the_later_look_and_every_way_back(tmp_path):
         writes = [(it.path, it.run, it.written["genre"][0]) for it in journal.writes()]
         assert writes == [("/1", 1, "Rock"), ("/2", 2, "Pop"), ("/2", 1, "Rock"), ("/3", 2, "Pop")]
         assert exchange.merge(journal, tmp_path / "b") == 0  # nothing in it is later
+
+
+def everything(journal: Journal) -> list[object]:
+    """Return all that is on record, but for the numbers of rows."""
+    runs = {it.id: (it.command, it.started, it.ended, it.ending) for it in journal.runs()}
+    states = ("intent", "done", "failed", "undone")
+    return [
+        sorted(runs.values()),
+        [(it.path, runs[it.run], it.state, it.written) for it in journal.writes(states=states)],
+        list(journal.files([], KEY)),
+    ]
+
+
+def write(journal: Journal, path: str, number: int) -> int:
+    put(journal, path, number)
+    return journal.intend(
+        path, run=1, identity=IDENTITY, previous={}, written={"genre": (str(number),)}
+    )
+
+
+def test_merging_twice_is_merging_once_however_far_the_other_has_come(tmp_path):
+    """Also where the other is a copy, or took this one in."""
+    with Journal(tmp_path / "b") as other:
+        begin(other)
+        first = write(other, "/1", 1)
+        second = write(other, "/2", 2)
+        other.settle(first, "done")
+    with Journal(tmp_path / "a") as journal:
+        begin(journal)
+        write(journal, "/0", 3)
+        exchange.merge(journal, tmp_path / "b")
+        once = everything(journal)
+        assert len(list(journal.writes())) == 3
+        for _ in range(2):
+            exchange.merge(journal, tmp_path / "b")
+            assert everything(journal) == once
+    with Journal(tmp_path / "b") as other:
+        other.settle(first, "undone")
+        other.settle(second, "done")
+        third = write(other, "/3", 4)
+        other.settle(third, "failed")
+        other.end_run(1, counts={"tagged": 1}, ending="done")
+        exchange.merge(other, tmp_path / "a")
+        assert len(other.runs()) == 2
+        expected = everything(other)
+    with Journal(tmp_path / "a") as journal:
+        exchange.merge(journal, tmp_path / "b")
+        assert everything(journal)[:2] == expected[:2]
+        assert {it.path: it.state for it in journal.writes()} == {"/0": "intent", "/2": "done"}
+        assert {it.ending for it in journal.runs()} == {"done", None}
+
+
+def test_merging_keeps_the_scores_of_every_model_apart(tmp_path):
+    """Their keys have other numbers in the other journal."""
+    others = [dataclasses.replace(KEY, model=letter * 64) for letter in "abc"]
+    for name, keys in (("a", others[:2]), ("b", others[::-1])):
+        with Journal(tmp_path / name) as journal:
+            for key in keys:
+                values = tuple([0.2, 0.4, 0.6, 0.8][ord(key.model[0]) - ord("a")] for _ in "xy")
+                it = heard(values=values, digest=f"{name}-1")
+                journal.record(
+                    f"/{name}", run=1, key=key, identity=IDENTITY, status="tagged", heard=it
+                )
+    with Journal(tmp_path / "a") as journal:
+        exchange.merge(journal, tmp_path / "b")
+        found = [journal.recall("/b", key).heard.values[0] for key in others]
+        assert found == [0.2, 0.4, 0.6]
+        assert [journal.recall("/a", key).heard for key in others][2] is None
 
 
 def test_merging_what_is_no_journal_is_one_sentence(tmp_path):

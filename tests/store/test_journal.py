@@ -1,11 +1,13 @@
 """The journal: what is put on record is there, whatever happens to the process or the file."""
 
+import base64
 import os
 import random
 import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lean_tagger.errors import ConfigError, LockedError, StateError
-from lean_tagger.jobs import Heard, Identity, Pooling, quantised
-from lean_tagger.store import location, schema
+from lean_tagger.jobs import Heard, Identity, Pooling, TrackInfo, quantised
+from lean_tagger.store import database, location, schema
 from lean_tagger.store.journal import Journal, Key
 from lean_tagger.store.rows import columns, to_identity
 from lean_tagger.system.mounts import Mount
@@ -432,3 +434,217 @@ def test_a_full_disk_is_one_sentence(path):
             fill()
     with Journal(path) as journal:
         assert journal.recall("/0", KEY) is not None
+
+
+# What it costs
+
+
+@pytest.fixture
+def plans(path: Path) -> Callable[[Callable[[Journal], object]], dict[str, list[str]]]:
+    """Return how SQLite goes about each statement of something that is done with a journal."""
+
+    def found(do: Callable[[Journal], object]) -> dict[str, list[str]]:
+        with Journal(path) as journal:
+            put(journal, "/m/a", begin(journal))
+            asked: dict[str, list[object]] = {}
+            connection = journal._database.connection
+            connection.set_trace_callback(lambda statement: asked.setdefault(statement, []))
+            do(journal)
+            connection.set_trace_callback(None)
+            reads = [it for it in asked if it.lstrip().startswith(("SELECT", "DELETE", "UPDATE"))]
+            return {
+                it: [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {it}")]
+                for it in reads
+            }
+
+    return found
+
+
+EVERYTHING = {
+    "recall": lambda it: it.recall("/m/a", KEY),
+    "resemble": lambda it: it.resemble("/new", IDENTITY, KEY),
+    "files": lambda it: list(it.files([], KEY)),
+    "files in folders": lambda it: list(it.files(["/m", "/n"], KEY)),
+    "writes": lambda it: list(it.writes()),
+    "writes of a run": lambda it: list(it.writes(run=1)),
+    "writes in folders": lambda it: list(it.writes(under=["/m", "/n"])),
+    "last run": lambda it: it.last_run_that_wrote({"tag"}, under=["/m", "/n"]),
+    "failures": lambda it: list(it.failures()),
+    "forget": lambda it: it.forget_failures([]),
+    "tally": lambda it: it.tally(),
+    "count": lambda it: it.count_writes({"tag"}),
+}
+COUNTED = {"tally", "count"}  # which look at every row, once
+
+
+@pytest.mark.parametrize("what", EVERYTHING)
+def test_nothing_is_sorted_in_memory_and_nothing_looked_for_in_every_row(plans, what):
+    for statement, plan in plans(EVERYTHING[what]).items():
+        assert not any("TEMP B-TREE" in step for step in plan), (statement, plan)
+        if what not in COUNTED:
+            large = ("SCAN files", "SCAN writes", "SCAN scores")
+            assert not any(step.startswith(large) for step in plan), (statement, plan)
+
+
+def test_what_a_new_file_resembles_is_found_as_fast_among_many(path):
+    """An OR over columns took 15 ms among 100,000 files."""
+
+    def seconds(count: int) -> float:
+        with Journal(path) as journal:
+            run = begin(journal)
+            have = sum(journal.tally()[0].values())
+            for number in range(have, count):
+                identity = Identity(1000 + number, number, number + 1)
+                put(journal, f"/{number}", run, digest=f"{number}-1", identity=identity)
+            started = time.process_time()
+            for number in range(500):
+                journal.resemble("/new", Identity(1, 10**9 + number, 10**9 + number), KEY)
+            return time.process_time() - started
+
+    assert seconds(3000) < 3 * seconds(30) + 0.05
+
+
+def test_files_of_one_size_and_time_are_not_all_looked_at(path):
+    with Journal(path) as journal:
+        run = begin(journal)
+        for number in range(300):
+            put(journal, f"/{number}", run, digest=f"{number}-1", identity=Identity(5, 6, 0))
+        assert 1 <= len(journal.resemble("/new", Identity(5, 6, 0), KEY)) <= 17
+
+
+def test_a_tagged_track_takes_less_than_3_kb(path):
+    """With the default model's 50 scores, its embedding of 800 bytes and a LEANTAG."""
+    dice = random.Random(0)
+    count = 1000
+    said = (
+        '{"lean-tag":"0.1.0","model":"msd-musicnn","identity":"12a1defc2fd6d257",'
+        '"pool":"logit-mean","hop":187,"audio":"%s-44100","windows":80,"seconds":240.%d,'
+        '"uint16":"%s","wrote":{"genre":["Rock"]},"over":{}}'
+    )
+    with Journal(path) as journal:
+        run = begin(journal)
+        for number in range(count):
+            name = f"/music/{'an artist':20}/{'an album':30}/{number:05d} {'a title':20}.flac"
+            digest, scores = dice.randbytes(16).hex(), base64.b64encode(dice.randbytes(100))
+            fields = {
+                "genre": ("Rock",),
+                "leantag": (said % (digest, dice.randrange(999), scores.decode()),),
+            }
+            identity = Identity(
+                dice.randrange(10**8), dice.randrange(10**18), dice.randrange(10**8)
+            )
+            write = journal.intend(name, run=run, identity=identity, previous={}, written=fields)
+            journal.settle(write, "done")
+            put(
+                journal,
+                name,
+                run,
+                digest=digest,
+                values=quantised(dice.random() for _ in range(50)),
+                embedding=dice.randbytes(800),
+                fields=fields,
+                identity=identity,
+                track=TrackInfo(
+                    artist="An artist", album="An album", albumartist="An artist", year="1999",
+                    title="A title of a song",
+                ),
+            )  # fmt: skip
+        assert next(journal.writes()).written == next(journal.files([], KEY)).heard.fields
+    assert path.stat().st_size < 3000 * count
+
+
+# What waits for a commit
+
+
+def seen_by_others(path: Path) -> tuple[set[str], dict[str, str]]:
+    with Journal(path, locked=False) as other:
+        return {it.path for it in other.files([], KEY)}, {
+            it.path: it.state for it in other.writes(states=("intent", "done", "failed", "undone"))
+        }
+
+
+def test_what_was_heard_waits_for_the_next_write_and_no_write_waits(path):
+    with Journal(path) as journal:
+        run = begin(journal)
+        put(journal, "/a", run)
+        assert journal.recall("/a", KEY) is not None
+        assert seen_by_others(path) == (set(), {})
+        number = journal.intend("/b", run=run, identity=IDENTITY, previous={}, written={})
+        assert seen_by_others(path) == ({"/a"}, {"/b": "intent"})
+        journal.settle(number, "done")
+        put(journal, "/b", run)
+        assert seen_by_others(path) == ({"/a"}, {"/b": "intent"})
+        journal.end_run(run, counts={}, ending="done")
+        assert seen_by_others(path) == ({"/a", "/b"}, {"/b": "done"})
+        put(journal, "/c", run)
+    assert seen_by_others(path)[0] == {"/a", "/b", "/c"}
+
+
+def test_what_was_heard_waits_for_few_files_and_some_seconds(path, monkeypatch):
+    with Journal(path) as journal:
+        run = begin(journal)
+        for number in range(100):
+            put(journal, f"/{number:03}", run)
+        assert len(seen_by_others(path)[0]) >= 100 - database.MOST_WAITING
+        journal.end_run(run, counts={}, ending="done")
+        put(journal, "/x", run)
+        monkeypatch.setattr(database, "WAIT_SECONDS", -1.0)
+        journal.commit_old()
+        assert len(seen_by_others(path)[0]) == 101
+
+
+def test_a_change_that_fails_leaves_those_that_wait(path):
+    with Journal(path) as journal:
+        run = begin(journal)
+        put(journal, "/a", run)
+
+        def fail() -> None:
+            with journal._change(may_wait=True) as connection:
+                connection.execute("DELETE FROM files")
+                raise ValueError("bad")
+
+        with pytest.raises(ValueError, match="bad"):
+            fail()
+    assert seen_by_others(path)[0] == {"/a"}
+
+
+# Which writes stand
+
+
+def test_what_was_meant_does_not_count_where_the_same_run_did_it_later(path):
+    def states(journal: Journal) -> list[tuple[str, str]]:
+        return [(it.path, it.state) for it in journal.writes()]
+
+    with Journal(path) as journal:
+        run = begin(journal)
+        for name in ("/a", "/a", "/b"):
+            number = journal.intend(name, run=run, identity=IDENTITY, previous={}, written={})
+        assert states(journal) == [("/a", "intent"), ("/a", "intent"), ("/b", "intent")]
+        journal.settle(number - 1, "done")
+        assert states(journal) == [("/a", "done"), ("/b", "intent")]
+        assert journal.count_writes({"tag"}) == 2
+        assert journal.count_writes({"undo"}) == 0
+        journal.settle(number - 1, "undone")
+        journal.settle(number - 2, "failed")
+        assert journal.count_writes({"tag"}) == 1
+        assert journal.last_run_that_wrote({"tag"}, under=["/b"]) == run
+        assert journal.last_run_that_wrote({"tag"}, under=["/a"]) is None
+
+
+def test_writes_come_file_by_file_however_many_there_are(path):
+    dice = random.Random(3)
+    with Journal(path) as journal:
+        run = begin(journal)
+        names = [f"/{dice.choice('aab')}/{dice.randrange(30):02}" for _ in range(200)]
+        names += ["/a/one"] * 150
+        dice.shuffle(names)
+        numbers = {}
+        for name in names:
+            number = journal.intend(name, run=run, identity=IDENTITY, previous={}, written={})
+            numbers.setdefault(name, []).insert(0, number)
+        expected = [(name, number) for name in sorted(numbers) for number in numbers[name]]
+        assert [(it.path, it.id) for it in journal.writes()] == expected
+        assert [(it.path, it.id) for it in journal.writes(run=run)] == expected
+        # Folders that are named twice, or in one another, are gone through once.
+        under = ["/a", "/b/01", "/a/one", "/b", "/b"]
+        assert [(it.path, it.id) for it in journal.writes(under=under)] == expected

@@ -128,15 +128,15 @@ def test_an_id3_header_with_a_byte_that_may_not_be_is_not_sound(position: int) -
 
 @given(
     form=st.sampled_from([chunks.RIFF, chunks.AIFF, chunks.DSDIFF]),
-    datas=st.lists(st.binary(max_size=40), min_size=1, max_size=5),
+    contents=st.lists(st.binary(max_size=40), min_size=1, max_size=5),
 )
-def test_chunks_follow_each_other_at_even_offsets(form: chunks.Form, datas: list[bytes]) -> None:
-    file = bytes(form.first) + b"".join(chunks.render(b"LIST", data, form) for data in datas)
+def test_chunks_follow_each_other_at_even_offsets(form: chunks.Form, contents: list[bytes]) -> None:
+    file = bytes(form.first) + b"".join(chunks.render(b"LIST", data, form) for data in contents)
     position, found = form.first, []
     while chunk := chunks.parse(file[position : position + form.head_bytes], position, form):
         assert chunk.name == b"LIST"
         assert chunk.head % 2 == 0
         found.append(file[chunk.start : chunk.end])
         position = chunk.following
-    assert found == datas
+    assert found == contents
     assert position == len(file)

@@ -1,5 +1,6 @@
 """How a file is written, where a person may choose: hard links, times, the version of a tag."""
 
+import argparse
 import os
 import re
 import resource
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from mutagen.id3 import ID3
 
 from lean_tagger import write
+from lean_tagger.cli import session
 from lean_tagger.errors import HardlinkedError
 from lean_tagger.settings import WriteSettings
 from lean_tagger.system import patch_in_place, temporary_files
@@ -273,6 +275,18 @@ def test_files_whose_time_was_kept_are_not_opened_again(model: Path, tmp_path: P
     assert second.said == ""
     assert set(Run("undo", "--preserve-mtime").statuses().values()) == {"restored"}
     assert [path.stat().st_mtime_ns for path in paths] == times
+
+
+# How the audio of a copy is proved
+
+
+def test_all_of_a_copy_is_decoded_for_who_asks_for_it(model: Path, tmp_path: Path) -> None:
+    path = make(tmp_path / "a.flac", "flac", 0.6)
+    run = partial(Run, "--min-score", "0", "--model", model, path)
+    assert set(run("--verify", "full").statuses().values()) == {"tagged"}
+    assert set(Run("undo", "--verify", "full").statuses().values()) == {"restored"}
+    options = argparse.Namespace(hardlinks="skip", preserve_mtime=False, verify="full")
+    assert session.ways(options).verify == "full"
 
 
 # The version of a new ID3v2 tag
