@@ -128,15 +128,27 @@ def adopt(whereabouts: Whereabouts, place: Place) -> None:
     """Give a file the writes into it under the names that it had before."""
     if not place.digest or not is_there(place):
         return
-    while True:
+    while whereabouts.written_elsewhere(place):
         history = whereabouts.history(place.digest)
         names = {it.path for it in history if it.path != place.path}
-        gone = (name for name in sorted(names) if is_gone(whereabouts, name, place.digest))
+        gone = (
+            name
+            for name in sorted(names)
+            if is_gone(whereabouts, name, place.digest) or _are_one(name, place.path)
+        )
         fitting = [name for name in gone if _one_story(history, place.path, name)]
         if not fitting:
             return
         before = max(fitting, key=lambda name: _likeness(history, name, place))
         whereabouts.move(before, place.path, place.digest)
+
+
+def _are_one(name: str, other: str) -> bool:
+    """Tell whether two names lead to one file, as through a linked folder."""
+    try:
+        return os.path.samefile(name, other)
+    except OSError:
+        return False
 
 
 def is_there(place: Place) -> bool:

@@ -91,6 +91,14 @@ class Whereabouts:
             )
         )
 
+    def written_elsewhere(self, place: Place) -> bool:
+        """Tell whether there are writes into this audio under other names."""
+        rows = self._all(
+            "SELECT 1 FROM writes WHERE digest = ? AND path <> ? LIMIT 1",
+            [place.digest, os.fsencode(place.path)],
+        )
+        return next(rows, None) is not None
+
     def digests(self, names: Iterable[str]) -> list[str]:
         """Return the digests on record that these stand for; see `jobs.Recognised`."""
         found: dict[str, None] = {}

@@ -263,6 +263,15 @@ def test_a_copy_does_not_take_the_writes_of_the_file_that_is_still_there(library
     assert library.fields() == BEFORE
 
 
+def test_a_file_is_found_through_a_linked_folder(library: Library) -> None:
+    library.tag(library.old, "--leantag", "none")
+    library.new.symlink_to(library.old)
+    done = library.run("undo", library.new)
+    assert (done.code, statuses(done), len(done.results)) == (0, {"restored"}, 3)
+    assert library.fields() == BEFORE
+    assert library.run("undo", library.old).results == {}
+
+
 def test_two_files_with_the_same_music_each_get_back_what_they_had(library: Library) -> None:
     twin = library.old / "twin.flac"
     shutil.copy(library.now["west.flac"], twin)
@@ -345,13 +354,13 @@ def test_a_write_of_before_the_journal_was_lost_goes_with_those_of_after(library
 
 
 def test_a_journal_without_digests_is_brought_along(library: Library) -> None:
-    """0.1.0 noted no audio with a write; it stands with the file."""
+    """Once no audio was noted with a write; it stands with the file."""
     before = library.fields()
     library.tag()
     with sqlite3.connect(library.state) as journal:
         journal.execute("DROP INDEX writes_by_digest")
         journal.execute("ALTER TABLE writes DROP COLUMN digest")
-        journal.execute("PRAGMA user_version = 2")
+        journal.execute("PRAGMA user_version = 3")
     journal.close()
     retag(library)
     assert statuses(library.run("undo", library.new)) == {"restored"}

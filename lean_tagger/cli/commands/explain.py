@@ -16,13 +16,14 @@ from lean_tagger.decide.decider import Decider
 from lean_tagger.errors import ConfigError
 from lean_tagger.jobs import Heard, Identity, Job, Recognise, Recognised, Values
 from lean_tagger.run.executor import executor
+from lean_tagger.run.worker_handle import START_SECONDS
 from lean_tagger.settings import Settings
 from lean_tagger.store.journal import Journal, Key
 from lean_tagger.store.judge import identify, why_set_aside
 from lean_tagger.store.moved import has_digest, known_as
 
 PATIENCE_SECONDS = 60.0
-"""For a file whose audio is hashed, and for the worker that does it to start."""
+"""For a file whose audio is hashed."""
 
 
 def run(arguments: list[str], _: Stop) -> int:
@@ -134,7 +135,7 @@ def _look(journal: Journal, path: str, chosen: Settings) -> Recognised | None:
         chosen,
         jobs=1,
         patience_seconds=PATIENCE_SECONDS,
-        start_seconds=PATIENCE_SECONDS,
+        start_seconds=START_SECONDS,
         progress=lambda *_: None,
         notice=lambda _: None,
         on_start=lambda _: None,
