@@ -69,5 +69,6 @@ def test_a_retag(library: Library, options: tuple[str, ...]) -> None:
     assert peak_mib("retag", "-n", *options, "--state", library.heard) < MOST_MIB
 
 
+@pytest.mark.slow  # a worker looks into each file
 def test_an_undo(library: Library) -> None:
     assert peak_mib("undo", "-n", "--max-mem", "150M", "--state", library.heard) < MOST_MIB

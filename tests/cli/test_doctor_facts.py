@@ -206,6 +206,7 @@ def pi() -> Report:
             "machine_limit_bytes": 1846 * MIB,
             "default_budget_bytes": 923 * MIB,
             "budget_bytes": 923 * MIB,
+            "page_bytes": 16384,
             "control_groups_off": True,
         },
         telemetry="off",
@@ -221,6 +222,7 @@ def test_a_pi_with_a_nas_is_told_what_to_know_and_has_no_problem(pi):
     notes = "\n".join(doctor._notes(pi, asked_bytes=0))
     assert "cgroup_enable=memory cgroup_memory=1" in notes
     assert "/mnt/nas/Music is on a network (cifs)" in notes
+    assert "pages have 16 KiB instead of 4" in notes
     assert "XDG_STATE_HOME" in notes
     assert list(doctor._problems(pi)) == []
 

@@ -6,6 +6,7 @@ to is judged here and laid out by `lay_out`. Nothing is written and no network i
 
 import dataclasses
 import json
+import mmap
 import os
 import platform
 import shutil
@@ -109,6 +110,7 @@ def examine(
             "machine_limit_bytes": machine.machine_limit_bytes(),
             "default_budget_bytes": machine.default_budget_bytes(),
             "budget_bytes": budget_bytes,
+            "page_bytes": mmap.PAGESIZE,
             "control_groups_off": facts.memory_groups_off(),
             **({"unseen": unseen} if unseen else {}),
         },
@@ -140,6 +142,11 @@ def _notes(report: Report, *, asked_bytes: int) -> Iterator[str]:
             "--max-mem holds, but a container's memory limit does not. To switch them on, add "
             "cgroup_enable=memory cgroup_memory=1 to the one line of /boot/firmware/cmdline.txt "
             "and restart."
+        )
+    if memory["page_bytes"] > 4096:
+        yield (
+            f"The kernel's pages have {memory['page_bytes'] >> 10} KiB instead of 4: a process "
+            "takes some megabytes more; what the models need was measured with that."
         )
     features = report.cpu["features"]
     if platform.machine() in {"x86_64", "AMD64"} and features and "avx2" not in features:

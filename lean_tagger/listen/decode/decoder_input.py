@@ -125,10 +125,11 @@ def _setting(audio: FfmpegAudio) -> bytes:
 
 
 def _times(packet: Any) -> bytes:
-    """Return a packet's times and flags, and its side data."""
-    told = b"%d %a %a %a %d%d " % (
+    """Return a packet's times, whether it is to be dropped, and its side data."""
+    # Not `is_corrupt`: no decoder asks for it, and a size that was mended ends it.
+    told = b"%d %a %a %a %d " % (
         *(packet.size, packet.pts, packet.dts, packet.duration),
-        *(packet.is_discard, packet.is_corrupt),
+        packet.is_discard,
     )
     for item in packet.iter_sidedata():
         if item.data_type != "strings_metadata":  # tags, which may change
