@@ -11,7 +11,7 @@ from lean_tagger.cli.console import Console
 from lean_tagger.cli.options import models
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import BudgetError, ConfigError, LeanTagError
-from lean_tagger.jobs import Job, Outcome, Skipped, Tagged
+from lean_tagger.jobs import Job, Outcome, Recognised, Reported, Skipped, Tagged
 from lean_tagger.run.budget import SUPERVISOR_BYTES
 from lean_tagger.run.executor import executor
 from lean_tagger.run.summary import Summary, report_all
@@ -87,8 +87,8 @@ def do(
 ) -> int:
     """Do what was found, with a summary whatever ends it, and return the exit code.
 
-    With `only_hear`, what was heard goes into the journal and no further, for another run to
-    decide on, which adds to the same summary and prints it.
+    With `only_hear`, what was heard or recognised goes into the journal and no further, for
+    another run to decide on, which adds to the same summary and prints it.
 
     Raises
     ------
@@ -111,22 +111,13 @@ def do(
         before_write=recorder.before_write,
     )
     console.rss_bytes = runner.rss_bytes
-
-    def outcomes() -> Iterator[Outcome]:
-        for outcome in runner.outcomes(recorder.watch(found)):
-            recorder.record(outcome)
-            heard = outcome.scored if isinstance(outcome, Skipped) else outcome
-            if not (only_hear and isinstance(heard, Tagged)):
-                yield outcome
-            elif not heard.known:
-                summary.audio_seconds += heard.seconds
-
+    heard = summary if only_hear else None
     code, ending = 0, "done"
     cause: LeanTagError | None = None
     with contextlib.closing(runner):
         try:
             report_all(
-                outcomes(),
+                _reported(runner.outcomes(recorder.watch(found)), recorder, console, heard),
                 report=console.result,
                 peak_rss_bytes=runner.peak_bytes,
                 summary=summary,
@@ -144,6 +135,25 @@ def do(
     if cause is not None:
         raise cause
     return code or (_FAILED_EXIT if summary.failed else 0)
+
+
+def _reported(
+    outcomes: Iterable[Outcome], recorder: Recorder, console: Console, heard: Summary | None
+) -> Iterator[Reported]:
+    """Put outcomes on record, and yield those that are reported now.
+
+    With a summary in `heard`, what was only heard counts there, and is reported by another run.
+    """
+    for outcome in outcomes:
+        recorder.record(outcome)
+        scored = outcome.scored if isinstance(outcome, Skipped) else outcome
+        if isinstance(outcome, Recognised):
+            console.set_down(outcome.path)
+        elif heard is not None and isinstance(scored, Tagged):
+            console.set_down(outcome.path)
+            heard.audio_seconds += 0.0 if scored.known else scored.seconds
+        else:
+            yield outcome
 
 
 def ways(given: argparse.Namespace) -> WriteSettings:

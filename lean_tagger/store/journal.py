@@ -33,6 +33,7 @@ from lean_tagger.store.rows import (
     to_write,
 )
 from lean_tagger.store.schema import MERGE
+from lean_tagger.store.whereabouts import Whereabouts
 
 __all__ = ["Journal", "Key", "Known", "Run", "Write"]
 
@@ -67,6 +68,8 @@ class Journal:
         The file.
     fresh : bool
         There was none before, or nothing could be read of a damaged one.
+    whereabouts : Whereabouts
+        By which files are found under their new names.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class Journal:
         self.path, self.fresh = path, self._database.fresh
         self._change, self._all = self._database.change, self._database.rows
         self._read = self._database.read
+        self.whereabouts = Whereabouts(self._database)
 
     def __enter__(self) -> "Journal":
         return self
@@ -313,26 +317,33 @@ class Journal:
 
     def last_run_that_wrote(self, commands: Iterable[str], *, under: Iterable[str]) -> int | None:
         """Return the last run of these commands of which a write there stands, or None."""
-        wanted, spans = set(commands), sql.spans(under)
+        wanted, ranges = set(commands), sql.spans(under)
         statement = (
             f"SELECT 1 FROM writes WHERE run = ? AND path >= ? AND path < ? AND {sql.STANDS}"  # noqa: S608 - ours
         )
         for run, command in self._all("SELECT id, command FROM runs ORDER BY id DESC"):
             if command in wanted and any(
-                any(self._all(f"{statement} LIMIT 1", [run, *span])) for span in spans
+                any(self._all(f"{statement} LIMIT 1", [run, *span])) for span in ranges
             ):
                 return int(run)
         return None
 
     def intend(
-        self, path: str, *, run: int, identity: Identity, previous: Values, written: Values
+        self,
+        path: str,
+        *,
+        run: int,
+        identity: Identity,
+        previous: Values,
+        written: Values,
+        digest: str = "",
     ) -> int:
         """Note what is about to be written, and return its number; on the disk when it returns."""
-        values = (of_values(previous), of_values(written))
+        values = (of_values(previous), of_values(written), digest or None)
         with self._change() as connection:
             cursor = connection.execute(
                 """INSERT INTO writes (run, path, state, at, size, mtime_ns, inode,
-                previous, written) VALUES (?,?,'intent',?,?,?,?,?,?)""",
+                previous, written, digest) VALUES (?,?,'intent',?,?,?,?,?,?,?)""",
                 (run, os.fsencode(path), time.time(), *columns(identity), *values),
             )
         assert cursor.lastrowid is not None  # noqa: S101 - an INSERT has one
@@ -377,8 +388,7 @@ class Journal:
                 self._read(
                     to_write,
                     # Only placeholders and our own words are put together.
-                    "SELECT id, run, path, state, at, size, mtime_ns, inode, previous, written "  # noqa: S608
-                    f"FROM writes WHERE {where} AND path {compare} ? "
+                    f"SELECT {sql.WRITE_COLUMNS} FROM writes WHERE {where} AND path {compare} ? "  # noqa: S608
                     f"ORDER BY path, id DESC LIMIT {limit}",
                     [*values, after],
                 )

@@ -91,6 +91,8 @@ class Write:
         The file's, before.
     previous, written : mapping of str to tuple of str
         What each field held, and what it was to hold.
+    digest : str
+        Of the file's audio; empty where that is not known.
     """
 
     id: int
@@ -101,6 +103,10 @@ class Write:
     identity: Identity
     previous: Values
     written: Values
+    digest: str = ""
+
+
+"""Of writes that may be in a file now."""
 
 
 def columns(identity: Identity) -> tuple[int, int, int]:
@@ -193,7 +199,7 @@ def to_known(row: tuple[Any, ...]) -> Known:
 
 
 def to_write(row: tuple[Any, ...]) -> Write:
-    """Return the write in a row."""
+    """Return the write in the columns of `sql.WRITE_COLUMNS`."""
     return Write(
         id=row[0],
         run=row[1],
@@ -203,4 +209,5 @@ def to_write(row: tuple[Any, ...]) -> Write:
         identity=to_identity(row[5:8]),
         previous=to_values(row[8]),
         written=to_values(row[9]),
+        digest=row[10] or "",
     )

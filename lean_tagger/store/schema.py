@@ -84,6 +84,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX writes_by_path ON writes (path, id DESC)",
         "CREATE INDEX writes_by_run ON writes (run, path, id DESC)",
     ),
+    (
+        # Writes belong to the audio, by which a file is found under another name.
+        "ALTER TABLE writes ADD COLUMN digest TEXT",
+        "UPDATE writes SET digest = (SELECT digest FROM files WHERE files.path = writes.path)",
+        "CREATE INDEX writes_by_digest ON writes (digest, id)",
+    ),
 )
 """The statements that lead from each version to the next; the version is how many were done."""
 
@@ -124,8 +130,8 @@ MERGE = (
             ("undone", "'intent', 'done'"),
         )
     ),
-    """INSERT INTO main.writes (run, path, state, at, size, mtime_ns, inode, previous, written)
-        SELECT n.ours, path, state, at, size, mtime_ns, inode, previous, written
+    """INSERT INTO main.writes (run, path, state, at, size, mtime_ns, inode, previous, written,
+        digest) SELECT n.ours, path, state, at, size, mtime_ns, inode, previous, written, digest
         FROM other.writes AS theirs JOIN temp.run_numbers AS n ON n.theirs = theirs.run
         WHERE n.new OR NOT EXISTS (SELECT 1 FROM main.writes AS mine
             WHERE mine.path = theirs.path AND mine.run = n.ours AND mine.at = theirs.at)

@@ -48,6 +48,8 @@ RECORD = """INSERT INTO files VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
 FAILURES = f"""SELECT path, kind, message, attempts FROM files INDEXED BY failed_files
     WHERE status = 'failed' AND path > ? ORDER BY path LIMIT {PAGE}"""  # noqa: S608 - ours
 
+WRITE_COLUMNS = "id, run, path, state, at, size, mtime_ns, inode, previous, written, digest"
+
 NO_LEFTOVER = """NOT (state = 'intent' AND EXISTS (SELECT 1 FROM writes AS later
     WHERE later.path = writes.path AND later.run = writes.run AND later.id > writes.id
     AND later.state = 'done'))"""

@@ -9,6 +9,7 @@ from lean_tagger.cli import options, session
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
 from lean_tagger.store.journal import Journal
+from lean_tagger.store.moved import count_lost
 from lean_tagger.store.undo import FORWARD
 
 SHOWN = 20
@@ -46,6 +47,7 @@ def _report(journal: Journal) -> dict[str, Any]:
         "files": statuses,
         "failures": kinds,
         "writes": journal.count_writes(FORWARD),
+        "writes_not_found": count_lost(journal.whereabouts, FORWARD),
     }
 
 
@@ -65,6 +67,11 @@ def _lines(report: dict[str, Any], journal: Journal) -> Iterator[str]:
     counts = ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in report["files"].items())
     yield f"files      {total}{': ' if counts else ''}{counts}"
     yield f"writes     {report['writes']} that stand; lean-tag undo takes them back"
+    if lost := report["writes_not_found"]:
+        yield (
+            f"           {lost} of them in files that are not where they were; "
+            "lean-tag undo FOLDER finds these by their audio"
+        )
     count = sum(report["failures"].values())
     if not count:
         yield "set aside  none"

@@ -1,0 +1,182 @@
+"""Where a file is that was written to: writes belong to its audio, whatever its name is now.
+
+A file that was moved, renamed or retagged by another program is known again by the digest of
+its audio. Its writes then get its new name, so that all else in the journal goes by name. A
+copy has writes of its own or none: the writes of a file that is still there stay with it.
+"""
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lean_tagger.jobs import Identity, Values
+from lean_tagger.store.database import Database
+from lean_tagger.store.rows import (
+    Write,
+    columns,
+    of_values,
+    to_identity,
+    to_values,
+    to_write,
+)
+from lean_tagger.store.sql import NO_LEFTOVER, PAGE, STANDS, WRITE_COLUMNS, spans
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A file as it was when it was last looked at.
+
+    Attributes
+    ----------
+    path : str
+        Its name.
+    identity : Identity
+        By which it is known to be unchanged.
+    digest : str
+        Of its audio; empty where that is not known.
+    fields : mapping of str to tuple of str
+        What our fields held.
+    """
+
+    path: str
+    identity: Identity
+    digest: str
+    fields: Values
+
+
+class Whereabouts:
+    """What a journal knows of the places of its files.
+
+    Parameters
+    ----------
+    database : Database
+        The journal's.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._change, self._all, self._read = database.change, database.rows, database.read
+
+    def at(self, path: str) -> Place | None:
+        """Return what was at a name."""
+        return next(self._places("WHERE path = ?", [os.fsencode(path)]), None)
+
+    def of_audio(self, digest: str) -> Iterator[Place]:
+        """Yield the files on record with this audio."""
+        yield from self._places("WHERE digest = ? ORDER BY path", [digest])
+
+    def under(self, names: Iterable[str]) -> Iterator[Place]:
+        """Yield the files that are these or in these folders."""
+        for first, last in spans(names):
+            where, values = "path >= ? AND path < ?", [first, last]
+            while page := list(self._places(f"WHERE {where} ORDER BY path LIMIT {PAGE}", values)):
+                yield from page  # nothing is being read meanwhile: the rows may be changed
+                where, values = "path > ? AND path < ?", [os.fsencode(page[-1].path), last]
+
+    def history(self, digest: str) -> list[Write]:
+        """Return all writes into this audio that came to pass, under any name, in their order."""
+        return list(
+            self._read(
+                to_write,
+                f"SELECT {WRITE_COLUMNS} FROM writes WHERE digest = ? AND state <> 'failed' "  # noqa: S608 - ours
+                f"AND {NO_LEFTOVER} ORDER BY id",
+                [digest],
+            )
+        )
+
+    def written_elsewhere(self, place: Place) -> bool:
+        """Tell whether there are writes into this audio under other names."""
+        rows = self._all(
+            "SELECT 1 FROM writes WHERE digest = ? AND path <> ? LIMIT 1",
+            [place.digest, os.fsencode(place.path)],
+        )
+        return next(rows, None) is not None
+
+    def digests(self, names: Iterable[str]) -> list[str]:
+        """Return the digests on record that these stand for; see `jobs.Recognised`."""
+        found: dict[str, None] = {}
+        for name in names:
+            for table in ("writes", "files"):
+                rows = self._all(
+                    f"SELECT DISTINCT digest FROM {table} "  # noqa: S608
+                    "WHERE digest = ? OR (digest > ? AND digest < ?)",
+                    [name, f"{name}-", f"{name}."],
+                )
+                found |= dict.fromkeys(digest for (digest,) in rows)
+        return list(found)
+
+    def standing(self, commands: Iterable[str] | None = None) -> Iterator[tuple[str, str, int]]:
+        """Yield name and digest of each file with writes that stand, and how many these are.
+
+        Of these commands; of all, if none are given.
+        """
+        which, values = STANDS, list(commands or ())
+        if commands is not None:
+            marks = ", ".join("?" * len(values))
+            which += f" AND run IN (SELECT id FROM runs WHERE command IN ({marks}))"  # noqa: S608 - ours
+        statement = f"""SELECT path, coalesce(digest, '') AS audio, count(*) FROM writes
+            WHERE {which} AND path IN (SELECT DISTINCT path FROM writes
+                WHERE {which} AND path > ? ORDER BY path LIMIT {PAGE})
+            GROUP BY path, audio ORDER BY path, audio"""  # noqa: S608 - ours
+        last = b""
+        while page := list(self._all(statement, [*values, *values, last])):
+            for path, digest, count in page:
+                yield os.fsdecode(path), digest, count
+            last = page[-1][0]
+
+    def has_standing(self, path: str) -> bool:
+        """Tell whether a file has writes that stand."""
+        rows = self._all(
+            f"SELECT 1 FROM writes WHERE path = ? AND {STANDS} LIMIT 1",  # noqa: S608 - ours
+            [os.fsencode(path)],
+        )
+        return next(rows, None) is not None
+
+    def note(self, place: Place, *, run: int) -> None:
+        """Note that a file was recognised; one that failed stays as it is on record."""
+        row = (os.fsencode(place.path), *columns(place.identity), run, time.time())
+        with self._change(may_wait=True) as connection:
+            connection.execute(
+                """INSERT INTO files (path, size, mtime_ns, inode, status, kind, message,
+                    attempts, run, seen, digest, fields)
+                VALUES (?, ?, ?, ?, 'recognised', '', '', 0, ?, ?, ?, ?)
+                ON CONFLICT (path) DO UPDATE SET size = excluded.size,
+                    mtime_ns = excluded.mtime_ns, inode = excluded.inode, run = excluded.run,
+                    seen = excluded.seen, digest = excluded.digest, fields = excluded.fields
+                WHERE status <> 'failed'""",
+                (*row, place.digest or None, of_values(place.fields)),
+            )
+
+    def move(self, old: str, new: str, digest: str) -> None:
+        """Give the writes into a file, and the file, its new name."""
+        with self._change(may_wait=True) as connection:
+            connection.execute(
+                "UPDATE writes SET path = ? WHERE path = ? AND digest = ?",
+                (os.fsencode(new), os.fsencode(old), digest),
+            )
+            connection.execute(
+                "DELETE FROM files WHERE path = ? AND digest = ?", (os.fsencode(old), digest)
+            )
+
+    def name_whole(self, part: str, whole: str) -> None:
+        """Note that both digests, of a part and of the whole, are of one audio."""
+        with self._change(may_wait=True) as connection:
+            connection.execute("UPDATE writes SET digest = ? WHERE digest = ?", (whole, part))
+
+    def _places(self, where: str, values: Sequence[object]) -> Iterator[Place]:
+        return self._read(
+            _to_place,
+            "SELECT path, size, mtime_ns, inode, digest, fields "  # noqa: S608 - `where` is one of ours, with placeholders
+            f"FROM files {where}",
+            values,
+        )
+
+
+def _to_place(row: tuple[Any, ...]) -> Place:
+    return Place(
+        path=os.fsdecode(row[0]),
+        identity=to_identity(row[1:4]),
+        digest=row[4] or "",
+        fields=to_values(row[5] or "{}"),
+    )
