@@ -233,10 +233,7 @@ def test_ffmpeg_shows_what_is_written_into_an_unsynchronised_tag(
 ) -> None:
     """It stops behind a frame that unsynchronisation made longer, such as a picture."""
     title, name, head = ("TT2", "PIC", b"\0JPG") if version == 2 else ("TIT2", "APIC", b"\0a/b\0")
-    frames = (
-        tags.text(title, "Title", version),
-        tags.frame(name, head + b"\3\0" + tags.JPEG, version),
-    )
+    picture = tags.frame(name, head + b"\3\0" + tags.JPEG, version)
     plain = tags.text(title, "Title", version) + picture + bytes(9)
     stuffed = re.sub(rb"\xff(?=[\xe0-\xff\0])", b"\xff\0", plain)
     path = tmp_path / "a.mp3"
