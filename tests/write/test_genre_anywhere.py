@@ -37,6 +37,8 @@ def flac(it: Audio, *comments: bytes) -> bytes:
     )
 
 
+_SAID = b"LYRICSBEGININD0000210LYR00008la la la"
+LYRICS3 = _SAID + b"%06dLYRICS200" % len(_SAID)
 HIDDEN_ID3 = tags.chunk(b"id3 ", ID3_ZYDECO)
 TITLE = b"TITLE=Title"
 # What: (kind of file, what the genre is, how it is built)
@@ -44,6 +46,11 @@ TABLE: dict[str, tuple[str, str, Callable[[Audio], bytes]]] = {
     "mp3: ID3v2": ("mp3", "Zydeco", lambda it: ID3_ZYDECO + it["mp3"]),
     "mp3: ID3v1": ("mp3", "Reggae", lambda it: it["mp3"] + V1),
     "mp3: ID3v2 and ID3v1": ("mp3", "Reggae", lambda it: ID3 + it["mp3"] + V1),
+    "mp3: ID3v2, Lyrics3 and ID3v1": (
+        "mp3",
+        "Reggae",
+        lambda it: ID3 + it["mp3"] + LYRICS3 + V1,
+    ),
     "mp3: ID3v2.2 and ID3v1": (
         "mp3",
         "Reggae",
