@@ -276,8 +276,10 @@ class Id3Tag:
                 patches.append(Patch(frame.span.start, frame.span.end, kept))
             if new and not mine:
                 appended.append(new)
-        if self.frames and any(frame.name.endswith((" ", "\0")) for frame in self.frames):
-            # TagLib stops at an id that is padded by a space: ours go in front of it.
+        padded = any(frame.name.endswith((" ", "\0")) for frame in self.frames)
+        if self.frames and (padded or self._body.stuffed):
+            # TagLib stops at an id that is padded by a space, and FFmpeg gets lost behind a
+            # frame that unsynchronisation made longer: ours go in front of it.
             start = self.frames[0].span.start
             patches.append(Patch(start, start, tuple(appended)))
             appended = []
