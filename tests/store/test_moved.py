@@ -310,6 +310,17 @@ def test_a_name_that_is_not_there_is_a_failure(library: Library) -> None:
     assert {done.error(name)[0] for name in done.results} == {"missing"}
 
 
+def test_a_second_merge_knows_the_writes_under_their_new_names(library: Library) -> None:
+    library.tag()
+    theirs = library.state
+    merge(library)
+    library.run("undo", "-n", library.new)
+    for left in (3, 0):
+        assert main(["merge", str(theirs), "--state", str(library.state)]) == 0
+        assert library.tell("status")["writes"] == left
+        assert len(library.run("undo", library.new).results) == left
+
+
 # Without the journal
 
 
