@@ -112,26 +112,17 @@ def do(
     )
     console.rss_bytes = runner.rss_bytes
 
-    def outcomes() -> Iterator[Reported]:
+    def outcomes() -> Iterator[Outcome]:
         for outcome in runner.outcomes(recorder.watch(found)):
             recorder.record(outcome)
-            if isinstance(outcome, Recognised):
-                console.set_down(outcome.path)
-                continue
-            heard = outcome.scored if isinstance(outcome, Skipped) else outcome
-            if not (only_hear and isinstance(heard, Tagged)):
-                yield outcome
-                continue
-            console.set_down(outcome.path)
-            if not heard.known:
-                summary.audio_seconds += heard.seconds
+            yield outcome
 
     code, ending = 0, "done"
     cause: LeanTagError | None = None
     with contextlib.closing(runner):
         try:
             report_all(
-                outcomes(),
+                _to_report(outcomes(), only_hear=only_hear, console=console, summary=summary),
                 report=console.result,
                 peak_rss_bytes=runner.peak_bytes,
                 summary=summary,
@@ -149,6 +140,21 @@ def do(
     if cause is not None:
         raise cause
     return code or (_FAILED_EXIT if summary.failed else 0)
+
+
+def _to_report(
+    outcomes: Iterable[Outcome], *, only_hear: bool, console: Console, summary: Summary
+) -> Iterator[Reported]:
+    """Yield what a person is told of; the rest is only counted."""
+    for outcome in outcomes:
+        heard = outcome.scored if isinstance(outcome, Skipped) else outcome
+        if isinstance(outcome, Recognised):
+            console.set_down(outcome.path)
+        elif only_hear and isinstance(heard, Tagged):
+            console.set_down(outcome.path)
+            summary.audio_seconds += 0.0 if heard.known else heard.seconds
+        else:
+            yield outcome
 
 
 def ways(given: argparse.Namespace) -> WriteSettings:

@@ -364,6 +364,25 @@ def test_a_write_of_before_the_journal_was_lost_goes_with_those_of_after(library
     assert library.fields() == before
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_without_a_journal_an_older_tag_says_again_what_it_said(
+    library: Library, again: bool
+) -> None:
+    song = library.now["skyvibe.mp3"]
+    mutagen.File(song).delete()
+    with song.open("ab") as file:
+        file.write(b"TAG" + bytes(124) + bytes([113]))
+    before = library.fields()
+    assert before["skyvibe.mp3"] == {"genre": ("Tango",)}
+    library.tag()
+    library.state.unlink()
+    if again:
+        library.tag(library.old, "--max-tags", "1", "--fields", "genre")
+    done = library.run("undo", "--all", library.old)
+    assert (done.code, statuses(done)) == (0, {"restored"})
+    assert library.fields() == before
+
+
 def test_a_journal_without_digests_is_brought_along(library: Library) -> None:
     """Once no audio was noted with a write; it stands with the file."""
     before = library.fields()
