@@ -93,6 +93,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 )
 """The statements that lead from each version to the next; the version is how many were done."""
 
+_SAME_WRITE = """+mine.run = n.ours AND mine.at = theirs.at
+    AND (mine.path = theirs.path OR mine.digest = theirs.digest)"""
+"""A file may have another name here by now. The plus: not by the index of runs, which has too many
+rows for one run."""
+
 MERGE = (
     "INSERT OR IGNORE INTO main.models SELECT * FROM other.models",
     "INSERT OR IGNORE INTO main.keys (model, pool, hop) SELECT model, pool, hop FROM other.keys",
@@ -121,8 +126,8 @@ MERGE = (
     *(
         f"""UPDATE main.writes SET state = '{state}' WHERE id IN (SELECT mine.id
         FROM other.writes AS theirs JOIN temp.run_numbers AS n ON n.theirs = theirs.run
-        JOIN main.writes AS mine ON mine.path = theirs.path AND mine.run = n.ours
-        AND mine.at = theirs.at WHERE NOT n.new AND theirs.state = '{state}'
+        JOIN main.writes AS mine ON {_SAME_WRITE}
+        WHERE NOT n.new AND theirs.state = '{state}'
         AND mine.state IN ({before}))"""  # noqa: S608 - of these three
         for state, before in (
             ("done", "'intent'"),
@@ -130,12 +135,11 @@ MERGE = (
             ("undone", "'intent', 'done'"),
         )
     ),
-    """INSERT INTO main.writes (run, path, state, at, size, mtime_ns, inode, previous, written,
+    f"""INSERT INTO main.writes (run, path, state, at, size, mtime_ns, inode, previous, written,
         digest) SELECT n.ours, path, state, at, size, mtime_ns, inode, previous, written, digest
         FROM other.writes AS theirs JOIN temp.run_numbers AS n ON n.theirs = theirs.run
-        WHERE n.new OR NOT EXISTS (SELECT 1 FROM main.writes AS mine
-            WHERE mine.path = theirs.path AND mine.run = n.ours AND mine.at = theirs.at)
-        ORDER BY theirs.id""",
+        WHERE n.new OR NOT EXISTS (SELECT 1 FROM main.writes AS mine WHERE {_SAME_WRITE})
+        ORDER BY theirs.id""",  # noqa: S608 - ours
     """INSERT OR REPLACE INTO main.files SELECT theirs.path, theirs.size, theirs.mtime_ns,
         theirs.inode, theirs.status, theirs.kind, theirs.message, theirs.attempts,
         coalesce(n.ours, theirs.run + :shift), theirs.seen, theirs.digest, theirs.fields,

@@ -114,7 +114,8 @@ class Whereabouts:
         which, values = STANDS, list(commands or ())
         if commands is not None:
             marks = ", ".join("?" * len(values))
-            which += f" AND run IN (SELECT id FROM runs WHERE command IN ({marks}))"  # noqa: S608 - ours
+            # The plus: in the order of names, not run by run.
+            which += f" AND +run IN (SELECT id FROM runs WHERE command IN ({marks}))"  # noqa: S608 - ours
         statement = f"""SELECT path, coalesce(digest, '') AS audio, count(*) FROM writes
             WHERE {which} AND path IN (SELECT DISTINCT path FROM writes
                 WHERE {which} AND path > ? ORDER BY path LIMIT {PAGE})

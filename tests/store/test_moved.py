@@ -310,6 +310,17 @@ def test_a_name_that_is_not_there_is_a_failure(library: Library) -> None:
     assert {done.error(name)[0] for name in done.results} == {"missing"}
 
 
+def test_a_second_merge_knows_the_writes_under_their_new_names(library: Library) -> None:
+    library.tag()
+    theirs = library.state
+    merge(library)
+    library.run("undo", "-n", library.new)
+    for left in (3, 0):
+        assert main(["merge", str(theirs), "--state", str(library.state)]) == 0
+        assert library.tell("status")["writes"] == left
+        assert len(library.run("undo", library.new).results) == left
+
+
 # Without the journal
 
 
@@ -348,6 +359,25 @@ def test_a_write_of_before_the_journal_was_lost_goes_with_those_of_after(library
     library.tag()
     library.state.unlink()
     library.tag(library.old, "--max-tags", "1", "--fields", "genre")
+    done = library.run("undo", "--all", library.old)
+    assert (done.code, statuses(done)) == (0, {"restored"})
+    assert library.fields() == before
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_without_a_journal_an_older_tag_says_again_what_it_said(
+    library: Library, again: bool
+) -> None:
+    song = library.now["skyvibe.mp3"]
+    mutagen.File(song).delete()
+    with song.open("ab") as file:
+        file.write(b"TAG" + bytes(124) + bytes([113]))
+    before = library.fields()
+    assert before["skyvibe.mp3"] == {"genre": ("Tango",)}
+    library.tag()
+    library.state.unlink()
+    if again:
+        library.tag(library.old, "--max-tags", "1", "--fields", "genre")
     done = library.run("undo", "--all", library.old)
     assert (done.code, statuses(done)) == (0, {"restored"})
     assert library.fields() == before
