@@ -133,6 +133,16 @@ FILES: dict[str, tuple[str, Callable[[dict[str, bytes]], bytes]]] = {
         "wav",
         lambda it: it["wav"][:4] + len(it["wav"]).to_bytes(4, "little") + it["wav"][8:],
     ),
+    "sizes that a recorder never set": (
+        "wav",
+        lambda it: (
+            it["wav"][:4]
+            + bytes(4)
+            + it["wav"][8 : it["wav"].find(b"data") + 4]
+            + bytes(4)
+            + it["wav"][it["wav"].find(b"data") + 8 :]
+        ),
+    ),
     "sizes of a pipe": (
         "wav",
         lambda it: (
