@@ -69,6 +69,7 @@ def mixed(audio: dict[str, bytes]) -> bytes:
 def with_info(audio: dict[str, bytes]) -> bytes:
     texts = {"INAM": "Title", "IART": "Artist", "ICOP": "(c) Me", "IMUS": "Composer"}
     texts |= {"IWRI": "Writer", "ISRC": "src", "ILNG": "eng", "IPRD": "Album", "ISFT": "x"}
+    texts |= {"IPRT": "3", "PRT1": "First half"}
     return tags.riff(audio["wav"] + tags.info(texts))
 
 
