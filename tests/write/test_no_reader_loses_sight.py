@@ -69,6 +69,7 @@ def mixed(audio: dict[str, bytes]) -> bytes:
 def with_info(audio: dict[str, bytes]) -> bytes:
     texts = {"INAM": "Title", "IART": "Artist", "ICOP": "(c) Me", "IMUS": "Composer"}
     texts |= {"IWRI": "Writer", "ISRC": "src", "ILNG": "eng", "IPRD": "Album", "ISFT": "x"}
+    texts |= {"IPRT": "3", "PRT1": "First half"}
     return tags.riff(audio["wav"] + tags.info(texts))
 
 
@@ -132,6 +133,16 @@ FILES: dict[str, tuple[str, Callable[[dict[str, bytes]], bytes]]] = {
     "RIFF's size that counts its header": (
         "wav",
         lambda it: it["wav"][:4] + len(it["wav"]).to_bytes(4, "little") + it["wav"][8:],
+    ),
+    "sizes that a recorder never set": (
+        "wav",
+        lambda it: (
+            it["wav"][:4]
+            + bytes(4)
+            + it["wav"][8 : it["wav"].find(b"data") + 4]
+            + bytes(4)
+            + it["wav"][it["wav"].find(b"data") + 8 :]
+        ),
     ),
     "sizes of a pipe": (
         "wav",

@@ -99,7 +99,7 @@ class Chunked:
 
     _MOST_CHUNKS = 10_000
     _UNKNOWN = 0x7FFF_F000
-    """What is written to a pipe as a size is this or more."""
+    """What is written to a pipe as a size is this or more, or it stays 0."""
     _AUDIO = (b"data", b"SSND")
 
     def __init__(self, source: Source, form: chunks.Form) -> None:
@@ -108,7 +108,8 @@ class Chunked:
         self._name = b"id3 " if form is chunks.RIFF else b"ID3 "
         declared = form.size(source.at(4, form.size_bytes))
         end = form.head_bytes + declared
-        self._piped = declared >= self._UNKNOWN and end > source.size + 1
+        unset = declared == 0 and form is chunks.RIFF  # of AIFF, FFmpeg then reads nothing
+        self._piped = unset or (declared >= self._UNKNOWN and end > source.size + 1)
         counts_header = declared == source.size
         self._declared_end = source.size if self._piped or counts_header else end
         self._open: Chunk | None = None
@@ -150,8 +151,18 @@ class Chunked:
 
     def _never_sized(self, chunk: Chunk) -> bool:
         """Tell whether this is audio that was written to a pipe, up to the file's end."""
-        unknown = self._piped and chunk.name in self._AUDIO and chunk.size >= self._UNKNOWN
-        return unknown and chunk.end > self._source.size
+        if not self._piped or chunk.name not in self._AUDIO:
+            return False
+        if chunk.size:
+            return chunk.size >= self._UNKNOWN and chunk.end > self._source.size
+        head = self._source.peek(chunk.end, self._form.head_bytes)
+        following = chunks.parse(head, chunk.end, self._form)
+        return following is not None and not self._credible(following)
+
+    def _credible(self, chunk: Chunk) -> bool:
+        """Tell whether this is a chunk, where anything may stand."""
+        named = chunk.name.isalnum() or chunk.name in _TAGS
+        return named and chunk.end <= self._source.size
 
     def _find_hidden(self) -> None:
         """Take in chunks behind the declared end, up to the last one that holds tags."""
@@ -160,9 +171,7 @@ class Chunked:
         while len(hidden) < self._MOST_CHUNKS:
             head = self._source.peek(position, self._form.head_bytes)
             chunk = chunks.parse(head, position, self._form)
-            if chunk is None or not (chunk.name.isalnum() or chunk.name in _TAGS):
-                break
-            if chunk.end > size:
+            if chunk is None or not self._credible(chunk):
                 break
             hidden.append(chunk)
             position = min(chunk.following, size)

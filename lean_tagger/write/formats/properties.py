@@ -82,7 +82,7 @@ INFO_NAMES = {
     b"ITCH": "ENCODEDBY",
     b"ITRK": "TRACKNUMBER",
     b"IWRI": "LYRICIST",
-    b"PRT1": "TRACKNUMBER",
+    b"PRT1": "DISCSUBTITLE",
 }
 """The chunks of a RIFF file's INFO list that readers show by a name."""
 
