@@ -122,7 +122,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackInfo:
-    """Whose music it is, by the file's tags; empty where they do not say."""
+    """Whose music it is, by the file's tags; empty where they do not say.
+
+    Year and title are also empty where 0.1.0 looked, which did not ask for them.
+    """
 
     artist: str = ""
     albumartist: str = ""
@@ -157,7 +160,7 @@ class Heard:
     fields : mapping of str to tuple of str
         What our fields hold.
     track : TrackInfo or None
-        ``None`` where nobody needed it.
+        ``None`` where nobody needed it, and it was not cheap to tell.
     effort : str
         With which it was heard; see `effort`.
     of_windows : int

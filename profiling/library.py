@@ -2,9 +2,10 @@
 
 Makes thousands of half-second files, each of another sound, and hears them with the real
 command, which is killed (SIGKILL, all of its processes) again and again on the way; what it
-does when everything is done follows. Expected: nothing on record is heard twice, a second run
-does 2,000 files a second and retag 200, and the supervisor stays below 40 MiB (the column is
-the supervisor's where only that ran or the run was killed, and of all processes elsewhere).
+does when everything is done follows. Expected: nothing on record is heard twice (what was heard
+in the last two seconds before a kill may not be on record), a second run does 2,000 files a
+second and retag 200, and the supervisor stays below 40 MiB (the column is the supervisor's where
+only that ran or the run was killed, and of all processes elsewhere).
 """
 
 import argparse

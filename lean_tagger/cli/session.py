@@ -111,18 +111,13 @@ def do(
         before_write=recorder.before_write,
     )
     console.rss_bytes = runner.rss_bytes
-
-    def outcomes() -> Iterator[Outcome]:
-        for outcome in runner.outcomes(recorder.watch(found)):
-            recorder.record(outcome)
-            yield outcome
-
+    heard = summary if only_hear else None
     code, ending = 0, "done"
     cause: LeanTagError | None = None
     with contextlib.closing(runner):
         try:
             report_all(
-                _to_report(outcomes(), only_hear=only_hear, console=console, summary=summary),
+                _reported(runner.outcomes(recorder.watch(found)), recorder, console, heard),
                 report=console.result,
                 peak_rss_bytes=runner.peak_bytes,
                 summary=summary,
@@ -142,17 +137,21 @@ def do(
     return code or (_FAILED_EXIT if summary.failed else 0)
 
 
-def _to_report(
-    outcomes: Iterable[Outcome], *, only_hear: bool, console: Console, summary: Summary
+def _reported(
+    outcomes: Iterable[Outcome], recorder: Recorder, console: Console, heard: Summary | None
 ) -> Iterator[Reported]:
-    """Yield what a person is told of; the rest is only counted."""
+    """Put outcomes on record, and yield those that are reported now.
+
+    With a summary in `heard`, what was only heard counts there, and is reported by another run.
+    """
     for outcome in outcomes:
-        heard = outcome.scored if isinstance(outcome, Skipped) else outcome
+        recorder.record(outcome)
+        scored = outcome.scored if isinstance(outcome, Skipped) else outcome
         if isinstance(outcome, Recognised):
             console.set_down(outcome.path)
-        elif only_hear and isinstance(heard, Tagged):
+        elif heard is not None and isinstance(scored, Tagged):
             console.set_down(outcome.path)
-            summary.audio_seconds += 0.0 if heard.known else heard.seconds
+            heard.audio_seconds += 0.0 if scored.known else scored.seconds
         else:
             yield outcome
 

@@ -19,18 +19,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lean_tagger.jobs import Heard, Identity, Values, to_uint16
+from lean_tagger.store import sql
 from lean_tagger.store.database import CACHE_KIB, Database
 from lean_tagger.store.rows import (
-    NO_LEFTOVER,
-    STANDS,
-    WRITE_COLUMNS,
     Key,
     Known,
     Run,
     Write,
     columns,
     of_values,
-    spans,
     to_known,
     to_run,
     to_write,
@@ -39,45 +36,6 @@ from lean_tagger.store.schema import MERGE
 from lean_tagger.store.whereabouts import Whereabouts
 
 __all__ = ["Journal", "Key", "Known", "Run", "Write"]
-
-PAGE = 100
-"""Rows that are read at a time where all are gone through."""
-
-STANDING = ("intent", "done")
-"""States of writes that may be in a file now."""
-
-_KEY_ID = "(SELECT id FROM keys WHERE model = ? AND pool = ? AND hop = ?)"
-
-_KNOWN = f"""SELECT path, size, mtime_ns, inode, status, kind, message, attempts, run,
-        files.digest, fields, artist, albumartist, album, year, title,
-        uint16, embedding, windows, seconds, seconds_skipped, repeated,
-        effort, of_windows, confidence
-    FROM files LEFT JOIN scores ON scores.digest = files.digest AND scores.key = {_KEY_ID}"""  # noqa: S608 - ours
-
-_ALIKE = """WHERE files.rowid IN (
-    SELECT rowid FROM files WHERE path = ?
-    UNION ALL SELECT * FROM (SELECT rowid FROM files WHERE inode = ? AND size = ? LIMIT 8)
-    UNION ALL SELECT * FROM (SELECT rowid FROM files WHERE size = ? AND mtime_ns = ? LIMIT 8))"""
-"""Each by an index of its own: an OR over them would look at every row."""
-
-_TRACK = ("artist", "albumartist", "album", "year", "title")
-
-_RECORD = """INSERT INTO files VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
-    ON CONFLICT (path) DO UPDATE SET size = excluded.size,
-        mtime_ns = excluded.mtime_ns, inode = excluded.inode,
-        status = excluded.status, kind = excluded.kind,
-        message = excluded.message, run = excluded.run, seen = excluded.seen,
-        attempts = CASE WHEN excluded.attempts = 0 THEN 0 ELSE files.attempts + 1 END,
-        digest = coalesce(excluded.digest, digest),
-        fields = coalesce(excluded.fields, fields),
-        artist = coalesce(excluded.artist, artist),
-        albumartist = coalesce(excluded.albumartist, albumartist),
-        album = coalesce(excluded.album, album),
-        year = coalesce(excluded.year, year),
-        title = coalesce(excluded.title, title)"""
-
-_FAILURES = f"""SELECT path, kind, message, attempts FROM files INDEXED BY failed_files
-    WHERE status = 'failed' AND path > ? ORDER BY path LIMIT {PAGE}"""  # noqa: S608 - ours
 
 
 class Journal:
@@ -221,22 +179,22 @@ class Journal:
         """
         size, mtime_ns, inode = columns(identity)
         values = [os.fsencode(path), inode, size, size, mtime_ns]
-        found = (known.heard for known in self._known(_ALIKE, values, key))
+        found = (known.heard for known in self._known(sql.ALIKE, values, key))
         return tuple(heard for heard in found if heard is not None)
 
     def files(self, under: Iterable[str], key: Key) -> Iterator[Known]:
         """Yield what is known of files and folders of these names, or of all; in path order."""
-        for first, last in spans(under):
+        for first, last in sql.spans(under):
             where, values = "path >= ? AND path < ?", [first, last]
             while page := list(
-                self._known(f"WHERE {where} ORDER BY path LIMIT {PAGE}", values, key)
+                self._known(f"WHERE {where} ORDER BY path LIMIT {sql.PAGE}", values, key)
             ):
                 yield from page  # nothing is being read meanwhile: the rows may be changed
                 where, values = "path > ? AND path < ?", [os.fsencode(page[-1].path), last]
 
     def _known(self, where: str, values: Sequence[object], key: Key) -> Iterator[Known]:
         model = [key.model, key.pooling.pool, key.pooling.hop]
-        return self._read(to_known, f"{_KNOWN} {where}", [*model, *values])
+        return self._read(to_known, f"{sql.KNOWN} {where}", [*model, *values])
 
     def record(
         self,
@@ -260,7 +218,7 @@ class Journal:
         track = heard.track if heard else None
         with self._change(may_wait=True) as connection:
             connection.execute(
-                _RECORD,
+                sql.RECORD,
                 (
                     name,
                     *columns(identity),
@@ -272,7 +230,7 @@ class Journal:
                     time.time(),
                     heard.digest if heard else None,
                     of_values(heard.fields) if heard else None,
-                    *(getattr(track, field) if track else None for field in _TRACK),
+                    *(getattr(track, field) if track else None for field in sql.TRACK),
                 ),
             )
             for of, it in zip((key, *other_keys), heard.each() if heard else (), strict=False):
@@ -283,7 +241,7 @@ class Journal:
         of = (key.model, key.pooling.pool, key.pooling.hop)
         connection.execute("INSERT OR IGNORE INTO keys (model, pool, hop) VALUES (?,?,?)", of)
         connection.execute(
-            f"INSERT OR REPLACE INTO scores VALUES (?,{_KEY_ID},?,?,?,?,?,?,?,?,?)",  # noqa: S608 - ours
+            f"INSERT OR REPLACE INTO scores VALUES (?,{sql.KEY_ID},?,?,?,?,?,?,?,?,?)",  # noqa: S608 - ours
             (
                 heard.digest,
                 *of,
@@ -323,9 +281,10 @@ class Journal:
         with self._change() as connection:
             return sum(
                 connection.execute(
-                    "DELETE FROM files WHERE status = 'failed' AND path >= ? AND path < ?", span
+                    f"DELETE FROM files WHERE status = 'failed' AND {sql.WITHIN}",  # noqa: S608 - ours
+                    span,
                 ).rowcount
-                for span in spans(under)
+                for span in sql.spans(under)
             )
 
     def tally(self) -> tuple[dict[str, int], dict[str, int]]:
@@ -339,7 +298,7 @@ class Journal:
     def failures(self) -> Iterator[tuple[str, str, str, int]]:
         """Yield path, kind, message and number of attempts of each file that is set aside."""
         after = b""
-        while page := list(self._all(_FAILURES, [after])):
+        while page := list(self._all(sql.FAILURES, [after])):
             for path, kind, message, attempts in page:
                 yield os.fsdecode(path), kind, message, attempts
             after = page[-1][0]
@@ -350,7 +309,7 @@ class Journal:
         """Return how many writes of these commands stand."""
         wanted = list(commands)
         ((count,),) = self._all(
-            f"SELECT count(*) FROM writes WHERE {STANDS} AND run IN (SELECT id FROM runs "  # noqa: S608 - ours
+            f"SELECT count(*) FROM writes WHERE {sql.STANDS} AND run IN (SELECT id FROM runs "  # noqa: S608 - ours
             f"WHERE command IN ({', '.join('?' * len(wanted))}))",
             wanted,
         )
@@ -358,8 +317,10 @@ class Journal:
 
     def last_run_that_wrote(self, commands: Iterable[str], *, under: Iterable[str]) -> int | None:
         """Return the last run of these commands of which a write there stands, or None."""
-        wanted, ranges = set(commands), spans(under)
-        statement = f"SELECT 1 FROM writes WHERE run = ? AND path >= ? AND path < ? AND {STANDS}"  # noqa: S608 - ours
+        wanted, ranges = set(commands), sql.spans(under)
+        statement = (
+            f"SELECT 1 FROM writes WHERE run = ? AND path >= ? AND path < ? AND {sql.STANDS}"  # noqa: S608 - ours
+        )
         for run, command in self._all("SELECT id, command FROM runs ORDER BY id DESC"):
             if command in wanted and any(
                 any(self._all(f"{statement} LIMIT 1", [run, *span])) for span in ranges
@@ -398,7 +359,7 @@ class Journal:
         *,
         under: Iterable[str] = (),
         run: int | None = None,
-        states: Iterable[str] = STANDING,
+        states: Iterable[str] = sql.STANDING,
     ) -> Iterator[Write]:
         """Yield writes, file by file, of each the last one first.
 
@@ -412,22 +373,22 @@ class Journal:
             See `Write`. An intent does not count where its run did write the file later on.
         """
         wanted = ", ".join(f"'{state}'" for state in states)
-        where = f"{NO_LEFTOVER} AND state IN ({wanted}) AND path < ?"
+        where = f"{sql.NO_LEFTOVER} AND state IN ({wanted}) AND path < ?"
         more: list[object] = []
         if run is not None:
             where, more = f"{where} AND run = ?", [run]
-        for first, last in spans(under):
+        for first, last in sql.spans(under):
             yield from self._paged(where, [last, *more], first)
 
     def _paged(self, where: str, values: list[object], first: bytes) -> Iterator[Write]:
         """Yield writes from a path on, whole files at a time: the rows may be changed meanwhile."""
-        compare, after, limit = ">=", first, PAGE
+        compare, after, limit = ">=", first, sql.PAGE
         while True:
             page = list(
                 self._read(
                     to_write,
                     # Only placeholders and our own words are put together.
-                    f"SELECT {WRITE_COLUMNS} FROM writes WHERE {where} AND path {compare} ? "  # noqa: S608
+                    f"SELECT {sql.WRITE_COLUMNS} FROM writes WHERE {where} AND path {compare} ? "  # noqa: S608
                     f"ORDER BY path, id DESC LIMIT {limit}",
                     [*values, after],
                 )

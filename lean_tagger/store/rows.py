@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,14 +106,6 @@ class Write:
     digest: str = ""
 
 
-WRITE_COLUMNS = "id, run, path, state, at, size, mtime_ns, inode, previous, written, digest"
-
-NO_LEFTOVER = """NOT (state = 'intent' AND EXISTS (SELECT 1 FROM writes AS later
-    WHERE later.path = writes.path AND later.run = writes.run AND later.id > writes.id
-    AND later.state = 'done'))"""
-"""Leaves out what a run meant to write into a file before it did."""
-
-STANDS = f"{NO_LEFTOVER} AND state IN ('intent', 'done')"
 """Of writes that may be in a file now."""
 
 
@@ -207,7 +199,7 @@ def to_known(row: tuple[Any, ...]) -> Known:
 
 
 def to_write(row: tuple[Any, ...]) -> Write:
-    """Return the write in the columns of `WRITE_COLUMNS`."""
+    """Return the write in the columns of `sql.WRITE_COLUMNS`."""
     return Write(
         id=row[0],
         run=row[1],
@@ -219,22 +211,3 @@ def to_write(row: tuple[Any, ...]) -> Write:
         written=to_values(row[9]),
         digest=row[10] or "",
     )
-
-
-def spans(under: Iterable[str]) -> list[tuple[bytes, bytes]]:
-    """Return the ranges of names that are these files, or are in these folders; of all for none.
-
-    In order, and none in another.
-    """
-    each: list[tuple[bytes, bytes]] = []
-    for name in map(os.fsencode, under):
-        folder = name.rstrip(b"/")
-        # All that begins with the folder's name and a slash comes before its name and a "0".
-        each += [(name, name + b"\0"), (folder + b"/", folder + b"0")]
-    apart: list[tuple[bytes, bytes]] = []
-    for first, last in sorted(each):
-        if apart and first <= apart[-1][1]:
-            apart[-1] = apart[-1][0], max(apart[-1][1], last)
-        else:
-            apart.append((first, last))
-    return apart or [(b"", b"\xff" * 8)]

@@ -14,20 +14,14 @@ from typing import Any
 from lean_tagger.jobs import Identity, Values
 from lean_tagger.store.database import Database
 from lean_tagger.store.rows import (
-    NO_LEFTOVER,
-    STANDS,
-    WRITE_COLUMNS,
     Write,
     columns,
     of_values,
-    spans,
     to_identity,
     to_values,
     to_write,
 )
-
-PAGE = 100
-"""Rows that are read at a time where all are gone through."""
+from lean_tagger.store.sql import NO_LEFTOVER, PAGE, STANDS, WRITE_COLUMNS, spans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

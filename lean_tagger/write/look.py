@@ -18,7 +18,7 @@ from lean_tagger.write.formats.detect import format_of, parse
 from lean_tagger.write.replace import misfit
 from lean_tagger.write.source import opened, translated
 from lean_tagger.write.splice import growth
-from lean_tagger.write.track_info import track
+from lean_tagger.write.track_info import track, track_at_hand
 
 _USUAL = WriteSettings()
 
@@ -41,7 +41,7 @@ class FileState:
     obstacle : FileError or None
         Why nothing can be written into it.
     track : TrackInfo or None
-        Whose music it is; None where nobody needs to know.
+        Whose music it is; None where nobody needs to know and it is not cheap to tell.
     """
 
     path: str
@@ -85,7 +85,7 @@ def look(path: str, *, with_track: bool, ways: WriteSettings = _USUAL) -> FileSt
         identity=identity,
         fields=fields,
         obstacle=in_the_way,
-        track=track(path) if with_track else None,
+        track=track(path) if with_track else track_at_hand(path),
     )
 
 

@@ -1,16 +1,19 @@
 """Whose music a file is, by its tags: for rules about an artist, and for albums.
 
-mutagen reads here, and loads whatever it meets, pictures too: so only where somebody needs to
-know, and under the worker's memory limit. A file that does not say is nobody's.
+mutagen reads here, and loads whatever it meets, pictures too: `track` only where somebody needs
+to know, and under the worker's memory limit. `track_at_hand` is for later questions, and is kept
+of every file that is opened anyway. A file that does not say is nobody's.
 """
 
+import io
 from typing import Any
 
 import mutagen
 
 from lean_tagger.errors import FileError
 from lean_tagger.jobs import TrackInfo
-from lean_tagger.write.source import translated
+from lean_tagger.write.formats.detect import format_of, parse
+from lean_tagger.write.source import opened, translated
 
 # mutagen has no types for its constructors.
 # mypy: disable-error-code="no-untyped-call"
@@ -20,18 +23,76 @@ _KEYS = {
     "artist": ("artist", "Artist", "Author", "TPE1"),
     "albumartist": ("albumartist", "album artist", "Album Artist", "WM/AlbumArtist", "TPE2"),
     "album": ("album", "Album", "WM/AlbumTitle", "TALB"),
+    "year": ("date", "year", "Year", "WM/Year", "TDRC"),
+    "title": ("title", "Title", "TIT2"),
 }
+
+_FRAMES = {
+    "artist": ("TPE1", "TP1"),
+    "albumartist": ("TPE2", "TP2"),
+    "album": ("TALB", "TAL"),
+    "year": ("TDRC", "TYER", "TYE"),
+    "title": ("TIT2", "TT2"),
+}
+
+_AT_HAND_BYTES = 1 << 20
+"""Reading so much of tags takes less than a millisecond, and no memory that would be missed."""
+
+_LONGEST = {"year": 10, "title": 100}
+"""What is kept of these; the others tell albums apart, and are kept whole."""
 
 
 def track(path: str) -> TrackInfo:
-    """Return artist, album artist and album of a file, each empty where it does not say."""
+    """Return whose music a file is, each part empty where it does not say."""
     try:
         with translated(path):
-            file = mutagen.File(path, easy=True)
-            tags = file.tags if file is not None else None
-            return TrackInfo(**{name: _first(tags, keys) for name, keys in _KEYS.items()})
+            return _read(path)
     except FileError:
         return TrackInfo()
+
+
+def track_at_hand(path: str) -> TrackInfo | None:
+    """Return the same if that is cheap to tell; None where the tags are large, or damaged.
+
+    mutagen would inflate all frames of an ID3 tag: there it gets ours to read, one by one.
+    """
+    try:
+        with opened(path) as source, translated(path):
+            if format_of(source) is None:
+                return None
+            id3 = parse(source).id3
+            if id3 is not None:
+                return _short({name: id3.text(of) for name, of in _FRAMES.items()})
+        with translated(path), _Sparing(io.FileIO(path)) as file:
+            found = _read(file)
+            return found if file.left_bytes >= 0 else None
+    except FileError:
+        return None
+
+
+class _Sparing(io.BufferedReader):
+    """A file of which only so much can be read."""
+
+    left_bytes = _AT_HAND_BYTES
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        most = self.left_bytes + 1
+        data = super().read(most if size is None or size < 0 else min(size, most))
+        self.left_bytes -= len(data)
+        if self.left_bytes < 0:
+            raise mutagen.MutagenError("its tags are large")
+        return data
+
+
+def _read(file: str | _Sparing) -> TrackInfo:
+    found = mutagen.File(file, easy=True)
+    tags = found.tags if found is not None else None
+    texts = {name: _first(tags, keys) for name, keys in _KEYS.items()}
+    return _short(texts)
+
+
+def _short(texts: dict[str, str]) -> TrackInfo:
+    return TrackInfo(**{name: text[: _LONGEST.get(name)] for name, text in texts.items()})
 
 
 def _first(tags: Any, keys: tuple[str, ...]) -> str:

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import mutagen
 import pytest
 import tagbytes as tags
+from audiofiles import make
 from readers import seen
 from test_no_reader_loses_sight import audio  # noqa: F401 - a fixture
 
@@ -35,6 +37,8 @@ def flac(it: Audio, *comments: bytes) -> bytes:
     )
 
 
+_SAID = b"LYRICSBEGININD0000210LYR00008la la la"
+LYRICS3 = _SAID + b"%06dLYRICS200" % len(_SAID)
 HIDDEN_ID3 = tags.chunk(b"id3 ", ID3_ZYDECO)
 TITLE = b"TITLE=Title"
 # What: (kind of file, what the genre is, how it is built)
@@ -42,6 +46,11 @@ TABLE: dict[str, tuple[str, str, Callable[[Audio], bytes]]] = {
     "mp3: ID3v2": ("mp3", "Zydeco", lambda it: ID3_ZYDECO + it["mp3"]),
     "mp3: ID3v1": ("mp3", "Reggae", lambda it: it["mp3"] + V1),
     "mp3: ID3v2 and ID3v1": ("mp3", "Reggae", lambda it: ID3 + it["mp3"] + V1),
+    "mp3: ID3v2, Lyrics3 and ID3v1": (
+        "mp3",
+        "Reggae",
+        lambda it: ID3 + it["mp3"] + LYRICS3 + V1,
+    ),
     "mp3: ID3v2.2 and ID3v1": (
         "mp3",
         "Reggae",
@@ -171,3 +180,56 @@ def test_the_first_numbers_of_an_empty_trailer_are_no_genre(
     assert write.read(str(path)) == {}
     path.write_bytes(audio["mp3"] + tags.id3v1(number))
     assert write.read(str(path)) == {"genre": (("Blues", "Other")[number // 12],)}
+
+
+def _user_text(version: int) -> Callable[[Path], None]:
+    """Return what puts a genre into a text for users, in front of a file."""
+    name, title = ("TXX", "TT2") if version == 2 else ("TXXX", "TIT2")
+    said = tags.frame(name, b"\0Genre\0Zouk", version)
+
+    def put(path: Path) -> None:
+        tag = tags.id3(tags.text(title, "Title", version), said, version=version)
+        path.write_bytes(tag + path.read_bytes())
+
+    return put
+
+
+def _attribute(key: str, value: object) -> Callable[[Path], None]:
+    """Return what puts a genre into an attribute of a name that is not ours."""
+
+    def put(path: Path) -> None:
+        file = mutagen.File(path)
+        file[key] = [value]
+        file.save()
+
+    return put
+
+
+@pytest.mark.parametrize(
+    ("kind", "put"),
+    [
+        ("mp3", _user_text(2)),
+        ("mp3", _user_text(3)),
+        ("mp3", _user_text(4)),
+        ("m4a", _attribute("----:com.apple.iTunes:GENRE", b"Zouk")),
+        ("wma", _attribute("Genre", "Zouk")),
+    ],
+)
+def test_a_genre_under_a_name_that_readers_know_too_is_there_and_is_replaced(
+    tmp_path: Path, kind: str, put: Callable[[Path], None]
+) -> None:
+    options = {"id3v2_version": "0"} if kind == "mp3" else {}
+    path = make(tmp_path / f"a.{kind}", kind, options=options)
+    put(path)
+    content, before = path.read_bytes(), genres(path)
+    assert any(key.startswith("ffmpeg") for key in before)
+    assert write.read(str(path))["genre"] == ("Zouk",)
+    for changes in ({"mood": ("Sad",)}, {"genre": ("Dub", "Pop")}):
+        path.write_bytes(content)
+        full, previous = write.in_full(str(path), changes)
+        write.write(str(path), full, fingerprint=fingerprint)
+        said = {value for values in genres(path).values() for value in values}
+        assert any("Zouk" in value for value in said) == ("genre" not in changes)
+        write.write(str(path), previous, fingerprint=fingerprint)
+        assert write.read(str(path)) == {"genre": ("Zouk",)}
+        assert any("Zouk" in values[0] for key, values in genres(path).items() if "ffmpeg" in key)

@@ -3,6 +3,7 @@
 A file is written so, or refused with a reason. exiftool and TagLib are asked where they are.
 """
 
+import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -183,6 +184,7 @@ def refused_amr() -> bytes:
         "an item that is no text": "would hide the item Blob",
         "a voice memo": "not one that lean-tag can write",
         "a damaged APE tag": "would hide what is in its APE tag",
+        "an APE tag and another ID3v1 behind FLAC": "would hide the Title",
         "two ID3 chunks": "more than one ID3 chunk",
     }.items(),
 )
@@ -200,6 +202,9 @@ def test_what_would_be_hidden_is_a_reason_to_refuse(
         "an item that is no text": lambda it: it["mp3"] + blob + whole,
         "a voice memo": lambda _: refused_amr(),
         "a damaged APE tag": lambda it: it["mp3"] + whole,
+        "an APE tag and another ID3v1 behind FLAC": lambda it: (
+            it["flac"] + tags.ape(DESCRIBED) + tags.id3v1()
+        ),
         "two ID3 chunks": lambda it: tags.riff(it["wav"] + second) + second,
     }[what](audio)
     path = tmp_path / "a"
@@ -220,3 +225,22 @@ def test_a_large_cover_is_not_read_for_the_proof(audio: dict[str, bytes], tmp_pa
     assert set(view) == {"mutagen, in its APE tag,"}
     write.write(str(path), VALUES, fingerprint=fingerprint)
     assert cover in path.read_bytes()
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_ffmpeg_shows_what_is_written_into_an_unsynchronised_tag(
+    audio: dict[str, bytes], tmp_path: Path, version: int
+) -> None:
+    """It stops behind a frame that unsynchronisation made longer, such as a picture."""
+    title, name, head = ("TT2", "PIC", b"\0JPG") if version == 2 else ("TIT2", "APIC", b"\0a/b\0")
+    picture = tags.frame(name, head + b"\3\0" + tags.JPEG, version)
+    plain = tags.text(title, "Title", version) + picture + bytes(9)
+    stuffed = re.sub(rb"\xff(?=[\xe0-\xff\0])", b"\xff\0", plain)
+    path = tmp_path / "a.mp3"
+    head = b"ID3" + bytes([version, 0, 0x80]) + tags.syncsafe(len(stuffed))
+    path.write_bytes(head + stuffed + audio["mp3"])
+    before = seen(path)
+    written(path)
+    after = seen(path)
+    assert lost(before, after) == []
+    assert after["ffmpeg"]["genre"][0].startswith("Hip-Hop")

@@ -48,23 +48,29 @@ def look(fd: int) -> tuple[MaskedFile, mp4_packets.Mp4Track | None]:
         return _music_chunks(fd, start, chunks.FORMS[magic[:4]]), None
     # In DSF, bytes 20 to 28 say where its ID3 tag begins; 0 for none.
     patches = [Mask(start + 20, bytes(8))] if magic[:4] == b"DSD " else []
-    end = _before_ape(fd, size_bytes)
+    end = _before_trailers(fd, size_bytes)
     return MaskedFile(fd, start=start, patches=patches, end=end), None
 
 
-def _before_ape(fd: int, size_bytes: int) -> int | None:
-    """Return where an APE tag at the file's end begins; None if there is none.
+def _before_trailers(fd: int, size_bytes: int) -> int | None:
+    """Return where APE and Lyrics3 tags at the file's end begin; None if there are none.
 
-    FFmpeg takes it for frames: a cover comes out as packets of noise. Its footer of 32 bytes
-    says how long it is, without the header that one flag tells of; an ID3v1 trailer may follow.
+    FFmpeg takes them for frames: a cover comes out as packets of noise. An APE tag's footer of
+    32 bytes says how long it is, without the header that one flag tells of. A Lyrics3 tag ends
+    in its size, six digits, and a mark. An ID3v1 trailer may follow on each.
     """
-    for end in (size_bytes, size_bytes - 128):
+    lyrics = None
+    tail = os.pread(fd, 15, size_bytes - 143) if size_bytes >= 143 else b""
+    if tail[6:] == b"LYRICS200" and tail[:6].isdigit():
+        start = size_bytes - 143 - int(tail[:6])
+        lyrics = start if start > 0 and os.pread(fd, 11, start) == b"LYRICSBEGIN" else None
+    for end in (size_bytes, size_bytes - 128, lyrics or 0):
         footer = os.pread(fd, 32, end - 32) if end >= 32 else b""
         if footer[:8] == b"APETAGEX":
             size, flags = (int.from_bytes(footer[i : i + 4], "little") for i in (12, 20))
             start = end - size - (32 if flags & 1 << 31 else 0)
-            return start if size >= 32 and start > 0 else None
-    return None
+            return start if size >= 32 and start > 0 else lyrics
+    return lyrics
 
 
 def _behind_id3(fd: int, size_bytes: int) -> int:

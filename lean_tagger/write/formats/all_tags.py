@@ -15,6 +15,7 @@ from lean_tagger.write.formats.carried import Carried
 from lean_tagger.write.formats.document import Document
 from lean_tagger.write.formats.fields import FIELDS
 from lean_tagger.write.formats.flac import FlacFile
+from lean_tagger.write.formats.id3 import Id3Tag
 from lean_tagger.write.formats.id3_file import Id3File
 from lean_tagger.write.formats.mp4 import Mp4File
 from lean_tagger.write.formats.older_tags import InfoList
@@ -60,6 +61,11 @@ class AllTags:
     def tagged(self) -> bool:
         """Whether there is something in a tag of the kind that ours go into."""
         return self._main.tagged
+
+    @property
+    def id3(self) -> Id3Tag | None:
+        """The ID3v2 tag that ours go into, if they do and there is one."""
+        return self._main.tag if isinstance(self._main, Id3File) else None
 
     @property
     def may_show_more(self) -> bool:

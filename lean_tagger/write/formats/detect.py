@@ -67,8 +67,11 @@ def _chunked(form: chunks.Form) -> Callable[[Source], AllTags]:
 
 
 def _flac(source: Source) -> AllTags:
-    """Return FLAC's comments; what stands behind the audio is a part of it to FFmpeg."""
-    behind = [OnlyRead(tag) for tag in trailing(source, ape=True)]
+    """Return FLAC's comments; what stands behind the audio is a part of it to FFmpeg.
+
+    Of this, TagLib reads an ID3v1 trailer and no APE tag.
+    """
+    behind = [OnlyRead(tag) for tag in reversed(trailing(source, ape=True))]
     return AllTags(source, FlacFile(source), [*leading(source), *behind])
 
 

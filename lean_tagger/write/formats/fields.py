@@ -26,6 +26,8 @@ class FieldKeys:
     number : bool
         Whether its values are decimal numbers. All formats hold them as text, except atoms of
         MP4 that are not freeform: those hold one whole number in binary.
+    also : tuple of str
+        Other keys under which common readers show the field; read, and never written.
     """
 
     id3v22: str
@@ -37,6 +39,7 @@ class FieldKeys:
     asf: str
     ape: str
     number: bool = False
+    also: tuple[str, ...] = ()
 
 
 FIELDS: dict[str, FieldKeys] = {
@@ -49,6 +52,8 @@ FIELDS: dict[str, FieldKeys] = {
         matroska="GENRE",
         asf="WM/Genre",
         ape="Genre",
+        # FFmpeg and TagLib show texts for users by their labels, FFmpeg ASF's attributes, too.
+        also=("TXX:GENRE", "TXXX:GENRE", "----:com.apple.iTunes:GENRE", "Genre"),
     ),
     "mood": FieldKeys(
         id3v22="TXX:MOOD",
@@ -75,13 +80,14 @@ FIELDS: dict[str, FieldKeys] = {
 
 
 def field_of(key: str, *columns: Column) -> str | None:
-    """Return the field that has this key in one of the columns; None for a foreign key.
+    """Return the field that readers show for this key in one of the columns; None for no field.
 
     Case is ignored, as all formats do but for the names of MP4's atoms: there the caller compares
     it.
     """
     folded = key.casefold()
     for field, keys in FIELDS.items():
-        if any(folded == getattr(keys, column).casefold() for column in columns):
+        known = *(getattr(keys, column) for column in columns), *keys.also
+        if any(folded == each.casefold() for each in known):
             return field
     return None

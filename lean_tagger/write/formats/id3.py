@@ -223,6 +223,15 @@ class Id3Tag:
                         found[frame.field].append(value)
         return {field: tuple(values) for field, values in found.items() if values}
 
+    def text(self, names: Sequence[str]) -> str:
+        """Return the first text in frames of these names, empty if there is none."""
+        for frame in self.frames:
+            if frame.name in names:
+                for value in self._decode(frame):
+                    if value.strip():
+                        return value.strip()
+        return ""
+
     def decoded(self, frame: Id3Frame) -> bytes:
         """Return a frame's bytes as a tag of the standard has them, up to v2.3 synchronised.
 
@@ -267,8 +276,10 @@ class Id3Tag:
                 patches.append(Patch(frame.span.start, frame.span.end, kept))
             if new and not mine:
                 appended.append(new)
-        if self.frames and any(frame.name.endswith((" ", "\0")) for frame in self.frames):
-            # TagLib stops at an id that is padded by a space: ours go in front of it.
+        padded = any(frame.name.endswith((" ", "\0")) for frame in self.frames)
+        if self.frames and (padded or self._body.stuffed):
+            # TagLib stops at an id that is padded by a space, and FFmpeg gets lost behind a
+            # frame that unsynchronisation made longer: ours go in front of it.
             start = self.frames[0].span.start
             patches.append(Patch(start, start, tuple(appended)))
             appended = []

@@ -54,6 +54,11 @@ class Id3File:
         """RIFF's INFO lists."""
         return [InfoList(self._source, span) for span in self._host.lists]
 
+    @property
+    def tag(self) -> id3.Id3Tag | None:
+        """Its ID3v2 tag, if there is one."""
+        return self._tag
+
     def values(self) -> dict[str, tuple[str, ...]]:
         """Return the values of our fields."""
         return self._tag.values() if self._tag else {}

@@ -122,12 +122,13 @@ def encode(
         Write a v2.4 frame's size as the tag's other frames have it, as a plain number.
     """
     keys = tuple(getattr(fields.FIELDS[field], column) for column in _COLUMNS)
-    if name is None or (version > 2 and len(name.rstrip(" \0")) < 4):
+    labels = [label for key in keys if (label := key.partition(":")[2])]
+    foreign = name in _USER_TEXT and not labels
+    if name is None or foreign or (version > 2 and len(name.rstrip(" \0")) < 4):
         name = keys[version - 2].partition(":")[0]
     texts = list(values)
     if name in _USER_TEXT:
-        labels = (key.partition(":")[2] for key in keys)
-        texts.insert(0, next(label for label in labels if label))
+        texts.insert(0, labels[0])
     return text_frame(name, texts, version, plain_sizes=plain_sizes)
 
 

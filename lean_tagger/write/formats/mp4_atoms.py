@@ -191,7 +191,8 @@ def _field_of(label: str) -> str | None:
     key = _OLD_NAMES.get(label, label)
     field = field_of(key, "mp4")
     exact = key[: key.rfind(":") + 1] or key
-    return field if field and FIELDS[field].mp4.startswith(exact) else None
+    known = (FIELDS[field].mp4, *FIELDS[field].also) if field else ()
+    return field if any(each.startswith(exact) for each in known) else None
 
 
 def _is_integer(field: str) -> bool:

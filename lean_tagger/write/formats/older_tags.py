@@ -150,7 +150,7 @@ class InfoList:
 
     def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
         """Return what of new values it can hold: one genre."""
-        return tuple(it.strip() for it in values[:1]) if field == "genre" else ()
+        return tuple(value.strip() for value in values[:1]) if field == "genre" else ()
 
     def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
         """Return what to change for new values of our fields."""
