@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable
 from functools import cache
 
+from lean_tagger.errors import FileError
 from lean_tagger.jobs import Heard
-from lean_tagger.listen.decode import DecoderName, packet_hash
+from lean_tagger.listen.decode import DecoderName, fingerprint, packet_hash
 from lean_tagger.listen.decode.audio_proof import PART
 from lean_tagger.listen.decode.parts import sampled_digest
 
@@ -43,3 +44,47 @@ def _same_audio(path: str, decoder: DecoderName) -> Callable[[Heard], bool]:
         return packets() == heard.digest.split("-")[0]
 
     return same
+
+
+def digests(path: str, *, decoder: DecoderName) -> tuple[str, ...]:
+    """Return by what the audio of a file may be on record; see `jobs.Recognised`.
+
+    Parameters
+    ----------
+    path : str
+        The file. Where it cannot be read, there is nothing.
+    decoder : {'auto', 'ffmpeg', 'soundfile'}
+        With which it is decoded where its packets do not tell.
+    """
+    try:
+        whole = packet_hash(path) or fingerprint(path, decoder=decoder)
+        return tuple(it for it in (whole, sampled_digest(path, decoder=decoder)) if it)
+    except FileError:
+        return ()
+
+
+def has_audio(path: str, digest: str, *, decoder: DecoderName) -> bool | None:
+    """Tell whether a file has the audio of this digest; None where that cannot be told.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    digest : str
+        Of a whole track or of a part; empty where it is not known.
+    decoder : {'auto', 'ffmpeg', 'soundfile'}
+        With which it is decoded where its packets do not tell.
+    """
+    if not digest:
+        return None
+    try:
+        found = digests(path, decoder=decoder)
+        if not found:
+            return None
+        if digest in found or digest.partition("-")[0] in found:
+            return True
+        if digest.startswith(PART):
+            return False
+        return fingerprint(path, decoder="soundfile") == digest  # if that is what heard it
+    except FileError:
+        return False

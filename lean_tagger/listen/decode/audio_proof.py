@@ -10,6 +10,7 @@ shows that the decoder starts.
 
 from collections.abc import Callable
 
+from lean_tagger.errors import DecodeError, NoAudioError
 from lean_tagger.listen import decode
 from lean_tagger.listen.decode import DecoderName, ffmpeg_audio
 from lean_tagger.listen.decode.parts import sampled_digest
@@ -46,6 +47,40 @@ def proof(
         return f"{sampled_digest(copy, decoder=decoder)} {inputs(copy, decoder=decoder)}"
 
     return both, f"{digest} {inputs(path, decoder=decoder)}"
+
+
+def proof_unheard(
+    path: str, digest: str | None, *, decoder: DecoderName
+) -> tuple[Callable[[str], str], str | None]:
+    """Return the same for a file that nobody has heard just now; no original is decoded.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    digest : str or None
+        On record for it. By another decoder, or of what the file once was, it is not used.
+    decoder : {'auto', 'ffmpeg', 'soundfile'}
+        With which to look.
+
+    Raises
+    ------
+    FileError
+        The file cannot be read.
+    """
+
+    def whole(copy: str) -> str:
+        return decode.fingerprint(copy, decoder=decoder)
+
+    packets = None if decoder == "soundfile" else decode.packet_hash(path)
+    if packets is None:  # only decoding tells
+        return whole, None
+    if digest is not None and packets == digest.partition("-")[0]:
+        return whole, digest
+    try:
+        return lambda copy: inputs(copy, decoder=decoder), inputs(path, decoder=decoder)
+    except (DecodeError, NoAudioError):
+        return whole, None
 
 
 def inputs(path: str, *, decoder: DecoderName = "auto") -> str:
