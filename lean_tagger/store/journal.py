@@ -17,22 +17,28 @@ from pathlib import Path
 from lean_tagger.jobs import Heard, Identity, Values
 from lean_tagger.store.database import Database
 from lean_tagger.store.rows import (
+    WRITE_COLUMNS,
     Key,
     Known,
     Run,
     Write,
     columns,
     packed,
+    spans,
     to_heard,
     to_identity,
-    to_values,
+    to_write,
 )
 from lean_tagger.store.schema import MERGE
+from lean_tagger.store.whereabouts import Whereabouts
 
 __all__ = ["Journal", "Key", "Known", "Run", "Write"]
 
 PAGE = 100
 """Rows that are read at a time where all are gone through."""
+
+MOST = (1 << 63) - 1
+"""No row has a higher number."""
 
 
 class Journal:
@@ -64,6 +70,8 @@ class Journal:
         The file.
     fresh : bool
         There was none before, or a damaged one.
+    whereabouts : Whereabouts
+        By which files are found under their new names.
     """
 
     def __init__(
@@ -77,6 +85,7 @@ class Journal:
         self._database = Database(path, notice=notice, locked=locked, on_network=on_network)
         self.path, self.fresh = path, self._database.fresh
         self._change, self._all = self._database.change, self._database.rows
+        self.whereabouts = Whereabouts(self._database)
 
     def __enter__(self) -> "Journal":
         return self
@@ -177,7 +186,7 @@ class Journal:
 
     def files(self, under: Iterable[str], key: Key) -> Iterator[Known]:
         """Yield what is known of files and folders of these names, or of all; in path order."""
-        for first, last in _spans(under):
+        for first, last in spans(under):
             where, values = "path >= ? AND path < ?", [first, last]
             while page := list(
                 self._known(f"WHERE {where} ORDER BY path LIMIT {PAGE}", values, key)
@@ -332,14 +341,21 @@ class Journal:
         return int(count)
 
     def intend(
-        self, path: str, *, run: int, identity: Identity, previous: Values, written: Values
+        self,
+        path: str,
+        *,
+        run: int,
+        identity: Identity,
+        previous: Values,
+        written: Values,
+        digest: str = "",
     ) -> int:
         """Note what is about to be written, and return its number; on the disk when it returns."""
-        values = (json.dumps(previous), json.dumps(written))
+        values = (json.dumps(previous), json.dumps(written), digest or None)
         with self._change() as connection:
             cursor = connection.execute(
                 """INSERT INTO writes (run, path, state, at, size, mtime_ns, inode,
-                previous, written) VALUES (?,?,'intent',?,?,?,?,?,?)""",
+                previous, written, digest) VALUES (?,?,'intent',?,?,?,?,?,?,?)""",
                 (run, os.fsencode(path), time.time(), *columns(identity), *values),
             )
         assert cursor.lastrowid is not None  # noqa: S101 - an INSERT has one
@@ -359,38 +375,20 @@ class Journal:
     ) -> Iterator[Write]:
         """Yield writes, file by file, of each the last one first."""
         wanted = list(states)
-        where = f"state IN ({','.join('?' * len(wanted))})"
+        which = f"state IN ({','.join('?' * len(wanted))})"
         values: list[object] = [*wanted]
         if run is not None:
-            where += " AND run = ?"
+            which += " AND run = ?"
             values.append(run)
-        spans = _spans(under)
-        where += f" AND ({' OR '.join(['path >= ? AND path < ?'] * len(spans))})"
-        values += [end for span in spans for end in span]
-        rows = self._all(
-            # Only placeholders are put together.
-            "SELECT id, run, path, state, at, size, mtime_ns, inode, previous, written "  # noqa: S608
-            f"FROM writes WHERE {where} ORDER BY path, id DESC",
-            values,
-        )
-        for row in rows:
-            yield Write(
-                id=row[0],
-                run=row[1],
-                path=os.fsdecode(row[2]),
-                state=row[3],
-                at=row[4],
-                identity=to_identity(row[5:8]),
-                previous=to_values(row[8]),
-                written=to_values(row[9]),
-            )
-
-
-def _spans(under: Iterable[str]) -> list[tuple[bytes, bytes]]:
-    """Return the ranges of names that are these files, or are in these folders; of all for none."""
-    spans = []
-    for name in map(os.fsencode, under):
-        folder = name.rstrip(b"/")
-        # All that begins with the folder's name and a slash comes before its name and a "0".
-        spans += [(name, name + b"\0"), (folder + b"/", folder + b"0")]
-    return spans or [(b"", b"\xff" * 8)]
+        for first, last in spans(under):
+            name, number = first, 0
+            while page := list(
+                # Only placeholders are put together.
+                self._all(
+                    f"SELECT {WRITE_COLUMNS} FROM writes WHERE {which} AND path >= ? "  # noqa: S608
+                    f"AND path < ? AND (path > ? OR id < ?) ORDER BY path, id DESC LIMIT {PAGE}",
+                    [*values, name, last, name, number or MOST],
+                )
+            ):
+                yield from map(to_write, page)  # nothing is being read: the rows may be changed
+                name, number = page[-1][2], page[-1][0]

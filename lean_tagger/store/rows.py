@@ -2,8 +2,9 @@
 
 import array
 import json
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,6 +92,8 @@ class Write:
         The file's, before.
     previous, written : mapping of str to tuple of str
         What each field held, and what it was to hold.
+    digest : str
+        Of the file's audio; empty where that is not known.
     """
 
     id: int
@@ -101,6 +104,25 @@ class Write:
     identity: Identity
     previous: Values
     written: Values
+    digest: str = ""
+
+
+WRITE_COLUMNS = "id, run, path, state, at, size, mtime_ns, inode, previous, written, digest"
+
+
+def to_write(row: tuple[Any, ...]) -> Write:
+    """Return the write in the columns of `WRITE_COLUMNS`."""
+    return Write(
+        id=row[0],
+        run=row[1],
+        path=os.fsdecode(row[2]),
+        state=row[3],
+        at=row[4],
+        identity=to_identity(row[5:8]),
+        previous=to_values(row[8]),
+        written=to_values(row[9]),
+        digest=row[10] or "",
+    )
 
 
 def columns(identity: Identity) -> tuple[int, int, int]:
@@ -159,3 +181,13 @@ def to_heard(identity: Identity, row: tuple[Any, ...]) -> Heard:
         of_windows=of_windows,
         confidence=confidence,
     )
+
+
+def spans(under: Iterable[str]) -> list[tuple[bytes, bytes]]:
+    """Return the ranges of names that are these files, or are in these folders; of all for none."""
+    spans = []
+    for name in map(os.fsencode, under):
+        folder = name.rstrip(b"/")
+        # All that begins with the folder's name and a slash comes before its name and a "0".
+        spans += [(name, name + b"\0"), (folder + b"/", folder + b"0")]
+    return spans or [(b"", b"\xff" * 8)]

@@ -44,6 +44,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE scores ADD COLUMN of_windows INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE scores ADD COLUMN confidence REAL NOT NULL DEFAULT 1",
     ),
+    (
+        # Writes belong to the audio, by which a file is found under another name.
+        "ALTER TABLE writes ADD COLUMN digest TEXT",
+        "UPDATE writes SET digest = (SELECT digest FROM files WHERE files.path = writes.path)",
+        "CREATE INDEX writes_by_digest ON writes (digest, id)",
+    ),
 )
 """The statements that lead from each version to the next; the version is how many were done."""
 
@@ -55,8 +61,8 @@ MERGE = (
         WHERE ours.windows IS NULL OR ours.windows < theirs.windows""",
     """INSERT INTO runs SELECT id + :shift, command, started, ended, version, model, options,
         counts, ending FROM other.runs""",
-    """INSERT INTO writes (run, path, state, at, size, mtime_ns, inode, previous, written)
-        SELECT run + :shift, path, state, at, size, mtime_ns, inode, previous, written
+    """INSERT INTO writes (run, path, state, at, size, mtime_ns, inode, previous, written, digest)
+        SELECT run + :shift, path, state, at, size, mtime_ns, inode, previous, written, digest
         FROM other.writes ORDER BY id""",
     """INSERT OR REPLACE INTO files SELECT theirs.path, theirs.size, theirs.mtime_ns,
         theirs.inode, theirs.status, theirs.kind, theirs.message, theirs.attempts,
