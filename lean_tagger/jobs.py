@@ -210,10 +210,29 @@ class Restore:
         By field.
     writes : tuple of int
         The numbers of the writes that are so taken back.
+    audio : str
+        Digest of the audio that was written to; empty where that is not known.
+    check_audio : bool
+        The file is not as it was left: first see whether this is still its audio.
     """
 
     fields: Mapping[str, Ours]
     writes: tuple[int, ...] = ()
+    audio: str = ""
+    check_audio: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recognise:
+    """Look at a file that may be one that we wrote to, under another name.
+
+    Attributes
+    ----------
+    audio : bool
+        Hash its audio, too; without, only its fields are read.
+    """
+
+    audio: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +255,8 @@ class Job:
         To decide by in place of the file's own, for each model, as for a whole album.
     restore : Restore or None
         Put values back, and do nothing else.
+    recognise : Recognise or None
+        Tell which audio it has, and do nothing else.
     """
 
     path: str
@@ -245,6 +266,7 @@ class Job:
     candidates: tuple[tuple[Heard, ...], ...] = ()
     scores: tuple[tuple[float, ...], ...] | None = None
     restore: Restore | None = None
+    recognise: Recognise | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,11 +279,14 @@ class Writing:
         Of the file as it is now.
     changes, previous : mapping of str to tuple of str
         Field to its new values, and what it holds.
+    audio : str
+        Digest of its audio; empty where that is not known.
     """
 
     identity: Identity
     changes: Values
     previous: Values
+    audio: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -402,10 +427,35 @@ class Restored:
     fields: Values
 
 
-Outcome = Tagged | Restored | Skipped | Failed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recognised:
+    """What a file has now; for the journal, which may know it under another name.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    identity : Identity
+        Of the file now.
+    fields : mapping of str to tuple of str
+        What our fields hold.
+    digests : tuple of str
+        By which its audio may be on record: each is a digest, or all of one up to the hyphen.
+    """
+
+    path: str
+    identity: Identity
+    fields: Values
+    digests: tuple[str, ...]
 
 
-def to_json(outcome: Outcome) -> dict[str, Any]:
+Reported = Tagged | Restored | Skipped | Failed
+"""What a person is told of a file."""
+
+Outcome = Reported | Recognised
+
+
+def to_json(outcome: Reported) -> dict[str, Any]:
     """Return the ``--json`` object of one outcome.
 
     Every key is always there; what does not apply is ``None``, empty or zero. Only of several

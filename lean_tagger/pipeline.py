@@ -21,13 +21,24 @@ from lean_tagger.errors import (
     UnreadableError,
     WriteError,
 )
-from lean_tagger.jobs import Heard, Job, Restore, Restored, Tagged, TagStatus, Values, Writing
+from lean_tagger.jobs import (
+    Heard,
+    Job,
+    Recognise,
+    Recognised,
+    Restore,
+    Restored,
+    Tagged,
+    TagStatus,
+    Values,
+    Writing,
+)
 from lean_tagger.listen.decode import DecoderName
-from lean_tagger.listen.decode.audio_proof import proof
+from lean_tagger.listen.decode.audio_proof import proof, proof_unheard
 from lean_tagger.listen.effort import enough
 from lean_tagger.listen.label_scores import Words
 from lean_tagger.listen.listener import Listener
-from lean_tagger.listen.recognise import recognise
+from lean_tagger.listen.recognise import digests, has_audio, recognise
 from lean_tagger.settings import WriteSettings
 from lean_tagger.write import FileState
 
@@ -127,7 +138,7 @@ class Pipeline:
             self._refuse(file.obstacle)
         if self._dry_run:
             return self.outcome(decided, "would_tag")
-        file = self._write(file, changes, expected=heard.digest)
+        file = self._write(file, changes, audio=heard.digest)
         heard = replace(heard, identity=file.identity, fields=file.fields)
         return self.outcome(replace(decided, heard=heard), "tagged")
 
@@ -136,10 +147,18 @@ class Pipeline:
 
         Raises
         ------
+        ChangedError
+            Another file has this name now.
         WriteError, UnreadableError
             As `carry_out`.
         """
         file = write.look(path, with_track=False, ways=self._ways)
+        if restore.check_audio and has_audio(path, restore.audio, decoder=self._decoder) is False:
+            message = (
+                "another file has this name now, and was left alone; lean-tag undo FOLDER "
+                "finds the one that was moved, by its audio"
+            )
+            raise ChangedError(path, message)
         obstacle = file.obstacle
         if obstacle is not None and not isinstance(obstacle, NoTagSupportError | ObstacleError):
             raise obstacle  # what has no place for fields holds none of ours: it is left
@@ -147,7 +166,7 @@ class Pipeline:
         if changes and obstacle is not None:
             self._refuse(obstacle)
         if changes and not self._dry_run:
-            file = self._write(file, changes, expected=None)
+            file = self._write(file, changes, audio=restore.audio, heard=False)
         return Restored(
             path=path,
             status="would_restore" if self._dry_run else "restored",
@@ -156,6 +175,18 @@ class Pipeline:
             identity=file.identity,
             fields=file.fields,
         )
+
+    def recognise(self, path: str, what: Recognise) -> Recognised:
+        """Return what a file holds, and which audio it has.
+
+        Raises
+        ------
+        UnreadableError
+            It is not there any more.
+        """
+        file = write.look(path, with_track=False, ways=self._ways)
+        found = digests(path, decoder=self._decoder) if what.audio else ()
+        return Recognised(path=path, identity=file.identity, fields=file.fields, digests=found)
 
     def outcome(self, decided: Decided, status: TagStatus) -> Tagged:
         """Return what is reported, and put on record, of a file that was decided on."""
@@ -208,14 +239,36 @@ class Pipeline:
         ]
         return replace(first, others=tuple(others))
 
-    def _write(self, file: FileState, changes: Values, *, expected: str | None) -> FileState:
-        """Write, and return what the file then holds."""
+    def _write(
+        self, file: FileState, changes: Values, *, audio: str, heard: bool = True
+    ) -> FileState:
+        """Write, and return what the file then holds.
+
+        Parameters
+        ----------
+        file : FileState
+            The file.
+        changes : mapping of str to tuple of str
+            Field to its new values.
+        audio : str
+            Digest of its audio.
+        heard : bool
+            That was heard, or recognised, just now; else it is only on record.
+        """
         path, before = file.path, file.identity
         previous = {field: file.fields[field] for field in changes if field in file.fields}
-        self._before_write(Writing(identity=before, changes=changes, previous=previous))
+        self._before_write(
+            Writing(identity=before, changes=changes, previous=previous, audio=audio)
+        )
         try:
             write_proved(
-                path, changes, previous, expected=expected, decoder=self._decoder, ways=self._ways
+                path,
+                changes,
+                previous,
+                expected=audio or None,
+                heard=heard,
+                decoder=self._decoder,
+                ways=self._ways,
             )
         except (UnreadableError, WriteError) as error:
             if write.identify(path).inode != before.inode:  # which says so if it is gone
@@ -232,6 +285,7 @@ def write_proved(
     previous: Values,
     *,
     expected: str | None,
+    heard: bool = True,
     decoder: DecoderName,
     ways: WriteSettings,
 ) -> None:
@@ -245,6 +299,8 @@ def write_proved(
         Field to its new values, and what it holds now.
     expected : str or None
         The digest of the audio that was heard; None decodes the original once more.
+    heard : bool
+        That was heard, or recognised, just now; else it is only on record, and is looked at again.
     decoder : {'auto', 'ffmpeg', 'soundfile'}
         That heard it.
     ways : WriteSettings
@@ -255,7 +311,8 @@ def write_proved(
     FileError
         As `write.write`; the file is as it was.
     """
-    fingerprint, answer = proof(path, expected, decoder=decoder)
+    prove = proof if heard else proof_unheard
+    fingerprint, answer = prove(path, expected, decoder=decoder)
     write.write(
         path,
         changes,

@@ -31,7 +31,7 @@ from lean_tagger.cli.terminal import (
     shorten,
 )
 from lean_tagger.errors import StateError
-from lean_tagger.jobs import Failed, Job, Outcome, Restored, Skipped, Tagged, to_json
+from lean_tagger.jobs import Failed, Job, Reported, Restored, Skipped, Tagged, to_json
 from lean_tagger.run.messages import Ready
 from lean_tagger.run.summary import Summary
 from lean_tagger.system import memory
@@ -185,13 +185,19 @@ class Console:
         except OSError:  # the terminal went away: the run need not
             self._bar = None
 
-    def result(self, outcome: Outcome) -> None:
-        """Print what became of one file."""
-        if (active := self._active.pop(outcome.path, None)) is not None:
+    def set_down(self, path: str) -> bool:
+        """Count a file as done, and tell whether a worker was at it; nothing is printed."""
+        active = self._active.pop(path, None)
+        if active is not None:
             self._jobs_done += 1
             self._bytes_done += active[0].size_bytes
+        return active is not None
+
+    def result(self, outcome: Reported) -> None:
+        """Print what became of one file."""
+        active = self.set_down(outcome.path)
         if heard := _heard(outcome):
-            if active is None and heard.heard is not None:  # the journal knew it
+            if not active and heard.heard is not None:  # the journal knew it
                 self._jobs_done += 1
                 self._bytes_done += heard.heard.identity.size_bytes
             self._audio_seconds += 0.0 if heard.known else heard.seconds
@@ -211,7 +217,7 @@ class Console:
             width = columns() if self._columnar else 0
             self._print(self._out, self._joined(self._summary_parts(summary), width))
 
-    def _line(self, outcome: Outcome) -> str:
+    def _line(self, outcome: Reported) -> str:
         status, notes = _judgement(outcome)
         name, indent, room = self._name(outcome.path), 0, 0
         if self._columnar:
@@ -312,7 +318,7 @@ def _discard(stream: TextIO) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _heard(outcome: Outcome) -> Tagged | None:
+def _heard(outcome: Reported) -> Tagged | None:
     if isinstance(outcome, Restored):
         return None
     return outcome if isinstance(outcome, Tagged) else outcome.scored
@@ -322,7 +328,7 @@ _UNSURE = 0.7
 """Below, a decision from a part of a track is said to be one."""
 
 
-def _judgement(outcome: Outcome) -> tuple[str, list[str]]:
+def _judgement(outcome: Reported) -> tuple[str, list[str]]:
     """Return an outcome's status and its (escaped) notes."""
     if isinstance(outcome, Restored):
         word = "undone" if outcome.status == "restored" else "can undo"

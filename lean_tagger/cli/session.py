@@ -11,7 +11,7 @@ from lean_tagger.cli.console import Console
 from lean_tagger.cli.options import models
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import ConfigError, LeanTagError
-from lean_tagger.jobs import Job, Outcome, Skipped, Tagged
+from lean_tagger.jobs import Job, Outcome, Recognised, Reported, Skipped, Tagged
 from lean_tagger.run.executor import executor
 from lean_tagger.run.summary import Summary, report_all
 from lean_tagger.settings import Settings, WriteSettings
@@ -72,8 +72,8 @@ def do(
 ) -> int:
     """Do what was found, with a summary whatever ends it, and return the exit code.
 
-    With `only_hear`, what was heard goes into the journal and no further, for another run to
-    decide on, which adds to the same summary and prints it.
+    With `only_hear`, what was heard or recognised goes into the journal and no further, for
+    another run to decide on, which adds to the same summary and prints it.
 
     Raises
     ------
@@ -91,13 +91,18 @@ def do(
     )
     console.rss_bytes = runner.rss_bytes
 
-    def outcomes() -> Iterator[Outcome]:
+    def outcomes() -> Iterator[Reported]:
         for outcome in runner.outcomes(recorder.watch(found)):
             recorder.record(outcome)
+            if isinstance(outcome, Recognised):
+                console.set_down(outcome.path)
+                continue
             heard = outcome.scored if isinstance(outcome, Skipped) else outcome
             if not (only_hear and isinstance(heard, Tagged)):
                 yield outcome
-            elif not heard.known:
+                continue
+            console.set_down(outcome.path)
+            if not heard.known:
                 summary.audio_seconds += heard.seconds
 
     code, ending = 0, "done"

@@ -139,6 +139,20 @@ def _values(said: Mapping[str, Any], by: Asked) -> tuple[float, ...]:
     return values
 
 
+def audio_in(fields: Values) -> str:
+    """Return the digest of the audio that a file's LEANTAG field is of; empty without one."""
+    try:
+        return str(json.loads(fields["leantag"][0])["audio"])
+    except _DAMAGE:
+        return ""
+
+
+def ours_with_itself(fields: Values) -> dict[str, Ours]:
+    """Return what is to be taken back by a file's LEANTAG field: what it says, and itself."""
+    ours = ours_in(fields)
+    return {**ours, "leantag": Ours(fields["leantag"], ())} if ours else {}
+
+
 def ours_in(fields: Values) -> dict[str, Ours]:
     """Return what a file's LEANTAG field says that we wrote, and over what."""
     try:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from lean_tagger.jobs import Failed, Outcome, Restored, Skipped, Tagged
+from lean_tagger.jobs import Failed, Reported, Restored, Skipped, Tagged
 
 _STATUSES = (
     "tagged",
@@ -59,7 +59,7 @@ class Summary:
         found = {name: getattr(self, name) for name in _STATUSES}
         return {name: count for name, count in found.items() if count}
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: Reported) -> None:
         """Count one outcome."""
         self.files += 1
         match outcome:
@@ -83,9 +83,9 @@ class Summary:
 
 
 def report_all(
-    outcomes: Iterable[Outcome],
+    outcomes: Iterable[Reported],
     *,
-    report: Callable[[Outcome], None],
+    report: Callable[[Reported], None],
     peak_rss_bytes: Callable[[], int],
     summary: Summary,
 ) -> None:
@@ -93,7 +93,7 @@ def report_all(
 
     Parameters
     ----------
-    outcomes : iterable of Outcome
+    outcomes : iterable of Reported
         As `supervisor.Supervisor.outcomes` yields them; the work is done as they are asked for.
     report : callable
         Told every outcome.

@@ -142,6 +142,8 @@ class Worker:
     def _do(self, job: Job) -> Outcome:
         if job.restore is not None:
             return self._pipeline.restore(job.path, job.restore)
+        if job.recognise is not None:
+            return self._pipeline.recognise(job.path, job.recognise)
         decided = self._pipeline.decide(job)
         self._guard.check(job.path)
         try:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from lean_tagger.jobs import (
     Failed,
@@ -9,6 +10,7 @@ from lean_tagger.jobs import (
     Identity,
     Job,
     Outcome,
+    Recognised,
     Restored,
     Skipped,
     Tagged,
@@ -16,6 +18,7 @@ from lean_tagger.jobs import (
 )
 from lean_tagger.store.journal import Journal
 from lean_tagger.store.model_keys import ModelKeys
+from lean_tagger.store.moved import note
 
 MAY_HAVE_RENAMED = frozenset({"crashed", "hung", "killed"})
 """A worker that ended so may have got as far as to rename: only a look at the file tells."""
@@ -56,6 +59,7 @@ class Recorder:
             identity=writing.identity,
             previous=writing.previous,
             written=writing.changes,
+            digest=writing.audio,
         )
 
     def record(self, outcome: Outcome) -> None:
@@ -64,9 +68,11 @@ class Recorder:
         if job is None:
             return
         self._settle(outcome)
-        if isinstance(outcome, Restored):
+        if isinstance(outcome, Recognised):
+            note(self._journal.whereabouts, replace(outcome, path=_name(job)), run=self._run)
+        elif isinstance(outcome, Restored):
             self._restored(job, outcome)
-        else:
+        elif job.restore is None and job.recognise is None:  # else nothing was heard
             self._done(job, outcome)
 
     def end(self, counts: Mapping[str, int], ending: str) -> None:

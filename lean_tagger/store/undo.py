@@ -1,4 +1,4 @@
-"""Take back what was written: from the journal's writes to jobs that restore.
+"""Take back what was written: from the journal's writes, or a file's LEANTAG, to jobs.
 
 A field is put back only where it still holds what we wrote. The restoring is a write like
 any other, on record before it happens, and can itself be taken back: that is ``redo``.
@@ -7,12 +7,17 @@ any other, on record before it happens, and can itself be taken back: that is ``
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from lean_tagger.jobs import Job, Ours, Outcome, Restore, Skipped
+from lean_tagger.decide import leantag_field
+from lean_tagger.jobs import Failed, Identity, Job, Ours, Outcome, Restore
 from lean_tagger.store.journal import Journal, Write
 from lean_tagger.store.judge import identify
+from lean_tagger.store.moved import continues, is_there, other_audio
+from lean_tagger.store.whereabouts import Place, Whereabouts
 
 FORWARD = frozenset({"tag", "retag", "redo"})
 """Commands whose writes ``undo`` takes back; ``redo`` takes back those of ``undo``."""
+
+_NOT_FOUND = "lean-tag undo FOLDER finds a file that was moved or renamed, by its audio"
 
 
 def last_run(journal: Journal, *, under: Iterable[str], redo: bool) -> int | None:
@@ -22,13 +27,16 @@ def last_run(journal: Journal, *, under: Iterable[str], redo: bool) -> int | Non
     return max((w.run for w in journal.writes(under=under) if w.run in numbers), default=None)
 
 
-def chain(writes: Iterable[Write]) -> dict[str, Ours]:
+def chain(writes: Iterable[Write], *, to_the_first: bool = False) -> dict[str, Ours]:
     """Return what is to be restored in one file, over several writes.
 
     Parameters
     ----------
     writes : iterable of Write
         Into one file, the last one first.
+    to_the_first : bool
+        Also take back what the LEANTAG that stood there before says: of writes that are not
+        on record.
 
     Returns
     -------
@@ -44,24 +52,82 @@ def chain(writes: Iterable[Write]) -> dict[str, Ours]:
             if earlier is not None and earlier.written == before:
                 before = earlier.before
             fields[field] = Ours(written, before)
+    if to_the_first and "leantag" in fields:
+        left = leantag_field.ours_with_itself({"leantag": fields["leantag"].before})
+        for field, ours in left.items():
+            last = fields.get(field, ours)
+            if last.before == ours.written:
+                fields[field] = Ours(last.written, ours.before)
     return fields
 
 
-def undo_jobs(writes: Iterable[Write]) -> Iterator[Job | Outcome]:
+def undo_jobs(
+    whereabouts: Whereabouts, writes: Iterable[Write], *, to_the_first: bool = False
+) -> Iterator[Job | Outcome]:
     """Yield a job that restores for each file that was written.
 
     Parameters
     ----------
+    whereabouts : Whereabouts
+        The journal's, to find a file under another name.
     writes : iterable of Write
         File by file, of each the last one first.
+    to_the_first : bool
+        See `chain`.
     """
-    for path, group in groupby(list(writes), key=lambda write: write.path):
-        mine = list(group)
-        try:
-            identity = identify(path)
-        except OSError as error:
-            message = f"it cannot be reached now: {error.strerror}"
-            yield Skipped(path=path, kind="missing", message=message)
-            continue
-        restore = Restore(fields=chain(mine), writes=tuple(write.id for write in mine))
-        yield Job(path, identity.size_bytes, identity, restore=restore)
+    for name, group in groupby(writes, key=lambda write: write.path):
+        for mine in _by_audio(group):
+            audio = next((it.digest for it in mine if it.digest), "")
+            fields = chain(mine, to_the_first=to_the_first)
+            numbers = tuple(it.id for it in mine)
+            yield _job(whereabouts, name, Restore(fields=fields, writes=numbers, audio=audio))
+
+
+def leantag_jobs(whereabouts: Whereabouts, under: Iterable[str]) -> Iterator[Job | Outcome]:
+    """Yield a job for each file whose LEANTAG alone says that we wrote, and over what.
+
+    The journal was lost, or never had it. A file with writes on record that stand is not
+    among them: these are to be taken back first.
+    """
+    for place in whereabouts.under(under, signed=True):
+        fields = leantag_field.ours_with_itself(place.fields)
+        if fields and is_there(place) and not whereabouts.has_standing(place.path):
+            audio = place.digest or leantag_field.audio_in(place.fields)
+            yield _job(whereabouts, place.path, Restore(fields=fields, audio=audio))
+
+
+def _job(whereabouts: Whereabouts, path: str, restore: Restore) -> Job | Outcome:
+    """Return the job that restores a file, or why there can be none."""
+    try:
+        identity = identify(path)
+    except OSError as error:
+        message = f"it is not where it was ({error.strerror}); {_NOT_FOUND}"
+        return Failed(path=path, kind="missing", message=message)
+    check = restore.writes and not _as_left(whereabouts.at(path), identity, restore.audio)
+    restore = Restore(
+        fields=restore.fields,
+        writes=restore.writes,
+        audio=restore.audio,
+        check_audio=bool(check),
+    )
+    return Job(path, identity.size_bytes, identity, restore=restore)
+
+
+def _as_left(place: Place | None, identity: Identity, audio: str) -> bool:
+    """Tell whether a file is as it was when we last looked at it, and has this audio."""
+    if place is None or other_audio(place.digest, audio):
+        return False
+    return place.identity.matches(identity)
+
+
+def _by_audio(writes: Iterable[Write]) -> list[list[Write]]:
+    """Return the writes under one name, apart for each file that had it; the last one first."""
+    files: list[list[Write]] = []
+    for write in writes:
+        later = files[-1][-1] if files else None
+        if later is None or (
+            other_audio(write.digest, later.digest) and not continues(write, later)
+        ):
+            files.append([])
+        files[-1].append(write)
+    return files

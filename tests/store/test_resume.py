@@ -265,11 +265,19 @@ def test_a_write_that_was_cut_off_can_be_taken_back(library: Path) -> None:
     assert all("genre" not in fields for fields in our_fields(library).values())
 
 
-def test_undo_of_a_file_that_is_gone_says_so(library: Path) -> None:
+def test_undo_of_a_file_that_is_gone_says_so_and_fails(library: Path) -> None:
     run(library)
     (library / "west.flac").unlink()
-    result = run("undo")["west.flac"]
-    assert (result["status"], result["error"]["kind"]) == ("skipped", "missing")
+    done = lean_tag("undo", "--json")
+    results = {Path(it["path"]).name: it for it in map(json.loads, done.stdout.splitlines())
+               if it["type"] == "result"}  # fmt: skip
+    assert done.returncode == 1
+    assert (results["west.flac"]["status"], results["west.flac"]["error"]["kind"]) == (
+        "failed",
+        "missing",
+    )
+    assert "undo FOLDER" in results["west.flac"]["error"]["message"]
+    assert results["farm.wav"]["status"] == "restored"
 
 
 def test_retag_decides_anew_without_hearing_and_twice_is_once(library: Path) -> None:

@@ -1,6 +1,7 @@
 """``lean-tag explain FILE``: why a file has the tags that it has."""
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -13,9 +14,15 @@ from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
 from lean_tagger.decide.decider import Decider
 from lean_tagger.errors import ConfigError
-from lean_tagger.jobs import Heard
+from lean_tagger.jobs import Heard, Identity, Job, Recognise, Recognised
+from lean_tagger.run.executor import executor
+from lean_tagger.settings import Settings
 from lean_tagger.store.journal import Journal, Key
 from lean_tagger.store.judge import identify, why_set_aside
+from lean_tagger.store.moved import has_digest, known_as
+
+PATIENCE_SECONDS = 60.0
+"""For a file whose audio is hashed."""
 
 
 def run(arguments: list[str], _: Stop) -> int:
@@ -47,10 +54,14 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str, Any]:
-    decision = Decider.of(session.build(given, max_mem_bytes=0, listen=False))
+    max_mem_bytes = session.budget_bytes(None)
+    chosen = session.build(given, max_mem_bytes=max_mem_bytes, listen=False)
+    decision = Decider.of(chosen)
+    found = _look(journal, path, chosen)
+    name, writes = known_as(journal, path, found)
     each: list[Heard] = []
     for it in decision.asked:
-        known = journal.recall(path, Key(model=it.card.identity, pooling=it.pooling))
+        known = journal.recall(name, Key(model=it.card.identity, pooling=it.pooling))
         if known is None or known.heard is None:
             if known is not None and known.status == "failed":
                 raise ConfigError(f"{path}: {why_set_aside(known)}")
@@ -59,15 +70,14 @@ def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str,
         each.append(known.heard)
     assert known is not None  # noqa: S101 - at least one model is asked
     heard = dataclasses.replace(each[0], others=tuple(each[1:]))
+    same = found is not None and has_digest(found, heard.digest)
+    if found is not None and same:
+        heard = dataclasses.replace(heard, fields=found.fields)
     plan = decision.plan(path, heard)
     others = {
         by.card.name: {"windows": it.windows}
         for by, it in zip(decision.asked[1:], heard.others, strict=True)
     }
-    try:
-        changed = not identify(path).matches(known.identity)
-    except OSError:
-        changed = True
     return {
         "type": "explanation",
         "path": path,
@@ -78,7 +88,7 @@ def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str,
         "confidence": heard.confidence,
         "seconds": round(heard.seconds, 3),
         **({"others": others} if others else {}),
-        "changed_since": changed,
+        "changed_since": not same and not _as_it_was(path, known.identity),
         "fields": {field: list(values) for field, values in heard.fields.items()},
         "steps": [
             dataclasses.asdict(step) | ({"model": name} if others else {})
@@ -93,9 +103,40 @@ def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str,
                 "previous": {field: list(values) for field, values in write.previous.items()},
                 "written": {field: list(values) for field, values in write.written.items()},
             }
-            for write in journal.writes(under=[path], states=("intent", "done", "undone"))
+            for write in writes
         ],
     }
+
+
+def _as_it_was(path: str, identity: Identity) -> bool:
+    try:
+        return identify(path).matches(identity)
+    except OSError:
+        return False
+
+
+def _look(journal: Journal, path: str, chosen: Settings) -> Recognised | None:
+    """Return what a file has now, where it is not on record as it is; a worker hashes its audio."""
+    known = journal.whereabouts.at(path)
+    if known is not None and _as_it_was(path, known.identity):
+        return None
+    try:
+        identity = identify(path)
+    except OSError:
+        return None
+    job = Job(path, identity.size_bytes, identity, recognise=Recognise(audio=True))
+    runner = executor(
+        chosen,
+        jobs=1,
+        patience_seconds=PATIENCE_SECONDS,
+        progress=lambda *_: None,
+        notice=lambda _: None,
+        on_start=lambda _: None,
+        before_write=lambda *_: None,
+    )
+    with contextlib.closing(runner):
+        found = next(runner.outcomes([job]))
+    return found if isinstance(found, Recognised) else None
 
 
 def _share(report: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from lean_tagger.cli import options, session
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
 from lean_tagger.store.journal import Journal
+from lean_tagger.store.moved import count_lost
 
 SHOWN = 20
 """Files that are set aside, of which so many are named; ``--json`` has them all."""
@@ -41,6 +42,7 @@ def _report(journal: Journal) -> dict[str, Any]:
         "files": statuses,
         "failures": kinds,
         "writes": journal.count_writes(),
+        "writes_not_found": count_lost(journal.whereabouts),
         "set_aside": [
             {"path": path, "kind": kind, "message": message, "attempts": attempts}
             for path, kind, message, attempts in journal.failures()
@@ -55,6 +57,11 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
     counts = ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in report["files"].items())
     yield f"files      {total}{': ' if counts else ''}{counts}"
     yield f"writes     {report['writes']} that stand; lean-tag undo takes them back"
+    if lost := report["writes_not_found"]:
+        yield (
+            f"           {lost} of them in files that are not where they were; "
+            "lean-tag undo FOLDER finds these by their audio"
+        )
     if not report["set_aside"]:
         yield "set aside  none"
         return

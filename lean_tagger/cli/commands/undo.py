@@ -3,18 +3,27 @@
 import argparse
 import contextlib
 import functools
+import itertools
 import os
+from collections.abc import Iterator
 
 from lean_tagger.cli import options, session
 from lean_tagger.cli.signals import Stop
+from lean_tagger.jobs import Job, Outcome
+from lean_tagger.run.find_files import walk
 from lean_tagger.run.summary import Summary
 from lean_tagger.settings import Settings
+from lean_tagger.store.journal import Journal
+from lean_tagger.store.moved import follow, follow_all, to_recognise
 from lean_tagger.store.resume import Resume
-from lean_tagger.store.undo import FORWARD, last_run, undo_jobs
+from lean_tagger.store.undo import FORWARD, last_run, leantag_jobs, undo_jobs
 
 _UNDO = """\
 Put back what genre and mood held before lean-tag wrote them: by default what the last run
-wrote (into these files and folders). A field that somebody has changed since is left alone."""
+wrote (into these files and folders). A field that somebody has changed since is left alone.
+Files that were moved or renamed are found in the folders that are given, by their audio; where
+the journal is lost, what lean-tag left in the files (LEANTAG) says what stood there before."""
+_HINT = "; lean-tag undo FOLDER also goes by what it left in the files themselves"
 _REDO = "Take back what the last undo did."
 
 
@@ -41,19 +50,44 @@ def _run(arguments: list[str], stop: Stop, *, command: str) -> int:
     under = [os.path.abspath(path) for path in given.paths]
     summary = Summary(max_mem_bytes=max_mem_bytes)
     with contextlib.closing(console), session.journal(given, console) as journal:
-        number = given.run
-        if number is None and not given.all:
-            number = last_run(journal, under=under, redo=command == "redo")
-            if number is None:
-                console.notice(f"nothing to {command}: no write is on record that stands")
-                return 0
-        writes = journal.writes(under=under, run=number)
-        if given.all:
-            forward = {it.id for it in journal.runs() if it.command in FORWARD}
-            writes = (write for write in writes if write.run in forward)
-        recorder = Resume(journal, command, chosen).recorder
         do = functools.partial(session.do, console=console, stop=stop, summary=summary)
-        return do(undo_jobs(writes), recorder, given, chosen)
+        code = 0
+        if under:
+            recorder = Resume(journal, command, chosen).recorder
+            found = to_recognise(journal, walk(under), under)
+            code = do(found, recorder, given, chosen, only_hear=True)
+            if code > 1:
+                return code
+            follow(journal.whereabouts, under)
+        else:
+            follow_all(journal.whereabouts)
+        jobs = _jobs(journal, given, under, redo=command == "redo")
+        first = next(jobs, None)
+        if first is None:
+            hint = "" if under or command == "redo" else _HINT
+            console.notice(f"nothing to {command}: no write is on record that stands{hint}")
+            return code
+        if not under:
+            recorder = Resume(journal, command, chosen).recorder
+        return do(itertools.chain([first], jobs), recorder, given, chosen)
+
+
+def _jobs(
+    journal: Journal, given: argparse.Namespace, under: list[str], *, redo: bool
+) -> Iterator[Job | Outcome]:
+    """Yield what is to be restored: by the journal's writes, and by what LEANTAG says."""
+    where = journal.whereabouts
+    if given.all:
+        forward = {it.id for it in journal.runs() if it.command in FORWARD}
+        writes = (write for write in journal.writes(under=under) if write.run in forward)
+        yield from undo_jobs(where, writes, to_the_first=True)
+    number = given.run
+    if number is None and not given.all:
+        number = last_run(journal, under=under, redo=redo)
+    if number is not None:
+        yield from undo_jobs(where, journal.writes(under=under, run=number))
+    elif under and not redo:
+        yield from leantag_jobs(where, under)
 
 
 def _parse(arguments: list[str], command: str) -> argparse.Namespace:

@@ -1,0 +1,195 @@
+"""Find files under the names that they have now: what was moved, renamed or retagged.
+
+First every file that is not on record as it is goes to a worker, which reads its fields and
+hashes its audio (`to_recognise`, `note`). Then the writes into that audio get its new name
+(`follow`). A file that is where it was keeps its writes; a copy of it has none.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from lean_tagger.decide import leantag_field
+from lean_tagger.jobs import Failed, Identity, Job, Outcome, Recognise, Recognised, Skipped
+from lean_tagger.store.journal import Journal, Write
+from lean_tagger.store.whereabouts import Place, Whereabouts
+
+PART = "part"
+"""How the digest of a partial hearing begins."""
+
+
+def to_recognise(
+    journal: Journal, found: Iterable[Job | Skipped | Failed], under: Sequence[str]
+) -> Iterator[Job | Outcome]:
+    """Yield a job for each file that is not on record as it is, and what is not there at all.
+
+    Parameters
+    ----------
+    journal : Journal
+        Open and held.
+    found : iterable
+        The walk of `under`.
+    under : sequence of str
+        Files and folders, as absolute names. Of one that is gone the journal may know, and
+        then that is told file by file.
+    """
+    writes = next(journal.whereabouts.standing(), None) is not None
+    for item in found:
+        if isinstance(item, Job):
+            known = journal.whereabouts.at(item.path)
+            if known is None or item.identity is None or not known.identity.matches(item.identity):
+                yield replace(item, recognise=Recognise(audio=writes or known is not None))
+        elif item.path in under and next(journal.writes(under=[item.path]), None) is None:
+            yield item
+
+
+def note(whereabouts: Whereabouts, found: Recognised, *, run: int) -> None:
+    """Put a file on record that has audio we know, or a LEANTAG that says what we wrote."""
+    digests = whereabouts.digests(found.digests)
+    whole = [it for it in digests if not it.startswith(PART)]
+    for part in set(digests) - set(whole):
+        if whole:
+            whereabouts.name_whole(part, whole[0])
+    digest = (whole or digests or [""])[0]
+    if digest or leantag_field.ours_in(found.fields):
+        place = Place(path=found.path, identity=found.identity, digest=digest, fields=found.fields)
+        whereabouts.note(place, run=run)
+
+
+def has_digest(found: Recognised, digest: str) -> bool:
+    """Tell whether a file has the audio of this digest."""
+    return digest in found.digests or digest.partition("-")[0] in found.digests
+
+
+def known_as(journal: Journal, path: str, found: Recognised | None) -> tuple[str, list[Write]]:
+    """Return the name under which a file is on record, and all writes into it, the last one first.
+
+    Parameters
+    ----------
+    journal : Journal
+        Which may only be read.
+    path : str
+        The file's name now.
+    found : Recognised or None
+        What it has now, if it is not as it was when it was last looked at.
+    """
+    whereabouts = journal.whereabouts
+    here = whereabouts.at(path)
+    digests = whereabouts.digests(found.digests) if found else []
+    name = path
+    if digests and (here is None or here.digest not in digests):
+        places = [it for digest in digests for it in whereabouts.of_audio(digest)]
+        name = places[0].path if places else path
+    elif here is not None and here.digest:
+        digests = [here.digest]
+    writes = {
+        it.id: it
+        for digest in digests
+        for it in whereabouts.history(digest)
+        if it.path != path and is_gone(whereabouts, it.path, digest)
+    }
+    for it in journal.writes(under=[path], states=("intent", "done", "undone")):
+        if not any(other_audio(it.digest, digest) for digest in digests):
+            writes[it.id] = it
+    return name, [writes[number] for number in sorted(writes, reverse=True)]
+
+
+def follow(whereabouts: Whereabouts, under: Iterable[str]) -> None:
+    """Give the writes of files that were moved into these folders the names they have now."""
+    for place in whereabouts.under(under):
+        adopt(whereabouts, place)
+
+
+def follow_all(whereabouts: Whereabouts) -> None:
+    """Do the same for every file that is gone, and that was seen again by another run."""
+    for path, digest, _ in whereabouts.standing():
+        if is_gone(whereabouts, path, digest):
+            for place in _elsewhere(whereabouts, path, digest):
+                adopt(whereabouts, place)
+
+
+def count_lost(whereabouts: Whereabouts) -> int:
+    """Return how many writes stand in files of which nobody knows where they are."""
+    return sum(
+        count
+        for path, digest, count in whereabouts.standing()
+        if is_gone(whereabouts, path, digest) and not _elsewhere(whereabouts, path, digest)
+    )
+
+
+def _elsewhere(whereabouts: Whereabouts, path: str, digest: str) -> list[Place]:
+    """Return the other files on record with this audio that are there."""
+    places = list(whereabouts.of_audio(digest)) if digest else []
+    return [it for it in places if it.path != path and is_there(it)]
+
+
+def adopt(whereabouts: Whereabouts, place: Place) -> None:
+    """Give a file the writes into it under the names that it had before."""
+    if not place.digest or not is_there(place):
+        return
+    while whereabouts.written_elsewhere(place):
+        history = whereabouts.history(place.digest)
+        names = {it.path for it in history if it.path != place.path}
+        gone = (
+            name
+            for name in sorted(names)
+            if is_gone(whereabouts, name, place.digest) or _are_one(name, place.path)
+        )
+        fitting = [name for name in gone if _one_story(history, place.path, name)]
+        if not fitting:
+            return
+        before = max(fitting, key=lambda name: _likeness(history, name, place))
+        whereabouts.move(before, place.path, place.digest)
+
+
+def _are_one(name: str, other: str) -> bool:
+    """Tell whether two names lead to one file, as through a linked folder."""
+    try:
+        return os.path.samefile(name, other)
+    except OSError:
+        return False
+
+
+def is_there(place: Place) -> bool:
+    """Tell whether a file is as it was when it was last looked at."""
+    try:
+        found = Identity.of(os.stat(place.path))
+    except OSError:
+        return False
+    return found.without_inode() == place.identity.without_inode()
+
+
+def is_gone(whereabouts: Whereabouts, path: str, digest: str) -> bool:
+    """Tell whether a name leads to this audio no more."""
+    if not os.path.exists(path):
+        return True
+    there = whereabouts.at(path)
+    return there is not None and other_audio(there.digest, digest)
+
+
+def other_audio(one: str, other: str) -> bool:
+    """Tell whether two digests are of different audio; of a part and a whole nobody knows."""
+    return bool(one and other) and one != other and one.startswith(PART) == other.startswith(PART)
+
+
+def continues(before: Write, after: Write) -> bool:
+    """Tell whether a write met what an earlier one left."""
+    left, met = before.written, after.previous
+    if left.get("leantag") and left["leantag"] == met.get("leantag"):
+        return True
+    return all(met.get(field, ()) == left[field] for field in left.keys() & after.written.keys())
+
+
+def _one_story(history: Sequence[Write], *paths: str) -> bool:
+    """Tell whether writes under two names can be into one file: each met what was left."""
+    mine = [it for it in history if it.path in paths]
+    return all(continues(a, b) for a, b in pairwise(mine) if a.path != b.path)
+
+
+def _likeness(history: Sequence[Write], path: str, place: Place) -> tuple[bool, bool, bool]:
+    """Return how much speaks for it that this file had this name before."""
+    last = [it for it in history if it.path == path][-1].written
+    holds = all(place.fields.get(field, ()) == values for field, values in last.items())
+    (folder, name), (here, new) = os.path.split(path), os.path.split(place.path)
+    return holds, name == new, os.path.basename(folder) == os.path.basename(here)

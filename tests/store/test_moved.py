@@ -1,0 +1,367 @@
+"""Writes belong to the audio: they are found under whatever name the file has now.
+
+Each way in which a file gets another name, by each command that looks for its writes, with real
+files and through the command line.
+"""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mutagen
+import pytest
+import tinymodel
+from command import ROOT, Run
+from conftest import DATA
+from encode import encode, music
+
+from lean_tagger import write
+from lean_tagger.cli.main import main
+from lean_tagger.listen.decode import fingerprint
+
+Fields = dict[str, tuple[str, ...]]
+CLIPS = ("west.flac", "skyvibe.mp3", "celtic.m4a")
+BEFORE: dict[str, Fields] = {
+    "west.flac": {"genre": ("Tango",)},
+    "skyvibe.mp3": {},
+    "celtic.m4a": {},
+}
+
+
+class Library:
+    """A folder of music that was tagged, its journal, and where the files are now."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.old, self.new = folder, folder / "old", folder / "new"
+        self.state = folder / "journal.sqlite3"
+        self.old.mkdir()
+        self.model = tinymodel.make(folder)
+        self.now: dict[str, Path] = {}
+        for clip in CLIPS:
+            self.now[clip] = self.old / clip
+            shutil.copy(DATA / clip, self.old)
+            if BEFORE[clip]:
+                write.write(str(self.now[clip]), BEFORE[clip], fingerprint=fingerprint)
+
+    def run(self, *arguments: str | Path) -> Run:
+        return Run(*arguments, "--state", self.state)
+
+    def tag(self, *arguments: str | Path) -> Run:
+        usual = ("--overwrite", "--min-score", "0", "--max-tags", "2")
+        return self.run(*(arguments or (self.old,)), *usual, "--model", self.model)
+
+    def tell(self, *arguments: str | Path) -> dict[str, Any]:
+        """Return the one object that a command prints about what is on record."""
+        done = subprocess.run(
+            [sys.executable, "-m", "lean_tagger", *arguments, "--json", "--state", self.state],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+            cwd=ROOT,
+        )
+        assert done.returncode == 0, done.stderr
+        return dict(json.loads(done.stdout))
+
+    def explain(self, clip: str) -> dict[str, Any]:
+        return self.tell("explain", self.now[clip], "--model", self.model)
+
+    def fields(self) -> dict[str, Fields]:
+        return {clip: write.read(str(path)) for clip, path in self.now.items()}
+
+    def audio(self) -> dict[str, str]:
+        return {clip: fingerprint(str(path)) for clip, path in self.now.items()}
+
+
+def nothing(_: Library) -> None:
+    """The files are where they were."""
+
+
+def move(library: Library) -> None:
+    library.old.rename(library.new)
+    library.now = {clip: library.new / clip for clip in CLIPS}
+
+
+def rename(library: Library) -> None:
+    for number, clip in enumerate(CLIPS):
+        path = library.now[clip]
+        library.now[clip] = path.rename(path.with_name(f"{number:02} A song{path.suffix}"))
+
+
+def retag(library: Library) -> None:
+    """As beets and Picard do: other names, other tags, another inode, size and time."""
+    library.new.mkdir()
+    for number, clip in enumerate(CLIPS):
+        path = library.now[clip]
+        copy = library.new / f"{number:02}{path.suffix}"
+        shutil.copy(path, copy)
+        path.unlink()
+        file = mutagen.File(copy, easy=True)
+        file["title"] = ["A title that is much longer than the one that was there before" * 60]
+        file["album"] = ["Another album"]
+        file.save()
+        os.utime(copy, ns=(number * 10**9, number * 10**9))
+        library.now[clip] = copy
+
+
+def merge(library: Library) -> None:
+    """Another machine has the same files in another place, and takes the journal in."""
+    library.new.mkdir()
+    for clip in CLIPS:
+        library.now[clip] = Path(shutil.copy(library.old / clip, library.new))
+    shutil.rmtree(library.old)
+    theirs = library.state
+    library.state = library.folder / "here.sqlite3"
+    assert main(["merge", str(theirs), "--state", str(library.state)]) == 0
+
+
+WAYS = (nothing, move, rename, retag, merge)
+Way = Callable[[Library], None]
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    return Library(tmp_path)
+
+
+def statuses(done: Run) -> set[str]:
+    return set(done.statuses().values())
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_undo_and_redo_of_a_folder_follow_the_files(library: Library, way: Way) -> None:
+    before, sound = library.fields(), library.audio()
+    library.tag()
+    tagged = library.fields()
+    assert all(tagged[clip] != before[clip] for clip in CLIPS)
+    way(library)
+    folder = library.now["west.flac"].parent
+    shown = library.run("undo", "-n", folder)
+    assert (shown.code, statuses(shown)) == (0, {"would_restore"}), shown.said
+    assert library.fields() == tagged
+    done = library.run("undo", folder)
+    assert (done.code, statuses(done), len(done.results)) == (0, {"restored"}, 3)
+    assert library.fields() == before
+    assert library.run("undo", folder).results == {}
+    done = library.run("redo", folder)
+    assert (done.code, statuses(done)) == (0, {"restored"})
+    assert library.fields() == tagged
+    assert library.audio() == sound
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_undo_of_one_file_follows_it(library: Library, way: Way) -> None:
+    library.tag()
+    way(library)
+    done = library.run("undo", library.now["west.flac"])
+    assert (done.code, statuses(done), len(done.results)) == (0, {"restored"}, 1)
+    assert library.fields()["west.flac"] == BEFORE["west.flac"]
+    assert library.fields()["skyvibe.mp3"]["genre"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_redo_follows_a_file_that_got_its_new_name_after_the_undo(
+    library: Library, way: Way
+) -> None:
+    library.tag()
+    tagged = library.fields()
+    library.run("undo")
+    way(library)
+    done = library.run("redo", library.now["west.flac"].parent)
+    assert (done.code, statuses(done), len(done.results)) == (0, {"restored"}, 3)
+    assert library.fields() == tagged
+
+
+@pytest.mark.parametrize("way", WAYS[1:])
+def test_undo_without_a_folder_says_what_it_does_not_find_and_fails(
+    library: Library, way: Way
+) -> None:
+    library.tag()
+    tagged = library.fields()
+    way(library)
+    done = library.run("undo")
+    assert done.code == 1
+    assert {name: done.error(name)[0] for name in done.results} == dict.fromkeys(CLIPS, "missing")
+    assert all("lean-tag undo FOLDER" in done.error(name)[1] for name in done.results)
+    assert library.fields() == tagged
+
+
+@pytest.mark.parametrize("way", WAYS[1:])
+def test_undo_without_a_folder_finds_what_another_run_has_seen(library: Library, way: Way) -> None:
+    before = library.fields()
+    library.tag()
+    way(library)
+    assert {
+        it["known"] for it in library.tag(library.now["west.flac"].parent).results.values()
+    } == {True}
+    assert library.tell("status")["writes_not_found"] == 0
+    done = library.run("undo", "--all")
+    assert (done.code, statuses(done), len(done.results)) == (0, {"restored"}, 3)
+    assert library.fields() == before
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_explain_knows_a_file_and_its_writes(library: Library, way: Way) -> None:
+    library.tag()
+    tagged = library.fields()
+    before = library.explain("west.flac")
+    way(library)
+    told = library.explain("west.flac")
+    assert told["path"] == str(library.now["west.flac"])
+    assert told["writes"] == before["writes"]
+    assert told["steps"] == before["steps"]
+    assert told["fields"] == {name: list(it) for name, it in tagged["west.flac"].items()}
+    assert not told["changed_since"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_status_says_which_writes_it_does_not_find(library: Library, way: Way) -> None:
+    library.tag()
+    way(library)
+    found = library.tell("status")
+    assert found["writes"] == 3
+    assert found["writes_not_found"] == (0 if way is nothing else 3)
+    library.run("undo", "-n", library.now["west.flac"].parent)
+    assert library.tell("status")["writes_not_found"] == 0
+
+
+@pytest.mark.parametrize("leantag", ["short", "none"])
+def test_files_that_changed_their_names_with_each_other_get_what_was_theirs(
+    library: Library, leantag: str
+) -> None:
+    other = encode(library.old / "other.flac", music(5, 44100, seed=3), 44100, "flac")
+    library.now = {"west.flac": library.old / "west.flac", "other.flac": other}
+    write.write(str(other), {"genre": ("Polka",)}, fingerprint=fingerprint)
+    before = library.fields()
+    library.tag(library.old, "--leantag", leantag, "--fields", "genre")
+    one, two = library.now.values()
+    one.rename(library.old / "x.flac")
+    two.rename(one)
+    (library.old / "x.flac").rename(two)
+    library.now = {"west.flac": two, "other.flac": one}
+    plain = library.run("undo")
+    assert plain.code == 1
+    assert {plain.error(name)[0] for name in ("west.flac", "other.flac")} == {"changed"}
+    done = library.run("undo", library.old)
+    assert (done.code, statuses(done), len(done.results)) == (0, {"restored"}, 2)
+    assert library.fields() == before
+
+
+def test_a_copy_does_not_take_the_writes_of_the_file_that_is_still_there(library: Library) -> None:
+    library.tag(library.old, "--leantag", "none")
+    library.new.mkdir()
+    copy = Path(shutil.copy(library.now["west.flac"], library.new / "copy.flac"))
+    done = library.run("undo", copy)
+    assert (done.code, done.results) == (0, {})
+    assert statuses(library.run("undo", library.old)) == {"restored"}
+    assert library.fields() == BEFORE
+
+
+def test_a_file_is_found_through_a_linked_folder(library: Library) -> None:
+    library.tag(library.old, "--leantag", "none")
+    library.new.symlink_to(library.old)
+    done = library.run("undo", library.new)
+    assert (done.code, statuses(done), len(done.results)) == (0, {"restored"}, 3)
+    assert library.fields() == BEFORE
+    assert library.run("undo", library.old).results == {}
+
+
+def test_two_files_with_the_same_music_each_get_back_what_they_had(library: Library) -> None:
+    twin = library.old / "twin.flac"
+    shutil.copy(library.now["west.flac"], twin)
+    write.write(str(twin), {"genre": ("Polka",)}, fingerprint=fingerprint)
+    library.now["twin"] = twin
+    before = library.fields()
+    library.tag()
+    library.old.rename(library.new)
+    library.now = {name: library.new / path.name for name, path in library.now.items()}
+    for name in ("west.flac", "twin"):
+        path = library.now[name]
+        library.now[name] = path.rename(path.with_name(f"the {path.name}"))
+    assert statuses(library.run("undo", library.new)) == {"restored"}
+    assert library.fields() == before
+
+
+def test_what_was_written_in_several_places_goes_back_to_the_first(library: Library) -> None:
+    before = library.fields()
+    library.tag()
+    move(library)
+    library.run("retag", library.new)  # of nothing: it was not seen there yet
+    library.tag(library.new, "--fields", "genre", "--max-tags", "1")
+    rename(library)
+    done = library.run("undo", "--all", library.new)
+    assert (done.code, statuses(done), len(done.results)) == (0, {"restored"}, 3)
+    assert library.fields() == before
+
+
+def test_a_name_that_is_not_there_is_a_failure(library: Library) -> None:
+    library.tag()
+    done = library.run("undo", library.folder / "nowhere")
+    assert (done.code, done.error("nowhere")[0]) == (1, "missing")
+    move(library)
+    done = library.run("undo", library.old)
+    assert done.code == 1
+    assert {done.error(name)[0] for name in done.results} == {"missing"}
+
+
+# Without the journal
+
+
+def test_without_a_journal_undo_goes_by_what_is_in_the_files(library: Library) -> None:
+    before, sound = library.fields(), library.audio()
+    library.tag()
+    tagged = library.fields()
+    library.state.unlink()
+    assert "nothing to undo" in library.run("undo").said
+    assert statuses(library.run("undo", "-n", library.old)) == {"would_restore"}
+    assert library.fields() == tagged
+    done = library.run("undo", library.old)
+    assert (done.code, statuses(done), len(done.results)) == (0, {"restored"}, 3)
+    assert library.fields() == before
+    assert library.run("undo", library.old).results == {}
+    assert statuses(library.run("redo", library.old)) == {"restored"}
+    assert library.fields() == tagged
+    assert library.audio() == sound
+
+
+def test_without_a_journal_what_somebody_changed_is_kept_and_said(library: Library) -> None:
+    library.tag()
+    library.state.unlink()
+    file = mutagen.File(library.now["west.flac"])
+    file["genre"] = ["Chanson"]
+    file.save()
+    done = library.run("undo", library.old)
+    assert done.results["west.flac"]["kept"] == {"genre": ["Chanson"]}
+    left = library.fields()
+    assert left["west.flac"] == {"genre": ("Chanson",)}
+    assert left["skyvibe.mp3"] == {}
+
+
+def test_a_write_of_before_the_journal_was_lost_goes_with_those_of_after(library: Library) -> None:
+    before = library.fields()
+    library.tag()
+    library.state.unlink()
+    library.tag(library.old, "--max-tags", "1", "--fields", "genre")
+    done = library.run("undo", "--all", library.old)
+    assert (done.code, statuses(done)) == (0, {"restored"})
+    assert library.fields() == before
+
+
+def test_a_journal_without_digests_is_brought_along(library: Library) -> None:
+    """0.1.0 noted no audio with a write; it stands with the file."""
+    before = library.fields()
+    library.tag()
+    with sqlite3.connect(library.state) as journal:
+        journal.execute("DROP INDEX writes_by_digest")
+        journal.execute("ALTER TABLE writes DROP COLUMN digest")
+        journal.execute("PRAGMA user_version = 2")
+    journal.close()
+    retag(library)
+    assert statuses(library.run("undo", library.new)) == {"restored"}
+    assert library.fields() == before
