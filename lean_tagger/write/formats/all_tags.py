@@ -118,7 +118,8 @@ class AllTags:
                 full[field + _OWN] = tuple(values)
             for other in self._others:
                 said, will_say = other.values().get(field, ()), other.held(field, values)
-                shown = isinstance(other, InfoList) if values else said == own.get(field)
+                same = said == other.held(field, own.get(field, ()))  # of several, it may hold one
+                shown = isinstance(other, InfoList) if values else same
                 if said != will_say and (shown or (said and values)):
                     full[f"{field}@{other.name}"] = will_say
         return full
