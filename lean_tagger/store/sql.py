@@ -52,7 +52,7 @@ WRITE_COLUMNS = "id, run, path, state, at, size, mtime_ns, inode, previous, writ
 
 NO_LEFTOVER = """NOT (state = 'intent' AND EXISTS (SELECT 1 FROM writes AS later
     WHERE later.path = writes.path AND later.run = writes.run AND later.id > writes.id
-    AND later.state = 'done'))"""
+    AND later.state IN ('done', 'undone')))"""
 """Leaves out what a run meant to write into a file before it did."""
 
 STANDS = f"{NO_LEFTOVER} AND state IN ('intent', 'done')"

@@ -141,7 +141,13 @@ def test_a_genre_is_there_in_whichever_tag(
         assert genres(path) == before
 
 
-@pytest.mark.parametrize("ours", ["Techno", "Progressive Polka"], ids=["numbered", "unnumbered"])
+@pytest.mark.parametrize(
+    "ours",
+    [
+        pytest.param("Techno", id="numbered"),
+        pytest.param("Progressive Polka", id="unnumbered", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("what", TABLE)
 def test_every_tag_that_readers_prefer_says_the_same_after_overwriting(
     audio: Audio,  # noqa: F811

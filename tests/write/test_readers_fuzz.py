@@ -203,10 +203,10 @@ def run(tmp_path: Path, kind: str, count: int) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_damaged_files_lose_nothing_that_a_reader_sees(tmp_path: Path, kind: str) -> None:
-    run(tmp_path, kind, 25)
+    run(tmp_path, kind, 10)
 
 
-@pytest.mark.faults
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_thousands_of_damaged_files_lose_nothing_that_a_reader_sees(
     tmp_path: Path, kind: str
