@@ -560,7 +560,7 @@ KEY = Key(model="f" * 64, pooling=Pooling("logit-mean", 187))
 PART = Heard(
     identity=Identity(1000, 1, 2),
     digest="part0",
-    values=(0.1, 1 / 3),
+    values=(0.2, 1 / 3),  # both are steps of 1/65,535, as the journal keeps them
     embedding=b"",
     windows=4,
     seconds=200.0,
