@@ -81,7 +81,7 @@ def test_where_the_machine_has_too_little_its_limit_is_to_be_raised():
 
 
 def test_without_a_model_the_refusal_speaks_of_none():
-    with pytest.raises(BudgetError, match=r"too little: one worker needs 125 MiB here"):
+    with pytest.raises(BudgetError, match=r"too little: a run needs 129 MiB here"):
         budget.shape(64 * MIB, 100 * MIB, cores=1, files=1, model="")
 
 
