@@ -257,11 +257,11 @@ class Pipeline:
             As for `write_proved`.
         """
         path, before = file.path, file.identity
-        full, previous = write.in_full(path, changes)  # for undo, in each tag of the file
-        held = {name: values for name, values in previous.items() if values}
-        decided_on = {f: file.fields.get(f, ()) for f in changes if f in write.FIELDS}
-        self._before_write(Writing(identity=before, changes=full, previous=held, audio=audio))
         try:
+            full, previous = write.in_full(path, changes)  # for undo, in each tag of the file
+            held = {name: values for name, values in previous.items() if values}
+            decided_on = {f: file.fields.get(f, ()) for f in changes if f in write.FIELDS}
+            self._before_write(Writing(identity=before, changes=full, previous=held, audio=audio))
             write_proved(
                 path,
                 full,
