@@ -24,8 +24,10 @@ def process(source: str) -> Iterator[int]:
     ) as made:
         assert made.stdout is not None
         made.stdout.readline()
-        yield made.pid
-        made.kill()
+        try:
+            yield made.pid
+        finally:  # else whatever fails waits for it for ever
+            made.kill()
 
 
 def spent(clock: WorkerClock, *, seconds: float) -> float:
@@ -54,8 +56,8 @@ def test_of_a_busy_process_it_counts_the_processor_time() -> None:
         counted, after = spent(clock, seconds=1), signs(pid)
         assert before is not None
         assert after is not None
-        assert counted == pytest.approx(after.cpu_seconds - before.cpu_seconds, abs=0.05)
-        assert counted > 0
+        used = after.cpu_seconds - before.cpu_seconds  # a little more than at the last look
+        assert 0 < used / 2 <= counted <= used + 0.02
 
 
 def test_it_expires_when_what_is_allowed_is_spent_and_not_before() -> None:
