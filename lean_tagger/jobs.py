@@ -54,6 +54,9 @@ Values = Mapping[str, tuple[str, ...]]
 
 TagStatus = Literal["tagged", "would_tag", "unchanged"]
 
+PART = "part"
+"""How the digest of a partial hearing begins."""
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -80,6 +83,17 @@ class Identity:
     def of(cls, found: os.stat_result) -> "Identity":
         """Return the identity in what stat(2) tells of a file."""
         return cls(found.st_size, found.st_mtime_ns, found.st_ino)
+
+    @classmethod
+    def at(cls, path: str) -> "Identity":
+        """Return the identity of the file that has this name now.
+
+        Raises
+        ------
+        OSError
+            There is none.
+        """
+        return cls.of(os.stat(path))
 
     def matches(self, other: "Identity") -> bool:
         """Tell whether both are of one file, as far as is known."""
@@ -452,6 +466,15 @@ class Recognised:
     identity: Identity
     fields: Values
     digests: tuple[str, ...]
+
+    def has(self, digest: str) -> bool:
+        """Tell whether the file has the audio of this digest."""
+        return names_audio(self.digests, digest)
+
+
+def names_audio(digests: Sequence[str], digest: str) -> bool:
+    """Tell whether a digest is one of these, of which some may be known up to the hyphen only."""
+    return digest in digests or digest.partition("-")[0] in digests
 
 
 Reported = Tagged | Restored | Skipped | Failed

@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterable
 from functools import cache
 
 from lean_tagger.errors import FileError
-from lean_tagger.jobs import Heard
+from lean_tagger.jobs import PART, Heard, names_audio
 from lean_tagger.listen.decode import DecoderName, fingerprint, packet_hash
-from lean_tagger.listen.decode.audio_proof import PART
 from lean_tagger.listen.decode.parts import sampled_digest
 
 
@@ -81,7 +80,7 @@ def has_audio(path: str, digest: str, *, decoder: DecoderName) -> bool | None:
         found = digests(path, decoder=decoder)
         if not found:
             return None
-        if digest in found or digest.partition("-")[0] in found:
+        if names_audio(found, digest):
             return True
         if digest.startswith(PART):
             return False

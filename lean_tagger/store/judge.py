@@ -106,7 +106,7 @@ class Judge:
             message = f"{which} not heard it; run lean-tag on it"
             return Skipped(path=path, kind="unheard", message=message)
         try:
-            identity = identify(path)
+            identity = Identity.at(path)
         except OSError as error:
             message = f"it cannot be reached now: {error.strerror}"
             return Skipped(path=path, kind="missing", message=message)
@@ -193,18 +193,6 @@ class Judge:
     def lacks_scores(self, heard: Heard) -> bool:
         """Tell whether words are still to be compared with what is on record."""
         return self._keys.lack_scores(heard)
-
-
-def identify(path: str) -> Identity:
-    """Return what a file is now.
-
-    Raises
-    ------
-    OSError
-        There is none.
-    """
-    found = os.stat(path)
-    return Identity.of(found)
 
 
 def why_set_aside(known: Known) -> str:

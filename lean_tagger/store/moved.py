@@ -11,12 +11,9 @@ from dataclasses import replace
 from itertools import pairwise
 
 from lean_tagger.decide import leantag_field
-from lean_tagger.jobs import Failed, Identity, Job, Outcome, Recognise, Recognised, Skipped
+from lean_tagger.jobs import PART, Failed, Identity, Job, Outcome, Recognise, Recognised, Skipped
 from lean_tagger.store.journal import Journal, Write
 from lean_tagger.store.whereabouts import Place, Whereabouts
-
-PART = "part"
-"""How the digest of a partial hearing begins."""
 
 
 def to_recognise(
@@ -55,11 +52,6 @@ def note(whereabouts: Whereabouts, found: Recognised, *, run: int) -> None:
     if digest or leantag_field.ours_in(found.fields):
         place = Place(path=found.path, identity=found.identity, digest=digest, fields=found.fields)
         whereabouts.note(place, run=run)
-
-
-def has_digest(found: Recognised, digest: str) -> bool:
-    """Tell whether a file has the audio of this digest."""
-    return digest in found.digests or digest.partition("-")[0] in found.digests
 
 
 def known_as(journal: Journal, path: str, found: Recognised | None) -> tuple[str, list[Write]]:
@@ -154,7 +146,7 @@ def _are_one(name: str, other: str) -> bool:
 def is_there(place: Place) -> bool:
     """Tell whether a file is as it was when it was last looked at."""
     try:
-        found = Identity.of(os.stat(place.path))
+        found = Identity.at(place.path)
     except OSError:
         return False
     return found.without_inode() == place.identity.without_inode()

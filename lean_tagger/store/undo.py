@@ -5,12 +5,12 @@ any other, on record before it happens, and can itself be taken back: that is ``
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
 
 from lean_tagger.decide import leantag_field
 from lean_tagger.jobs import Failed, Identity, Job, Ours, Outcome, Restore
 from lean_tagger.store.journal import Journal, Write
-from lean_tagger.store.judge import identify
 from lean_tagger.store.moved import continues, is_there, other_audio
 from lean_tagger.store.whereabouts import Place, Whereabouts
 
@@ -100,17 +100,12 @@ def leantag_jobs(whereabouts: Whereabouts, under: Iterable[str]) -> Iterator[Job
 def _job(whereabouts: Whereabouts, path: str, restore: Restore) -> Job | Outcome:
     """Return the job that restores a file, or why there can be none."""
     try:
-        identity = identify(path)
+        identity = Identity.at(path)
     except OSError as error:
         message = f"it is not where it was ({error.strerror}); {_NOT_FOUND}"
         return Failed(path=path, kind="missing", message=message)
     check = restore.writes and not _as_left(whereabouts.at(path), identity, restore.audio)
-    restore = Restore(
-        fields=restore.fields,
-        writes=restore.writes,
-        audio=restore.audio,
-        check_audio=bool(check),
-    )
+    restore = replace(restore, check_audio=bool(check))
     return Job(path, identity.size_bytes, identity, restore=restore)
 
 

@@ -1,6 +1,5 @@
 """What a file is and holds now, before anything is done with it."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -98,10 +97,9 @@ def identify(path: str) -> Identity:
         It is not there any more.
     """
     try:
-        stat = os.stat(path)
+        return Identity.at(path)
     except OSError as error:
         raise UnreadableError(path, f"it went away: {error.strerror}") from error
-    return Identity.of(stat)
 
 
 def supported(path: str) -> bool:

@@ -19,8 +19,8 @@ from lean_tagger.run.executor import executor
 from lean_tagger.run.worker_handle import START_SECONDS
 from lean_tagger.settings import Settings
 from lean_tagger.store.journal import Journal, Key
-from lean_tagger.store.judge import identify, why_set_aside
-from lean_tagger.store.moved import has_digest, known_as
+from lean_tagger.store.judge import why_set_aside
+from lean_tagger.store.moved import known_as
 
 PATIENCE_SECONDS = 60.0
 """For a file whose audio is hashed."""
@@ -71,7 +71,7 @@ def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str,
         each.append(known.heard)
     assert known is not None  # noqa: S101 - at least one model is asked
     heard = dataclasses.replace(each[0], others=tuple(each[1:]))
-    same = found is not None and has_digest(found, heard.digest)
+    same = found is not None and found.has(heard.digest)
     if found is not None and same:
         heard = dataclasses.replace(heard, fields=found.fields)
     plan = decision.plan(path, heard)
@@ -116,19 +116,19 @@ def _fields(values: Values) -> dict[str, list[str]]:
 
 def _as_it_was(path: str, identity: Identity) -> bool:
     try:
-        return identify(path).matches(identity)
+        return Identity.at(path).matches(identity)
     except OSError:
         return False
 
 
 def _look(journal: Journal, path: str, chosen: Settings) -> Recognised | None:
     """Return what a file has now, where it is not on record as it is; a worker hashes its audio."""
-    known = journal.whereabouts.at(path)
-    if known is not None and _as_it_was(path, known.identity):
-        return None
     try:
-        identity = identify(path)
+        identity = Identity.at(path)
     except OSError:
+        return None
+    known = journal.whereabouts.at(path)
+    if known is not None and identity.matches(known.identity):
         return None
     job = Job(path, identity.size_bytes, identity, recognise=Recognise(audio=True))
     runner = executor(

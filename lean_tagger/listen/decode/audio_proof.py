@@ -13,13 +13,11 @@ compared in any case, and whether the parts that were heard are the same.
 from collections.abc import Callable
 
 from lean_tagger.errors import DecodeError, NoAudioError
+from lean_tagger.jobs import PART
 from lean_tagger.listen import decode
 from lean_tagger.listen.decode import DecoderName, ffmpeg_audio
 from lean_tagger.listen.decode.parts import sampled_digest
 from lean_tagger.settings import Verify
-
-PART = "part"
-"""How the digest of a partial hearing begins; see `Parts.digest`."""
 
 
 def proof(

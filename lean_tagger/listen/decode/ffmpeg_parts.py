@@ -15,6 +15,7 @@ import av
 import numpy as np
 
 from lean_tagger.errors import FileError
+from lean_tagger.jobs import PART
 from lean_tagger.listen.decode import BLOCK_SAMPLES, is_rate, silence_nonsense
 from lean_tagger.listen.decode.ffmpeg import FfmpegAudio
 from lean_tagger.listen.decode.mixdown import SAMPLE_FORMATS, Piece, joined, sum_channels
@@ -114,7 +115,7 @@ class FfmpegParts:
                 start = self.samples * (2 * point + 1) // (2 * DIGEST_POINTS)
                 for data in self._way.content(start):
                     update(data)
-        return f"part{hasher.hexdigest()}"
+        return f"{PART}{hasher.hexdigest()}"
 
     def read(self, first: int, count: int) -> Iterator[tuple[int, memoryview]]:
         """See `Parts.read`."""

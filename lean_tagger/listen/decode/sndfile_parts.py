@@ -6,6 +6,7 @@ import numpy as np
 import soundfile
 
 from lean_tagger.errors import FileError
+from lean_tagger.jobs import PART
 from lean_tagger.listen.decode import BLOCK_SAMPLES, is_rate, silence_nonsense
 from lean_tagger.listen.decode.packet_finders import Unsteady
 from lean_tagger.listen.decode.sndfile import SndfileAudio
@@ -44,7 +45,7 @@ class SndfileParts:
             start = self.samples * (2 * point + 1) // (2 * _DIGEST_POINTS)
             for _, block in self.read(start, min(_DIGEST_SAMPLES, self.samples - start)):
                 update(block)
-        return f"part{hasher.hexdigest()}"
+        return f"{PART}{hasher.hexdigest()}"
 
     def read(self, first: int, count: int) -> Iterator[tuple[int, memoryview]]:
         """See `Parts.read`."""
