@@ -2,6 +2,7 @@
 
 from io import BytesIO
 
+import mutagen.apev2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from mutagen.id3 import BitPaddedInt
 from mutagen.mp3 import HeaderNotFoundError, MPEGFrame
 from mutagen.ogg import OggPage
 
-from lean_tagger.system.containers import chunks, flac, id3, mp4, mpeg, ogg
+from lean_tagger.system.containers import ape, chunks, flac, id3, lyrics3, mp4, mpeg, ogg
 
 PACKETS = st.lists(st.binary(max_size=600), min_size=1, max_size=8)
 U32 = st.integers(0, 2**32 - 1)
@@ -140,3 +141,36 @@ def test_chunks_follow_each_other_at_even_offsets(form: chunks.Form, contents: l
         position = chunk.following
     assert found == contents
     assert position == len(file)
+
+
+@given(st.integers(0, 1 << 20), st.integers(0, 99), st.booleans())
+def test_what_an_ape_tag_says_at_one_end_is_read_there(size: int, items: int, whole: bool) -> None:
+    end = ape.TagEnd(2000, size, items, ape.HAS_HEADER if whole else 0)
+    data = ape.render(end)
+    assert len(data) == ape.END_BYTES
+    assert ape.parse(data) == end
+    assert end.whole_bytes == size + ape.END_BYTES * whole
+    assert ape.parse(data[:-1]) is None
+
+
+def test_an_ape_tag_of_mutagen_is_as_long_as_its_footer_says() -> None:
+    file = BytesIO()
+    tag = mutagen.apev2.APEv2()
+    tag["Title"] = "A title"
+    tag.save(file)
+    footer = ape.parse(file.getvalue()[-ape.END_BYTES :])
+    assert footer is not None
+    assert (footer.whole_bytes, footer.items) == (len(file.getvalue()), 1)
+
+
+@pytest.mark.parametrize(
+    ("end", "whole"),
+    [
+        (b"000123LYRICS200", 138),
+        (b"12345xLYRICS200", None),
+        (b"000123LYRICSEND", None),
+        (b"LYRICS200", None),
+    ],
+)
+def test_a_lyrics3_tag_counts_what_stands_before_its_end(end: bytes, whole: int | None) -> None:
+    assert lyrics3.whole_bytes(end) == whole

@@ -10,7 +10,7 @@ import os
 
 from lean_tagger.listen.decode import mp4_packets
 from lean_tagger.listen.decode.masked_file import Mask, MaskedFile
-from lean_tagger.system.containers import chunks, flac, id3, ogg
+from lean_tagger.system.containers import ape, chunks, flac, id3, lyrics3, ogg
 
 LARGE_COMMENT_BYTES = 1 << 16
 """A larger comment header of an Ogg stream holds pictures, and is replaced by an empty one."""
@@ -55,22 +55,26 @@ def look(fd: int) -> tuple[MaskedFile, mp4_packets.Mp4Track | None]:
 def _before_trailers(fd: int, size_bytes: int) -> int | None:
     """Return where APE and Lyrics3 tags at the file's end begin; None if there are none.
 
-    FFmpeg takes them for frames: a cover comes out as packets of noise. An APE tag's footer of
-    32 bytes says how long it is, without the header that one flag tells of. A Lyrics3 tag ends
-    in its size, six digits, and a mark. An ID3v1 trailer may follow on each.
+    FFmpeg takes them for frames: a cover comes out as packets of noise. An ID3v1 trailer may
+    follow on each.
     """
     lyrics = None
-    tail = os.pread(fd, 15, size_bytes - 143) if size_bytes >= 143 else b""
-    if tail[6:] == b"LYRICS200" and tail[:6].isdigit():
-        start = size_bytes - 143 - int(tail[:6])
-        lyrics = start if start > 0 and os.pread(fd, 11, start) == b"LYRICSBEGIN" else None
-    for end in (size_bytes, size_bytes - 128, lyrics or 0):
-        footer = os.pread(fd, 32, end - 32) if end >= 32 else b""
-        if footer[:8] == b"APETAGEX":
-            size, flags = (int.from_bytes(footer[i : i + 4], "little") for i in (12, 20))
-            start = end - size - (32 if flags & 1 << 31 else 0)
-            return start if size >= 32 and start > 0 else lyrics
+    trailer = size_bytes - 128
+    tail = _before(fd, trailer, lyrics3.END_BYTES)
+    if (whole := lyrics3.whole_bytes(tail)) is not None and whole < trailer:
+        start = trailer - whole
+        if os.pread(fd, len(lyrics3.START), start) == lyrics3.START:
+            lyrics = start
+    for end in (size_bytes, trailer, lyrics or 0):
+        if footer := ape.parse(_before(fd, end, ape.END_BYTES)):
+            start = end - footer.whole_bytes
+            return start if footer.size >= ape.END_BYTES and start > 0 else lyrics
     return lyrics
+
+
+def _before(fd: int, end: int, count: int) -> bytes:
+    """Return so many bytes that end at an offset; none where there are not so many."""
+    return os.pread(fd, count, end - count) if end >= count else b""
 
 
 def _behind_id3(fd: int, size_bytes: int) -> int:

@@ -8,15 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from lean_tagger.system.containers import ape
 from lean_tagger.write.formats import mutagen_check, older_tags, properties
 from lean_tagger.write.formats.carried import Carried, Picture
 from lean_tagger.write.formats.fields import FIELDS, field_of
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth
 
-_MAGIC = b"APETAGEX"
-_FOOTER_BYTES = 32
-_HAS_HEADER, _IS_HEADER = 1 << 31, 1 << 29
 _LONGEST_KEY_BYTES = 255
 _LARGEST_BYTES = 1 << 20
 
@@ -37,6 +35,7 @@ class _Tag(NamedTuple):
     header: int | None
     items: tuple[_Item, ...]
     footer: int
+    version: int
 
 
 class ApeFile:
@@ -57,7 +56,7 @@ class ApeFile:
         self._versions = (1000, 2000) if any_version else (2000,)
         self._end = older_tags.find_ape(source)
         self._tag = self._parse()
-        if source.peek(0, 8) == _MAGIC:
+        if source.peek(0, 8) == ape.MARK:
             raise source.refuse("its APE tag stands at its start, where it cannot be edited")
 
     @property
@@ -74,38 +73,30 @@ class ApeFile:
     @property
     def stands_in(self) -> bool:
         """Whether ours go into it in an MP3 that has no ID3 tag."""
-        return (
-            self.describes and self._tag is not None and self._numbers(self._tag.footer)[0] == 2000
-        )
+        return self.describes and self._tag is not None and self._tag.version == 2000
 
     def _parse(self) -> _Tag | None:
-        source, footer = self._source, self._end - _FOOTER_BYTES
-        if footer < 0 or source.at(footer, 8) != _MAGIC:
+        source, footer = self._source, self._end - ape.END_BYTES
+        about = self._about(footer) if footer >= 0 else None
+        if about is None:
             return None
-        version, size, count, flags = self._numbers(footer)
-        start = self._end - size
-        if version not in self._versions:
+        start = self._end - about.size
+        if about.version not in self._versions:
             raise source.refuse("its APE tag is of an older version, which has no Unicode")
-        if flags & _IS_HEADER or size < _FOOTER_BYTES or start < 0:
+        if about.flags & ape.IS_HEADER or about.size < ape.END_BYTES or start < 0:
             raise source.refuse("its APE tag is damaged: the footer makes no sense")
-        header = start - _FOOTER_BYTES if flags & _HAS_HEADER else None
-        if header is not None and (
-            header < 0
-            or source.at(header, 8) != _MAGIC
-            or self._numbers(header)[1:3] != (size, count)
-        ):
-            raise source.refuse("its APE tag is damaged: the header is not like the footer")
+        header = start - ape.END_BYTES if about.flags & ape.HAS_HEADER else None
+        if header is not None:
+            same = self._about(header) if header >= 0 else None
+            if same is None or (same.size, same.items) != (about.size, about.items):
+                raise source.refuse("its APE tag is damaged: the header is not like the footer")
         items = tuple(self._items(start, footer))
-        if len(items) != count:
+        if len(items) != about.items:
             raise source.refuse("its APE tag is damaged: the number of items is not as it says")
-        return _Tag(header, items, footer)
+        return _Tag(header, items, footer, about.version)
 
-    def _numbers(self, position: int) -> tuple[int, int, int, int]:
-        data = self._source.at(position + 8, 16)
-        version, size, count, flags = (
-            int.from_bytes(data[i : i + 4], "little") for i in range(0, 16, 4)
-        )
-        return version, size, count, flags
+    def _about(self, position: int) -> ape.TagEnd | None:
+        return ape.parse(self._source.at(position, ape.END_BYTES))
 
     def _items(self, position: int, end: int) -> Iterator[_Item]:
         source = self._source
@@ -281,9 +272,6 @@ def _render(key: str, values: Sequence[str]) -> bytes:
 
 def _whole(items: Sequence[bytes]) -> bytes:
     body = b"".join(items)
-    head = b"".join(n.to_bytes(4, "little") for n in (2000, len(body) + 32, len(items)))
-
-    def end(flags: int) -> bytes:
-        return _MAGIC + head + flags.to_bytes(4, "little") + bytes(8)
-
-    return end(_HAS_HEADER | _IS_HEADER) + body + end(_HAS_HEADER)
+    footer = ape.TagEnd(2000, len(body) + ape.END_BYTES, len(items), ape.HAS_HEADER)
+    header = footer._replace(flags=ape.HAS_HEADER | ape.IS_HEADER)
+    return ape.render(header) + body + ape.render(footer)

@@ -7,6 +7,7 @@ say about our fields is kept the same as what the newer tag says.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from lean_tagger.system.containers import ape, lyrics3
 from lean_tagger.write.formats.carried import Carried
 from lean_tagger.write.formats.mutagen_check import GENRES
 from lean_tagger.write.formats.properties import INFO_NAMES
@@ -14,7 +15,6 @@ from lean_tagger.write.source import Source, Span
 from lean_tagger.write.splice import Patch, growth
 
 _ID3V1_BYTES = 128
-_APE_END_BYTES = 32  # its header, and its footer
 _EXTENSION_BYTES = 227  # longer names, by some editors of old
 # field, start and end inside the trailer (ID3v1; the track of 1.1 lies in the comment)
 _TEXTS = (("TITLE", 3, 33), ("ARTIST", 33, 63), ("ALBUM", 63, 93), ("DATE", 93, 97))
@@ -202,22 +202,23 @@ def find_ape(source: Source) -> int:
     end -= _ID3V1_BYTES
     if end >= _EXTENSION_BYTES and source.at(end - _EXTENSION_BYTES, 4) == b"TAG+":
         end -= _EXTENSION_BYTES
-    # Lyrics3v2 ends in its size (six digits) and a mark, and starts with another mark.
-    tail = source.at(end - 15, 15) if end >= 15 else b""
-    if tail[6:] == b"LYRICS200" and tail[:6].isdigit():
-        start = end - 15 - int(tail[:6])
-        if start >= 0 and source.at(start, 11) == b"LYRICSBEGIN":
+    tail = (
+        source.at(end - lyrics3.END_BYTES, lyrics3.END_BYTES) if end >= lyrics3.END_BYTES else b""
+    )
+    whole = lyrics3.whole_bytes(tail)
+    if whole is not None and whole <= end:
+        start = end - whole
+        if source.at(start, len(lyrics3.START)) == lyrics3.START:
             end = start
     return end
 
 
 def trailer_start(source: Source) -> int:
     """Return where the tags at the end of a file start: APE, Lyrics3, ID3v1; or its size."""
-    start = find_ape(source)
-    footer = source.at(start - _APE_END_BYTES, _APE_END_BYTES) if start >= _APE_END_BYTES else b""
-    if footer[:8] == b"APETAGEX":
-        size, flags = (int.from_bytes(footer[i : i + 4], "little") for i in (12, 20))
-        # The size counts the items and this end; a header is told of by the highest bit.
-        before = start - size - _APE_END_BYTES * (flags >> 31)
-        return before if size >= _APE_END_BYTES and before >= 0 else start
-    return start
+    end = find_ape(source)
+    footer = (
+        ape.parse(source.at(end - ape.END_BYTES, ape.END_BYTES)) if end >= ape.END_BYTES else None
+    )
+    if footer and footer.size >= ape.END_BYTES and footer.whole_bytes <= end:
+        return end - footer.whole_bytes
+    return end
