@@ -24,7 +24,7 @@ ORDER = (
     {"pipeline"},
     {"tagger"},
     {"store", "run"},
-    {"catalogue"},
+    {"genres", "library", "catalogue"},
     {"cli"},
     {"__main__"},
 )
@@ -42,6 +42,7 @@ LATE = {"psutil", "tqdm"}
 WORKERS = (
     *("listen", "write", "pipeline", "tagger"),
     *("run.worker", "run.worker_loop", "catalogue.text"),
+    *("genres.arithmetic", "library.arithmetic"),
 )
 """Rooms and modules that load heavy libraries; all the others do not, however far one follows."""
 LIGHT_ALL_THE_SAME = ("listen.effort", "catalogue.text.word_list")

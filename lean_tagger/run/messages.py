@@ -93,10 +93,30 @@ class Broken:
     error: Exception
 
 
+@dataclass(frozen=True, slots=True)
+class Value:
+    """From the child of a calculation: one of its results."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """From the child of a calculation, last: its highest resident size."""
+
+    peak_bytes: int
+
+
 def pack(message: object) -> bytes:
     """Return a message as it goes through the pipe."""
     data = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
     return _LENGTH.pack(len(data)) + data
+
+
+def send(stream: BinaryIO, message: object) -> None:
+    """Send one message through a pipe at once."""
+    stream.write(pack(message))
+    stream.flush()
 
 
 def receive(stream: BinaryIO) -> Any:

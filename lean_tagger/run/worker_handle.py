@@ -5,10 +5,9 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
-import lean_tagger
 from lean_tagger.jobs import Failed, Job
+from lean_tagger.run.child_process import environment
 from lean_tagger.run.messages import Inbox, Ready, pack
 from lean_tagger.run.stderr_tail import StderrTail
 from lean_tagger.run.worker_clock import WorkerClock
@@ -72,7 +71,7 @@ class WorkerHandle:
                 stdout=subprocess.DEVNULL,
                 stderr=self.stderr.write_fd,
                 pass_fds=[write_fd],
-                env=_environment(),
+                env=environment(),
                 process_group=0,  # Ctrl-C in the terminal is ours to pass on
             )
         except BaseException:
@@ -147,16 +146,3 @@ class WorkerHandle:
         else:
             message = f"its worker ended with status {status}"
         return Failed(path=path, kind=kind, message=f"{message}: {said}" if said else message)
-
-
-def _environment() -> dict[str, str]:
-    """Return a worker's environment: this package, one BLAS thread, one malloc arena."""
-    package = str(Path(lean_tagger.__file__).parents[1])
-    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
-    return {
-        **os.environ,
-        "PYTHONPATH": path,
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-        "MALLOC_ARENA_MAX": "1",
-    }

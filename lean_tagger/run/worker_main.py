@@ -5,24 +5,11 @@ supervisor may already be gone.
 """
 
 import contextlib
-import os
 import signal
 import sys
 from typing import Any
 
-
-def _end_with(parent_pid: int) -> None:
-    """End this process when its supervisor ends, even by SIGKILL; Linux only.
-
-    Elsewhere the end of the job stream does it, between two files.
-    """
-    if sys.platform == "linux":
-        import ctypes
-
-        set_parent_death_signal = 1  # PR_SET_PDEATHSIG, prctl(2)
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
-    if os.getppid() != parent_pid:  # it ended before we asked
-        os._exit(1)
+from lean_tagger.run.child_process import end_with
 
 
 def main(arguments: list[str]) -> None:
@@ -34,7 +21,7 @@ def main(arguments: list[str]) -> None:
         The pipe's descriptor, and the supervisor's process id.
     """
     fd, parent_pid = map(int, arguments)
-    _end_with(parent_pid)
+    end_with(parent_pid)
 
     def stop(*_: Any) -> None:
         raise SystemExit(0)  # unlike the default, leaves a write in progress through `finally`

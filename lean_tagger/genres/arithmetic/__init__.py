@@ -1,0 +1,1 @@
+"""Arithmetic over features, run in the child of a `run.calculation.Calculation`."""

@@ -1,0 +1,1 @@
+"""What the library answers: similar tracks, queries, playlists, the page."""

@@ -1,0 +1,137 @@
+"""Arithmetic over the journal, in a child process under the memory budget.
+
+The supervisor loads no numpy and stays small. What needs arrays stands in the folders
+``arithmetic/`` of a room, as generator functions; `Calculation` runs one of them in a process of
+its own and yields what it yields.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from lean_tagger.errors import BudgetError, StateError
+from lean_tagger.run.budget import SUPERVISOR_BYTES
+from lean_tagger.run.child_process import environment
+from lean_tagger.run.messages import Broken, Ended, Value, receive, send
+from lean_tagger.run.stderr_tail import StderrTail
+from lean_tagger.system.memory import format_size
+
+LEAST_BYTES = 40 << 20
+"""What a child takes with numpy and SQLite loaded, and some rows (measured: 31 MiB)."""
+
+
+class Calculation:
+    """One call of a generator function in a child process.
+
+    Use it in a ``with`` statement: leaving it early ends the child.
+
+    Parameters
+    ----------
+    function : str
+        ``module:function``, such as ``lean_tagger.library.arithmetic.similar:nearest``. It takes
+        `request` and yields values.
+    request : object
+        Anything that can be pickled. It crosses a pipe once, so it holds no rows of the journal.
+    max_mem_bytes : int
+        The budget of supervisor and child together.
+
+    Attributes
+    ----------
+    peak_bytes : int
+        The child's highest resident size; 0 until its last value has been read.
+
+    Raises
+    ------
+    BudgetError
+        The budget holds no child at all.
+    """
+
+    def __init__(self, function: str, request: object, *, max_mem_bytes: int) -> None:
+        share_bytes = max_mem_bytes - SUPERVISOR_BYTES
+        if share_bytes < LEAST_BYTES:
+            least = SUPERVISOR_BYTES + LEAST_BYTES
+            raise BudgetError(
+                f"a budget of {format_size(max_mem_bytes)} is too little: this command needs "
+                f"{format_size(least)} (--max-mem {least >> 20}M)"
+            )
+        self.peak_bytes = 0
+        self._max_mem_bytes = max_mem_bytes
+        self._stderr = StderrTail()
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                # -P: a file in the user's folder must not be taken for a module.
+                [sys.executable, "-P", "-m", "lean_tagger.run.calculation_main", str(os.getpid())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr.write_fd,
+                env=environment(),
+                process_group=0,  # Ctrl-C in the terminal is ours to pass on
+            )
+        except BaseException:
+            self._stderr.close()
+            raise
+        self._input, self._output = _pipes(self._process)
+        with contextlib.suppress(BrokenPipeError):
+            send(self._input, (function, request, share_bytes))
+
+    def __enter__(self) -> "Calculation":
+        """Return the calculation itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the child."""
+        self.close()
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield what the function yields, as it comes.
+
+        Raises
+        ------
+        BudgetError
+            The child needed more memory than its share.
+        StateError
+            It ended without a word.
+        LeanTagError
+            Whatever the function raised of our own tree.
+        """
+        while (message := receive(self._output)) is not None:
+            match message:
+                case Value(value):
+                    yield value
+                case Broken(error):
+                    raise error
+                case Ended(peak_bytes):
+                    self.peak_bytes = peak_bytes
+                    return
+        raise self._post_mortem()
+
+    def close(self) -> None:
+        """End the child, whatever it is doing."""
+        self._process.kill()
+        self._process.wait()
+        with contextlib.suppress(BrokenPipeError):
+            self._input.close()
+        self._output.close()
+        self._stderr.close()
+
+    def _post_mortem(self) -> BudgetError | StateError:
+        status = self._process.wait()
+        self._stderr.take()
+        if status == -signal.SIGKILL:
+            return BudgetError(
+                "the process that calculates was killed, probably for want of memory; close "
+                f"other programs, or give it less than {format_size(self._max_mem_bytes)}"
+            )
+        said = self._stderr.last_line()
+        ended = f"the process that calculates ended with status {status}"
+        return StateError(f"{ended}: {said}" if said else ended)
+
+
+def _pipes(process: "subprocess.Popen[bytes]") -> tuple[BinaryIO, BinaryIO]:
+    assert process.stdin is not None  # noqa: S101 - narrows the type for mypy
+    assert process.stdout is not None  # noqa: S101 - narrows the type for mypy
+    return process.stdin, process.stdout  # type: ignore[return-value]  # both are binary

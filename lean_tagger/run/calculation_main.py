@@ -1,0 +1,58 @@
+"""The child of a `Calculation`: call one function, and send what it yields."""
+
+import contextlib
+import importlib
+import os
+import signal
+import sys
+from typing import BinaryIO
+
+from lean_tagger.errors import BudgetError, LeanTagError
+from lean_tagger.run.child_process import end_with
+from lean_tagger.run.messages import Broken, Ended, Value, receive, send
+from lean_tagger.system.memory import format_size, limit_data, peak_rss_bytes
+
+
+def main(arguments: list[str]) -> None:
+    """Call what the first message on standard input asks for.
+
+    Parameters
+    ----------
+    arguments : list of str
+        The process id of the parent.
+    """
+    end_with(int(arguments[0]))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # our parent ends us
+    with contextlib.suppress(BrokenPipeError), _outbox() as outbox:
+        function, request, share_bytes = receive(sys.stdin.buffer)
+        module, _, name = function.partition(":")
+        try:
+            call = getattr(importlib.import_module(module), name)
+            limit_data(share_bytes)
+            for value in call(request):
+                send(outbox, Value(value))
+        except MemoryError:
+            limit_data(0)  # else there is no room to say so
+            send(outbox, Broken(_too_little(share_bytes)))
+        except LeanTagError as error:
+            send(outbox, Broken(error))
+        else:
+            send(outbox, Ended(peak_rss_bytes()))
+
+
+def _outbox() -> BinaryIO:
+    """Return standard output, which nothing else may print on."""
+    fd = os.dup(1)
+    os.dup2(2, 1)
+    return os.fdopen(fd, "wb")
+
+
+def _too_little(share_bytes: int) -> BudgetError:
+    return BudgetError(
+        f"this needs more than the {format_size(share_bytes)} that the budget leaves for it; "
+        "allow more with --max-mem"
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,73 @@
+"""Arithmetic runs in a child that keeps its share of the budget and ends with us."""
+
+import os
+from pathlib import Path
+
+import calculations
+import pytest
+
+from lean_tagger.errors import BudgetError, ConfigError, StateError
+from lean_tagger.run.calculation import Calculation
+
+MIB = 1 << 20
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(calculations.__file__).parent))
+
+
+def test_yields_what_the_function_yields_and_tells_the_peak() -> None:
+    with Calculation("calculations:squares", 4, max_mem_bytes=200 * MIB) as calculation:
+        assert list(calculation) == [0, 1, 4, 9]
+        assert 4 * MIB < calculation.peak_bytes < 100 * MIB
+
+
+def test_what_needs_more_than_the_share_is_a_budget_error() -> None:
+    request = 300 * MIB
+    with (
+        Calculation("calculations:greedy", request, max_mem_bytes=200 * MIB) as calculation,
+        pytest.raises(BudgetError, match="175 MiB"),
+    ):
+        list(calculation)
+    with Calculation("calculations:greedy", request, max_mem_bytes=500 * MIB) as calculation:
+        assert list(calculation) == [request]
+
+
+def test_a_budget_that_holds_no_child_is_refused_with_one_number() -> None:
+    with pytest.raises(BudgetError, match=r"--max-mem 65M"):
+        Calculation("example:squares", 1, max_mem_bytes=50 * MIB)
+
+
+def test_errors_of_our_tree_come_through() -> None:
+    with (
+        Calculation(
+            "calculations:refuses", "no such label", max_mem_bytes=200 * MIB
+        ) as calculation,
+        pytest.raises(ConfigError, match="no such label"),
+    ):
+        list(calculation)
+
+
+def test_a_surprise_says_what_it_was() -> None:
+    with (
+        Calculation("calculations:wrong", None, max_mem_bytes=200 * MIB) as calculation,
+        pytest.raises(StateError, match="ZeroDivisionError"),
+    ):
+        list(calculation)
+
+
+def test_a_child_that_is_killed_is_told_as_such() -> None:
+    with Calculation("calculations:dies", 9, max_mem_bytes=200 * MIB) as calculation:
+        values = iter(calculation)
+        assert next(values) == "first"
+        with pytest.raises(BudgetError, match="killed"):
+            next(values)
+
+
+def test_leaving_early_ends_the_child() -> None:
+    with Calculation("calculations:squares", 10**9, max_mem_bytes=200 * MIB) as calculation:
+        assert next(iter(calculation)) == 0
+        pid = calculation._process.pid
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
