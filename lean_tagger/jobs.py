@@ -53,6 +53,7 @@ Values = Mapping[str, tuple[str, ...]]
 """What fields hold, by field; an absent field holds nothing."""
 
 TagStatus = Literal["tagged", "would_tag", "unchanged"]
+RestoreStatus = Literal["undone", "would_undo", "redone", "would_redo"]
 
 PART = "part"
 """How the digest of a partial hearing begins."""
@@ -233,12 +234,15 @@ class Restore:
         Digest of the audio that was written to; empty where that is not known.
     check_audio : bool
         The file is not as it was left: first see whether this is still its audio.
+    redo : bool
+        What is taken back is an undo.
     """
 
     fields: Mapping[str, Ours]
     writes: tuple[int, ...] = ()
     audio: str = ""
     check_audio: bool = False
+    redo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,8 +430,8 @@ class Restored:
     ----------
     path : str
         The file.
-    status : {'restored', 'would_restore'}
-        Done; would be done but for ``--dry-run``.
+    status : {'undone', 'would_undo', 'redone', 'would_redo'}
+        What was done by which command; or would be but for ``--dry-run``.
     restored : mapping of str to tuple of str
         What each field that was put back holds now; empty where it held nothing before.
     kept : mapping of str to tuple of str
@@ -439,7 +443,7 @@ class Restored:
     """
 
     path: str
-    status: Literal["restored", "would_restore"]
+    status: RestoreStatus
     restored: Values
     kept: Values
     identity: Identity

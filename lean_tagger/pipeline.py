@@ -28,6 +28,7 @@ from lean_tagger.jobs import (
     Recognised,
     Restore,
     Restored,
+    RestoreStatus,
     Tagged,
     TagStatus,
     Values,
@@ -170,7 +171,7 @@ class Pipeline:
             file = self._write(file, changes, audio=restore.audio, expected=None)
         return Restored(
             path=path,
-            status="would_restore" if self._dry_run else "restored",
+            status=_restore_status(redo=restore.redo, dry_run=self._dry_run),
             restored={field: it for field, it in changes.items() if field in write.FIELDS},
             kept={field: it for field, it in kept.items() if field in write.FIELDS},
             identity=file.identity,
@@ -316,6 +317,12 @@ def write_proved(
         previous=previous,
         ways=ways,
     )
+
+
+def _restore_status(*, redo: bool, dry_run: bool) -> RestoreStatus:
+    if redo:
+        return "would_redo" if dry_run else "redone"
+    return "would_undo" if dry_run else "undone"
 
 
 def _to_restore(

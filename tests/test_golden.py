@@ -176,7 +176,7 @@ def test_undo_takes_back_every_write_that_stands(golden: Golden) -> None:
     found = results(golden, "undo", "--all")
     assert_says(
         by_path(list(found.values())),
-        [it | {"status": "restored"} for it in by_path(said("undo", golden.root))],
+        [it | {"status": "undone"} for it in by_path(said("undo", golden.root))],
     )
     after = written(golden)
     assert after == {name: it["tags"] for name, it in before().items()}

@@ -30,6 +30,7 @@ from lean_tagger.cli.terminal import (
     pad,
     shorten,
 )
+from lean_tagger.decide import leantag_field
 from lean_tagger.errors import StateError
 from lean_tagger.jobs import Failed, Job, Reported, Restored, Skipped, Tagged, to_json
 from lean_tagger.run.messages import Ready
@@ -41,14 +42,12 @@ _STATUS_COLOURS = {
     "tagged": _GREEN,
     "would tag": _CYAN,
     "undone": _GREEN,
-    "can undo": _CYAN,
+    "would undo": _CYAN,
+    "redone": _GREEN,
+    "would redo": _CYAN,
     "unchanged": _DIM,
     "skipped": _YELLOW,
     "failed": _RED,
-}
-_COUNTS = {word: word.replace(" ", "_") for word in _STATUS_COLOURS} | {
-    "undone": "restored",
-    "can undo": "would_restore",
 }
 _STATUS_COLUMNS = max(map(len, _STATUS_COLOURS))
 _LEAST_COLUMNS = 16  # for what is said of a file, on the narrowest terminal
@@ -64,8 +63,10 @@ class Console:
     ----------
     json_lines : bool
         JSON objects on standard output, and nothing else there.
+    verbose : bool
+        Also files that were known and in which nothing changes.
     quiet : bool
-        Of the results only failures; no bar, no notices, no summary for people.
+        Of the results only failures, and the summary; no bar, no notices.
     colour : {'auto', 'always', 'never'}
         ``auto`` respects ``NO_COLOR``, ``TERM=dumb`` and what the output is.
     base : str or None
@@ -82,6 +83,7 @@ class Console:
         self,
         *,
         json_lines: bool = False,
+        verbose: bool = False,
         quiet: bool = False,
         colour: str = "auto",
         base: str | None = None,
@@ -90,7 +92,8 @@ class Console:
         out: TextIO | None = None,
         err: TextIO | None = None,
     ) -> None:
-        self._json_lines, self._quiet = json_lines, quiet
+        self._json_lines, self._verbose, self._quiet = json_lines, verbose, quiet
+        self._without_music = 0  # folders
         self._prefix = os.path.join(base, "") if base else ""
         self._max_mem_bytes, self.rss_bytes = max_mem_bytes, rss_bytes
         self._out, self._err = _usable(out or sys.stdout), _usable(err or sys.stderr)
@@ -209,8 +212,9 @@ class Console:
             self._audio_seconds += 0.0 if heard.known else heard.seconds
         if self._json_lines:
             self._print(self._out, json.dumps(to_json(outcome)))
-        elif not self._quiet or isinstance(outcome, Failed):
+        elif isinstance(outcome, Failed) or not (self._quiet or self._is_old_news(outcome)):
             self._print(self._out, self._line(outcome))
+        self._without_music += isinstance(outcome, Skipped) and outcome.kind == "no-music"
 
     def summary(self, summary: Summary) -> None:
         """Print what the run came to, last."""
@@ -219,9 +223,18 @@ class Console:
             record = {"type": "summary", **dataclasses.asdict(summary)}
             rounded = {k: round(v, 3) if isinstance(v, float) else v for k, v in record.items()}
             self._print(self._out, json.dumps(rounded))
-        elif not self._quiet:
+        elif summary.files == 0 or summary.files > self._without_music:
             width = columns() if self._columnar else 0
             self._print(self._out, self._joined(self._summary_parts(summary), width))
+
+    def _is_old_news(self, outcome: Reported) -> bool:
+        """Tell whether nothing about a file is new: a second run prints what changed."""
+        if self._verbose or isinstance(outcome, Restored | Failed):
+            return False
+        if isinstance(outcome, Skipped):
+            scored = outcome.scored
+            return outcome.kind == "set-aside" or (scored is not None and scored.known)
+        return outcome.known and outcome.status == "unchanged"
 
     def _line(self, outcome: Reported) -> str:
         status, notes = _judgement(outcome)
@@ -265,7 +278,7 @@ class Console:
             min(longer, key=lambda values: heard.sureness.get(values[-1], 0.0)).pop()
 
     def _summary_parts(self, summary: Summary) -> list[str]:
-        counts = {word: getattr(summary, _COUNTS[word]) for word in _STATUS_COLOURS}
+        counts = {word: getattr(summary, word.replace(" ", "_")) for word in _STATUS_COLOURS}
         shown = [f"{count} {word}" for word, count in counts.items() if count]
         files = f"{summary.files} file{'' if summary.files == 1 else 's'}"
         parts = [f"{files}: {', '.join(shown)}" if shown else files]
@@ -337,11 +350,11 @@ _UNSURE = 0.7
 def _judgement(outcome: Reported) -> tuple[str, list[str]]:
     """Return an outcome's status and its (escaped) notes."""
     if isinstance(outcome, Restored):
-        word = "undone" if outcome.status == "restored" else "can undo"
-        return word, [escape(note) for note in _restored(outcome)]
+        return outcome.status.replace("_", " "), [escape(note) for note in _restored(outcome)]
     if not isinstance(outcome, Tagged):
         return "failed" if isinstance(outcome, Failed) else "skipped", [escape(outcome.message)]
     heard = [name for name, values in outcome.tags.items() if values]
+    instead = {name: it for name, it in outcome.written.items() if it and name not in heard}
     gone = [name for name, values in outcome.written.items() if not values]
     kept = [name for name in heard if name not in outcome.written]
     notes = []
@@ -349,8 +362,9 @@ def _judgement(outcome: Reported) -> tuple[str, list[str]]:
         notes.append(f"{' and '.join(gone)} of ours removed")
     elif not heard:
         notes.append("nothing sure enough")
+        notes += [f"{name}: {escape(', '.join(values))}" for name, values in instead.items()]
     elif outcome.status == "unchanged":
-        notes.append(f"has {' and '.join(heard)}")
+        notes += _there(outcome, heard)
     elif kept:
         notes.append(f"{' and '.join(kept)} kept")
     if outcome.repeated:
@@ -360,6 +374,18 @@ def _judgement(outcome: Reported) -> tuple[str, list[str]]:
     if outcome.seconds_skipped:
         notes.append(f"{duration(outcome.seconds_skipped)} damaged")
     return outcome.status.replace("_", " "), notes
+
+
+def _there(outcome: Tagged, fields: list[str]) -> Iterator[str]:
+    """Yield what stands in fields that were heard and are left alone, and whether it is ours."""
+    values = outcome.heard.fields if outcome.heard is not None else {}
+    ours = leantag_field.ours_in(values)
+    mine = [name for name in fields if name in ours and ours[name].written == values.get(name)]
+    if mine:
+        yield f"{' and '.join(mine)} written before"
+    for name in fields:
+        if name not in mine:
+            yield f"your {name} stays: {escape(', '.join(values.get(name, ())))}"
 
 
 def _restored(outcome: Restored) -> Iterator[str]:

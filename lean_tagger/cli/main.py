@@ -1,7 +1,7 @@
 """The command ``lean-tag``: find out what is asked for, do it, end with the right code.
 
-``lean-tag PATH...`` tags; the other commands stand in `commands.NAMES`, and a folder that is
-called like one can be given as ``./name``. Nothing heavy is imported until the options are
+``lean-tag PATH...`` tags; the other commands are in `commands.NAMES`. A folder that is called
+like one can be given as ``./name``. Nothing heavy is imported until the options are
 known to be good, so ``--help`` and mistakes answer at once. A command raises what ends it:
 here, and only here, a `LeanTagError` becomes its sentences and its exit code.
 """

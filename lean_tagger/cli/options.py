@@ -14,6 +14,8 @@ from lean_tagger.run.worker_handle import START_SECONDS
 from lean_tagger.settings import Settings
 from lean_tagger.system import machine, memory
 
+VERSION = f"lean-tag {__version__}"
+_HELP = "show this help and exit"
 _MOST = 1024  # threads or values: more is a slip of the finger
 
 
@@ -23,12 +25,23 @@ class Parser(argparse.ArgumentParser):
     No abbreviations: each would break when an option is added.
     """
 
-    def __init__(self, **given: Any) -> None:
-        super().__init__(allow_abbrev=False, **given)
+    def __init__(self, *, add_help: bool = True, **given: Any) -> None:
+        super().__init__(allow_abbrev=False, add_help=False, **given)
+        if add_help:
+            self.add_argument("-h", "--help", action="help", help=_HELP)
 
     def error(self, message: str) -> NoReturn:
         """End with one sentence instead of the whole usage."""
-        self.exit(2, f"{self.prog}: {escape(message)}; see {self.prog} --help\n")
+        unknown = message.partition("unrecognized arguments: ")[2].split()
+        hint = self._like(unknown[0].partition("=")[0]) if unknown else ""
+        self.exit(2, f"{self.prog}: {escape(message)}{hint}; see {self.prog} --help\n")
+
+    def _like(self, option: str) -> str:
+        """Return the option that may have been meant, as a question."""
+        import difflib  # late: only a mistake has use for it
+
+        like = difflib.get_close_matches(option, self._option_string_actions, n=1)
+        return f" (did you mean {like[0]}?)" if like else ""
 
     def parse_anywhere(self, arguments: list[str]) -> argparse.Namespace:
         """Parse; what follows ``--`` is paths, which argparse gets wrong when it comes first."""
@@ -212,7 +225,13 @@ def add_output(group: argparse._ArgumentGroup) -> None:
     """Add how a command reports."""
     add = group.add_argument
     add("--json", action="store_true", help="one JSON object per line, for programs")
-    add("-q", "--quiet", action="store_true", help="print only what failed")
+    much = group.add_mutually_exclusive_group()
+    much.add_argument(
+        "-v", "--verbose", action="store_true", help="also print files where nothing changes"
+    )
+    much.add_argument(
+        "-q", "--quiet", action="store_true", help="print only what failed, and the summary"
+    )
     add(
         "--color",
         choices=("auto", "always", "never"),
@@ -220,8 +239,8 @@ def add_output(group: argparse._ArgumentGroup) -> None:
         metavar="WHEN",
         help="auto (default), always, never",
     )
-    add("--version", action="version", version=f"lean-tag {__version__}", help="print it and end")
-    add("-h", "--help", action="help", help="print this and end")
+    add("-V", "--version", action="version", version=VERSION, help="show the version and exit")
+    add("-h", "--help", action="help", help=_HELP)
 
 
 def add_state(group: argparse._ActionsContainer) -> None:

@@ -48,6 +48,7 @@ def console(given: argparse.Namespace, *, max_mem_bytes: int) -> Console:
     folders = [path for path in given.paths if os.path.isdir(path)]
     made = Console(
         json_lines=given.json,
+        verbose=given.verbose,
         quiet=given.quiet,
         colour=given.color,
         base=folders[0] if len(given.paths) == 1 and folders else None,

@@ -18,7 +18,7 @@ Values are compared without regard to case. Ties stand in the order of the label
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -163,7 +163,21 @@ def strangers(rules: Rules, labels: Sequence[Label]) -> list[str]:
         for name in rules.ignore
         if name.casefold() not in possible and not any("\\" in r.to for r in rules.renames)
     ]
+    found += [
+        f"{field.name}: {name!r} on the allow list is no value that this model and the renames give"
+        for field in rules.fields
+        for name in field.allow
+        if _never(name, rules, possible)
+    ]
     return found
+
+
+def _never(name: str, rules: Rules, possible: Set[str]) -> bool:
+    """Tell whether neither a label, a rename nor the tree gives a value."""
+    if any("\\" in rename.to for rename in rules.renames):  # it may give anything
+        return False
+    above = {parent.casefold() for parent, _ in rules.tree}
+    return name.casefold() not in possible | above
 
 
 def _ignored(rules: Rules, track: Track) -> Mapping[str, str]:

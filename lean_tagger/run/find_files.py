@@ -151,12 +151,13 @@ class _Walker:
             elif self._is_first(path):
                 yield _judge(path, found)
 
-    def _walk_given_folder(self, path: str) -> Iterator[Job | Failed]:
+    def _walk_given_folder(self, path: str) -> Iterator[Job | Skipped | Failed]:
         seen = _Given()
         yield from self._walk_folder(path, seen)
         if not seen.music:
             hint = "; it has linked folders: see --follow-symlinks" if seen.links_passed else ""
-            yield Failed(path=path, kind="no-music", message=f"no music files in this folder{hint}")
+            message = f"no music files in this folder{hint}"
+            yield Skipped(path=path, kind="no-music", message=message)
 
     def _walk_folder(self, top: str, seen: _Given) -> Iterator[Job | Failed]:
         # A stack of our own: a tree may be deeper than Python's.

@@ -14,8 +14,10 @@ _STATUSES = (
     "tagged",
     "would_tag",
     "unchanged",
-    "restored",
-    "would_restore",
+    "undone",
+    "would_undo",
+    "redone",
+    "would_redo",
     "skipped",
     "failed",
 )
@@ -28,8 +30,8 @@ class Summary:
     Attributes
     ----------
     files : int
-        Outcomes in all: the sum of the seven counts that follow.
-    tagged, would_tag, unchanged, restored, would_restore, skipped, failed : int
+        Outcomes in all: the sum of the nine counts that follow.
+    tagged, would_tag, unchanged, undone, would_undo, redone, would_redo, skipped, failed : int
         Outcomes by status.
     audio_seconds : float
         Length of the music that was heard.
@@ -45,8 +47,10 @@ class Summary:
     tagged: int = 0
     would_tag: int = 0
     unchanged: int = 0
-    restored: int = 0
-    would_restore: int = 0
+    undone: int = 0
+    would_undo: int = 0
+    redone: int = 0
+    would_redo: int = 0
     skipped: int = 0
     failed: int = 0
     audio_seconds: float = 0.0
@@ -63,20 +67,13 @@ class Summary:
         """Count one outcome."""
         self.files += 1
         match outcome:
-            case Tagged(status="tagged"):
-                self.tagged += 1
-            case Tagged(status="would_tag"):
-                self.would_tag += 1
-            case Tagged():
-                self.unchanged += 1
-            case Restored(status="restored"):
-                self.restored += 1
-            case Restored():
-                self.would_restore += 1
+            case Tagged() | Restored():
+                status: str = outcome.status
             case Skipped():
-                self.skipped += 1
+                status = "skipped"
             case Failed():
-                self.failed += 1
+                status = "failed"
+        setattr(self, status, getattr(self, status) + 1)
         heard = outcome if isinstance(outcome, Tagged) else getattr(outcome, "scored", None)
         if heard is not None and not heard.known:
             self.audio_seconds += heard.seconds

@@ -93,7 +93,7 @@ class Recorder:
 
     def _restored(self, job: Job, outcome: Restored) -> None:
         """Note what the fields hold now, and that the writes stand no more."""
-        if outcome.status != "restored":
+        if outcome.status.startswith("would"):
             return
         self._journal.changed(
             _name(job),

@@ -63,7 +63,11 @@ def chain(writes: Iterable[Write], *, to_the_first: bool = False) -> dict[str, O
 
 
 def undo_jobs(
-    whereabouts: Whereabouts, writes: Iterable[Write], *, to_the_first: bool = False
+    whereabouts: Whereabouts,
+    writes: Iterable[Write],
+    *,
+    to_the_first: bool = False,
+    redo: bool = False,
 ) -> Iterator[Job | Outcome]:
     """Yield a job that restores for each file that was written.
 
@@ -75,13 +79,16 @@ def undo_jobs(
         File by file, of each the last one first.
     to_the_first : bool
         See `chain`.
+    redo : bool
+        They are those of an undo.
     """
     for name, group in groupby(writes, key=lambda write: write.path):
         for mine in _by_audio(group):
             audio = next((it.digest for it in mine if it.digest), "")
             fields = chain(mine, to_the_first=to_the_first)
             numbers = tuple(it.id for it in mine)
-            yield _job(whereabouts, name, Restore(fields=fields, writes=numbers, audio=audio))
+            restore = Restore(fields=fields, writes=numbers, audio=audio, redo=redo)
+            yield _job(whereabouts, name, restore)
 
 
 def leantag_jobs(whereabouts: Whereabouts, under: Iterable[str]) -> Iterator[Job | Outcome]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.terminal import OutputClosed, cells, duration, escape, shorten
 from lean_tagger.errors import StateError
-from lean_tagger.jobs import Failed, Job, Skipped, Tagged
+from lean_tagger.jobs import Failed, Heard, Identity, Job, Restored, Skipped, Tagged
 from lean_tagger.run.summary import Summary
 
 MIB = 1024**2
@@ -56,6 +56,20 @@ def tagged(path: str = "m/Lava.ogg", status: str = "tagged", **changes: object) 
         "sureness": {"Electronic": 0.7123, "House": 0.421, "Chill": 0.33},
     }
     return Tagged(**{**values, **changes})
+
+
+def heard(**fields: tuple[str, ...]) -> Heard:
+    return Heard(
+        identity=Identity(1, 2, 3),
+        digest="digest",
+        values=(),
+        embedding=b"",
+        windows=80,
+        seconds=240.0,
+        seconds_skipped=0.0,
+        repeated=False,
+        fields=fields,
+    )
 
 
 def printed(*outcomes, terminal: bool = False, **options) -> str:
@@ -128,8 +142,8 @@ def test_the_end_of_a_name_keeps_more_than_its_beginning():
 def test_a_pipe_gets_plain_lines_with_whole_paths():
     long = "m/" + "x" * 200 + ".mp3"
     assert printed(tagged(), tagged(long), base="m") == (
-        "tagged     m/Lava.ogg: Electronic 71%, House 42% · Chill 33%\n"
-        f"tagged     {long}: Electronic 71%, House 42% · Chill 33%\n"
+        "tagged      m/Lava.ogg: Electronic 71%, House 42% · Chill 33%\n"
+        f"tagged      {long}: Electronic 71%, House 42% · Chill 33%\n"
     )
 
 
@@ -138,34 +152,35 @@ def test_a_pipe_gets_plain_lines_with_whole_paths():
     [
         (
             tagged(status="would_tag"),
-            "would tag  m/Lava.ogg: Electronic 71%, House 42% · Chill 33%",
+            "would tag   m/Lava.ogg: Electronic 71%, House 42% · Chill 33%",
         ),
         (
-            tagged(status="unchanged"),
-            "unchanged  m/Lava.ogg: Electronic 71%, House 42% · Chill 33%  (has genre and mood)",
+            tagged(status="unchanged", heard=heard(genre=("Rock",), mood=("Calm",))),
+            "unchanged   m/Lava.ogg: Electronic 71%, House 42% · Chill 33%  "
+            "(your genre stays: Rock, your mood stays: Calm)",
         ),
         (
             tagged(written={"mood": ("Chill",)}),
-            "tagged     m/Lava.ogg: Electronic 71%, House 42% · Chill 33%  (genre kept)",
+            "tagged      m/Lava.ogg: Electronic 71%, House 42% · Chill 33%  (genre kept)",
         ),
         (
             tagged(status="unchanged", tags={"genre": (), "mood": ()}),
-            "unchanged  m/Lava.ogg: (nothing sure enough)",
+            "unchanged   m/Lava.ogg: (nothing sure enough)",
         ),
         (
             tagged(repeated=True, seconds_skipped=4.2),
-            "tagged     m/Lava.ogg: Electronic 71%, House 42% · Chill 33%  (short, 4.2 s damaged)",
+            "tagged      m/Lava.ogg: Electronic 71%, House 42% · Chill 33%  (short, 4.2 s damaged)",
         ),
-        (tagged(tags={"mood": ("Chill",)}), "tagged     m/Lava.ogg: Chill 33%"),
-        (tagged(sureness={}), "tagged     m/Lava.ogg: Electronic, House · Chill"),
+        (tagged(tags={"mood": ("Chill",)}), "tagged      m/Lava.ogg: Chill 33%"),
+        (tagged(sureness={}), "tagged      m/Lava.ogg: Electronic, House · Chill"),
         (
             Failed(path="a\nb.mp3", kind="decode", message="this is\x1b[2J no audio"),
-            r"failed     a\nb.mp3: this is\x1b[2J no audio",
+            r"failed      a\nb.mp3: this is\x1b[2J no audio",
         ),
-        (Skipped(path="a.aac", kind="k", message="no place"), "skipped    a.aac: no place"),
+        (Skipped(path="a.aac", kind="k", message="no place"), "skipped     a.aac: no place"),
         (
             Skipped(path="a.aac", kind="k", message="no place", scored=tagged()),
-            "skipped    a.aac: Electronic 71%, House 42% · Chill 33%  (no place)",
+            "skipped     a.aac: Electronic 71%, House 42% · Chill 33%  (no place)",
         ),
     ],
 )
@@ -177,7 +192,7 @@ def test_an_output_that_cannot_show_everything_gets_escapes():
     raw = io.BytesIO()
     out = io.TextIOWrapper(raw, encoding="ascii")
     Console(out=out, err=io.StringIO()).result(tagged("é.mp3"))
-    assert raw.getvalue() == b"tagged     \\xe9.mp3: Electronic 71%, House 42% | Chill 33%\n"
+    assert raw.getvalue() == b"tagged      \\xe9.mp3: Electronic 71%, House 42% | Chill 33%\n"
 
 
 def test_a_closed_standard_output_is_no_crash(monkeypatch):
@@ -190,7 +205,7 @@ def test_a_closed_standard_output_is_no_crash(monkeypatch):
     one._err.close()
 
 
-def test_quiet_prints_only_failures():
+def test_quiet_prints_only_failures_and_the_summary():
     out, err = io.StringIO(), io.StringIO()
     one = Console(out=out, err=err, quiet=True)
     one.start(model="tiny", device="cpu")
@@ -198,7 +213,9 @@ def test_quiet_prints_only_failures():
     one.result(tagged())
     one.result(Failed(path="x", kind="empty", message="the file is empty"))
     one.summary(Summary(files=2, tagged=1, failed=1))
-    assert out.getvalue() == "failed     x: the file is empty\n"
+    failure, summary = out.getvalue().splitlines()
+    assert failure == "failed      x: the file is empty"
+    assert summary.startswith("2 files: 1 tagged, 1 failed")
     assert err.getvalue() == ""
 
 
@@ -209,7 +226,7 @@ def test_a_terminal_gets_columns_names_against_the_folder_and_colours():
     text = printed(tagged(), terminal=True, base="m/")
     assert "\x1b[32m" in text
     bare = ANSI.sub("", text)
-    assert bare.startswith("tagged     Lava.ogg   ")
+    assert bare.startswith("tagged      Lava.ogg   ")
     assert bare.endswith("Electronic 71%, House 42% · Chill 33%\n")
 
 
@@ -357,8 +374,10 @@ def test_json_is_one_object_per_line_and_nothing_else():
             "tagged",
             "would_tag",
             "unchanged",
-            "restored",
-            "would_restore",
+            "undone",
+            "would_undo",
+            "redone",
+            "would_redo",
             "skipped",
             "failed",
         ),
@@ -451,9 +470,59 @@ def test_an_error_is_one_escaped_sentence():
 
 
 def test_a_second_run_over_a_library_takes_one_line_per_file():
-    line = ANSI.sub("", printed(tagged(status="unchanged"), terminal=True))
-    assert line.endswith("(has genre and mood)\n")
+    theirs = tagged(tags={"genre": ("House",)}, status="unchanged", heard=heard(genre=("Rock",)))
+    line = ANSI.sub("", printed(theirs, terminal=True))
+    assert line.endswith("(your genre stays: Rock)\n")
     assert line.count("\n") == 1
+
+
+def test_what_was_known_and_stays_is_printed_only_if_asked():
+    known = tagged("known", status="unchanged", known=True)
+    changed = tagged("changed", status="tagged", known=True)
+    new = tagged("new", status="unchanged")
+    again = Skipped(path="again", kind="no-tag-support", message="no place", scored=known)
+    aside = Skipped(path="aside", kind="set-aside", message="it failed before")
+    first = Skipped(path="first", kind="no-tag-support", message="no place", scored=new)
+    all_of_them = (known, changed, new, again, aside, first)
+    assert [line.split()[1] for line in printed(*all_of_them).splitlines()] == [
+        "changed:",
+        "new:",
+        "first:",
+    ]
+    assert printed(*all_of_them, verbose=True).count("\n") == 6
+    assert printed(*all_of_them, json_lines=True).count("\n") == 6
+
+
+def test_a_value_in_the_file_is_said_to_be_ours_or_theirs():
+    mine = '{"wrote": {"genre": ["House"]}, "over": {}}'
+    ours = tagged(
+        status="unchanged", heard=heard(genre=("House",), mood=("Calm",), leantag=(mine,))
+    )
+    assert "genre written before, your mood stays: Calm)" in printed(ours)
+    changed = tagged(status="unchanged", heard=heard(genre=("Rock",), leantag=(mine,)))
+    assert "your genre stays: Rock" in printed(changed)
+
+
+def test_the_word_for_unsure_is_shown():
+    unsure = tagged(tags={"genre": (), "mood": ()}, written={"genre": ("Unknown",)})
+    assert printed(unsure).endswith("(nothing sure enough, genre: Unknown)\n")
+
+
+def test_undo_and_redo_are_called_what_they_are_in_both_outputs():
+    for status in ("undone", "would_undo", "redone", "would_redo"):
+        outcome = Restored(
+            path="a", status=status, restored={}, kept={}, identity=Identity(1, 2, 3), fields={}
+        )
+        assert printed(outcome).startswith(status.replace("_", " ") + " ")
+        assert json.loads(printed(outcome, json_lines=True))["status"] == status
+
+
+def test_a_folder_without_music_is_one_line():
+    out = io.StringIO()
+    one = Console(out=out, err=io.StringIO())
+    one.result(Skipped(path="empty", kind="no-music", message="no music files in this folder"))
+    one.summary(Summary(files=1, skipped=1))
+    assert out.getvalue() == "skipped     empty: no music files in this folder\n"
 
 
 # A reader that goes away, a disk that is full

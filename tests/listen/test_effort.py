@@ -517,7 +517,7 @@ def test_retag_and_undo_work_with_a_part(library: Path, tiny: str) -> None:
     assert {it["confidence"] for it in again.values()} == {
         it["confidence"] for it in first.values()
     }
-    assert {it["status"] for it in run("undo", library).values()} == {"restored"}
+    assert {it["status"] for it in run("undo", library).values()} == {"undone"}
 
 
 def test_an_exported_part_comes_back_as_one(folder: Path, tmp_path: Path) -> None:

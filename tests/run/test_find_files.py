@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lean_tagger.jobs import Failed, Identity, Job
+from lean_tagger.jobs import Failed, Identity, Job, Skipped
 from lean_tagger.run import find_files
 
 
@@ -145,10 +145,12 @@ def test_a_folder_named_like_a_file_is_a_folder():
     assert paths(".") == ["./m/live.mp3/1.ogg", "./x.ogg"]
 
 
-def test_a_folder_without_music_is_a_failure_of_that_folder():
+def test_a_folder_without_music_is_no_failure():
     put("m/cover.jpg")
     Path("empty").mkdir()
-    assert failures("m", "empty") == [("m", "no-music"), ("empty", "no-music")]
+    found = list(find_files.walk(["m", "empty"]))
+    assert all(isinstance(item, Skipped) for item in found)
+    assert [(item.path, item.kind) for item in found] == [("m", "no-music"), ("empty", "no-music")]
     assert next(find_files.walk(["m"])).message == "no music files in this folder"
 
 

@@ -145,14 +145,14 @@ def test_undo_and_redo_of_a_folder_follow_the_files(library: Library, way: Way) 
     way(library)
     folder = library.now["west.flac"].parent
     shown = library.run("undo", "-n", folder)
-    assert (shown.code, statuses(shown)) == (0, {"would_restore"}), shown.said
+    assert (shown.code, statuses(shown)) == (0, {"would_undo"}), shown.said
     assert library.fields() == tagged
     done = library.run("undo", folder)
-    assert (done.code, statuses(done), len(done.results)) == (0, {"restored"}, 3)
+    assert (done.code, statuses(done), len(done.results)) == (0, {"undone"}, 3)
     assert library.fields() == before
     assert library.run("undo", folder).results == {}
     done = library.run("redo", folder)
-    assert (done.code, statuses(done)) == (0, {"restored"})
+    assert (done.code, statuses(done)) == (0, {"undone"})
     assert library.fields() == tagged
     assert library.audio() == sound
 
@@ -162,7 +162,7 @@ def test_undo_of_one_file_follows_it(library: Library, way: Way) -> None:
     library.tag()
     way(library)
     done = library.run("undo", library.now["west.flac"])
-    assert (done.code, statuses(done), len(done.results)) == (0, {"restored"}, 1)
+    assert (done.code, statuses(done), len(done.results)) == (0, {"undone"}, 1)
     assert library.fields()["west.flac"] == BEFORE["west.flac"]
     assert library.fields()["skyvibe.mp3"]["genre"]
 
@@ -176,7 +176,7 @@ def test_redo_follows_a_file_that_got_its_new_name_after_the_undo(
     library.run("undo")
     way(library)
     done = library.run("redo", library.now["west.flac"].parent)
-    assert (done.code, statuses(done), len(done.results)) == (0, {"restored"}, 3)
+    assert (done.code, statuses(done), len(done.results)) == (0, {"undone"}, 3)
     assert library.fields() == tagged
 
 
@@ -204,7 +204,7 @@ def test_undo_without_a_folder_finds_what_another_run_has_seen(library: Library,
     } == {True}
     assert library.tell("status")["writes_not_found"] == 0
     done = library.run("undo", "--all")
-    assert (done.code, statuses(done), len(done.results)) == (0, {"restored"}, 3)
+    assert (done.code, statuses(done), len(done.results)) == (0, {"undone"}, 3)
     assert library.fields() == before
 
 
@@ -251,7 +251,7 @@ def test_files_that_changed_their_names_with_each_other_get_what_was_theirs(
     assert plain.code == 1
     assert {plain.error(name)[0] for name in ("west.flac", "other.flac")} == {"changed"}
     done = library.run("undo", library.old)
-    assert (done.code, statuses(done), len(done.results)) == (0, {"restored"}, 2)
+    assert (done.code, statuses(done), len(done.results)) == (0, {"undone"}, 2)
     assert library.fields() == before
 
 
@@ -261,7 +261,7 @@ def test_a_copy_does_not_take_the_writes_of_the_file_that_is_still_there(library
     copy = Path(shutil.copy(library.now["west.flac"], library.new / "copy.flac"))
     done = library.run("undo", copy)
     assert (done.code, done.results) == (0, {})
-    assert statuses(library.run("undo", library.old)) == {"restored"}
+    assert statuses(library.run("undo", library.old)) == {"undone"}
     assert library.fields() == BEFORE
 
 
@@ -269,7 +269,7 @@ def test_a_file_is_found_through_a_linked_folder(library: Library) -> None:
     library.tag(library.old, "--leantag", "none")
     library.new.symlink_to(library.old)
     done = library.run("undo", library.new)
-    assert (done.code, statuses(done), len(done.results)) == (0, {"restored"}, 3)
+    assert (done.code, statuses(done), len(done.results)) == (0, {"undone"}, 3)
     assert library.fields() == BEFORE
     assert library.run("undo", library.old).results == {}
 
@@ -286,7 +286,7 @@ def test_two_files_with_the_same_music_each_get_back_what_they_had(library: Libr
     for name in ("west.flac", "twin"):
         path = library.now[name]
         library.now[name] = path.rename(path.with_name(f"the {path.name}"))
-    assert statuses(library.run("undo", library.new)) == {"restored"}
+    assert statuses(library.run("undo", library.new)) == {"undone"}
     assert library.fields() == before
 
 
@@ -298,7 +298,7 @@ def test_what_was_written_in_several_places_goes_back_to_the_first(library: Libr
     library.tag(library.new, "--fields", "genre", "--max-tags", "1")
     rename(library)
     done = library.run("undo", "--all", library.new)
-    assert (done.code, statuses(done), len(done.results)) == (0, {"restored"}, 3)
+    assert (done.code, statuses(done), len(done.results)) == (0, {"undone"}, 3)
     assert library.fields() == before
 
 
@@ -332,13 +332,13 @@ def test_without_a_journal_undo_goes_by_what_is_in_the_files(library: Library) -
     tagged = library.fields()
     library.state.unlink()
     assert "nothing to undo" in library.run("undo").said
-    assert statuses(library.run("undo", "-n", library.old)) == {"would_restore"}
+    assert statuses(library.run("undo", "-n", library.old)) == {"would_undo"}
     assert library.fields() == tagged
     done = library.run("undo", library.old)
-    assert (done.code, statuses(done), len(done.results)) == (0, {"restored"}, 3)
+    assert (done.code, statuses(done), len(done.results)) == (0, {"undone"}, 3)
     assert library.fields() == before
     assert library.run("undo", library.old).results == {}
-    assert statuses(library.run("redo", library.old)) == {"restored"}
+    assert statuses(library.run("redo", library.old)) == {"redone"}
     assert library.fields() == tagged
     assert library.audio() == sound
 
@@ -362,7 +362,7 @@ def test_a_write_of_before_the_journal_was_lost_goes_with_those_of_after(library
     library.state.unlink()
     library.tag(library.old, "--max-tags", "1", "--fields", "genre")
     done = library.run("undo", "--all", library.old)
-    assert (done.code, statuses(done)) == (0, {"restored"})
+    assert (done.code, statuses(done)) == (0, {"undone"})
     assert library.fields() == before
 
 
@@ -381,7 +381,7 @@ def test_without_a_journal_an_older_tag_says_again_what_it_said(
     if again:
         library.tag(library.old, "--max-tags", "1", "--fields", "genre")
     done = library.run("undo", "--all", library.old)
-    assert (done.code, statuses(done)) == (0, {"restored"})
+    assert (done.code, statuses(done)) == (0, {"undone"})
     assert library.fields() == before
 
 
@@ -395,5 +395,5 @@ def test_a_journal_without_digests_is_brought_along(library: Library) -> None:
         journal.execute("PRAGMA user_version = 3")
     journal.close()
     retag(library)
-    assert statuses(library.run("undo", library.new)) == {"restored"}
+    assert statuses(library.run("undo", library.new)) == {"undone"}
     assert library.fields() == before

@@ -223,11 +223,11 @@ def test_undo_gives_every_value_back_and_redo_takes_them_again(library: Path) ->
     run("--overwrite", "--min-score", "0.05", library)
     tagged = our_fields(library)
     assert all(tagged[name] != before[name] for name in before)
-    assert statuses(run("undo", "-n")) == {"would_restore"}
+    assert statuses(run("undo", "-n")) == {"would_undo"}
     assert our_fields(library) == tagged
-    assert statuses(run("undo")) == {"restored"}
+    assert statuses(run("undo")) == {"undone"}
     assert our_fields(library) == before
-    assert statuses(run("redo")) == {"restored"}
+    assert statuses(run("redo")) == {"redone"}
     assert our_fields(library) == tagged
     run("undo", library / "west.flac")
     assert our_fields(library)["west.flac"] == before["west.flac"]
@@ -261,7 +261,7 @@ def test_a_write_that_was_cut_off_can_be_taken_back(library: Path) -> None:
     with Journal(location.default_path()) as journal:
         for it in list(journal.writes()):
             journal.settle(it.id, "intent")
-    assert statuses(run("undo")) == {"restored"}
+    assert statuses(run("undo")) == {"undone"}
     assert all("genre" not in fields for fields in our_fields(library).values())
 
 
@@ -277,7 +277,7 @@ def test_undo_of_a_file_that_is_gone_says_so_and_fails(library: Path) -> None:
         "missing",
     )
     assert "undo FOLDER" in results["west.flac"]["error"]["message"]
-    assert results["farm.wav"]["status"] == "restored"
+    assert results["farm.wav"]["status"] == "undone"
 
 
 def test_retag_decides_anew_without_hearing_and_twice_is_once(library: Path) -> None:

@@ -187,7 +187,7 @@ def test_a_full_disk_under_the_journal_ends_the_run_and_nothing_is_lost(
         assert written == (free_kib == 192)
         (folder / "filler").unlink()
         assert run().statuses() == {"a.mp3": "unchanged" if written else "tagged"}
-        assert Run("undo", "--all", "--state", state).statuses() == {"a.mp3": "restored"}
+        assert Run("undo", "--all", "--state", state).statuses() == {"a.mp3": "undone"}
         assert write.read(str(path)) == {}
         assert fingerprint(str(path)) == sound
         assert names(music) == {"a.mp3"}
@@ -260,7 +260,7 @@ def test_a_file_of_another_age_is_tagged_once_like_any_other(
     assert lean_tag(*options, "--json").code == 0
     state = tmp_path / "state" / "journal.sqlite3"
     undone = Run("undo", "--all", "--preserve-mtime", "--state", state)
-    assert undone.statuses() == {"b.mp3": "restored", "c.flac": "restored"}
+    assert undone.statuses() == {"b.mp3": "undone", "c.flac": "undone"}
 
 
 # Files that do not stay

@@ -273,7 +273,7 @@ def test_files_whose_time_was_kept_are_not_opened_again(model: Path, tmp_path: P
     second = run()
     assert set(second.statuses().values()) == {"unchanged"}
     assert second.said == ""
-    assert set(Run("undo", "--preserve-mtime").statuses().values()) == {"restored"}
+    assert set(Run("undo", "--preserve-mtime").statuses().values()) == {"undone"}
     assert [path.stat().st_mtime_ns for path in paths] == times
 
 
@@ -284,7 +284,7 @@ def test_all_of_a_copy_is_decoded_for_who_asks_for_it(model: Path, tmp_path: Pat
     path = make(tmp_path / "a.flac", "flac", 0.6)
     run = partial(Run, "--min-score", "0", "--model", model, path)
     assert set(run("--verify", "full").statuses().values()) == {"tagged"}
-    assert set(Run("undo", "--verify", "full").statuses().values()) == {"restored"}
+    assert set(Run("undo", "--verify", "full").statuses().values()) == {"undone"}
     options = argparse.Namespace(hardlinks="skip", preserve_mtime=False, verify="full")
     assert session.ways(options).verify == "full"
 

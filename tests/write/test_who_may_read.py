@@ -145,7 +145,7 @@ def test_a_file_of_somebody_elses_is_written_where_it_stands(model: Path, sticky
         assert fingerprint(str(path)) == sound
         assert {it.name for it in music.iterdir()} == {"a.flac", "b.flac"}
         undone = Run("undo", "--state", top / "journal", under=me)
-        assert undone.statuses() == {"a.flac": "restored", "b.flac": "restored"}
+        assert undone.statuses() == {"a.flac": "undone", "b.flac": "undone"}
         assert write.read(str(path)) == {}
         assert everything(path) == before
 

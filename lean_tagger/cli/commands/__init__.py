@@ -1,13 +1,14 @@
 """What ``lean-tag`` can be told to do.
 
-``lean-tag PATH...`` tags, which is `tag`. A command is a function ``(arguments, stop)`` that
-returns the exit code; its module is imported only when it is asked for.
+``lean-tag PATH...`` tags, as ``lean-tag tag PATH...`` does. A command is a function
+``(arguments, stop)`` that returns the exit code; its module is imported only when it is asked for.
 """
 
 NAMES = {
     "doctor": ("doctor", "run"),
     "explain": ("explain", "run"),
     "export": ("exchange", "export"),
+    "help": ("help", "run"),
     "import": ("exchange", "import_"),
     "labels": ("labels", "run"),
     "merge": ("exchange", "merge"),
@@ -17,6 +18,8 @@ NAMES = {
     "rules": ("rules", "run"),
     "runs": ("runs", "run"),
     "status": ("status", "run"),
+    "tag": ("tag", "run"),
     "undo": ("undo", "run"),
+    "version": ("help", "version"),
 }
 """Module and function of each command, by the word that asks for it."""

@@ -5,14 +5,16 @@ import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Iterator
-from itertools import groupby
+from collections.abc import Iterable, Iterator
+from itertools import chain, groupby
 from typing import Any
 
-from lean_tagger.cli import options, session
+from lean_tagger.cli import given_paths, options, session
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
+from lean_tagger.decide import leantag_field
 from lean_tagger.decide.decider import Decider
+from lean_tagger.decide.tag_plan import TagPlan
 from lean_tagger.errors import ConfigError
 from lean_tagger.jobs import Heard, Identity, Job, Recognise, Recognised, Values
 from lean_tagger.run.executor import executor
@@ -31,8 +33,9 @@ def run(arguments: list[str], _: Stop) -> int:
     given = _parse(arguments)
     console = Console(json_lines=given.json)
     with session.journal_to_read(given) as journal:
-        for path in given.paths:
-            report = _report(journal, os.path.abspath(path), given)
+        given_paths.require(given.paths, journal=journal)
+        for path in _files(journal, given.paths):
+            report = _report(journal, path, given)
             for line in [json.dumps(report)] if given.json else _lines(report):
                 console.line(line)
     return 0
@@ -43,15 +46,37 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         prog="lean-tag explain",
         description="Tell why a file has the tags that it has, from what is on record.",
     )
-    parser.add_argument("paths", nargs="*", metavar="FILE", help="a file that was heard")
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH", help="a file that was heard, or a folder"
+    )
     options.add_choice(parser.add_argument_group("what would be written"))
     options.add_model(parser.add_argument_group("whose scores"))
     options.add_state(parser.add_argument_group("journal"))
     parser.add_argument("--json", action="store_true", help="one JSON object per file")
     given = parser.parse_anywhere(arguments)
     if not given.paths:
-        parser.error("give a file")
+        parser.error("give a file or a folder")
     return given
+
+
+def _files(journal: Journal, paths: Iterable[str]) -> Iterator[str]:
+    """Yield each file that is asked about: of a folder all that are on record.
+
+    Raises
+    ------
+    ConfigError
+        Nothing in a folder is on record.
+    """
+    for path in map(os.path.abspath, paths):
+        if not os.path.isdir(path):
+            yield path
+            continue
+        within = journal.whereabouts.under([path])
+        first = next(within, None)
+        if first is None:
+            raise ConfigError(f"nothing in {path} is on record; run lean-tag -n on it first")
+        for place in chain([first], within):
+            yield place.path
 
 
 def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str, Any]:
@@ -96,6 +121,7 @@ def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str,
             for name, step in decision.steps(path, heard)
         ],
         "would_write": {field: list(values) for field, values in plan.changes.items()},
+        "why_not": _why_not(plan, heard),
         "writes": [
             {
                 "run": write.run,
@@ -107,6 +133,30 @@ def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str,
             for write in writes
         ],
     }
+
+
+def _why_not(plan: TagPlan, heard: Heard) -> dict[str, str]:
+    """Return for each field that stays as it is the reason."""
+    ours = leantag_field.ours_in(heard.fields)
+    reasons = {}
+    for field, values in plan.tags.items():
+        there = heard.fields.get(field, ())
+        if field in plan.changes:
+            continue
+        if not values:
+            reasons[field] = "no label is sure enough"
+        elif field in ours and ours[field].written == there:
+            reasons[field] = f"lean-tag wrote {_quoted(there)} before"
+        else:
+            reasons[field] = (
+                f"{_quoted(there)} is there and is not ours; --overwrite replaces it, --merge adds "
+                "to it"
+            )
+    return reasons
+
+
+def _quoted(values: Iterable[str]) -> str:
+    return ", ".join(map(repr, values))
 
 
 def _fields(values: Values) -> dict[str, list[str]]:
@@ -179,8 +229,8 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
     would = _shown(report["would_write"])
     for field, values in would:
         yield f"  would be written as {field}: {', '.join(values) or 'nothing'}"
-    if not would:
-        yield "  nothing would be written"
+    for field, reason in report["why_not"].items():
+        yield f"  nothing would be written as {field}: {reason}"
 
 
 def _shown(fields: dict[str, list[str]]) -> list[tuple[str, list[str]]]:

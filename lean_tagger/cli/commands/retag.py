@@ -5,7 +5,7 @@ import contextlib
 import functools
 import os
 
-from lean_tagger.cli import options, session
+from lean_tagger.cli import given_paths, options, session
 from lean_tagger.cli.signals import Stop
 from lean_tagger.run.summary import Summary
 from lean_tagger.store.albums import album_jobs
@@ -21,6 +21,7 @@ def run(arguments: list[str], stop: Stop) -> int:
     chosen = session.build(given, max_mem_bytes=max_mem_bytes, listen=False)
     summary = Summary(max_mem_bytes=max_mem_bytes)
     with contextlib.closing(console), session.journal(given, console) as journal:
+        given_paths.require(given.paths, journal=journal)
         resume = Resume(journal, "retag", chosen)
         found = (
             album_jobs(resume.judge, under, notice=console.notice)

@@ -56,8 +56,16 @@ def _check(path: Path, model: str) -> int:
     complaints = rules.check(str(path))
     if complaints:
         console.error(*complaints)
+        if len(complaints) > 1:
+            console.error(f"{path}: {len(complaints)} mistakes")
         return 2
-    for doubt in rules.strangers(rules.load(str(path)), load_card(model).labels):
+    doubts = rules.strangers(rules.load(str(path)), load_card(model).labels)
+    for doubt in doubts:
         console.notice(f"{path}: {doubt}")
-    console.line(f"{path}: nothing wrong")
+    nothing = "nothing wrong"
+    console.line(f"{path}: {_counted(len(doubts), 'doubt') if doubts else nothing}")
     return 0
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

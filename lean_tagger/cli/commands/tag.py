@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import os
 
-from lean_tagger.cli import options
+from lean_tagger.cli import given_paths, options
 from lean_tagger.cli.signals import Stop
 
 _EXAMPLES = """\
@@ -23,8 +23,10 @@ other commands, each with its own --help:
   models, labels                   networks and words of your own
   rules, export, import, merge     your vocabulary; several machines
 
+A folder that is called like a command: lean-tag ./find
+
 exit codes: 0 all done, 1 some files failed, 2 bad option, 3 bad model,
-4 memory budget too small, 5 cannot write, 11 another run is at it,
+4 memory budget too small, 5 cannot write, 11 another run is using the journal,
 130 stopped by Ctrl-C
 """
 
@@ -32,6 +34,7 @@ exit codes: 0 all done, 1 some files failed, 2 bad option, 3 bad model,
 def run(arguments: list[str], stop: Stop) -> int:
     """Tag music."""
     given = parse(arguments)
+    given_paths.require(given.paths)
     # Late: --help and mistakes have no use for what these load.
     from lean_tagger.cli import session
     from lean_tagger.run.find_files import walk

@@ -7,8 +7,9 @@ import itertools
 import os
 from collections.abc import Iterator
 
-from lean_tagger.cli import options, session
+from lean_tagger.cli import given_paths, options, session
 from lean_tagger.cli.signals import Stop
+from lean_tagger.errors import ConfigError
 from lean_tagger.jobs import Job, Outcome
 from lean_tagger.run.find_files import walk
 from lean_tagger.run.summary import Summary
@@ -50,6 +51,9 @@ def _run(arguments: list[str], stop: Stop, *, command: str) -> int:
     under = [os.path.abspath(path) for path in given.paths]
     summary = Summary(max_mem_bytes=max_mem_bytes)
     with contextlib.closing(console), session.journal(given, console) as journal:
+        given_paths.require(given.paths, journal=journal)
+        if given.run is not None and all(it.id != given.run for it in journal.runs()):
+            raise ConfigError(f"there is no run {given.run} on record; see lean-tag runs")
         do = functools.partial(session.do, console=console, stop=stop, summary=summary)
         code = 0
         if under:
@@ -85,7 +89,7 @@ def _jobs(
     if number is None and not given.all:
         number = last_run(journal, under=under, redo=redo)
     if number is not None:
-        yield from undo_jobs(where, journal.writes(under=under, run=number))
+        yield from undo_jobs(where, journal.writes(under=under, run=number), redo=redo)
     elif under and not redo:
         yield from leantag_jobs(where, under)
 
