@@ -20,6 +20,7 @@
        │     ├─ ReadOnlyError      protected against everybody
        │     ├─ NoPermissionError  of this user, for the file or its folder
        │     └─ NoRoomError        on the disk, for a copy
+       ├─ SpokenWordError a podcast or an audiobook, left alone
        ├─ ChangedError    its audio is not what was heard, and nobody listens now
        ├─ UnreadableError the file cannot be opened
        └─ OverBudgetError scoring it would break the memory budget
@@ -172,6 +173,12 @@ class ChangedError(FileError):
     """The audio is not what was heard any more, and no model is loaded to hear it."""
 
     kind = "changed"
+
+
+class SpokenWordError(FileError):
+    """The file is a podcast or an audiobook, which are left alone unless asked for."""
+
+    kind = "spoken-word"
 
 
 class ReadOnlyError(ObstacleError):

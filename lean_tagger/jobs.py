@@ -396,12 +396,15 @@ class Skipped:
     scored : Tagged or None
         The scores, where the file was heard before it turned out that nothing can be
         written into its format.
+    known : bool
+        An earlier run said so.
     """
 
     path: str
     kind: str
     message: str
     scored: Tagged | None = None
+    known: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from lean_tagger import write
-from lean_tagger.decide import leantag_field, tag_plan
+from lean_tagger.decide import leantag_field, spoken_word, tag_plan
 from lean_tagger.decide.decider import Decider
 from lean_tagger.decide.tag_plan import TagPlan
 from lean_tagger.errors import (
@@ -17,6 +17,7 @@ from lean_tagger.errors import (
     NoRoomError,
     NoTagSupportError,
     ObstacleError,
+    SpokenWordError,
     StateError,
     UnreadableError,
     WriteError,
@@ -42,6 +43,7 @@ from lean_tagger.listen.listener import Listener
 from lean_tagger.listen.recognise import digests, has_audio, recognise
 from lean_tagger.settings import WriteSettings
 from lean_tagger.write import FileState
+from lean_tagger.write.spoken_word import marked
 
 _USUAL = WriteSettings()
 
@@ -83,6 +85,8 @@ class Pipeline:
         How files are written; the version of an ID3 tag is that of the rules.
     dry_run : bool
         Listen and decide, write nothing.
+    spoken_word : bool
+        Also tag podcasts and audiobooks.
     before_write : callable, optional
         Told what is about to be written, before anything changes on the disk; what it raises
         ends the job.
@@ -96,13 +100,14 @@ class Pipeline:
         decoder: DecoderName = "auto",
         ways: WriteSettings = _USUAL,
         dry_run: bool = False,
+        spoken_word: bool = True,
         before_write: Callable[[Writing], None] | None = None,
     ) -> None:
         self._decider, self._listener = decider, listener
         self._words = listener.words if listener else _words(decider)
         self._decoder: DecoderName = decoder
         self._ways = replace(ways, id3_version=decider.rules.layout.id3_version)
-        self._dry_run = dry_run
+        self._dry_run, self._spoken_word = dry_run, spoken_word
         self._before_write = before_write or (lambda _: None)
 
     # The flow
@@ -114,10 +119,14 @@ class Pipeline:
         ------
         ChangedError
             It is to be heard, and there is no listener.
+        SpokenWordError
+            It is a podcast or an audiobook, and these were not asked for.
         FileError
             As `Listener.score`.
         """
         file = write.look(job.path, with_track=self._decider.needs_track, ways=self._ways)
+        if not self._spoken_word:
+            _refuse_spoken_word(file)
         heard, known = self._hear(job, file)
         track = file.track or heard.track
         heard = replace(heard, identity=file.identity, fields=file.fields, track=track)
@@ -317,6 +326,14 @@ def write_proved(
         previous=previous,
         ways=ways,
     )
+
+
+def _refuse_spoken_word(file: FileState) -> None:
+    found = (
+        spoken_word.by_name(file.path) or spoken_word.by_fields(file.fields) or marked(file.path)
+    )
+    if found:
+        raise SpokenWordError(file.path, f"{found}; {spoken_word.MESSAGE}")
 
 
 def _restore_status(*, redo: bool, dry_run: bool) -> RestoreStatus:

@@ -78,6 +78,8 @@ class Settings:
         One decision for all tracks of an album.
     dry_run : bool
         Score and decide, write nothing.
+    spoken_word : bool
+        Also tag podcasts and audiobooks.
     min_score : float or None
         Least score (0 to 1) of a tag.
     ratio : float or None
@@ -110,6 +112,7 @@ class Settings:
     player: str | None = None
     by_album: bool = False
     dry_run: bool = False
+    spoken_word: bool = False
     min_score: float | None = None
     ratio: float | None = None
     max_tags: int | None = None

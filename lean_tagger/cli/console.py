@@ -232,8 +232,7 @@ class Console:
         if self._verbose or isinstance(outcome, Restored | Failed):
             return False
         if isinstance(outcome, Skipped):
-            scored = outcome.scored
-            return outcome.kind == "set-aside" or (scored is not None and scored.known)
+            return outcome.known or (outcome.scored is not None and outcome.scored.known)
         return outcome.known and outcome.status == "unchanged"
 
     def _line(self, outcome: Reported) -> str:

@@ -197,6 +197,7 @@ def build(given: argparse.Namespace, *, max_mem_bytes: int, listen: bool = True)
         player=given.player,
         by_album=given.album_genre,
         dry_run=given.dry_run,
+        spoken_word=getattr(given, "spoken_word", False),
         min_score=given.min_score,
         ratio=given.ratio,
         max_tags=given.max_tags,

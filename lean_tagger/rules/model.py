@@ -120,6 +120,8 @@ class Rules:
         Values and those directly below each.
     layout : FieldLayout
         How values go into the file.
+    exclude : tuple of str
+        Patterns of files and folders that are left out; see `run.exclude`.
 
     Examples
     --------
@@ -139,6 +141,7 @@ class Rules:
     ignore_albums: tuple[tuple[str, tuple[str, ...]], ...] = ()
     tree: tuple[tuple[str, tuple[str, ...]], ...] = ()
     layout: FieldLayout = PLAIN
+    exclude: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, path: str) -> "Rules":
@@ -184,6 +187,7 @@ class Rules:
         """
         plain = dataclasses.asdict(self)
         plain["layout"].pop("player")
+        plain.pop("exclude")  # decides which files, not what is written
         plain["layout"]["splits"] = sorted(self.layout.splits)
         for key in ("ignore", "ignore_artists", "ignore_albums", "tree"):
             plain[key] = _sorted(plain[key])

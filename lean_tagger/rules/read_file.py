@@ -48,6 +48,7 @@ _FIELD_KEYS = (
     "allow",
     "when_unsure",
 )
+_IGNORE_KEYS = ("everywhere", "artists", "albums", "files")
 _OUTPUT_KEYS = ("player", "separator", "splits", "replacement", "id3")
 
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
@@ -130,7 +131,7 @@ def _not_toml(name: str, text: str, message: str) -> str:
 
 def _rules(reader: TableReader) -> Rules:
     data = reader.table(reader.data, (), _TABLES)
-    ignore = reader.table(data.get("ignore", {}), ("ignore",), ("everywhere", "artists", "albums"))
+    ignore = reader.table(data.get("ignore", {}), ("ignore",), _IGNORE_KEYS)
     everywhere = reader.names(ignore.get("everywhere", []), ("ignore", "everywhere"), written=False)
     rules = Rules(
         fields=tuple(_field(reader, data.get(f.name, {}), f) for f in DEFAULT.fields),
@@ -140,6 +141,7 @@ def _rules(reader: TableReader) -> Rules:
         ignore_albums=_ignored(reader, ignore, "albums"),
         tree=_tree(reader, data.get("tree", {})),
         layout=_layout(reader, data.get("output", {})),
+        exclude=_patterns(reader, ignore.get("files", [])),
     )
     ignored = {name.casefold() for name in everywhere}
     for field in rules.fields:
@@ -225,6 +227,13 @@ def _ignored(
     return tuple(
         (name, reader.names(table[name], (*path, name), written=False)) for name in names.values()
     )
+
+
+def _patterns(reader: TableReader, data: object) -> tuple[str, ...]:
+    if not isinstance(data, list) or not all(isinstance(it, str) and it for it in data):
+        reader.complain(("ignore", "files"), "'files' must be a list of patterns in quotes")
+        return ()
+    return tuple(data)
 
 
 def _tree(reader: TableReader, data: object) -> tuple[tuple[str, tuple[str, ...]], ...]:

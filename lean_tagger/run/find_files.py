@@ -12,7 +12,9 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from lean_tagger.errors import ConfigError
 from lean_tagger.jobs import Failed, Identity, Job, Skipped
+from lean_tagger.run.exclude import Excluded
 from lean_tagger.system.packed_sort import PackedSort
 
 EXTENSIONS = frozenset(
@@ -52,6 +54,7 @@ class _Given:
 
     music: bool = False
     links_passed: bool = False
+    excluded: bool = False
 
 
 @dataclass(slots=True)
@@ -61,6 +64,7 @@ class _Folder:
     path: str
     key: _FolderKey
     names: Iterator[bytes]
+    excluded: Excluded
 
 
 def walk(
@@ -68,6 +72,7 @@ def walk(
     *,
     follow_symlinks: bool = False,
     shard: tuple[int, int] | None = None,
+    exclude: Sequence[str] = (),
 ) -> Iterator[Job | Skipped | Failed]:
     """Yield every music file once, and what is wrong with the rest.
 
@@ -81,6 +86,8 @@ def walk(
         are always taken.
     shard : tuple of int, optional
         Only this part of them; see `part`.
+    exclude : sequence of str
+        Patterns of what is left out of folders; see `exclude`. What is named itself is done.
 
     Yields
     ------
@@ -89,12 +96,18 @@ def walk(
         "not-a-file" (a pipe, a device, a link to nothing), "empty", "unreadable" or
         "no-music". A file that is reached twice, by two paths or by a link, comes once.
 
+    Raises
+    ------
+    ConfigError
+        A pattern, or a ``.leantagignore`` on the way, makes no sense.
+
     Notes
     -----
     Beside the packed names of the folders on the way, only the keys of folders and of linked
     or given files stay in memory, so a large library costs next to nothing here.
     """
-    found = _Walker(follow_symlinks=follow_symlinks).walk(paths)
+    Excluded("", exclude)  # a mistake is said before anything is done
+    found = _Walker(follow_symlinks=follow_symlinks, exclude=exclude).walk(paths)
     return part(found, [os.fspath(path) for path in paths], shard) if shard else found
 
 
@@ -133,8 +146,8 @@ class _Walker:
     so only those are remembered, as (folder, name).
     """
 
-    def __init__(self, *, follow_symlinks: bool) -> None:
-        self._follow_symlinks = follow_symlinks
+    def __init__(self, *, follow_symlinks: bool, exclude: Sequence[str] = ()) -> None:
+        self._follow_symlinks, self._exclude = follow_symlinks, exclude
         self._folders: set[_FolderKey] = set()
         self._singles: set[tuple[_FolderKey, str]] = set()
 
@@ -156,12 +169,14 @@ class _Walker:
         yield from self._walk_folder(path, seen)
         if not seen.music:
             hint = "; it has linked folders: see --follow-symlinks" if seen.links_passed else ""
+            hint = "; some of it is excluded" if seen.excluded else hint
             message = f"no music files in this folder{hint}"
             yield Skipped(path=path, kind="no-music", message=message)
 
     def _walk_folder(self, top: str, seen: _Given) -> Iterator[Job | Failed]:
         # A stack of our own: a tree may be deeper than Python's.
-        stack = [_Folder(path="", key=0, names=iter([os.fsencode(top) + _FOLDER]))]
+        start = iter([os.fsencode(top) + _FOLDER])
+        stack = [_Folder("", 0, start, Excluded(top, self._exclude))]
         while stack:
             here = stack[-1]
             name = next(here.names, None)
@@ -174,27 +189,34 @@ class _Walker:
                 yield from self._take(path, here.key)
                 continue
             try:
-                folder = self._enter(path, seen)
+                folder = self._enter(path, seen, here.excluded)
             except (OSError, ValueError) as error:
                 seen.music = True  # what there is we do not know: not "no music"
                 yield _failure(path, "unreadable", "cannot list this folder", error)
+                continue
+            except ConfigError as error:
+                seen.music = True
+                yield Failed(path=path, kind="unreadable", message=str(error))
                 continue
             if folder is None:
                 seen.music = True  # walked before, and judged then
             else:
                 stack.append(folder)
 
-    def _enter(self, path: str, seen: _Given) -> _Folder | None:
+    def _enter(self, path: str, seen: _Given, excluded: Excluded) -> _Folder | None:
         """Return a folder and what is in it; ``None`` if it was walked before."""
         key = _folder_key(path)
         if key in self._folders:
             return None
         with os.scandir(path) as listing:
-            names = PackedSort(self._wanted(listing, seen))
+            excluded = excluded.in_folder(path)
+            names = PackedSort(self._wanted(listing, seen, excluded))
         self._folders.add(key)
-        return _Folder(path, key, iter(names))
+        return _Folder(path, key, iter(names), excluded)
 
-    def _wanted(self, listing: Iterable[os.DirEntry[str]], seen: _Given) -> Iterator[bytes]:
+    def _wanted(
+        self, listing: Iterable[os.DirEntry[str]], seen: _Given, excluded: Excluded
+    ) -> Iterator[bytes]:
         """Yield the names of folders to walk, with a slash, and of what may be music.
 
         So marked they sort as the paths of all files do. What an entry knows beside its name
@@ -208,12 +230,14 @@ class _Walker:
                 walked = folder and (self._follow_symlinks or not entry.is_symlink())
             except OSError:
                 folder = walked = False  # `_take` meets the same error, and says it
-            if walked:
-                yield os.fsencode(entry.name) + _FOLDER
-            elif folder:
+            if folder and not walked:
                 seen.links_passed = True
-            elif _has_audio_extension(entry.name):
-                yield os.fsencode(entry.name)
+            elif not folder and not _has_audio_extension(entry.name):
+                continue
+            elif excluded.matches(entry.path, is_folder=folder):
+                seen.excluded = True
+            else:
+                yield os.fsencode(entry.name) + (_FOLDER if folder else b"")
 
     def _take(self, path: str, key: _FolderKey) -> Iterator[Job | Failed]:
         try:

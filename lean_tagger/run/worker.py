@@ -18,6 +18,7 @@ from lean_tagger.errors import (
     NoTagSupportError,
     ObstacleError,
     OverBudgetError,
+    SpokenWordError,
     StateError,
 )
 from lean_tagger.jobs import Failed, Job, Outcome, Skipped, Tagged, Writing
@@ -37,7 +38,7 @@ REHEARSAL_SECONDS = 4
 
 STEP_BYTES = 4 << 20
 
-LEFT_ALONE = (ChangedError, ObstacleError, NoTagSupportError)
+LEFT_ALONE = (ChangedError, ObstacleError, NoTagSupportError, SpokenWordError)
 """No failures of a run that tags: there is a reason to leave such a file as it is."""
 
 
@@ -108,6 +109,7 @@ class Worker:
             decoder=options.decoder,
             ways=options.ways,
             dry_run=options.dry_run,
+            spoken_word=options.spoken_word,
             before_write=before_write,
         )
         self._progress = progress

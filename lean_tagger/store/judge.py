@@ -11,9 +11,14 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from lean_tagger.decide import tag_plan
+from lean_tagger.decide import spoken_word, tag_plan
 from lean_tagger.decide.decider import Decider
-from lean_tagger.errors import NoTagSupportError, ObstacleError, UnreadableError
+from lean_tagger.errors import (
+    NoTagSupportError,
+    ObstacleError,
+    SpokenWordError,
+    UnreadableError,
+)
 from lean_tagger.jobs import Heard, Identity, Job, Outcome, Skipped
 from lean_tagger.listen.effort import enough
 from lean_tagger.settings import Settings
@@ -60,6 +65,7 @@ class Judge:
         self._journal, self._decider, self._keys = journal, decider, keys
         self._effort = settings.effort if settings.listen else None
         self._dry_run, self._ways = settings.dry_run, settings.ways
+        self._spoken_word = settings.spoken_word
         self._decoder_name = settings.decoder
         self._mounts = mounts.table()
 
@@ -100,7 +106,9 @@ class Judge:
         path = known.path
         if known.heard is None:
             if known.status == "failed":
-                return Skipped(path=path, kind="set-aside", message=why_set_aside(known))
+                return Skipped(
+                    path=path, kind="set-aside", message=why_set_aside(known), known=True
+                )
             alone = len(self.asked) == 1
             which = "this model has" if alone else "not all of these models have"
             message = f"{which} not heard it; run lean-tag on it"
@@ -125,7 +133,11 @@ class Judge:
         if known is None or not self._same(path, known.identity, job.identity):
             return replace(job, candidates=tuple(self._alike(path, job.identity)))
         if known.status == "failed" and not self._worth_another_try(path, known):
-            return Skipped(path=job.path, kind="set-aside", message=why_set_aside(known))
+            return Skipped(
+                path=job.path, kind="set-aside", message=why_set_aside(known), known=True
+            )
+        if known.kind == SpokenWordError.kind and not self._spoken_word:
+            return Skipped(path=job.path, kind=known.kind, message=known.message, known=True)
         each = [it if it and enough(self._effort, it) else None for it in self._each(known)]
         heard = Heard.together(each)
         if heard is None:  # only the models that have not heard it are to do so
@@ -165,10 +177,12 @@ class Judge:
 
     def _decide(self, job: Job, known: Known, heard: Heard) -> Job | Outcome:
         """Decide again about a file that is as it was."""
-        if self._decider.needs_track and heard.track is None:
-            return replace(job, heard=heard)  # a look at its tags is missing
-        if self._keys.lack_scores(heard):
-            return replace(job, heard=heard)  # a worker compares the words
+        if (self._decider.needs_track and heard.track is None) or self._keys.lack_scores(heard):
+            return replace(job, heard=heard)  # a worker looks at its tags, or compares words
+        said = spoken_word.by_name(job.path) or spoken_word.by_fields(heard.fields)
+        if said and not self._spoken_word:
+            message = f"{said}; {spoken_word.MESSAGE}"
+            return Skipped(path=job.path, kind=SpokenWordError.kind, message=message, known=True)
         plan = self._decider.plan(job.path, heard, scores=job.scores)
         unchanged = tag_plan.outcome(plan, heard, self.asked, "unchanged", known=True)
         if not plan.changes:

@@ -481,7 +481,7 @@ def test_what_was_known_and_stays_is_printed_only_if_asked():
     changed = tagged("changed", status="tagged", known=True)
     new = tagged("new", status="unchanged")
     again = Skipped(path="again", kind="no-tag-support", message="no place", scored=known)
-    aside = Skipped(path="aside", kind="set-aside", message="it failed before")
+    aside = Skipped(path="aside", kind="set-aside", message="it failed before", known=True)
     first = Skipped(path="first", kind="no-tag-support", message="no place", scored=new)
     all_of_them = (known, changed, new, again, aside, first)
     assert [line.split()[1] for line in printed(*all_of_them).splitlines()] == [

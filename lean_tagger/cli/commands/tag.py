@@ -48,7 +48,11 @@ def run(arguments: list[str], stop: Stop) -> int:
     if chosen.by_album:  # what is heard first is decided on later
         chosen = dataclasses.replace(chosen, dry_run=True)
     music = functools.partial(
-        walk, given.paths, follow_symlinks=given.follow_symlinks, shard=given.shard
+        walk,
+        given.paths,
+        follow_symlinks=given.follow_symlinks,
+        shard=given.shard,
+        exclude=(*chosen.rules.exclude, *given.exclude),
     )
     with contextlib.closing(console), session.journal(given, console) as journal:
         resume = Resume(journal, "tag", chosen)
@@ -92,6 +96,18 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     written = parser.add_argument_group("what is written")
     options.add_choice(written)
     written.add_argument("--follow-symlinks", action="store_true", help="walk linked folders too")
+    written.add_argument(
+        "--exclude",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="leave out what matches, as in a .gitignore; again for more; see .leantagignore",
+    )
+    written.add_argument(
+        "--spoken-word",
+        action="store_true",
+        help="also tag podcasts and audiobooks, which are left alone otherwise",
+    )
     written.add_argument(
         "--shard",
         type=options.shard,

@@ -1,0 +1,32 @@
+"""Podcasts and audiobooks, by what a file says of itself: they are left alone unless asked for."""
+
+from lean_tagger.decide import leantag_field
+from lean_tagger.jobs import Values
+
+_GENRES = frozenset(
+    {
+        *("podcast", "podcasts", "audiobook", "audiobooks", "audio book", "audio books"),
+        *("speech", "spoken", "spoken word", "spoken & audio", "books & spoken"),
+    }
+)
+"""Genres of speech: ID3v1's and those of iTunes, in lower case."""
+
+MESSAGE = "it is left alone; --spoken-word tags these too"
+
+
+def by_name(path: str) -> str:
+    """Return why a file is spoken word by its name; empty where it is not known to be."""
+    return "an audiobook (.m4b)" if path.lower().endswith(".m4b") else ""
+
+
+def by_fields(fields: Values) -> str:
+    """Return why a file is spoken word by its genre; empty where it is not known to be.
+
+    A genre that we wrote says nothing.
+    """
+    there = fields.get("genre", ())
+    ours = leantag_field.ours_in(fields).get("genre")
+    if ours is not None and ours.written == there:
+        there = ours.before
+    found = next((value for value in there if value.strip().casefold() in _GENRES), None)
+    return f"spoken word (genre {found})" if found is not None else ""
