@@ -17,9 +17,11 @@ import os
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, TextIO
 
+from lean_tagger.cli.forecast import Forecast
+from lean_tagger.cli.outcome_words import heard_in, judgement, value_text
 from lean_tagger.cli.terminal import (
     OutputClosed,
     beginning,
@@ -30,7 +32,6 @@ from lean_tagger.cli.terminal import (
     pad,
     shorten,
 )
-from lean_tagger.decide import leantag_field
 from lean_tagger.errors import StateError
 from lean_tagger.jobs import Failed, Job, Reported, Restored, Skipped, Tagged, to_json
 from lean_tagger.run.messages import Ready
@@ -105,6 +106,7 @@ class Console:
         unicode = all("utf" in (s.encoding or "utf-8").lower() for s in (self._out, self._err))
         self._dot, self._times, self._mark = _FANCY if unicode else ("|", "x", "...")
         self._bar: Any = None  # tqdm has no type hints
+        self._forecast: Forecast | None = None
         self._active: dict[str, tuple[Job, float, float]] = {}  # seconds heard, fraction done
         self._jobs = self._jobs_done = self._bytes_done = self._longest_name = 0
         self._audio_seconds = self._started = self._drawn = 0.0
@@ -145,14 +147,21 @@ class Console:
         for sentence in sentences:
             self._print(self._err, f"lean-tag: {escape(sentence)}")
 
-    def expect(self, found: Iterable[Job | Skipped | Failed]) -> None:
-        """Open the bar over what was found, and fit the columns to its names."""
+    def expect(
+        self, found: Iterable[Job | Skipped | Failed], *, with_forecast: bool = False
+    ) -> None:
+        """Open the bar over what was found, and fit the columns to its names.
+
+        With a forecast, say after the first files how long the rest takes.
+        """
         total_bytes = 0
         for item in found:
             self._longest_name = max(self._longest_name, cells(self._name(item.path)))
             if isinstance(item, Job):
                 self._jobs += 1
                 total_bytes += item.size_bytes
+        if with_forecast and not self._json_lines:
+            self._forecast = Forecast(self._jobs, total_bytes)
         if not self.wants_total or not self._jobs:
             return
         import threading
@@ -205,11 +214,14 @@ class Console:
     def result(self, outcome: Reported) -> None:
         """Print what became of one file."""
         active = self.set_down(outcome.path)
-        if heard := _heard(outcome):
-            if not active and heard.heard is not None:  # the journal knew it
+        if heard := heard_in(outcome):
+            size_bytes = heard.heard.identity.size_bytes if heard.heard is not None else 0
+            if not active and size_bytes:  # the journal knew it
                 self._jobs_done += 1
-                self._bytes_done += heard.heard.identity.size_bytes
+                self._bytes_done += size_bytes
             self._audio_seconds += 0.0 if heard.known else heard.seconds
+            if self._forecast is not None and (text := self._forecast.add(heard, size_bytes)):
+                self.notice(text)
         if self._json_lines:
             self._print(self._out, json.dumps(to_json(outcome)))
         elif isinstance(outcome, Failed) or not (self._quiet or self._is_old_news(outcome)):
@@ -236,7 +248,7 @@ class Console:
         return outcome.known and outcome.status == "unchanged"
 
     def _line(self, outcome: Reported) -> str:
-        status, notes = _judgement(outcome)
+        status, notes = judgement(outcome)
         name, indent, room = self._name(outcome.path), 0, 0
         if self._columnar:
             width = columns()
@@ -244,7 +256,7 @@ class Console:
             indent = _STATUS_COLUMNS + 2 + name_columns + 2
             room = max(width - indent, _LEAST_COLUMNS)
             name = pad(shorten(name, name_columns, mark=self._mark), name_columns)
-        heard = _heard(outcome)
+        heard = heard_in(outcome)
         note = f"({', '.join(notes)})" if heard and notes else ", ".join(notes)
         # Tags that were not written make way for the reason, so that a second run over a
         # library still takes one line per file.
@@ -266,7 +278,9 @@ class Console:
         full = [len(values) for values in lists]
         while True:
             text = f" {self._dot} ".join(
-                ", ".join([*(_value(v, heard) for v in values), *[self._mark][: n - len(values)]])
+                ", ".join(
+                    [*(value_text(v, heard) for v in values), *[self._mark][: n - len(values)]]
+                )
                 for values, n in zip(lists, full, strict=True)
             )
             longer = [values for values in lists if len(values) > 1]
@@ -334,75 +348,6 @@ def _discard(stream: TextIO) -> None:
     """
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def _heard(outcome: Reported) -> Tagged | None:
-    if isinstance(outcome, Restored):
-        return None
-    return outcome if isinstance(outcome, Tagged) else outcome.scored
-
-
-_UNSURE = 0.7
-"""Below, a decision from a part of a track is said to be one."""
-
-
-def _judgement(outcome: Reported) -> tuple[str, list[str]]:
-    """Return an outcome's status and its (escaped) notes."""
-    if isinstance(outcome, Restored):
-        return outcome.status.replace("_", " "), [escape(note) for note in _restored(outcome)]
-    if not isinstance(outcome, Tagged):
-        return "failed" if isinstance(outcome, Failed) else "skipped", [escape(outcome.message)]
-    heard = [name for name, values in outcome.tags.items() if values]
-    instead = {name: it for name, it in outcome.written.items() if it and name not in heard}
-    gone = [name for name, values in outcome.written.items() if not values]
-    kept = [name for name in heard if name not in outcome.written]
-    notes = []
-    if gone:
-        notes.append(f"{' and '.join(gone)} of ours removed")
-    elif not heard:
-        notes.append("nothing sure enough")
-        notes += [f"{name}: {escape(', '.join(values))}" for name, values in instead.items()]
-    elif outcome.status == "unchanged":
-        notes += _there(outcome, heard)
-    elif kept:
-        notes.append(f"{' and '.join(kept)} kept")
-    if outcome.repeated:
-        notes.append("short")
-    if outcome.confidence < _UNSURE:
-        notes.append(f"heard in part: {outcome.confidence:.0%} sure of this")
-    if outcome.seconds_skipped:
-        notes.append(f"{duration(outcome.seconds_skipped)} damaged")
-    return outcome.status.replace("_", " "), notes
-
-
-def _there(outcome: Tagged, fields: list[str]) -> Iterator[str]:
-    """Yield what stands in fields that were heard and are left alone, and whether it is ours."""
-    values = outcome.heard.fields if outcome.heard is not None else {}
-    ours = leantag_field.ours_in(values)
-    mine = [name for name in fields if name in ours and ours[name].written == values.get(name)]
-    if mine:
-        yield f"{' and '.join(mine)} written before"
-    for name in fields:
-        if name not in mine:
-            yield f"your {name} stays: {escape(', '.join(values.get(name, ())))}"
-
-
-def _restored(outcome: Restored) -> Iterator[str]:
-    """Yield what each field was put back to, and what was left alone because it is not ours."""
-    for field, values in outcome.restored.items():
-        if field != "leantag":
-            yield f"{field}: {', '.join(values) if values else 'none, as before'}"
-    for field, values in outcome.kept.items():
-        if field != "leantag":
-            now = ", ".join(values) if values else "nothing"
-            yield f"{field} kept: somebody has changed it to {now}"
-    if not outcome.restored and not outcome.kept:
-        yield "as it was already"
-
-
-def _value(value: str, heard: Tagged) -> str:
-    score = heard.sureness.get(value)
-    return escape(value) if score is None else f"{escape(value)} {100 * score:.0f}%"
 
 
 def _braced(text: str) -> str:

@@ -59,8 +59,8 @@ def run(arguments: list[str], stop: Stop) -> int:
         under = [os.path.abspath(path) for path in given.paths]
         if given.retry_failed:
             journal.forget_failures(under)
-        if console.wants_total:
-            console.expect(music())
+        if console.wants_total or given.dry_run:
+            console.expect(music(), with_forecast=given.dry_run)
         found = new_jobs(resume.judge, music())
         summary = Summary(max_mem_bytes=max_mem_bytes)
         do = functools.partial(session.do, console=console, stop=stop, summary=summary)

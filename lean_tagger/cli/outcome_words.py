@@ -1,0 +1,78 @@
+"""What is said of a file: a status, and notes."""
+
+from collections.abc import Iterator
+
+from lean_tagger.cli.terminal import duration, escape
+from lean_tagger.decide import leantag_field
+from lean_tagger.jobs import Failed, Reported, Restored, Tagged
+
+
+def heard_in(outcome: Reported) -> Tagged | None:
+    """Return what was heard in a file, whatever became of it then."""
+    if isinstance(outcome, Restored):
+        return None
+    return outcome if isinstance(outcome, Tagged) else outcome.scored
+
+
+_UNSURE = 0.7
+"""Below, a decision from a part of a track is said to be one."""
+
+
+def judgement(outcome: Reported) -> tuple[str, list[str]]:
+    """Return an outcome's status and its (escaped) notes."""
+    if isinstance(outcome, Restored):
+        return outcome.status.replace("_", " "), [escape(note) for note in _restored(outcome)]
+    if not isinstance(outcome, Tagged):
+        return "failed" if isinstance(outcome, Failed) else "skipped", [escape(outcome.message)]
+    heard = [name for name, values in outcome.tags.items() if values]
+    instead = {name: it for name, it in outcome.written.items() if it and name not in heard}
+    gone = [name for name, values in outcome.written.items() if not values]
+    kept = [name for name in heard if name not in outcome.written]
+    notes = []
+    if gone:
+        notes.append(f"{' and '.join(gone)} of ours removed")
+    elif not heard:
+        notes.append("nothing sure enough")
+        notes += [f"{name}: {escape(', '.join(values))}" for name, values in instead.items()]
+    elif outcome.status == "unchanged":
+        notes += _there(outcome, heard)
+    elif kept:
+        notes.append(f"{' and '.join(kept)} kept")
+    if outcome.repeated:
+        notes.append("short")
+    if outcome.confidence < _UNSURE:
+        notes.append(f"heard in part: {outcome.confidence:.0%} sure of this")
+    if outcome.seconds_skipped:
+        notes.append(f"{duration(outcome.seconds_skipped)} damaged")
+    return outcome.status.replace("_", " "), notes
+
+
+def _there(outcome: Tagged, fields: list[str]) -> Iterator[str]:
+    """Yield what stands in fields that were heard and are left alone, and whether it is ours."""
+    values = outcome.heard.fields if outcome.heard is not None else {}
+    ours = leantag_field.ours_in(values)
+    mine = [name for name in fields if name in ours and ours[name].written == values.get(name)]
+    if mine:
+        yield f"{' and '.join(mine)} written before"
+    for name in fields:
+        if name not in mine:
+            yield f"your {name} stays: {escape(', '.join(values.get(name, ())))}"
+
+
+def _restored(outcome: Restored) -> Iterator[str]:
+    """Yield what each field was put back to, and what was left alone because it is not ours."""
+    for field, values in outcome.restored.items():
+        if field != "leantag":
+            yield f"{field}: {', '.join(values) if values else 'none, as before'}"
+    for field, values in outcome.kept.items():
+        if field != "leantag":
+            now = ", ".join(values) if values else "nothing"
+            yield f"{field} kept: somebody has changed it to {now}"
+    if not outcome.restored and not outcome.kept:
+        yield "as it was already"
+
+
+def value_text(value: str, heard: Tagged) -> str:
+    """Return a value as it is shown, with the score of the label behind it."""
+    score = heard.sureness.get(value)
+    return escape(value) if score is None else f"{escape(value)} {100 * score:.0f}%"
