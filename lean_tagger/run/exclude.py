@@ -86,11 +86,11 @@ def compiled(patterns: Iterable[str], *, where: str) -> "GitIgnoreSpec":
 
 def _lines(path: str) -> list[str]:
     """Return the lines of a file of patterns; none where there is no such file."""
+    if not os.path.lexists(path):  # as in most folders: a second run opens nothing
+        return []
     try:
         with open(open_regular(path), encoding="utf-8", errors="surrogateescape") as file:
             text = file.read(LARGEST_BYTES + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot read {path}: {error}") from error
     if len(text) > LARGEST_BYTES:

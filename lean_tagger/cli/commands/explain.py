@@ -34,8 +34,14 @@ def run(arguments: list[str], _: Stop) -> int:
     console = Console(json_lines=given.json)
     with session.journal_to_read(given) as journal:
         given_paths.require(given.paths, journal=journal)
-        for path in _files(journal, given.paths):
-            report = _report(journal, path, given)
+        for path, alone in _files(journal, given.paths):
+            try:
+                report = _report(journal, path, given)
+            except ConfigError as error:
+                if alone:
+                    raise
+                console.notice(str(error))
+                continue
             for line in [json.dumps(report)] if given.json else _lines(report):
                 console.line(line)
     return 0
@@ -59,8 +65,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     return given
 
 
-def _files(journal: Journal, paths: Iterable[str]) -> Iterator[str]:
-    """Yield each file that is asked about: of a folder all that are on record.
+def _files(journal: Journal, paths: Iterable[str]) -> Iterator[tuple[str, bool]]:
+    """Yield each file that is asked about, and whether by its name: of a folder all on record.
 
     Raises
     ------
@@ -69,14 +75,14 @@ def _files(journal: Journal, paths: Iterable[str]) -> Iterator[str]:
     """
     for path in map(os.path.abspath, paths):
         if not os.path.isdir(path):
-            yield path
+            yield path, True
             continue
         within = journal.whereabouts.under([path])
         first = next(within, None)
         if first is None:
             raise ConfigError(f"nothing in {path} is on record; run lean-tag -n on it first")
         for place in chain([first], within):
-            yield place.path
+            yield place.path, False
 
 
 def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str, Any]:
