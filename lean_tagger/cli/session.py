@@ -20,6 +20,7 @@ from lean_tagger.store import location
 from lean_tagger.store.journal import Journal
 from lean_tagger.store.recorder import Recorder
 from lean_tagger.system import folders, machine
+from lean_tagger.system.free_lists import emptied
 from lean_tagger.system.memory import format_size
 
 _FAILED_EXIT = 1
@@ -118,7 +119,9 @@ def do(
     with contextlib.closing(runner):
         try:
             report_all(
-                _reported(runner.outcomes(recorder.watch(found)), recorder, console, heard),
+                _reported(
+                    runner.outcomes(recorder.watch(emptied(found))), recorder, console, heard
+                ),
                 report=console.result,
                 peak_rss_bytes=runner.peak_bytes,
                 summary=summary,

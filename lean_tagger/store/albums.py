@@ -12,6 +12,7 @@ from lean_tagger.jobs import Heard, Job, Outcome, TrackInfo
 from lean_tagger.rules import AlbumDecision, Outlier, Track, album_key, outliers, pool
 from lean_tagger.store.journal import Known
 from lean_tagger.store.judge import Judge
+from lean_tagger.system.free_lists import emptied
 from lean_tagger.system.packed_sort import PackedSort
 
 _END = b"\n"  # of what the tracks of an album have in common, as Python writes it
@@ -84,7 +85,7 @@ def _with_key(
 ) -> Iterator[bytes]:
     """Yield the path of each file, behind its album's key and the file's place."""
     left_out = 0
-    for place, known in enumerate(judge.files(under)):
+    for place, known in enumerate(emptied(judge.files(under))):
         if known.heard is not None and judge.lacks_scores(known.heard):
             left_out += 1
         elif known.heard is not None:

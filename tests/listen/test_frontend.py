@@ -8,7 +8,7 @@ from conftest import CLIPS, DATA
 
 from lean_tagger.card import AnyFrontend, ModelSpec
 from lean_tagger.listen.decode import open_audio
-from lean_tagger.listen.frontend import FRONTENDS, LogMel, mel_filters
+from lean_tagger.listen.frontend import FRONTENDS, LogMel, log_mel, mel_filters
 from lean_tagger.listen.resample import resample
 from lean_tagger.listen.windows import roll
 
@@ -54,6 +54,42 @@ def test_a_short_window_repeats_its_frames(card: ModelSpec, frontend: LogMel) ->
 
 def test_silence_is_zero(card: ModelSpec, frontend: LogMel) -> None:
     assert not frontend(np.zeros(card.window_samples, np.float32)).any()
+
+
+def test_rounding_to_float16_gives_the_bits_of_the_conversion() -> None:
+    every = np.arange(0x7C00, dtype=np.uint16).view(np.float16).astype(np.float32)  # 0 to 65504
+    ties = (every[:-1] + every[1:]) / 2  # exact in float32
+    around = [np.nextafter(it, to) for it in (every, ties) for to in np.float32([0, np.inf])]
+    dice = np.random.default_rng(0)
+    anything = dice.integers(0, 0x7F800000, 10**6, dtype=np.int32).view(np.float32)
+    beyond = np.float32([65505, 65519.996, 65520, 65536, 1e38, np.inf])
+    values = np.concatenate([every, ties, *around, anything, beyond])
+    want = np.minimum(values, log_mel.LARGEST_FLOAT16).astype(np.float16).astype(np.float32)
+    log_mel.round_to_float16(values, np.empty_like(values))
+    assert np.array_equal(values.view(np.int32), want.view(np.int32))
+
+
+def test_what_is_no_number_stays_none_when_it_is_rounded() -> None:
+    values = np.float32([np.nan, 1.0])
+    log_mel.round_to_float16(values, np.empty_like(values))
+    assert np.isnan(values[0])
+    assert values[1] == 1.0
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-2, 1e-4])
+def test_the_size_of_a_block_changes_nothing(
+    card: ModelSpec, monkeypatch: pytest.MonkeyPatch, scale: float
+) -> None:
+    window = np.random.default_rng(0).normal(0, scale, card.window_samples).astype(np.float32)
+    patches = []
+    for frames in (log_mel.BLOCK_FRAMES, card.patch_frames):
+        monkeypatch.setattr(log_mel, "BLOCK_FRAMES", frames)
+        frontend = LogMel(
+            card.frontend, sample_rate_hz=card.sample_rate_hz, patch_frames=card.patch_frames
+        )
+        patches.append(frontend(window))
+    # The same bits here; another processor's matrix product may add in another order.
+    assert np.allclose(*patches, rtol=0, atol=1.01 * FLOAT16_STEP)
 
 
 def test_a_tone_lands_in_the_band_around_it(card: ModelSpec, frontend: LogMel) -> None:
