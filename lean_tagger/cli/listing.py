@@ -45,7 +45,12 @@ def add_listing(group: argparse._ActionsContainer, *, most: int | None) -> None:
     add = group.add_argument
     shown = f" (default: {most})" if most else " (default: all)"
     add("-n", "--most", type=_how_many, default=most, metavar="N", help=f"so many tracks{shown}")
-    add("--paths", dest="only_paths", action="store_true", help="only the files' names, one per line")
+    add(
+        "--paths",
+        dest="only_paths",
+        action="store_true",
+        help="only the files' names, one per line",
+    )
     add(
         "-0", "--null", action="store_true", help="with --paths: NUL behind each in place of a line"
     )

@@ -15,6 +15,7 @@ from typing import BinaryIO
 from lean_tagger.errors import ConfigError, StateError
 from lean_tagger.store.tracks import Track
 from lean_tagger.system import temporary_files
+from lean_tagger.system.files import open_regular
 
 _MARK = b"#LEAN-TAG:"
 _LARGEST_LINE = 1 << 16
@@ -116,19 +117,22 @@ def parse_map(text: str) -> tuple[str, str]:
     return first, other
 
 
-def write(path: str, tracks: Iterable[Track], *, title: str = "", names: Names) -> Written:
-    """Write a playlist, or leave it where it has the same tracks already.
+class Playlist:
+    """A playlist that is being written; a context manager that takes away what is not finished.
 
     Parameters
     ----------
     path : str
         The file; it is replaced in one step.
-    tracks : iterable of Track
-        In their order.
     title : str
         What the playlist is called; by default as its file.
     names : Names
         How files are called.
+
+    Attributes
+    ----------
+    done : Written
+        What came of it, so far.
 
     Raises
     ------
@@ -137,27 +141,76 @@ def write(path: str, tracks: Iterable[Track], *, title: str = "", names: Names) 
     StateError
         It cannot be written.
     """
-    folder = Folder(os.path.dirname(os.path.abspath(path)))
-    path = os.path.realpath(path)
-    refuse_foreign(path)
-    done = Written(path)
-    title = title or os.path.splitext(os.path.basename(path))[0]
-    temporary = os.path.join(os.path.dirname(path), temporary_files.name_for(".tmp.m3u8"))
-    try:
-        with open(temporary, "xb") as file:
-            _fill(file, _lines(done, tracks, title, folder, names))
-            file.flush()
-            os.fsync(file.fileno())
-        done.changed = not _same(temporary, path)
-        if done.changed:
-            _keep_mode(path, temporary)
-            os.replace(temporary, path)
-    except OSError as error:
-        raise StateError(f"cannot write the playlist {path}: {error.strerror}") from error
-    finally:
+
+    def __init__(self, path: str, *, title: str = "", names: Names) -> None:
+        self._folder = Folder(os.path.dirname(os.path.abspath(path)))
+        self._path = os.path.realpath(path)
+        self._names = names
+        refuse_foreign(self._path)
+        folder, base = os.path.split(self._path)
+        self._temporary = os.path.join(folder, temporary_files.name_for(".tmp.m3u8"))
+        self.done = Written(self._path)
+        self._checksum = 0
+        with self._translated():
+            self._file = open(self._temporary, "xb")  # noqa: SIM115 - closed by `__exit__`
+        title = title or os.path.splitext(base)[0]
+        self._line(b"#EXTM3U")
+        self._line(b"#PLAYLIST:" + _shown(title))
+
+    def __enter__(self) -> "Playlist":
+        """Return the playlist itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take away what was not finished."""
+        self._file.close()
         with contextlib.suppress(OSError):
-            os.unlink(temporary)
-    return done
+            os.unlink(self._temporary)
+
+    def add(self, track: Track) -> None:
+        """Add a track, or leave it out where no line can hold its name."""
+        name = os.fsencode(self._names.of(track.path, self._folder))
+        # Players cut off spaces at the end of a line.
+        if b"\n" in name or b"\r" in name or name != name.rstrip():
+            self.done.left_out.append(track.path)
+            return
+        seconds = round(track.seconds) if track.seconds else -1
+        self._line(b"#EXTINF:%d,%s" % (seconds, _shown(track.name)))
+        self._line(name)
+        self.done.tracks += 1
+
+    def finish(self) -> Written:
+        """Put the playlist in its place, or leave what is there where it is the same."""
+        with self._translated():
+            self._file.write(_mark(self._checksum))
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self.done.changed = not _same(self._temporary, self._path)
+            if self.done.changed:
+                _keep_mode(self._path, self._temporary)
+                os.replace(self._temporary, self._path)
+        return self.done
+
+    def _line(self, line: bytes) -> None:
+        with self._translated():
+            self._file.write(line + b"\n")
+        self._checksum = zlib.crc32(line + b"\n", self._checksum)
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            message = f"cannot write the playlist {self._path}: {error.strerror}"
+            raise StateError(message) from error
+
+
+def write(path: str, tracks: Iterable[Track], *, title: str = "", names: Names) -> Written:
+    """Write a playlist of these tracks; the parameters and errors are those of `Playlist`."""
+    with Playlist(path, title=title, names=names) as playlist:
+        for track in tracks:
+            playlist.add(track)
+        return playlist.finish()
 
 
 def refuse_foreign(path: str) -> None:
@@ -171,7 +224,7 @@ def refuse_foreign(path: str) -> None:
     if not os.path.lexists(path):
         return
     try:
-        with open(path, "rb") as file:
+        with open(open_regular(path), "rb") as file:
             marked, same = _check(file)
     except OSError as error:
         raise ConfigError(f"cannot read the playlist {path}: {error.strerror}") from error
@@ -197,31 +250,6 @@ def _mark(checksum: int) -> bytes:
         _MARK,
         checksum,
     )
-
-
-def _fill(file: BinaryIO, lines: Iterable[bytes]) -> None:
-    checksum = 0
-    for line in lines:
-        file.write(line)
-        checksum = zlib.crc32(line, checksum)
-    file.write(_mark(checksum))
-
-
-def _lines(
-    done: Written, tracks: Iterable[Track], title: str, folder: Folder, names: Names
-) -> Iterator[bytes]:
-    yield b"#EXTM3U\n"
-    yield b"#PLAYLIST:" + _shown(title) + b"\n"
-    for track in tracks:
-        name = os.fsencode(names.of(track.path, folder))
-        # Players cut off spaces at the end of a line.
-        if b"\n" in name or b"\r" in name or name != name.rstrip():
-            done.left_out.append(track.path)
-            continue
-        seconds = round(track.seconds) if track.seconds else -1
-        yield b"#EXTINF:%d,%s\n" % (seconds, _shown(track.name))
-        yield name + b"\n"
-        done.tracks += 1
 
 
 def _shown(text: str) -> bytes:

@@ -25,8 +25,10 @@ MEANINGS: Mapping[str, tuple[str, ...]] = {
 
 STRONG_SHARE = 0.2
 LEAST_SCORE = 0.1
-"""A word holds for a track where a label that it means scores in the library's upper fifth, and
-no less than this. Moods have no such least: their scores are low, and only their order tells."""
+CLEAR_SCORE = 0.3
+"""A word holds for a fifth of a library at most, shared out among the labels that it means, but
+for no track below the least score; and wherever a label is clear. Above 0.3 a label is right three
+times in four. Moods have no least: their scores are low, and only their order tells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +111,10 @@ class Scale:
 
 
 def scales(features: Features, labels: Sequence[Label]) -> dict[Label, Scale]:
-    """Return what the scores of these labels are like, by tracks taken evenly from the journal."""
+    """Return what the scores of the labels that a word means are like in a library.
+
+    By tracks taken evenly from the journal; without labels that no track on record has.
+    """
     found: dict[Label, list[int]] = {label: [] for label in labels}
     for key in {label.key for label in labels}:
         own = [(label.index, found[label]) for label in labels if label.key == key]
@@ -118,10 +123,15 @@ def scales(features: Features, labels: Sequence[Label]) -> dict[Label, Scale]:
                 for index, numbers in own:
                     if 2 * index + 2 <= len(scores):
                         numbers.append(scores[2 * index] | scores[2 * index + 1] << 8)
-    return {label: _scale(label, sorted(numbers)) for label, numbers in found.items() if numbers}
+    share = STRONG_SHARE / max(len(labels), 1)
+    return {
+        label: _scale(label, sorted(numbers), share) for label, numbers in found.items() if numbers
+    }
 
 
-def _scale(label: Label, numbers: list[int]) -> Scale:
+def _scale(label: Label, numbers: list[int], share: float) -> Scale:
     least = 0.0 if label.kind == "mood" else LEAST_SCORE
-    strong = numbers[int((1 - STRONG_SHARE) * len(numbers))] / SCORE_STEPS
-    return Scale(strong=max(strong, least), highest=max(numbers[-1], 1) / SCORE_STEPS)
+    upper = numbers[int((1 - share) * len(numbers))] / SCORE_STEPS
+    return Scale(
+        strong=max(min(upper, CLEAR_SCORE), least), highest=max(numbers[-1], 1) / SCORE_STEPS
+    )

@@ -14,6 +14,7 @@ NAMES = {
     "merge": ("exchange", "merge"),
     "models": ("models", "run"),
     "path": ("similar", "path"),
+    "playlists": ("playlists", "run"),
     "redo": ("undo", "redo"),
     "retag": ("retag", "run"),
     "rules": ("rules", "run"),

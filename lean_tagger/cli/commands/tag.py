@@ -32,6 +32,13 @@ exit codes: 0 all done, 1 some files failed, 2 bad option, 3 bad model,
 def run(arguments: list[str], stop: Stop) -> int:
     """Tag music."""
     given = parse(arguments)
+    code = _tag(given, stop)
+    from lean_tagger.cli.commands.playlists import after_run
+
+    return after_run(given, stop, code)
+
+
+def _tag(given: argparse.Namespace, stop: Stop) -> int:
     # Late: --help and mistakes have no use for what these load.
     from lean_tagger.cli import session
     from lean_tagger.run.find_files import walk
