@@ -225,24 +225,22 @@ def refuse_foreign(path: str) -> None:
         return
     try:
         with open(open_regular(path), "rb") as file:
-            marked, same = _check(file)
+            ours = _is_ours(file)
     except OSError as error:
         raise ConfigError(f"cannot read the playlist {path}: {error.strerror}") from error
-    if not marked:
-        raise ConfigError(f"{path} is there already, and was not written by lean-tag; it was left")
-    if not same:
+    if not ours:
         raise ConfigError(
-            f"{path} was changed since lean-tag wrote it, and was left as it is; give it another "
-            "name, or remove it"
+            f"{path} is there already, and not as lean-tag wrote it; it was left as it is. Give "
+            "another name, or remove it"
         )
 
 
-def _check(file: BinaryIO) -> tuple[bool, bool]:
-    """Tell whether a file has our mark, and whether it is as it was written."""
+def _is_ours(file: BinaryIO) -> bool:
+    """Tell whether a file is as it was written: its last line has the checksum of the rest."""
     checksum, last = 0, b""
     for line in iter(lambda: file.readline(_LARGEST_LINE), b""):
         checksum, last = zlib.crc32(last, checksum), line
-    return last.startswith(_MARK), last == _mark(checksum)
+    return last == _mark(checksum)
 
 
 def _mark(checksum: int) -> bytes:

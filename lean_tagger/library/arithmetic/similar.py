@@ -5,6 +5,7 @@ that is out of date. What is kept meanwhile are the best so far.
 """
 
 import heapq
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,9 @@ SAME_COSINE = 0.97
 SAME_SECONDS = 2.0
 SAME_SHARE = 0.02
 """So like each other, and by no more different in length, are two files of one recording."""
+
+_UNEVEN = 2.0
+"""What a track loses by being a whole step off its place, in cosines to both ends."""
 
 _NONE = -2.0  # below every cosine
 
@@ -109,7 +113,9 @@ def nearest(request: Likeness) -> Iterator[Compared | Near]:
                 yield look.compared()
             ranked = best.ranked()
             for cosine, digest in ranked:
-                yield from _near(look, digest, cosine, seeds, request.seeds)
+                near = _near(look, digest, cosine, seeds, request.seeds)
+                if near is not None:
+                    yield near
             if len(ranked) < most:
                 return
             last, most = ranked[-1], 8 * most
@@ -119,8 +125,8 @@ def way(request: Way) -> Iterator[Compared | Near]:
     """Yield how much was compared, then tracks between two in even steps, from first to last.
 
     Where a track lies on the way is by how much more it is like one end than like the other. The
-    way has a stretch for each step, and in each stretch the track is chosen that is most like
-    both; where there is none, the one nearest to the stretch.
+    way has a place for each step, and for each place the track is chosen that is most like both
+    ends and least off the place. Only tracks that are there.
 
     Raises
     ------
@@ -136,22 +142,21 @@ def way(request: Way) -> Iterator[Compared | Near]:
         step = max(2 * half / (request.steps + 1), 1e-6)
         best = [_Best(8 * request.steps) for _ in places]
         for block, rows in look.blocks(ends):
-            both, where = rows.sum(axis=1), rows[:, 0] - rows[:, 1]
+            counts = np.flatnonzero(np.isfinite(rows[:, 0]))
+            digests = [block.digests[number] for number in counts.tolist()]
+            both, where = rows[counts].sum(axis=1), rows[counts, 1] - rows[counts, 0]
             for place, some in zip(places, best, strict=True):
-                off = np.maximum(np.abs(-where - place) / step - 0.5, 0)
-                some.add(both - 4 * off, block.digests)
+                off = (where - place) / step
+                some.add(both - _UNEVEN * np.square(off), digests)
         yield look.compared()
-        taken: dict[str, list[Near]] = {}
+        chosen: dict[str, Near] = {}
         for some in best:
             for _, digest in some.ranked():
-                if digest in taken:
-                    continue
-                found = list(_near(look, digest, None, ends, ()))
-                if found:
-                    taken[digest] = found
+                near = None if digest in chosen else _near(look, digest, None, ends, ())
+                if near is not None and any(os.path.exists(it.path) for it in near.files):
+                    chosen[digest] = near
                     break
-        chosen = [near for found in taken.values() for near in found]
-        yield from sorted(chosen, key=lambda it: it.cosines[1] - it.cosines[0])
+        yield from sorted(chosen.values(), key=lambda it: it.cosines[1] - it.cosines[0])
 
 
 class _Best:
@@ -239,11 +244,11 @@ def _near(
     cosine: float | None,
     seeds: Sequence[Direction],
     names: Sequence[str],
-) -> Iterator[Near]:
-    """Yield one track as an answer; nothing where no file on record has it any more."""
+) -> Near | None:
+    """Return one track as an answer; None where no file on record has it any more."""
     files = look.files(digest)
     if not files:
-        return
+        return None
     own = _direction(look.features, look.spaces, digest)
     each = tuple(_between(own, seed) for seed in seeds)
     version = ""
@@ -251,7 +256,7 @@ def _near(
         other = look.files(name)
         if like >= SAME_COSINE and other and _same_length(files[0].seconds, other[0].seconds):
             version = name
-    yield Near(
+    return Near(
         files=files, cosine=max(each) if cosine is None else cosine, cosines=each, version=version
     )
 
