@@ -253,9 +253,12 @@ class Recognise:
     ----------
     audio : bool
         Hash its audio, too; without, only its fields are read.
+    track : bool
+        Tell whose music it is, whatever that costs; without, only where that is cheap.
     """
 
     audio: bool
+    track: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +283,8 @@ class Job:
         Put values back, and do nothing else.
     recognise : Recognise or None
         Tell which audio it has, and do nothing else.
+    with_embedding : bool
+        What was heard before counts only where its embedding is on record.
     """
 
     path: str
@@ -290,6 +295,7 @@ class Job:
     scores: tuple[tuple[float, ...], ...] | None = None
     restore: Restore | None = None
     recognise: Recognise | None = None
+    with_embedding: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -467,12 +473,15 @@ class Recognised:
         What our fields hold.
     digests : tuple of str
         By which its audio may be on record: each is a digest, or all of one up to the hyphen.
+    track : TrackInfo or None
+        Whose music it is; None where nobody asked and it was not cheap to tell.
     """
 
     path: str
     identity: Identity
     fields: Values
     digests: tuple[str, ...]
+    track: TrackInfo | None = None
 
     def has(self, digest: str) -> bool:
         """Tell whether the file has the audio of this digest."""

@@ -195,9 +195,15 @@ class Pipeline:
         UnreadableError
             It is not there any more.
         """
-        file = write.look(path, with_track=False, ways=self._ways)
+        file = write.look(path, with_track=what.track, ways=self._ways)
         found = digests(path, decoder=self._decoder) if what.audio else ()
-        return Recognised(path=path, identity=file.identity, fields=file.fields, digests=found)
+        return Recognised(
+            path=path,
+            identity=file.identity,
+            fields=file.fields,
+            digests=found,
+            track=file.track,
+        )
 
     def outcome(self, decided: Decided, status: TagStatus) -> Tagged:
         """Return what is reported, and put on record, of a file that was decided on."""
@@ -232,7 +238,11 @@ class Pipeline:
             said = leantag_field.heard_in(file.fields, by, identity=file.identity)
             on_record = job.candidates[number] if job.candidates else ()
             each = [*on_record, *([said] if said else [])]
-            yield [heard for heard in each if enough(effort, heard)]
+            yield [
+                heard
+                for heard in each
+                if enough(effort, heard) and (heard.embedding or not job.with_embedding)
+            ]
 
     def _refuse(self, obstacle: FileError) -> NoReturn:
         """Raise what stands in the way; a full disk is in the way of the next file, too."""

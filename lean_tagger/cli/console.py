@@ -136,6 +136,17 @@ class Console:
         """Print one line on standard output."""
         self._print(self._out, escape(text))
 
+    def name(self, path: str, *, end: str = "\n") -> None:
+        """Print a file's name on standard output as the bytes that it is, for programs."""
+        with self._open(self._out):
+            self._out.flush()
+            self._out.buffer.write(os.fsencode(path + end))
+            self._out.flush()
+
+    def width(self) -> int:
+        """Return how many columns standard output has; 0 where it is no terminal."""
+        return columns() if self._columnar else 0
+
     def pieces(self, texts: Iterable[str]) -> None:
         """Print one line on standard output, piece by piece as they come."""
         for text in texts:
@@ -328,17 +339,23 @@ class Console:
         if self._bar is not None:
             self._bar.clear()
             self._err.write("\x1b[K")  # the "^C" that a terminal echoes behind the bar
-        try:
+        with self._open(stream):
             stream.write(text + end)
             stream.flush()  # a program at the other end wants each result when it is there
+        if self._bar is not None:
+            self._bar.refresh()
+
+    @contextlib.contextmanager
+    def _open(self, stream: TextIO) -> Iterator[None]:
+        """Write to a stream, which somebody may have closed."""
+        try:
+            yield
         except OSError as error:
             if stream is self._out:
                 _discard(stream)
                 if isinstance(error, BrokenPipeError):
                     raise OutputClosed from None
                 raise StateError(f"cannot write the results: {error.strerror}") from error
-        if self._bar is not None:
-            self._bar.refresh()
 
 
 def _discard(stream: TextIO) -> None:

@@ -4,7 +4,9 @@ Read by the child of a `run.calculation.Calculation`, which opens the journal fo
 in the order in which they were recorded, which is the order in which they lie in the file.
 """
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Generator, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -15,6 +17,11 @@ from lean_tagger.store.rows import Key
 
 BLOCK = 1000
 """Tracks in a block; with two embeddings of 200 values 1.6 MB."""
+
+SAMPLE = 16_384
+"""Rows from which means and spreads are known well enough: to one per cent of a spread."""
+
+_PIECE = 64  # rows that lie together in a sample
 
 Column = Literal["embedding", "uint16"]
 
@@ -54,6 +61,50 @@ class Features:
         rows = self._database.rows("SELECT model, pool, hop FROM keys ORDER BY id")
         return [Key(model=model, pooling=Pooling(pool=pool, hop=hop)) for model, pool, hop in rows]
 
+    def counts(self) -> list[tuple[str, Key, int]]:
+        """Return the name of each model, its key, and how many tracks it heard.
+
+        The name is that which the model had when it was asked; empty where that is not known.
+        """
+        rows = self._database.rows(
+            """SELECT coalesce(models.name, ''), model, pool, hop, (SELECT count(*) FROM scores
+                WHERE scores.key = keys.id) FROM keys LEFT JOIN models ON models.sha256 = model
+            ORDER BY keys.id"""
+        )
+        return [
+            (name, Key(model=model, pooling=Pooling(pool=pool, hop=hop)), count)
+            for name, model, pool, hop, count in rows
+        ]
+
+    def labels(self) -> dict[str, list[str]]:
+        """Return the labels of each model, by the first part of its key."""
+        return dict(
+            self._database.read(
+                lambda row: (row[0], json.loads(row[1])), "SELECT sha256, labels FROM models"
+            )
+        )
+
+    def of(self, digest: str, key: Key) -> bytes:
+        """Return what one model's embedding of a track is; empty where it has none."""
+        rows = self._database.rows(
+            "SELECT embedding FROM scores WHERE digest = ? AND key = ?",
+            (digest, self.key_id(key) or 0),
+        )
+        return next((embedding for (embedding,) in rows), b"")
+
+    def scores_of(self, digest: str, key: Key) -> bytes:
+        """Return one model's scores of a track, as `jobs.to_uint16` packs them; empty without."""
+        rows = self._database.rows(
+            "SELECT uint16 FROM scores WHERE digest = ? AND key = ?",
+            (digest, self.key_id(key) or 0),
+        )
+        return next((scores for (scores,) in rows), b"")
+
+    def count_tracks(self) -> int:
+        """Return how many tracks have files on record."""
+        ((count,),) = self._database.rows("SELECT count(DISTINCT digest) FROM files")
+        return int(count)
+
     def blocks(
         self, keys: Sequence[Key], column: Column = "embedding", *, size: int = BLOCK
     ) -> Iterator[list[tuple[Any, ...]]]:
@@ -86,21 +137,117 @@ class Features:
             f"SELECT s0.digest, {columns} FROM scores AS s0 NOT INDEXED {joins} "  # noqa: S608 - ours
             f"WHERE s0.key = ? AND {there}"
         )
-        ids = [self._key_id(key) for key in keys]
+        ids = [self.key_id(key) for key in keys]
         if None in ids:
             return
-        block: list[tuple[Any, ...]] = []
-        for row in self._database.rows(statement, (*ids[1:], ids[0])):
-            block.append(row)
-            if len(block) >= size:
-                yield block
-                block = []
-        if block:
-            yield block
+        yield from _blocks(self._database.rows(statement, (*ids[1:], ids[0])), size)
 
-    def _key_id(self, key: Key) -> int | None:
+    def side_by_side(
+        self, keys: Sequence[Key], *, size: int = BLOCK
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the embeddings of every track that one of these models heard at least.
+
+        Parameters
+        ----------
+        keys : sequence of Key
+            One model at least.
+        size : int
+            Most tracks in a block.
+
+        Yields
+        ------
+        list of (str, float, bytes or None, ...)
+            Digest and length in seconds of a track, and its embedding by each model, in the
+            order of `keys`: little-endian float32, or None. Each digest comes once.
+        """
+        ids = [self.key_id(key) or 0 for key in keys]  # no row has key 0
+        for first in range(len(ids)):
+            paired = yield from self._embeddings(ids, first, size)
+            if first + 2 == len(ids) and paired == self._count(ids[-1]):
+                return  # the last model heard nothing that the others did not
+
+    def _embeddings(
+        self, ids: Sequence[int], first: int, size: int
+    ) -> Generator[list[tuple[Any, ...]], None, int]:
+        """Yield what the models from the first on heard, and those before it did not.
+
+        Returns how many of the tracks the last model heard.
+        """
+        columns = ["NULL"] * first + ["s.embedding"]
+        columns += [_paired(ids[number], number - first) for number in range(first + 1, len(ids))]
+        before = "".join(
+            f" AND NOT EXISTS (SELECT 1 FROM scores AS e WHERE e.digest = s.digest "  # noqa: S608 - numbers of ours
+            f"AND e.key = {number:d} AND length(e.embedding) > 0)"
+            for number in ids[:first]
+        )
+        statement = (
+            f"SELECT s.digest, s.seconds, {', '.join(columns)} FROM scores AS s NOT INDEXED "  # noqa: S608 - ours
+            f"WHERE s.key = {ids[first]:d} AND length(s.embedding) > 0{before}"
+        )
+        paired = 0
+        for block in _blocks(self._database.rows(statement), size):
+            paired += sum(row[-1] is not None for row in block)
+            yield block
+        return paired
+
+    def sample(
+        self, key: Key, *, most: int = SAMPLE, size: int = BLOCK
+    ) -> Iterator[list[tuple[bytes, bytes]]]:
+        """Yield embeddings and scores of some tracks, taken evenly from all of the journal.
+
+        Always the same ones, and all of them where there are no more than `most` rows.
+
+        Yields
+        ------
+        list of (bytes, bytes)
+            Embedding and scores, as `blocks` has them; either may be empty.
+        """
+        number = self.key_id(key)
+        ((last,),) = self._database.rows("SELECT coalesce(max(rowid), 0) FROM scores")
+        pieces = 1 if last <= most else most // _PIECE
+        statement = (
+            "SELECT embedding, uint16 FROM scores WHERE rowid > ? AND rowid <= ? AND +key = ?"
+        )
+        starts = (last * piece // pieces for piece in range(pieces))
+        rows = (
+            row
+            for start in starts
+            for row in self._database.rows(
+                statement, (start, start + min(last, most) // pieces, number)
+            )
+        )
+        yield from _blocks(rows, size)
+
+    def _count(self, key_id: int) -> int:
+        ((count,),) = self._database.rows("SELECT count(*) FROM scores WHERE key = ?", (key_id,))
+        return int(count)
+
+    def key_id(self, key: Key) -> int | None:
+        """Return the number under which a model's scores stand; None where it heard nothing."""
         rows = self._database.rows(
             "SELECT id FROM keys WHERE model = ? AND pool = ? AND hop = ?",
             (key.model, key.pooling.pool, key.pooling.hop),
         )
         return next((number for (number,) in rows), None)
+
+
+def _paired(key_id: int, behind: int) -> str:
+    """Return what finds another model's embedding of the same track.
+
+    Models that heard a track in one run have rows next to each other, and to look there first
+    halves the time.
+    """
+    near = [
+        f"(SELECT embedding FROM scores AS o WHERE o.rowid = s.rowid + {step:d} "  # noqa: S608 - numbers of ours
+        f"AND o.digest = s.digest AND o.key = {key_id:d})"
+        for step in (behind, -behind)
+    ]
+    anywhere = (
+        f"(SELECT embedding FROM scores AS o WHERE o.digest = s.digest AND o.key = {key_id:d})"  # noqa: S608 - the same
+    )
+    return f"coalesce({', '.join([*near, anywhere])})"
+
+
+def _blocks(rows: Iterator[tuple[Any, ...]], size: int) -> Iterator[list[tuple[Any, ...]]]:
+    while block := list(islice(rows, size)):
+        yield block

@@ -35,6 +35,13 @@ def run(arguments: list[str], stop: Stop) -> int:
     """Tag music."""
     given = parse(arguments)
     given_paths.require(given.paths)
+    code = _tag(given, stop)
+    from lean_tagger.cli.commands.playlists import after_run
+
+    return after_run(given, stop, code)
+
+
+def _tag(given: argparse.Namespace, stop: Stop) -> int:
     # Late: --help and mistakes have no use for what these load.
     from lean_tagger.cli import session
     from lean_tagger.run.find_files import walk

@@ -1,0 +1,268 @@
+"""What commands that ask the library share: models and labels on record, seeds, missing tags.
+
+A song that was never heard is heard now; tags that an older lean-tag did not read are read now.
+Both go on record, so that it happens once.
+"""
+
+import argparse
+import contextlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lean_tagger.card import readable_cards
+from lean_tagger.cli import options, session
+from lean_tagger.cli.console import Console
+from lean_tagger.cli.signals import Stop
+from lean_tagger.errors import ConfigError, LockedError, StateError
+from lean_tagger.jobs import Identity, Job
+from lean_tagger.library import query as queries
+from lean_tagger.library.likeness import compared_by
+from lean_tagger.library.query import Query
+from lean_tagger.library.vocabulary import Label, labels_on_record
+from lean_tagger.run.executor import Executor, executor
+from lean_tagger.run.summary import Summary
+from lean_tagger.settings import Settings
+from lean_tagger.store.database import Database
+from lean_tagger.store.features import Features
+from lean_tagger.store.journal import Journal, Key
+from lean_tagger.store.resume import Resume
+from lean_tagger.store.unread_tags import UnreadTags
+
+_TAGS = ("", "artist", "albumartist", "album", "year", "title")
+"""Fields of a query, words among them, for which tags have to be on record."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Library:
+    """What a journal can be asked by.
+
+    Attributes
+    ----------
+    state : Path
+        The journal.
+    keys : tuple of Key
+        Models by whose embeddings tracks are compared; none where nothing was heard.
+    names : tuple of str
+        Of these models.
+    labels : tuple of Label
+        Of all models.
+    """
+
+    state: Path
+    keys: tuple[Key, ...]
+    names: tuple[str, ...]
+    labels: tuple[Label, ...]
+
+
+def add_asking(parser: argparse.ArgumentParser) -> None:
+    """Add the options of every command that asks the library."""
+    options.add_state(parser.add_argument_group("journal"))
+    options.add_resources(parser.add_argument_group("resources and output"))
+
+
+class LibrarySession:
+    """One command's use of the library.
+
+    Parameters
+    ----------
+    given : argparse.Namespace
+        Its options.
+    stop : Stop
+        Its signals.
+
+    Attributes
+    ----------
+    console : Console
+        Where it prints.
+    max_mem_bytes : int
+        Its budget.
+    library : Library
+        What can be asked.
+
+    Raises
+    ------
+    ConfigError, StateError
+        The journal cannot be read, or there is none.
+    """
+
+    def __init__(self, given: argparse.Namespace, stop: Stop) -> None:
+        self._given, self._stop = given, stop
+        self.max_mem_bytes = session.budget_bytes(given.max_mem)
+        self.console = Console(
+            json_lines=given.json,
+            quiet=given.quiet,
+            colour=given.color,
+            max_mem_bytes=self.max_mem_bytes,
+        )
+        self.library = _library(given)
+
+    def query(self, text: str) -> Query:
+        """Return a query in words as a value, once the tags that it asks for are on record.
+
+        Raises
+        ------
+        QueryError
+            It makes no sense.
+        """
+        query = queries.parse(text, [label.name for label in self.library.labels])
+        self.read_tags(query)
+        return query
+
+    # Seeds
+
+    def digests(self, paths: Sequence[str]) -> tuple[str, ...]:
+        """Return the audio of songs, each once; those that were never heard are heard first.
+
+        Raises
+        ------
+        ConfigError
+            One cannot be heard.
+        StateError
+            Nothing was heard yet that they could be compared with.
+        """
+        names = [os.path.abspath(os.path.expanduser(path)) for path in paths]
+        for path in names:
+            if os.path.isdir(path):
+                raise ConfigError(f"{path} is a folder; name a song in it")
+        if names and not self.library.keys:
+            raise StateError(
+                "no network has heard anything yet, as far as is on record; run lean-tag on your "
+                "music first"
+            )
+        found = self._on_record(names)
+        missing = [path for path in dict.fromkeys(names) if path not in found]
+        if missing:
+            self._hear(missing)
+            found |= self._on_record(missing)
+        for path in names:
+            if path not in found:
+                raise ConfigError(
+                    f"{path} cannot be compared with what {' and '.join(self.library.names)} "
+                    "heard before, since that network is another one now; run lean-tag on your "
+                    "music again"
+                )
+        return tuple(dict.fromkeys(found[path] for path in names))
+
+    def _on_record(self, paths: Sequence[str]) -> dict[str, str]:
+        """Return the audio of those songs that were heard as they are now, or that are gone."""
+        found = {}
+        with (
+            Journal(self.library.state, locked=False, on_network=True) as journal,
+            Features(self.library.state) as features,
+        ):
+            for path in paths:
+                known = journal.whereabouts.at(path)
+                if known is None or not known.digest or not _as_it_was(path, known.identity):
+                    continue
+                if any(features.of(known.digest, key) for key in self.library.keys):
+                    found[path] = known.digest
+        return found
+
+    def _hear(self, paths: Sequence[str]) -> None:
+        """Hear songs, and put what was heard on record; nothing is written into them."""
+        jobs = [_to_hear(path) for path in paths]
+        chosen = Settings(models=self.library.names, dry_run=True, max_mem_bytes=self.max_mem_bytes)
+        with (
+            contextlib.closing(self.console),
+            session.journal(self._given, self.console) as journal,
+        ):
+            code = session.do(
+                jobs,
+                Resume(journal, "hear", chosen).recorder,
+                self._given,
+                chosen,
+                console=self.console,
+                stop=self._stop,
+                summary=Summary(max_mem_bytes=self.max_mem_bytes),
+                only_hear=True,
+            )
+        if code > 1:
+            raise KeyboardInterrupt
+        if code:
+            raise ConfigError("without all of these songs there is no answer; see above")
+
+    # Tags
+
+    def read_tags(self, query: Query) -> None:
+        """Read the tags that a query asks for, where an older lean-tag did not.
+
+        A worker does, within the budget. Where another run has the journal, that waits.
+        """
+        asked = {term.field for terms in query.any_of for term in terms}
+        if not (asked | {sort.field for sort in query.sorts}) & set(_TAGS):
+            return
+        with _opened(self.library.state, self.console, locked=False) as database:
+            if not UnreadTags(database).any():
+                return
+        try:
+            with _opened(self.library.state, self.console, locked=True) as database:
+                self._read(UnreadTags(database))
+        except LockedError:
+            self.console.notice(
+                "some tags are not on record yet, and wait for the run that is at work"
+            )
+
+    def _read(self, unread: UnreadTags) -> None:
+        if self.console.wants_total:
+            self.console.expect(unread.jobs())
+        with contextlib.closing(self.console), contextlib.closing(self._reader()) as reader:
+            for outcome in unread.note(reader.outcomes(unread.jobs())):
+                self.console.set_down(outcome.path)
+
+    def _reader(self) -> Executor:
+        """Return what opens files and hears nothing."""
+        runner = executor(
+            Settings(listen=False, dry_run=True, max_mem_bytes=self.max_mem_bytes),
+            jobs=self._given.jobs,
+            patience_seconds=self._given.timeout,
+            start_seconds=self._given.start_timeout,
+            progress=self.console.progress,
+            notice=self.console.notice,
+            on_start=lambda _: self.console.notice("reading tags that are not on record yet, once"),
+            before_write=lambda *_: None,
+        )
+        self.console.rss_bytes = runner.rss_bytes
+        return runner
+
+
+def _library(given: argparse.Namespace) -> Library:
+    state = session.state_path(given)
+    with session.journal_to_read(given):  # which says what is wrong with its place
+        pass
+    kinds = {
+        card.name: {label.name: label.kind for label in card.labels} for card in readable_cards()
+    }
+    with Features(state) as features:
+        names = {key: name for name, key, _ in features.counts()}
+        keys = compared_by(features)
+        return Library(
+            state=state,
+            keys=keys,
+            names=tuple(names[key] for key in keys),
+            labels=tuple(labels_on_record(features, kinds)),
+        )
+
+
+def _opened(
+    state: Path, console: Console, *, locked: bool
+) -> contextlib.AbstractContextManager[Database]:
+    return contextlib.closing(
+        Database(state, notice=console.notice, locked=locked, on_network=True)
+    )
+
+
+def _to_hear(path: str) -> Job:
+    try:
+        identity = Identity.at(path)
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    return Job(path, identity.size_bytes, identity, with_embedding=True)
+
+
+def _as_it_was(path: str, identity: Identity) -> bool:
+    try:
+        return Identity.at(path).matches(identity)
+    except OSError:
+        return True  # it is gone: what was heard is all that there is

@@ -1,0 +1,302 @@
+"""The tracks nearest to some, and a way from one track to another.
+
+Everything on record is looked at once, a block at a time: there is no index to build, and none
+that is out of date. What is kept meanwhile are the best so far.
+"""
+
+import heapq
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lean_tagger.errors import ConfigError
+from lean_tagger.library.arithmetic.embeddings import Block, Floats, Space, blocks, spaces_of
+from lean_tagger.library.likeness import Compared, Likeness, Near, Way
+from lean_tagger.library.query_sql import Condition
+from lean_tagger.store.features import Features
+from lean_tagger.store.tracks import Track, Tracks
+
+MOST = 500
+"""Candidates that are kept at first; whoever wants more than these costs one more look."""
+
+SAME_COSINE = 0.97
+SAME_SECONDS = 2.0
+SAME_SHARE = 0.02
+"""So like each other, and by no more different in length, are two files of one recording."""
+
+_UNEVEN = 2.0
+"""What a track loses by being a whole step off its place, in cosines to both ends."""
+
+_NONE = -2.0  # below every cosine
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """A point to compare tracks with.
+
+    Attributes
+    ----------
+    parts : list of (dim,) float32
+        By each space; zeros where a space does not count.
+    squares : list of float
+        Of each part's length.
+    """
+
+    parts: list[Floats]
+    squares: list[float]
+
+    @classmethod
+    def of(cls, parts: Sequence[Floats]) -> "Direction":
+        """Return the point in this direction."""
+        return cls(list(parts), [float(part @ part) for part in parts])
+
+    @property
+    def length(self) -> float:
+        """Its distance from the middle of the library."""
+        return float(np.sqrt(sum(self.squares)))
+
+
+def cosines(block: Block, directions: Sequence[Direction]) -> Floats:
+    """Return how alike each track and each direction are.
+
+    Only what both have counts: a track that one of two networks heard is compared by that one.
+
+    Returns
+    -------
+    (n, len(directions)) float32
+        -1 to 1; -2 where they have nothing in common.
+    """
+    found = np.full((len(block.digests), len(directions)), _NONE, np.float32)
+    squares = [np.einsum("ij,ij->i", part, part) for part in block.parts]
+    for column, direction in enumerate(directions):
+        dots = np.zeros(len(block.digests), np.float32)
+        own = np.zeros_like(dots)
+        its = np.zeros_like(dots)
+        for part, square, to, to_square in zip(
+            block.parts, squares, direction.parts, direction.squares, strict=True
+        ):
+            if to_square:
+                dots += part @ to
+                own += square
+                its += np.where(square > 0, to_square, 0)
+        there = own > 0
+        found[there, column] = dots[there] / np.sqrt(own[there] * its[there])
+    return found
+
+
+def nearest(request: Likeness) -> Iterator[Compared | Near]:
+    """Yield how much was compared, then tracks, the most alike first.
+
+    They come for as long as anybody takes them: some hundred from the first look at the
+    journal, then more from each further one.
+
+    Raises
+    ------
+    ConfigError
+        Nothing is on record by which a seed could be compared.
+    """
+    with Features(request.state) as features, Tracks(request.state) as tracks:
+        spaces = spaces_of(features, request.keys)
+        seeds = [_direction(features, spaces, digest) for digest in request.seeds]
+        against = [_direction(features, spaces, digest) for digest in request.against]
+        toward = _sum(spaces, seeds, against)
+        look = _Look(features, tracks, spaces, request)
+        most, last = MOST, (2.0, "")
+        while True:
+            best = _Best(most)
+            for block, rows in look.blocks([toward]):
+                best.add(rows[:, 0], block.digests, below=last)
+            if last[0] > 1:
+                yield look.compared()
+            ranked = best.ranked()
+            for cosine, digest in ranked:
+                near = _near(look, digest, cosine, seeds, request.seeds)
+                if near is not None:
+                    yield near
+            if len(ranked) < most:
+                return
+            last, most = ranked[-1], 8 * most
+
+
+def way(request: Way) -> Iterator[Compared | Near]:
+    """Yield how much was compared, then tracks between two in even steps, from first to last.
+
+    Where a track lies on the way is by how much more it is like one end than like the other. The
+    way has a place for each step, and for each place the track is chosen that is most like both
+    ends and least off the place. Only tracks that are there.
+
+    Raises
+    ------
+    ConfigError
+        Nothing is on record by which an end could be compared.
+    """
+    with Features(request.state) as features, Tracks(request.state) as tracks:
+        spaces = spaces_of(features, request.keys)
+        ends = [_direction(features, spaces, it) for it in (request.first, request.last)]
+        look = _Look(features, tracks, spaces, request)
+        half = 1 - _between(*ends)
+        places = np.linspace(-half, half, request.steps + 2)[1:-1]
+        step = max(2 * half / (request.steps + 1), 1e-6)
+        best = [_Best(8 * request.steps) for _ in places]
+        for block, rows in look.blocks(ends):
+            counts = np.flatnonzero(np.isfinite(rows[:, 0]))
+            digests = [block.digests[number] for number in counts.tolist()]
+            both, where = rows[counts].sum(axis=1), rows[counts, 1] - rows[counts, 0]
+            for place, some in zip(places, best, strict=True):
+                off = (where - place) / step
+                some.add(both - _UNEVEN * np.square(off), digests)
+        yield look.compared()
+        chosen: dict[str, Near] = {}
+        for some in best:
+            for _, digest in some.ranked():
+                near = None if digest in chosen else _near(look, digest, None, ends, ())
+                if near is not None and any(os.path.exists(it.path) for it in near.files):
+                    chosen[digest] = near
+                    break
+        yield from sorted(chosen.values(), key=lambda it: it.cosines[1] - it.cosines[0])
+
+
+class _Best:
+    """The best of all that it is given, and no more than so many."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._heap: list[tuple[float, str]] = []
+
+    def add(
+        self, scores: Floats, digests: Sequence[str], *, below: tuple[float, str] = (np.inf, "")
+    ) -> None:
+        """Take some, without what comes before or is `below`."""
+        least = self._heap[0][0] if len(self._heap) == self._most else -np.inf
+        for number in np.flatnonzero((scores >= least) & np.isfinite(scores)).tolist():
+            item = (float(scores[number]), digests[number])
+            if item >= below:
+                continue
+            if len(self._heap) < self._most:
+                heapq.heappush(self._heap, item)
+            else:
+                heapq.heappushpop(self._heap, item)
+
+    def ranked(self) -> list[tuple[float, str]]:
+        """Return scores and digests, the best first."""
+        return sorted(self._heap, reverse=True)
+
+
+class _Look:
+    """Everything on record that may be an answer, with what was left out counted."""
+
+    def __init__(
+        self, features: Features, tracks: Tracks, spaces: list[Space], request: Likeness | Way
+    ) -> None:
+        self.features, self.tracks, self.spaces = features, tracks, spaces
+        ends = (request.first, request.last) if isinstance(request, Way) else ()
+        seeds = (*request.seeds, *request.against) if isinstance(request, Likeness) else ends
+        self._not_these = set(seeds)
+        self._most_seconds = request.most_seconds
+        self._wanted: npt.NDArray[np.int64] | None = None
+        if request.where is not None:
+            condition = Condition(request.where, features, tracks, request.labels)
+            self._wanted = _hashes(condition.digests())
+        self._count = self._too_long = self._heard = 0
+
+    def blocks(self, directions: Sequence[Direction]) -> Iterator[tuple[Block, Floats]]:
+        """Yield tracks, and how alike they are to each direction; -inf for what is left out."""
+        self._count = self._too_long = self._heard = 0
+        for block in blocks(self.features, self.spaces):
+            rows = cosines(block, directions)
+            comparable = (rows > _NONE).all(axis=1)
+            long = block.seconds > self._most_seconds
+            wanted = self._is_wanted(block.digests)
+            self._heard += int(comparable.sum())
+            self._too_long += int((comparable & wanted & long).sum())
+            counts = comparable & wanted & ~long
+            self._count += int(counts.sum())
+            rows[~counts] = -np.inf
+            yield block, rows
+
+    def compared(self) -> Compared:
+        """Return what the last look came to."""
+        unheard = max(0, self.features.count_tracks() - self._heard)
+        return Compared(tracks=self._count, too_long=self._too_long, unheard=unheard)
+
+    def files(self, digest: str) -> tuple[Track, ...]:
+        """Return the files of a track."""
+        return tuple(self.tracks.of_audio(digest))
+
+    def _is_wanted(self, digests: list[str]) -> npt.NDArray[np.bool_]:
+        others = np.array([it not in self._not_these for it in digests])
+        if self._wanted is None:
+            return others
+        return others & np.isin(np.array([hash(it) for it in digests]), self._wanted)
+
+
+def _hashes(digests: Iterator[str]) -> npt.NDArray[np.int64]:
+    """Return eight bytes for each digest: a million of them as they are would not fit."""
+    return np.fromiter((hash(it) for it in digests), np.int64)
+
+
+def _near(
+    look: _Look,
+    digest: str,
+    cosine: float | None,
+    seeds: Sequence[Direction],
+    names: Sequence[str],
+) -> Near | None:
+    """Return one track as an answer; None where no file on record has it any more."""
+    files = look.files(digest)
+    if not files:
+        return None
+    own = _direction(look.features, look.spaces, digest)
+    each = tuple(_between(own, seed) for seed in seeds)
+    version = ""
+    for name, like in zip(names, each, strict=False):
+        other = look.files(name)
+        if like >= SAME_COSINE and other and _same_length(files[0].seconds, other[0].seconds):
+            version = name
+    return Near(
+        files=files, cosine=max(each) if cosine is None else cosine, cosines=each, version=version
+    )
+
+
+def _same_length(seconds: float, other: float) -> bool:
+    return abs(seconds - other) <= max(SAME_SECONDS, SAME_SHARE * max(seconds, other))
+
+
+def _direction(features: Features, spaces: Sequence[Space], digest: str) -> Direction:
+    """Return where a track lies.
+
+    Raises
+    ------
+    ConfigError
+        It has no embedding on record by any of these models.
+    """
+    parts = [space.zscored([features.of(digest, space.key)])[0] for space in spaces]
+    direction = Direction.of(parts)
+    if not direction.length:
+        raise ConfigError(
+            "there is nothing on record by which a track could be compared with others: "
+            "lean-tag has to hear two at least"
+        )
+    return direction
+
+
+def _sum(
+    spaces: Sequence[Space], seeds: Sequence[Direction], against: Sequence[Direction]
+) -> Direction:
+    """Return the direction in which all seeds lie, away from all that it is to be unlike."""
+    parts: list[Floats] = [np.zeros(space.dim, np.float32) for space in spaces]
+    for some, sign in ((seeds, 1.0), (against, -1.0)):
+        for one in some:
+            share = np.float32(sign / (one.length * len(some)))
+            for number, part in enumerate(one.parts):
+                parts[number] += share * part
+    return Direction.of(parts)
+
+
+def _between(one: Direction, other: Direction) -> float:
+    """Return the cosine between two, over what both have."""
+    block = Block([""], np.zeros(1, np.float32), [part[None] for part in one.parts])
+    return float(cosines(block, [other])[0, 0])

@@ -1,0 +1,207 @@
+"""The file that says which playlists are kept up to date: TOML, read with the line of each fault.
+
+::
+
+    folder = "/music/Playlists"
+    path_map = ["/music=/data"]
+
+    [[playlist]]
+    name = "Calm"
+    query = "calm ^vocals"
+    most = 200
+
+    [[playlist]]
+    each = "genre"
+    least = 10
+"""
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lean_tagger.errors import ConfigError
+from lean_tagger.library.playlist import Names, parse_map
+from lean_tagger.library.query import Query, parse
+from lean_tagger.library.query_tokens import QueryError
+from lean_tagger.rules.toml_lines import Path, line_numbers
+from lean_tagger.rules.toml_values import TableReader
+from lean_tagger.system.files import open_regular
+
+EACH = ("genre", "mood")
+MOST_PLAYLISTS = 500
+LARGEST_BYTES = 1 << 18
+
+_KEYS = ("folder", "path_map", "absolute", "playlist")
+_PLAYLIST_KEYS = ("name", "query", "each", "most", "least")
+_MOST_TRACKS = 10**7
+_UNSAFE = '<>:"/\\\\|?*'
+"""Characters that some file system refuses, on a share as well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One playlist, or one for each value of a field.
+
+    Attributes
+    ----------
+    name : str
+        Of the file, without its ending; with ``each``, ``{}`` stands for the value.
+    query : Query
+        What is in it.
+    each : str
+        ``genre`` or ``mood``; empty for one playlist.
+    most, least : int
+        Tracks that it has at most, and below which it is not written.
+    """
+
+    name: str
+    query: Query
+    each: str = ""
+    most: int = _MOST_TRACKS
+    least: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaylistsFile:
+    """What the file says.
+
+    Attributes
+    ----------
+    folder : str
+        Where playlists are.
+    names : Names
+        How tracks are called in them.
+    wanted : tuple of Wanted
+        In their order.
+    """
+
+    folder: str
+    names: Names
+    wanted: tuple[Wanted, ...]
+
+
+def load(path: str, labels: Sequence[str]) -> PlaylistsFile:
+    """Read the file.
+
+    Parameters
+    ----------
+    path : str
+        Its name; folders in it lead on from where it is.
+    labels : sequence of str
+        For queries; see `parse`.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be read, or something in it makes no sense: a sentence for each fault.
+    """
+    text = _text(path)
+    try:
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    reader = TableReader(data, line_numbers(text))
+    table = reader.table(data, (), _KEYS)
+    here = os.path.dirname(os.path.abspath(path))
+    folder = os.path.expanduser(_text_of(reader, table, ("folder",), "."))
+    found = PlaylistsFile(
+        folder=os.path.join(here, folder),
+        names=Names(
+            maps=tuple(_maps(reader, table)),
+            absolute=reader.flag(table, ("absolute",), default=False),
+        ),
+        wanted=tuple(_playlists(reader, table, labels)),
+    )
+    if reader.complaints:
+        raise ConfigError(*reader.report(path))
+    return found
+
+
+def file_name(name: str) -> str:
+    """Return a playlist's name as one of a file, on any file system."""
+    plain = "".join("_" if it in _UNSAFE or not it.isprintable() else it for it in name)
+    short = plain.encode("utf-8", "replace")[:200].decode("utf-8", "ignore").strip().rstrip(".")
+    return (f"_{short}" if short.startswith(".") else short or "_") + ".m3u8"
+
+
+def _text(path: str) -> str:
+    try:
+        with open(open_regular(path), "rb") as file:
+            data = file.read(LARGEST_BYTES + 1)
+        if len(data) > LARGEST_BYTES:
+            raise ConfigError(f"{path} is larger than {LARGEST_BYTES >> 10} KiB")
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8; save it as UTF-8") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError(f"cannot read {path}: {reason}") from error
+
+
+def _maps(reader: TableReader, table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    maps = table.get("path_map", [])
+    if not isinstance(maps, list):
+        reader.complain(("path_map",), "'path_map' must be a list, as in [\"/music=/data\"]")
+        return
+    for number, item in enumerate(maps):
+        try:
+            yield parse_map(str(item))
+        except ConfigError as error:
+            reader.complain(("path_map", number), str(error))
+
+
+def _playlists(
+    reader: TableReader, table: Mapping[str, Any], labels: Sequence[str]
+) -> Iterator[Wanted]:
+    lists = table.get("playlist", [])
+    if not isinstance(lists, list) or not lists:
+        reader.complain(("playlist",), "there is no playlist; begin one with [[playlist]]")
+        return
+    for number, data in enumerate(lists):
+        path: Path = ("playlist", number)
+        one = reader.table(data, path, _PLAYLIST_KEYS)
+        each = reader.choice(one, (*path, "each"), (*EACH, ""), "")
+        name = _text_of(reader, one, (*path, "name"), "{}" if each else "")
+        if not name.strip():
+            reader.complain(path, "this playlist has no 'name'")
+        elif each and "{}" not in name:
+            reader.complain((*path, "name"), "'name' needs {}, where the value goes")
+        yield Wanted(
+            name=name,
+            query=_query(reader, one, path, labels),
+            each=each,
+            most=_count(reader, one, (*path, "most"), _MOST_TRACKS),
+            least=_count(reader, one, (*path, "least"), 1),
+        )
+
+
+def _query(
+    reader: TableReader, table: Mapping[str, Any], path: Path, labels: Sequence[str]
+) -> Query:
+    text = _text_of(reader, table, (*path, "query"), "")
+    try:
+        query = parse(text, labels)
+    except QueryError as error:
+        reader.complain((*path, "query"), f"{error.sentences[0]} (at character {error.at + 1})")
+        return Query()
+    if query.like or query.unlike:
+        reader.complain((*path, "query"), "'like:' is for lean-tag find and similar")
+    return query
+
+
+def _text_of(reader: TableReader, table: Mapping[str, Any], path: Path, default: str) -> str:
+    value = table.get(str(path[-1]), default)
+    if isinstance(value, str) and "\0" not in value:
+        return value
+    reader.complain(path, f"{path[-1]!r} must be a text")
+    return default
+
+
+def _count(reader: TableReader, table: Mapping[str, Any], path: Path, default: int) -> int:
+    value = table.get(str(path[-1]), default)
+    if type(value) is int and 1 <= value <= _MOST_TRACKS:
+        return value
+    reader.complain(path, f"{path[-1]!r} must be a number of tracks")
+    return default

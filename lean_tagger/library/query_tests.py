@@ -1,0 +1,174 @@
+"""What SQLite cannot compare by itself: texts as people compare them, and regular expressions.
+
+Case, accents and the two ways to write them make no difference. A name may hold bytes that are
+no text, which cannot travel through SQLite: so texts that are looked for stay here, and a
+statement has their numbers.
+"""
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import threading
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from types import FrameType
+
+from lean_tagger.jobs import SCORE_STEPS
+from lean_tagger.library.query import Term
+from lean_tagger.store.compact import whole
+
+REGEX_SECONDS = 2.0
+"""A single text that takes longer to match ends the query."""
+
+_SHOWN_FIELDS = ("genre", "mood")
+_FOLDERS = 3
+"""So many last parts of a path count as words about a track: artist, album, file."""
+
+Tester = Callable[[Sequence[str]], bool]
+"""Tells whether one of some values is what is looked for."""
+
+
+class TooLongError(Exception):
+    """An expression took too long; says which."""
+
+
+def absolute(name: str) -> str:
+    """Return a file or folder as it is on record."""
+    return os.path.abspath(os.path.expanduser(name))
+
+
+def folded(text: str) -> str:
+    """Return a text by which it is compared: without case, accents and ways to write them."""
+    if text.isascii():
+        return text.lower()
+    apart = unicodedata.normalize("NFKD", text)
+    return "".join(it for it in apart if not unicodedata.combining(it)).casefold()
+
+
+def tester(term: Term) -> Tester:
+    """Return what tells whether one of some values is what a term looks for."""
+    if term.how == "matches":
+        return _matcher(term.text)
+    if term.how == "is":
+        exact = unicodedata.normalize("NFC", term.text)
+        return lambda values: any(unicodedata.normalize("NFC", it) == exact for it in values)
+    wanted = folded(term.text)
+    if term.how == "is in any case":
+        return lambda values: any(folded(it) == wanted for it in values)
+    return lambda values: any(wanted in folded(it) for it in values)
+
+
+def _matcher(pattern: str) -> Tester:
+    expression = re.compile(pattern, re.IGNORECASE)
+
+    def matches(values: Sequence[str]) -> bool:
+        texts = [unicodedata.normalize("NFC", it) for it in values] or [""]
+        with _Limit(pattern):
+            return any(expression.search(text) for text in texts)
+
+    return matches
+
+
+class _Limit:
+    """Ends what takes longer than `REGEX_SECONDS`, also inside of `re`, which looks for signals."""
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
+        self._usable = threading.current_thread() is threading.main_thread()
+
+    def __enter__(self) -> None:
+        if self._usable:
+            signal.signal(signal.SIGALRM, self._over)
+            signal.setitimer(signal.ITIMER_REAL, REGEX_SECONDS)
+
+    def __exit__(self, *_: object) -> None:
+        if self._usable:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+    def _over(self, _number: int, _frame: FrameType | None) -> None:
+        raise TooLongError(self._pattern)
+
+
+class Texts:
+    """Functions of ours in a connection, and the texts that these look for.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        Gets the functions; another `Texts` in it takes their place.
+
+    Attributes
+    ----------
+    too_long : str or None
+        The expression that took too long, if one did.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._testers: list[Tester] = []
+        self.too_long: str | None = None
+        functions = (
+            ("lt_test", 2, self._test),
+            ("lt_test_path", 2, self._test_path),
+            ("lt_test_anywhere", 7, self._test_anywhere),
+            ("lt_values", 2, _values),
+            ("lt_folded", 1, _folded),
+            ("lt_year", 1, _year),
+            ("lt_score", 2, _score),
+        )
+        for name, count, function in functions:
+            connection.create_function(name, count, function, deterministic=True)
+
+    def add(self, tester: Tester) -> int:
+        """Keep what is looked for, and return its number."""
+        self._testers.append(tester)
+        return len(self._testers) - 1
+
+    def _test(self, number: int, text: str | None) -> bool:
+        return self._holds(number, text.split("\n") if text else ())
+
+    def _test_path(self, number: int, path: bytes) -> bool:
+        return self._holds(number, (os.fsdecode(path),))
+
+    def _test_anywhere(
+        self, number: int, path: bytes, fields: str | bytes | None, *texts: str | None
+    ) -> bool:
+        name = "/".join(os.fsdecode(path).split("/")[-_FOLDERS:])
+        there = (text for text in texts if text)
+        return self._holds(number, (name, *_listed(fields, _SHOWN_FIELDS), *there))
+
+    def _holds(self, number: int, values: Sequence[str]) -> bool:
+        try:
+            return self._testers[number](values)
+        except TooLongError as error:
+            self.too_long = str(error)
+            raise
+
+
+def _listed(fields: str | bytes | None, names: Iterable[str]) -> list[str]:
+    if not fields:
+        return []
+    held = json.loads(whole(fields))
+    return [str(value) for name in names for value in held.get(name, ())]
+
+
+def _values(fields: str | bytes | None, name: str | None) -> str | None:
+    """Return what one field holds, or genre and mood, a line for each value; None for nothing."""
+    return "\n".join(_listed(fields, [name] if name else _SHOWN_FIELDS)) or None
+
+
+def _folded(text: str | None) -> str | None:
+    return folded(text) if text else None
+
+
+def _year(text: str | None) -> int | None:
+    found = re.search(r"\d{4}", text or "", re.ASCII)
+    return int(found[0]) if found else None
+
+
+def _score(scores: bytes, index: int) -> float | None:
+    """Return one of the probabilities that `jobs.to_uint16` packed."""
+    two = scores[2 * index : 2 * index + 2]
+    return int.from_bytes(two, "little") / SCORE_STEPS if len(two) == 2 else None

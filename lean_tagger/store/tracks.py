@@ -1,0 +1,147 @@
+"""The tracks on record, as lists, playlists and pages show them.
+
+A track is one piece of audio, which may have several files; what is told of it is what was read
+in one of these. Read beside a run that holds the journal, in the process that prints or in the
+child of a `run.calculation.Calculation`.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from lean_tagger.store.compact import whole
+from lean_tagger.store.database import Database
+
+PAGE = 1000
+"""Files in a block: about 1 MB."""
+
+_SHOWN = """files.path, files.digest, files.status, files.artist, files.albumartist, files.album,
+    files.year, files.title, files.fields,
+    (SELECT max(seconds) FROM scores WHERE scores.digest = files.digest)"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """A file on record.
+
+    Attributes
+    ----------
+    path : str
+        Its name; undecodable bytes are surrogates (PEP 383).
+    digest : str
+        Of its audio; empty where that was not heard.
+    status : str
+        What became of it in the last run that came to it.
+    artist, albumartist, album, year, title : str
+        By its tags; empty where they do not say, or were not read.
+    genre, mood : tuple of str
+        What these fields held when it was last looked at.
+    seconds : float
+        Length of the audio; 0 where it was not heard.
+    """
+
+    path: str
+    digest: str = ""
+    status: str = ""
+    artist: str = ""
+    albumartist: str = ""
+    album: str = ""
+    year: str = ""
+    title: str = ""
+    genre: tuple[str, ...] = ()
+    mood: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def performer(self) -> str:
+        """Whose music it is, to tell performers apart; empty where nobody says."""
+        return (self.albumartist or self.artist).casefold()
+
+    @property
+    def name(self) -> str:
+        """Artist and title; the file's name where its tags do not say."""
+        if self.artist and self.title:
+            return f"{self.artist} - {self.title}"
+        return self.title or os.path.splitext(os.path.basename(self.path))[0]
+
+
+class Tracks:
+    """A journal, opened to read which tracks there are; a context manager that closes it.
+
+    Parameters
+    ----------
+    path : Path
+        The journal.
+
+    Attributes
+    ----------
+    database : Database
+        For questions that this class does not ask.
+
+    Raises
+    ------
+    StateError
+        There is none, or it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.database = Database(path, notice=None, locked=False, on_network=True)
+
+    def __enter__(self) -> "Tracks":
+        """Return the open tracks."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the journal."""
+        self.database.close()
+
+    def at(self, path: str) -> Track | None:
+        """Return what is known of the file of this name."""
+        return next(self.select("WHERE files.path = ?", [os.fsencode(path)]), None)
+
+    def of_audio(self, digest: str) -> Iterator[Track]:
+        """Yield the files on record with this audio, in the order of their names."""
+        yield from self.select("WHERE files.digest = ? ORDER BY files.path", [digest])
+
+    def blocks(self, *, size: int = PAGE) -> Iterator[list[Track]]:
+        """Yield every file on record, some at a time, in the order in which they were recorded."""
+        block: list[Track] = []
+        for track in self.select(""):
+            block.append(track)
+            if len(block) >= size:
+                yield block
+                block = []
+        if block:
+            yield block
+
+    def select(self, clauses: str, values: Sequence[object] = ()) -> Iterator[Track]:
+        """Yield files, by what follows ``FROM files`` in a statement of ours."""
+        statement = f"SELECT {_SHOWN} FROM files {clauses}"  # noqa: S608 - ours, with placeholders
+        yield from self.database.read(_to_track, statement, values)
+
+
+def _to_track(row: tuple[Any, ...]) -> Track:
+    path, digest, status, artist, albumartist, album, year, title, kept, seconds = row
+    fields = json.loads(whole(kept)) if kept else {}
+    return Track(
+        path=os.fsdecode(path),
+        digest=digest or "",
+        status=status,
+        artist=artist or "",
+        albumartist=albumartist or "",
+        album=album or "",
+        year=year or "",
+        title=title or "",
+        genre=tuple(fields.get("genre", ())),
+        mood=tuple(fields.get("mood", ())),
+        seconds=seconds or 0.0,
+    )
