@@ -3,6 +3,7 @@
 from lean_tagger.card.card import (
     Accuracy,
     Agreement,
+    Formerly,
     Label,
     LabelKind,
     LabelVectors,
@@ -40,6 +41,7 @@ __all__ = [
     "Agreement",
     "AnyFrontend",
     "Ends",
+    "Formerly",
     "FrontendSpec",
     "Label",
     "LabelKind",

@@ -160,6 +160,26 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Formerly:
+    """That a card gives the scores of an older one to the last bit, and so keeps its identity.
+
+    What was heard with the older one counts on: nobody's music is heard again for a graph that
+    has one more output.
+
+    Attributes
+    ----------
+    identity : str
+        The older card's.
+    of : str
+        What the identity would be otherwise, by which this is said of one card only: a copy with
+        other weights or constants is another model.
+    """
+
+    identity: str
+    of: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
     """One model card.
 
@@ -202,6 +222,8 @@ class ModelSpec:
         Provenance, where it is known.
     agreement : Agreement or None
         For a variant, a faster network whose scores are not exactly the published one's.
+    formerly : Formerly or None
+        Whose identity it keeps.
     folder : str
         Where the card was read from; not a key of the card.
     backbone : ModelSpec or None
@@ -229,6 +251,7 @@ class ModelSpec:
     source: WeightsOrigin | None = None
     accuracy: Accuracy | None = None
     agreement: Agreement | None = None
+    formerly: Formerly | None = None
     folder: str = field(default="", metadata={"card": False})
     backbone: "ModelSpec | None" = field(default=None, metadata={"card": False})
 
@@ -244,6 +267,11 @@ class ModelSpec:
         What is as it is by default does not count, so that a key of the card that is new one
         day changes no identity of today.
         """
+        own = self._own_identity()
+        return self.formerly.identity if self.formerly and self.formerly.of == own else own
+
+    def _own_identity(self) -> str:
+        """Return the identity of a card that keeps no older one's."""
         said = _said(self)
         decides = {name: said[name] for name in _DECIDES if name in said}
         if self.label_vectors is not None:  # wherever the file is, and whatever it is called
