@@ -10,7 +10,15 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from lean_tagger.card.preprocessing import AnyFrontend, Ends, LastPatch, ResamplerSpec, ShortTrack
+from lean_tagger.card.preprocessing import (
+    AS_OURS,
+    AnyFrontend,
+    AnyResampler,
+    DecodingSpec,
+    Ends,
+    LastPatch,
+    ShortTrack,
+)
 from lean_tagger.errors import ConfigError
 from lean_tagger.system.digest import sha256_of
 
@@ -193,7 +201,7 @@ class ModelSpec:
         Of the weights.
     sample_rate_hz : int
         What the network hears.
-    resampler : ResamplerSpec
+    resampler : AnyResampler
         How any other rate gets there.
     frontend : LogMelSpec or SamplesSpec
         From samples to patch frames.
@@ -213,6 +221,12 @@ class ModelSpec:
         How windows become one score per label.
     labels : tuple of Label
         In output order; none where the network gives an embedding only.
+    decoding : DecodingSpec
+        What the makers' decoder does otherwise than ours.
+    documented : str or None
+        Where it is said how the makers resample.
+    inexact : str or None
+        In what the sound is not exactly as the makers' code has it.
     head_of : str or None
         The model whose embedding this one takes. What is said of sound, from `sample_rate_hz`
         to `short_track`, is then that model's, and no key of this card.
@@ -235,7 +249,7 @@ class ModelSpec:
     file: str
     sha256: str
     sample_rate_hz: int
-    resampler: ResamplerSpec
+    resampler: AnyResampler
     frontend: AnyFrontend
     patch_frames: int
     hop_frames: int
@@ -245,6 +259,9 @@ class ModelSpec:
     activation: Literal["logits", "sigmoid", "softmax"]
     pooling: Literal["logit-mean"]
     labels: tuple[Label, ...] = ()
+    decoding: DecodingSpec = AS_OURS
+    documented: str | None = None
+    inexact: str | None = None
     head_of: str | None = None
     label_vectors: LabelVectors | None = None
     licence: Licence | None = None
@@ -335,8 +352,12 @@ OF_SOUND = (
     "hop_frames",
     "last_patch",
     "short_track",
+    "decoding",
 )
 """Keys that say how a network hears, which a head's card leaves to the card that it names."""
+
+ABOUT_SOUND = ("documented", "inexact")
+"""Keys that tell people of it, which a head's page shows too."""
 
 _DECIDES = ("sha256", *OF_SOUND, "tensors", "activation", "label_vectors")
 

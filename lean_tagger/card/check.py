@@ -31,10 +31,7 @@ def _ranges(spec: ModelSpec) -> Ranges:
         "patch_frames": (spec.patch_frames, 1, most_frames),
         "hop_frames": (spec.hop_frames, 1, most_frames),
         "batch": (1 if spec.tensors.batch is None else spec.tensors.batch, 1, 4_096),
-        "zero_crossings": (spec.resampler.zero_crossings, 1, 1_024),
-        "table_steps": (spec.resampler.table_steps, 256, 1 << 16),
-        "rolloff": (spec.resampler.rolloff, 0.1, 1.0),
-        "kaiser_beta": (spec.resampler.kaiser_beta, 0.0, 50.0),
+        **spec.resampler.ranges,
     }
 
 

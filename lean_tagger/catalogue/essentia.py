@@ -12,7 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lean_tagger.card import ModelSpec, installed_models, load_card, onnx_graph, shipped_models
+from lean_tagger.card import (
+    ModelSpec,
+    backbone_names,
+    installed_models,
+    load_card,
+    onnx_graph,
+    shipped_models,
+)
 from lean_tagger.catalogue import licences
 from lean_tagger.errors import ConfigError
 
@@ -138,9 +145,10 @@ def backbone(said: Metadata, dim: int | str | None, *, head_of: str | None) -> s
         if found not in {dim, None}:
             raise ConfigError(f"the head takes {dim} numbers, but {head_of} gives {found}")
         return head_of
-    # Not of ours: their graphs end elsewhere, and the numbers would be others.
+    # Not of the listed ones of ours: they hear otherwise, and the numbers would be others.
     own = [name for name in installed_models() if name not in shipped_models()]
-    same = [name for name in own if _plain(name) == _plain(said.backbone)]
+    known = dict.fromkeys([*own, *backbone_names()])
+    same = [name for name in known if _plain(name) == _plain(said.backbone)]
     for name in sorted(same, key=lambda name: name != said.backbone):
         if _embedding_dim(_loaded(name)) == dim:
             return name
