@@ -22,7 +22,7 @@ from lean_tagger.card.preprocessing import (
 from lean_tagger.errors import ConfigError
 from lean_tagger.system.digest import sha256_of
 
-LabelKind = Literal["genre", "mood", "instrument", "vocals", "era", "other"]
+LabelKind = Literal["genre", "mood", "instrument", "vocals", "era", "other", "number"]
 
 PatchLayout = Literal[
     "frames_bands",
@@ -55,12 +55,27 @@ class Label:
     least : float
         Probability, 0 to 1, below which it is not written where no rule names it: of a label
         that has its opposite beside it, less than half means the opposite.
+    low, high : float
+        Of a number, the ends of its scale. What is kept of one is its share of the way from low
+        to high, which fits where probabilities are kept, and is none.
     """
 
     name: str
     kind: LabelKind
     display: str
     least: float = 0.0
+    low: float = 0.0
+    high: float = 1.0
+
+    def shown(self, kept: float) -> float:
+        """Return the number that is kept as this, or the probability as it is."""
+        return self.low + kept * (self.high - self.low) if self.kind == "number" else kept
+
+    def share(self, shown: float) -> float:
+        """Return what is kept of a number: 0 to 1, also for one beyond its scale."""
+        if self.kind != "number":
+            return shown
+        return min(1.0, max(0.0, (shown - self.low) / (self.high - self.low)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,8 +230,9 @@ class ModelSpec:
         are (as often as they fit whole, then silence), or silence follows it.
     tensors : Tensors
         The graph's tensors.
-    activation : {'logits', 'sigmoid', 'softmax'}
-        What the graph's scores are; see `Prediction.logits` for what becomes of them.
+    activation : {'logits', 'sigmoid', 'softmax', 'numbers'}
+        What the graph's scores are; see `Prediction.logits` for what becomes of them. Numbers,
+        such as a valence from 1 to 9, are no probabilities and never become any.
     pooling : {'logit-mean'}
         How windows become one score per label.
     labels : tuple of Label
@@ -256,7 +272,7 @@ class ModelSpec:
     last_patch: LastPatch
     short_track: ShortTrack
     tensors: Tensors
-    activation: Literal["logits", "sigmoid", "softmax"]
+    activation: Literal["logits", "sigmoid", "softmax", "numbers"]
     pooling: Literal["logit-mean"]
     labels: tuple[Label, ...] = ()
     decoding: DecodingSpec = AS_OURS

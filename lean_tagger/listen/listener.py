@@ -38,7 +38,7 @@ class Taggram:
     Attributes
     ----------
     logits : (n_windows, n_labels) float32
-        Before the sigmoid.
+        Before the sigmoid; numbers as they are.
     labels : tuple of str
         Names of the columns.
     start_seconds : (n_windows,) float64
@@ -197,6 +197,8 @@ class Listener:
 
     def _score_part(self, path: str) -> Scores | None:
         """Hear windows until they are enough; None where a track is to be heard whole."""
+        if self.asked[0].card.activation == "numbers":
+            return None  # a number has no threshold that a few windows could be sure of
         tally, (stem,) = Tally(self.asked[0]), self.stems
         try:
             if stem.card.decoding.mp4_delay == "kept" and mp4_delay(path) is not None:
