@@ -26,6 +26,7 @@ import time
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,7 @@ class _Network:
     roc_auc: float
     pr_auc: float
     agreement: Mapping[str, str | float] | None = None  # with the exact one, for a variant
+    formerly: Mapping[str, str] | None = None  # as a card says it
 
     @property
     def description(self) -> str:
@@ -83,16 +85,22 @@ _INT8_AGREEMENT = {
     "max_difference": 0.0067,
     "mean_difference": 0.00024,
 }
+# Before there was an output ``dense`` the card was another one, and its scores were the same.
+_FORMERLY = {
+    "identity": "12a1defc2fd6d257209b3d1661a223d35729dce9daea61ca567611966fc0e71e",
+    "of": "0b75e16b86dc1429bf22b3c79d1015d0bfcd324a139b59c2434fec1ec4651161",
+}
 _NETWORKS = (
     _Network(
         name="msd-musicnn",
         member="musicnn/MSD_musicnn/",
-        build=musicnn_graphs.musicnn,
+        build=partial(musicnn_graphs.musicnn, with_dense=True),
         kind=_MUSICNN,
         dataset=MSD,
         labels=musicnn_labels.MSD,
         roc_auc=0.8802,
         pr_auc=0.2891,
+        formerly=_FORMERLY,
     ),
     _Network(
         name="mtt-musicnn",
@@ -295,6 +303,8 @@ def _card(network: _Network, model: bytes) -> str:
             "source": PAPER,
         },
     }
+    if network.formerly:
+        card["formerly"] = network.formerly
     if network.agreement:
         card["agreement"] = network.agreement
         card["accuracy"]["source"] += f"; of {network.agreement['model']}"

@@ -169,12 +169,15 @@ class Graph:
         ]
         return self.add("Gemm", [x, *names], output)
 
-    def model(self, embedding_size: int, description: str) -> onnx.ModelProto:
-        """Return the checked model."""
+    def model(
+        self, embedding_size: int, description: str, *, more: Mapping[str, int] | None = None
+    ) -> onnx.ModelProto:
+        """Return the checked model; `more` are further outputs and their lengths."""
         shapes: dict[str, list[int | str | None]] = {
             "mel": ["n", PATCH_FRAMES, N_MELS],
             "logits": ["n", N_LABELS],
             "embedding": ["n", embedding_size],
+            **{name: ["n", size] for name, size in (more or {}).items()},
         }
         ends = {
             name: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
@@ -183,8 +186,8 @@ class Graph:
         graph = helper.make_graph(
             self._nodes,
             self.name,
-            [ends["mel"]],
-            [ends["logits"], ends["embedding"]],
+            [ends.pop("mel")],
+            list(ends.values()),
             self._constants,
         )
         model = helper.make_model(

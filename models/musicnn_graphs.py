@@ -86,8 +86,12 @@ def musicnn(
     description: str,
     rewrites: Rewrites,
     maxima: Maxima | None = None,
+    with_dense: bool = False,
 ) -> onnx.ModelProto:
     """Return a musicnn network; its embedding is the penultimate layer, (n, 200).
+
+    `with_dense` adds the output ``dense``: that layer before relu and batch norm, which is what
+    Essentia calls ``model/dense/BiasAdd`` and gives to its heads.
 
     Front-end: filters over 7 frames x 38 or 67 mel bands, and over 128, 64 or 32 frames x 1
     band, each followed by the maximum over all bands. Middle: three convolutions over 7 frames
@@ -149,7 +153,7 @@ def musicnn(
     x = graph.add("Relu", [x], "dense_relu")
     embedding = graph.affine(x, *weights.norm(10), "embedding")
     graph.dense(embedding, weights.get("dense_1/kernel"), weights.get("dense_1/bias"), "logits")
-    return graph.model(len(bias), description)
+    return graph.model(len(bias), description, more={"dense": len(bias)} if with_dense else None)
 
 
 _ONES, _EMPTY = -1, -2  # in place of a feature's number: the channel of ones; whatever

@@ -3,6 +3,7 @@
 from lean_tagger.card.card import (
     Accuracy,
     Agreement,
+    Formerly,
     Label,
     LabelKind,
     LabelVectors,
@@ -14,6 +15,7 @@ from lean_tagger.card.card import (
 )
 from lean_tagger.card.label_vectors import WordList, read_words
 from lean_tagger.card.locate import (
+    backbone_names,
     family_card,
     family_names,
     installed_models,
@@ -27,8 +29,12 @@ from lean_tagger.card.locate import (
 )
 from lean_tagger.card.preprocessing import (
     AnyFrontend,
+    AnyResampler,
+    DecodingSpec,
     Ends,
     FrontendSpec,
+    LibsamplerateLinearSpec,
+    LibsamplerateSincSpec,
     LogMelSpec,
     Padding,
     ResamplerSpec,
@@ -39,11 +45,16 @@ __all__ = [
     "Accuracy",
     "Agreement",
     "AnyFrontend",
+    "AnyResampler",
+    "DecodingSpec",
     "Ends",
+    "Formerly",
     "FrontendSpec",
     "Label",
     "LabelKind",
     "LabelVectors",
+    "LibsamplerateLinearSpec",
+    "LibsamplerateSincSpec",
     "Licence",
     "LogMelSpec",
     "ModelSpec",
@@ -54,6 +65,7 @@ __all__ = [
     "Tensors",
     "WeightsOrigin",
     "WordList",
+    "backbone_names",
     "family_card",
     "family_names",
     "installed_models",

@@ -10,11 +10,19 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from lean_tagger.card.preprocessing import AnyFrontend, Ends, LastPatch, ResamplerSpec, ShortTrack
+from lean_tagger.card.preprocessing import (
+    AS_OURS,
+    AnyFrontend,
+    AnyResampler,
+    DecodingSpec,
+    Ends,
+    LastPatch,
+    ShortTrack,
+)
 from lean_tagger.errors import ConfigError
 from lean_tagger.system.digest import sha256_of
 
-LabelKind = Literal["genre", "mood", "instrument", "vocals", "era", "other"]
+LabelKind = Literal["genre", "mood", "instrument", "vocals", "era", "other", "number"]
 
 PatchLayout = Literal[
     "frames_bands",
@@ -47,12 +55,27 @@ class Label:
     least : float
         Probability, 0 to 1, below which it is not written where no rule names it: of a label
         that has its opposite beside it, less than half means the opposite.
+    low, high : float
+        Of a number, the ends of its scale. What is kept of one is its share of the way from low
+        to high, which fits where probabilities are kept, and is none.
     """
 
     name: str
     kind: LabelKind
     display: str
     least: float = 0.0
+    low: float = 0.0
+    high: float = 1.0
+
+    def shown(self, kept: float) -> float:
+        """Return the number that is kept as this, or the probability as it is."""
+        return self.low + kept * (self.high - self.low) if self.kind == "number" else kept
+
+    def share(self, shown: float) -> float:
+        """Return what is kept of a number: 0 to 1, also for one beyond its scale."""
+        if self.kind != "number":
+            return shown
+        return min(1.0, max(0.0, (shown - self.low) / (self.high - self.low)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +183,26 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Formerly:
+    """That a card gives the scores of an older one to the last bit, and so keeps its identity.
+
+    What was heard with the older one counts on: nobody's music is heard again for a graph that
+    has one more output.
+
+    Attributes
+    ----------
+    identity : str
+        The older card's.
+    of : str
+        What the identity would be otherwise, by which this is said of one card only: a copy with
+        other weights or constants is another model.
+    """
+
+    identity: str
+    of: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
     """One model card.
 
@@ -173,7 +216,7 @@ class ModelSpec:
         Of the weights.
     sample_rate_hz : int
         What the network hears.
-    resampler : ResamplerSpec
+    resampler : AnyResampler
         How any other rate gets there.
     frontend : LogMelSpec or SamplesSpec
         From samples to patch frames.
@@ -187,12 +230,19 @@ class ModelSpec:
         are (as often as they fit whole, then silence), or silence follows it.
     tensors : Tensors
         The graph's tensors.
-    activation : {'logits', 'sigmoid', 'softmax'}
-        What the graph's scores are; see `Prediction.logits` for what becomes of them.
+    activation : {'logits', 'sigmoid', 'softmax', 'numbers'}
+        What the graph's scores are; see `Prediction.logits` for what becomes of them. Numbers,
+        such as a valence from 1 to 9, are no probabilities and never become any.
     pooling : {'logit-mean'}
         How windows become one score per label.
     labels : tuple of Label
         In output order; none where the network gives an embedding only.
+    decoding : DecodingSpec
+        What the makers' decoder does otherwise than ours.
+    documented : str or None
+        Where it is said how the makers resample.
+    inexact : str or None
+        In what the sound is not exactly as the makers' code has it.
     head_of : str or None
         The model whose embedding this one takes. What is said of sound, from `sample_rate_hz`
         to `short_track`, is then that model's, and no key of this card.
@@ -202,6 +252,8 @@ class ModelSpec:
         Provenance, where it is known.
     agreement : Agreement or None
         For a variant, a faster network whose scores are not exactly the published one's.
+    formerly : Formerly or None
+        Whose identity it keeps.
     folder : str
         Where the card was read from; not a key of the card.
     backbone : ModelSpec or None
@@ -213,22 +265,26 @@ class ModelSpec:
     file: str
     sha256: str
     sample_rate_hz: int
-    resampler: ResamplerSpec
+    resampler: AnyResampler
     frontend: AnyFrontend
     patch_frames: int
     hop_frames: int
     last_patch: LastPatch
     short_track: ShortTrack
     tensors: Tensors
-    activation: Literal["logits", "sigmoid", "softmax"]
+    activation: Literal["logits", "sigmoid", "softmax", "numbers"]
     pooling: Literal["logit-mean"]
     labels: tuple[Label, ...] = ()
+    decoding: DecodingSpec = AS_OURS
+    documented: str | None = None
+    inexact: str | None = None
     head_of: str | None = None
     label_vectors: LabelVectors | None = None
     licence: Licence | None = None
     source: WeightsOrigin | None = None
     accuracy: Accuracy | None = None
     agreement: Agreement | None = None
+    formerly: Formerly | None = None
     folder: str = field(default="", metadata={"card": False})
     backbone: "ModelSpec | None" = field(default=None, metadata={"card": False})
 
@@ -244,6 +300,11 @@ class ModelSpec:
         What is as it is by default does not count, so that a key of the card that is new one
         day changes no identity of today.
         """
+        own = self._own_identity()
+        return self.formerly.identity if self.formerly and self.formerly.of == own else own
+
+    def _own_identity(self) -> str:
+        """Return the identity of a card that keeps no older one's."""
         said = _said(self)
         decides = {name: said[name] for name in _DECIDES if name in said}
         if self.label_vectors is not None:  # wherever the file is, and whatever it is called
@@ -307,8 +368,12 @@ OF_SOUND = (
     "hop_frames",
     "last_patch",
     "short_track",
+    "decoding",
 )
 """Keys that say how a network hears, which a head's card leaves to the card that it names."""
+
+ABOUT_SOUND = ("documented", "inexact")
+"""Keys that tell people of it, which a head's page shows too."""
 
 _DECIDES = ("sha256", *OF_SOUND, "tensors", "activation", "label_vectors")
 

@@ -31,10 +31,7 @@ def _ranges(spec: ModelSpec) -> Ranges:
         "patch_frames": (spec.patch_frames, 1, most_frames),
         "hop_frames": (spec.hop_frames, 1, most_frames),
         "batch": (1 if spec.tensors.batch is None else spec.tensors.batch, 1, 4_096),
-        "zero_crossings": (spec.resampler.zero_crossings, 1, 1_024),
-        "table_steps": (spec.resampler.table_steps, 256, 1 << 16),
-        "rolloff": (spec.resampler.rolloff, 0.1, 1.0),
-        "kaiser_beta": (spec.resampler.kaiser_beta, 0.0, 50.0),
+        **spec.resampler.ranges,
     }
 
 
@@ -49,6 +46,7 @@ def _complaints(spec: ModelSpec) -> list[str]:
         found.append("'labels' is empty")
     if not all(0 <= label.least <= 1 for label in spec.labels):
         found.append("a label's 'least' must be from 0 to 1")
+    found += _number_complaints(spec)
     if tensors.logits is None and tensors.embedding is None:
         found.append("'tensors' names neither logits nor an embedding")
     layouts = front.layouts if spec.head_of is None else ("embedding",)
@@ -57,6 +55,17 @@ def _complaints(spec: ModelSpec) -> list[str]:
     if Path(spec.file).name != spec.file:
         found.append(f"'file' must be a name beside the card, not {spec.file!r}")
     return found + _words_complaints(spec)
+
+
+def _number_complaints(spec: ModelSpec) -> list[str]:
+    found, numbers = [], [label for label in spec.labels if label.kind == "number"]
+    if (len(numbers) == len(spec.labels) > 0) != (spec.activation == "numbers"):
+        found.append("labels of the kind number are for the activation numbers, and no others")
+    if not all(-math.inf < label.low < label.high < math.inf for label in numbers):
+        found.append("a number's 'low' must be below its 'high'")
+    if numbers and spec.label_vectors is not None:
+        found.append("'label_vectors' are no numbers")
+    return found
 
 
 def _words_complaints(spec: ModelSpec) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lean_tagger.card.card import OF_SOUND, LabelVectors, ModelSpec
+from lean_tagger.card.card import ABOUT_SOUND, OF_SOUND, LabelVectors, ModelSpec
 from lean_tagger.card.check import check
 from lean_tagger.card.from_json import build, did_you_mean
 from lean_tagger.card.label_vectors import read_words
@@ -62,6 +62,18 @@ def shipped_models() -> list[str]:
 def installed_models() -> list[str]:
     """Return the names of all models: those that came with the package, then the person's."""
     return list(dict.fromkeys(name for folder in _folders() for name in _names_in(folder)))
+
+
+def backbone_names() -> list[str]:
+    """Return the names of shipped models as other people's heads hear them, sorted.
+
+    They are in no list of models, and can be asked for by their names.
+    """
+    return _names_in(_backbones_folder())
+
+
+def _backbones_folder() -> Path:
+    return models_folder() / "backbones"
 
 
 def readable_cards() -> list[ModelSpec]:
@@ -187,7 +199,8 @@ def _find(name_or_path: str) -> Path:
     given = Path(name_or_path)
     if given.suffix in {".json", ".onnx"} or given.parent != Path():
         return given.with_suffix(".json")
-    cards = [folder / f"{name_or_path}.json" for folder in _folders()]
+    folders_of_cards = (*_folders(), _backbones_folder())
+    cards = [folder / f"{name_or_path}.json" for folder in folders_of_cards]
     card = next((card for card in cards if card.is_file()), None)
     if card is None:
         raise ConfigError(
@@ -219,7 +232,7 @@ def read_json(card: Path) -> Any:
 
 def _build(card: Path) -> ModelSpec:
     """Make a card of its file; a head's with what it leaves to its backbone's."""
-    data = read_json(card)
+    data = _said_in(card)
     name = data.get("head_of") if isinstance(data, dict) else None
     if not isinstance(name, str):
         return _checked(data, card)
@@ -228,7 +241,7 @@ def _build(card: Path) -> ModelSpec:
         raise ConfigError(f"{card}: 'head_of' must be the name of a model, not {name!r}")
     if not below.is_file():
         below = _find(name)
-    sound = read_json(below)
+    sound = _said_in(below)
     if isinstance(sound, dict) and sound.get("head_of") is not None:
         raise ConfigError(f"{card}: {name!r} is a head itself")
     backbone = _checked(sound, below)
@@ -237,11 +250,30 @@ def _build(card: Path) -> ModelSpec:
     for key in OF_SOUND:
         if key in data:
             raise ConfigError(f"{card}: {key!r} is for the card of {name!r} to say")
-    return _checked(data | {key: sound[key] for key in OF_SOUND}, card, backbone=backbone)
+    left = {key: sound[key] for key in (*OF_SOUND, *ABOUT_SOUND) if key in sound}
+    return _checked(data | left, card, backbone=backbone)
+
+
+def _said_in(card: Path) -> Any:
+    """Return what a card's file says; a backbone's with what it leaves to others.
+
+    It names a shipped model, whose weights, labels and licence it has, and a family, whose sound
+    it has. What it says itself comes before both.
+    """
+    data = read_json(card)
+    if card.parent != _backbones_folder():
+        return data
+    weights = read_json(models_folder() / f"{data.pop('weights_of')}.json")
+    family = family_card(data.pop("family"))
+    for own_of_one_card in ("formerly", "agreement", "sources"):
+        for said in (weights, family, data):
+            said.pop(own_of_one_card, None)
+    return {**weights, **family, **data}
 
 
 def _checked(data: object, card: Path, *, backbone: ModelSpec | None = None) -> ModelSpec:
-    folder = str(card.parent.absolute())
+    home = models_folder() if card.parent == _backbones_folder() else card.parent
+    folder = str(home.absolute())
     spec: ModelSpec = build(ModelSpec, data, where=str(card), folder=folder, backbone=backbone)
     check(spec, card)
     return _worded(spec)

@@ -12,7 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lean_tagger.card import ModelSpec, installed_models, load_card, onnx_graph, shipped_models
+from lean_tagger.card import (
+    ModelSpec,
+    backbone_names,
+    installed_models,
+    load_card,
+    onnx_graph,
+    shipped_models,
+)
 from lean_tagger.catalogue import licences
 from lean_tagger.errors import ConfigError
 
@@ -50,7 +57,7 @@ class Metadata:
         It takes embeddings.
     backbone : str
         Of a head, the model whose embeddings it takes, as Essentia calls it.
-    activation : {'logits', 'sigmoid', 'softmax'} or None
+    activation : {'logits', 'sigmoid', 'softmax', 'numbers'} or None
         What the predictions are.
     embedding_dim : int or None
         Length of the embedding, where it gives one.
@@ -107,7 +114,7 @@ def read(metadata: Mapping[str, Any]) -> Metadata:
         families=() if is_head else ALGORITHMS.get(algorithm, ()),
         is_head=is_head,
         backbone=_text(below, "model_name"),
-        activation=_activation(_text(predictions, "op")),
+        activation=_activation(_text(predictions, "op"), task=_text(metadata, "type")),
         embedding_dim=_last_axis(embeddings),
         licence=licence or (licences.ESSENTIA if theirs else licences.UNKNOWN),
         holder=_HOLDER if theirs else _text(metadata, "author") or "unknown",
@@ -134,13 +141,15 @@ def backbone(said: Metadata, dim: int | str | None, *, head_of: str | None) -> s
         There is none, or its embeddings are others.
     """
     if head_of is not None:
+        head_of = _as_its_makers_hear(head_of, said)
         found = _embedding_dim(load_card(head_of))
         if found not in {dim, None}:
             raise ConfigError(f"the head takes {dim} numbers, but {head_of} gives {found}")
         return head_of
-    # Not of ours: their graphs end elsewhere, and the numbers would be others.
+    # Not of the listed ones of ours: they hear otherwise, and the numbers would be others.
     own = [name for name in installed_models() if name not in shipped_models()]
-    same = [name for name in own if _plain(name) == _plain(said.backbone)]
+    known = dict.fromkeys([*own, *backbone_names()])
+    same = [name for name in known if _plain(name) == _plain(said.backbone)]
     for name in sorted(same, key=lambda name: name != said.backbone):
         if _embedding_dim(_loaded(name)) == dim:
             return name
@@ -149,6 +158,14 @@ def backbone(said: Metadata, dim: int | str | None, *, head_of: str | None) -> s
         f"it is a head, and takes {dim} numbers of {wanted}, which is not among your models; add "
         "that first, or name one with --head-of"
     )
+
+
+def _as_its_makers_hear(name: str, said: Metadata) -> str:
+    """Return the backbone that a head means, where only its weights are named."""
+    for backbone in backbone_names():
+        if _plain(backbone) == _plain(said.backbone) and load_card(backbone).path.stem == name:
+            return backbone
+    return name
 
 
 def _loaded(name: str) -> ModelSpec | None:
@@ -174,7 +191,9 @@ def _plain(name: str) -> str:
     return re.sub(r"(-bs[a-z0-9]+)?(-\d+)?$", "", name.lower())
 
 
-def _activation(operator: str) -> str | None:
+def _activation(operator: str, *, task: str) -> str | None:
+    if "regression" in task.lower():
+        return "numbers"
     return {"sigmoid": "sigmoid", "softmax": "softmax"}.get(operator.lower())
 
 

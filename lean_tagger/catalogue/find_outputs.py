@@ -19,7 +19,7 @@ class Said(Protocol):
 
     @property
     def activation(self) -> str | None:
-        """``sigmoid``, ``softmax`` or ``logits``."""
+        """``sigmoid``, ``softmax``, ``logits`` or ``numbers``."""
 
     @property
     def embedding_dim(self) -> int | None:
@@ -34,7 +34,7 @@ class GraphOutputs:
     ----------
     logits, embedding : str or None
         Names of tensors.
-    activation : {'logits', 'sigmoid', 'softmax'}
+    activation : {'logits', 'sigmoid', 'softmax', 'numbers'}
         What the scores are.
     said, assumed : tuple of str
         What is known of them, and what only seems so.
@@ -107,6 +107,7 @@ _WORDS = {
     "logits": "logits",
     "sigmoid": "probabilities, each by itself (a sigmoid)",
     "softmax": "probabilities that add up to 1 (a softmax)",
+    "numbers": "numbers, which are no probabilities",
 }
 
 
@@ -138,6 +139,8 @@ def _activation(
     operator = graph.operator(tensor.name)
     if operator in _ACTIVATIONS:
         return _ACTIVATIONS[operator], ()
+    if said.activation == "numbers":
+        return "numbers", ()
     if operator in _LINEAR:
         if said.activation == "softmax":
             raise ConfigError(

@@ -28,6 +28,10 @@ MOODS = (
     "Uplifting",
 )
 
+SCALES: Mapping[str, tuple[float, float]] = {"arousal": (1.0, 9.0), "valence": (1.0, 9.0)}
+"""What no probabilities are told of, and the ends of their scales; Essentia's models page gives
+these for DEAM, emoMusic and MuSe."""
+
 NO_MOODS = frozenset(
     {
         *("action", "adventure", "advertising", "background", "ballad", "children", "christmas"),

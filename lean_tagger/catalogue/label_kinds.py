@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lean_tagger.card import load_card, shipped_models
-from lean_tagger.catalogue.known_labels import INSTRUMENTS, KNOWN, MOODS, NO_MOODS
+from lean_tagger.catalogue.known_labels import INSTRUMENTS, KNOWN, MOODS, NO_MOODS, SCALES
+from lean_tagger.errors import ConfigError
 
 _PARTED = "---"
 """Between a Discogs genre and its style."""
@@ -56,6 +57,32 @@ def labels(classes: Sequence[str], *, task: str) -> list[dict[str, Any]]:
         | ({"least": EVEN} if _squeezed(name) in opposed else {})
         for name in classes
         for kind, display in [_what(name, task)]
+    ]
+
+
+def are_numbers(classes: Sequence[str]) -> bool:
+    """Tell whether all classes are known to be numbers and no probabilities."""
+    return bool(classes) and all(_squeezed(name) in SCALES for name in classes)
+
+
+def numbers(classes: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the labels of a card whose network gives numbers.
+
+    Raises
+    ------
+    ConfigError
+        The scale of one is not known.
+    """
+    for name in classes:
+        if _squeezed(name) not in SCALES:
+            raise ConfigError(
+                f"the network gives a number for {name!r}, and its scale is not known: write a "
+                "card in which each label has a 'low' and a 'high'"
+            )
+    scales = [(name, *SCALES[_squeezed(name)]) for name in classes]
+    return [
+        {"name": name, "kind": "number", "display": _spelt(name), "low": low, "high": high}
+        for name, low, high in scales
     ]
 
 

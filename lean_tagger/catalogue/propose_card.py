@@ -7,14 +7,14 @@ What none of them says is assumed, and every assumption is a sentence that a per
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lean_tagger.card import family_names
 from lean_tagger.card.onnx_graph import FLOAT, Graph, Tensor
 from lean_tagger.catalogue import essentia, families, find_outputs
 from lean_tagger.catalogue.find_outputs import GraphOutputs
-from lean_tagger.catalogue.label_kinds import labels, task_of
+from lean_tagger.catalogue.label_kinds import are_numbers, labels, numbers, task_of
 from lean_tagger.catalogue.licences import UNKNOWN
 from lean_tagger.errors import ConfigError
 from lean_tagger.rules import FIELDS
@@ -88,6 +88,8 @@ def propose(graph: Graph, metadata: Mapping[str, Any] | None, wishes: Wishes) ->
         return _ours(metadata, wishes)
     said = essentia.read(metadata or {})
     classes = wishes.classes or said.classes
+    if said.activation is None and are_numbers(classes):
+        said = replace(said, activation="numbers")
     if _takes_embeddings(graph) and (said.is_head or wishes.head_of):
         return _head(graph, said, wishes, classes)
     if said.is_head:
@@ -136,7 +138,7 @@ def _network(
         "batch": fit.batch,
     }
     default = f"a network of the family {fit.family}"
-    card = {**base, **_about(said, wishes, classes, default=default)}
+    card = {**base, **_about(said, wishes, classes, scores, default=default)}
     card["tensors"] = tensors
     if scores.logits is not None:
         card["activation"] = scores.activation
@@ -156,7 +158,7 @@ def _head(
     scores = find_outputs.find(graph, classes, said, embedding=False)
     tensors = {"input": tensor.name, "logits": scores.logits, "layout": "embedding"}
     card = {
-        **_about(said, wishes, classes, default=f"a head of {backbone}"),
+        **_about(said, wishes, classes, scores, default=f"a head of {backbone}"),
         "head_of": backbone,
         "tensors": {**tensors, "batch": count if isinstance(count, int) else None},
         "activation": scores.activation,
@@ -185,19 +187,28 @@ def _kinds(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     kinds = Counter(label["kind"] for label in found)
     if kinds:
         counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-        none = "" if set(FIELDS) & set(kinds) else ", none of which is written into a tag"
+        none = "" if {*FIELDS, "number"} & set(kinds) else ", none of which is written into a tag"
         yield f"what its labels are: {counts}{none}"
 
 
 def _about(
-    said: essentia.Metadata, wishes: Wishes, classes: Sequence[str], *, default: str
+    said: essentia.Metadata,
+    wishes: Wishes,
+    classes: Sequence[str],
+    scores: GraphOutputs,
+    *,
+    default: str,
 ) -> dict[str, Any]:
     """Return the part of a card that says what the network is and what its labels are."""
+    if scores.activation == "numbers":
+        found = numbers(classes)
+    else:
+        found = labels(classes, task=task_of(wishes.name, said.name, said.description))
     about: dict[str, Any] = {
         "name": wishes.name,
         "description": said.description or default,
         "licence": {"id": said.licence, "holder": said.holder, "notice": said.notice},
-        "labels": labels(classes, task=task_of(wishes.name, said.name, said.description)),
+        "labels": found,
     }
     if said.accuracy is not None:
         about["accuracy"] = said.accuracy

@@ -17,7 +17,7 @@ import os
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TextIO
 
 from lean_tagger.cli.forecast import Forecast
@@ -34,6 +34,7 @@ from lean_tagger.cli.terminal import (
 )
 from lean_tagger.errors import StateError
 from lean_tagger.jobs import Failed, Job, Reported, Restored, Skipped, Tagged, to_json
+from lean_tagger.rules import NUMBERS
 from lean_tagger.run.messages import Ready
 from lean_tagger.run.summary import Summary
 from lean_tagger.system import memory
@@ -285,7 +286,11 @@ class Console:
 
     def _tags(self, heard: Tagged, room: int) -> str:
         """Return the values by field, strongest first; as many as fit, if there is a limit."""
-        lists = [list(values) for values in heard.tags.values() if values]
+        lists = [
+            [f"{field} {value}" if field in NUMBERS else value for value in values]
+            for field, values in heard.tags.items()
+            if values
+        ]
         full = [len(values) for values in lists]
         while True:
             text = f" {self._dot} ".join(

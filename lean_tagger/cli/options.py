@@ -9,7 +9,7 @@ from lean_tagger import __version__
 from lean_tagger.cli.terminal import escape
 from lean_tagger.errors import ConfigError
 from lean_tagger.listen import effort as efforts
-from lean_tagger.rules import FIELDS, PLAYERS
+from lean_tagger.rules import FIELDS, NUMBERS, PLAYERS
 from lean_tagger.run.worker_handle import START_SECONDS
 from lean_tagger.settings import Settings
 from lean_tagger.system import machine, memory
@@ -77,7 +77,7 @@ def add_choice(group: argparse._ArgumentGroup) -> None:
         "--fields",
         type=fields,
         metavar="LIST",
-        help="which to write: genre,mood (default), genre or mood",
+        help="which to write, of genre,mood,valence,arousal (default: all that the models say)",
     )
     add_ways(group)
     add("--min-score", type=share, metavar="X", help="least score of a tag, 0 to 1")
@@ -266,9 +266,10 @@ def _model_names(text: str) -> list[str]:
 def fields(text: str) -> tuple[str, ...]:
     """Return fields, in the order in which they are written."""
     names = [name.strip() for name in text.lower().split(",")]
-    if not set(names) <= set(FIELDS):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of {' and '.join(FIELDS)}")
-    return tuple(name for name in FIELDS if name in names)
+    known = (*FIELDS, *NUMBERS)
+    if not set(names) <= set(known):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of {', '.join(known)}")
+    return tuple(name for name in known if name in names)
 
 
 def effort(text: str) -> str:

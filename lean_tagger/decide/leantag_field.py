@@ -80,7 +80,7 @@ def _scores(heard: Heard, by: Asked, form: LeantagForm) -> dict[str, object]:
     values = from_uint16(to_uint16(heard.values))
     ranked = sorted(zip(by.card.labels, values, strict=True), key=lambda item: -item[1])
     # Seven digits are enough to find the same number again.
-    return {"scores": {label.name: round(score, 7) for label, score in ranked}}
+    return {"scores": {label.name: round(label.shown(score), 7) for label, score in ranked}}
 
 
 def signed(said: Mapping[str, object], kept: Mapping[str, Ours]) -> str:
@@ -132,7 +132,7 @@ def _values(said: Mapping[str, Any], by: Asked) -> tuple[float, ...]:
         They are not this model's.
     """
     if "uint16" not in said:
-        return tuple(float(said["scores"][label.name]) for label in by.card.labels)
+        return tuple(label.share(float(said["scores"][label.name])) for label in by.card.labels)
     values = from_uint16(b64decode(said["uint16"], validate=True))
     if len(values) != len(by.card.labels):
         raise ValueError("other labels")

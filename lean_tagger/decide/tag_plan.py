@@ -20,7 +20,15 @@ from lean_tagger.jobs import (
     Values,
     quantised,
 )
-from lean_tagger.rules import Decision, FieldLayout, Policy, Rules, Track, decide
+from lean_tagger.rules import (
+    Decision,
+    FieldLayout,
+    Policy,
+    Rules,
+    Track,
+    decide,
+    numbers_of,
+)
 from lean_tagger.settings import LeantagForm
 
 
@@ -87,7 +95,7 @@ def decisions_on(
     rules : Rules
         The run's.
     values : sequence of sequence of float, optional
-        Scores to decide by in place of the file's own, for each model.
+        Scores to decide by in place of the file's own, for each model; numbers stay its own.
     """
     folder, _, _ = path.rpartition("/")
     known = heard.track or TrackInfo()
@@ -97,14 +105,16 @@ def decisions_on(
     scores = values or [it.values for it in heard.each()]
     decisions: dict[str, Decision] = {}
     taken: set[str] = set()
-    for by, mine in zip(asked, scores, strict=True):
+    for by, mine, own in zip(asked, scores, heard.each(), strict=True):
         whole = decide(quantised(mine), by.card.labels, rules, track=whose)
+        numbers = numbers_of(own.values, by.card.labels, rules)
         decisions[by.card.name] = replace(
             whole,
             chosen={field: items for field, items in whole.chosen.items() if field not in taken},
             steps=tuple(step for step in whole.steps if step.field not in taken),
+            numbers={field: text for field, text in numbers.items() if field not in taken},
         )
-        taken |= {field for field, items in whole.chosen.items() if items}
+        taken |= {field for field, items in whole.chosen.items() if items} | set(numbers)
     return decisions
 
 
@@ -137,11 +147,14 @@ def propose(
     """
     decisions = decisions_on(path, asked, heard, rules=rules, values=values)
     chosen: dict[str, tuple[tuple[str, float], ...]] = {}
+    numbers: dict[str, str] = {}
     by: dict[str, str] = {}
     for name, decision in decisions.items():
         chosen |= decision.chosen
+        numbers |= decision.numbers
         by |= {field: name for field, items in decision.chosen.items() if items}
-    one = replace(decisions[asked[0].card.name], chosen=chosen)
+        by |= dict.fromkeys(decision.numbers, name)
+    one = replace(decisions[asked[0].card.name], chosen=chosen, numbers=numbers)
     said = leantag_field.of(heard, asked, form=leantag)
     return plan(path, one, heard.fields, rules=rules, said=said, by=by)
 
@@ -177,11 +190,12 @@ def plan(
     changes: dict[str, tuple[str, ...]] = {}
     ours_before = leantag_field.ours_in(previous)
     kept: dict[str, Ours] = {}
-    for field, items in decision.chosen.items():
+    values = {field: tuple(name for name, _ in it) for field, it in decision.chosen.items()}
+    values |= {field: (text,) for field, text in decision.numbers.items()}
+    for field, ours in values.items():
         there = previous.get(field, ())
         mine = ours_before.get(field)
         before = mine.before if mine and mine.written == there else there
-        ours = tuple(name for name, _ in items)
         word = decision.when_unsure.get(field)
         wanted = _combine(before, ours, rules.policies[field], layout=rules.layout, word=word)
         if wanted != there:
@@ -189,17 +203,14 @@ def plan(
         if wanted != before:
             kept[field] = Ours(wanted, before)
     for field, mine in ours_before.items():
-        if field not in decision.chosen and mine.written == previous.get(field, ()):
+        if field not in values and mine.written == previous.get(field, ()):
             kept[field] = mine
     if changes:
         text = leantag_field.signed(said, kept) if kept and said is not None else None
         changes["leantag"] = () if text is None else (text,)
     return TagPlan(
         path=path,
-        tags={
-            field: rules.layout.values(name for name, _ in items)
-            for field, items in decision.chosen.items()
-        },
+        tags={field: rules.layout.values(names) for field, names in values.items()},
         sureness={
             rules.layout.clean(name): score
             for items in decision.chosen.values()
@@ -262,5 +273,5 @@ def _opinion(asked: Asked, heard: Heard) -> Opinion:
         model=asked.card.name,
         windows=heard.windows,
         repeated=heard.repeated,
-        scores={label.name: score for label, score in ranked},
+        scores={label.name: label.shown(score) for label, score in ranked},
     )

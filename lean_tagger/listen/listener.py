@@ -15,6 +15,8 @@ from lean_tagger.jobs import Asked, Heard, Identity
 from lean_tagger.listen import effort as efforts
 from lean_tagger.listen import shared_pass
 from lean_tagger.listen.decode import BLOCK_SAMPLES, Audio, AudioPosition, DecoderName, open_audio
+from lean_tagger.listen.decode.mp4_delay import mp4_delay
+from lean_tagger.listen.decode.overs import Overs
 from lean_tagger.listen.decode.parts import Unsteady, open_parts
 from lean_tagger.listen.label_scores import Words
 from lean_tagger.listen.network import Network, Prediction
@@ -36,7 +38,7 @@ class Taggram:
     Attributes
     ----------
     logits : (n_windows, n_labels) float32
-        Before the sigmoid.
+        Before the sigmoid; numbers as they are.
     labels : tuple of str
         Names of the columns.
     start_seconds : (n_windows,) float64
@@ -195,9 +197,14 @@ class Listener:
 
     def _score_part(self, path: str) -> Scores | None:
         """Hear windows until they are enough; None where a track is to be heard whole."""
+        if self.asked[0].card.activation == "numbers":
+            return None  # a number has no threshold that a few windows could be sure of
         tally, (stem,) = Tally(self.asked[0]), self.stems
         try:
-            with open_parts(path, decoder=self.decoder) as segments:
+            if stem.card.decoding.mp4_delay == "kept" and mp4_delay(path) is not None:
+                return None  # the grid of windows begins elsewhere
+            clipped = stem.card.decoding.mp3 == "int16"
+            with open_parts(path, decoder=self.decoder, clipped=clipped) as segments:
                 excerpts = PartWindows(segments, stem.card, hop_frames=stem.hop_frames)
                 total, usable = excerpts.n_windows, excerpts.usable
                 if self._effort.first > efforts.ALMOST_ALL * min(total, len(usable) + 1):
@@ -284,7 +291,10 @@ class Listener:
         stems = [stem for stem in self.stems if stem.numbers() & set(wanted)]
         for stem in stems:
             stem.begin()
-        for stem, window in shared_pass.windows(blocks, stems):
+        makers = [stem.card.decoding for stem in stems]
+        audio.overs = Overs() if any(it.mp3 == "int16" for it in makers) else None
+        delay = mp4_delay(path) if any(it.mp4_delay == "kept" for it in makers) else None
+        for stem, window in shared_pass.windows(blocks, stems, overs=audio.overs, delay=delay):
             yield from stem.hear(window, wanted)
             if self._on_window is not None:
                 self._on_window(path, audio)

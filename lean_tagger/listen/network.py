@@ -41,6 +41,7 @@ class Prediction:
         Before the sigmoid. Where the network gives probabilities, the logits whose sigmoid is
         these: ``log p - log(1 - p)``, of a softmax as well, with p kept `CLIP` away from 0 and
         1. No columns where it gives an embedding only, unless that is compared with words.
+        Numbers (the activation ``numbers``) as they are.
     embedding : (n, dim) float32 or None
         Where the card names one.
     """
@@ -139,7 +140,7 @@ class Network:
             logits = found[tensors.logits]
         if not np.isfinite(logits).all():
             raise ModelError(f"the model {name} gave scores that are no numbers")
-        if self.words is None and self.spec.activation != "logits":
+        if self.words is None and self.spec.activation in {"sigmoid", "softmax"}:
             logits = _logits(logits, name, self.spec.activation)
         return Prediction(logits, embedding)
 

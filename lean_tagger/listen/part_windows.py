@@ -56,7 +56,7 @@ class PartWindows:
         divisor = gcd(rate_in, rate_out)
         self._up, self._down = rate_out // divisor, rate_in // divisor
         # Taps on each side, in input samples; more of them where the filter is stretched.
-        reach = card.resampler.zero_crossings * max(1.0, rate_in / rate_out) * 1.02
+        reach = card.resampler.reach_samples * max(1.0, rate_in / rate_out) * 1.02
         self._reach = 0 if rate_in == rate_out else int(reach) + 2
         self.n_windows = count_windows(
             -(-segments.samples * self._up // self._down),

@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from lean_tagger.card import Label
 from lean_tagger.jobs import Asked, Heard, Identity, Values, quantised
 
 PoolName = Literal["logit-mean", "prob-mean", "max"]
@@ -23,7 +24,7 @@ class Scores:
     labels : tuple of str
         Its vocabulary, in output order.
     values : (n_labels,) float64
-        Pooled probability of each label, 0 to 1.
+        Pooled probability of each label, 0 to 1; of a number, its mean.
     n_windows : int
         Windows heard.
     seconds : float
@@ -44,6 +45,8 @@ class Scores:
         Estimated probability that all windows would lead to the same tags, 0 to 1.
     others : tuple of Scores
         What further models heard in the same pass, in their order.
+    numbers : tuple of Label
+        The labels, where they are numbers.
 
     Examples
     --------
@@ -70,6 +73,7 @@ class Scores:
     of_windows: int = 0
     confidence: float = 1.0
     others: "tuple[Scores, ...]" = ()
+    numbers: tuple[Label, ...] = ()
 
     def as_dict(self) -> dict[str, float]:
         """Return ``{label: score}``, strongest first."""
@@ -79,10 +83,13 @@ class Scores:
     def heard(self, identity: Identity, fields: Values) -> Heard:
         """Return this as plain data, for a file that is this one and holds these fields."""
         embedding = self.embedding
+        kept = list(map(float, self.values))
+        if self.numbers:
+            kept = [label.share(value) for label, value in zip(self.numbers, kept, strict=True)]
         return Heard(
             identity=identity,
             digest=self.digest,
-            values=quantised(map(float, self.values)),
+            values=quantised(kept),
             embedding=b"" if embedding is None else embedding.astype("<f4").tobytes(),
             windows=self.n_windows,
             seconds=self.seconds,
@@ -181,7 +188,8 @@ class Tally:
 
     def __init__(self, asked: Asked) -> None:
         self._card = asked.card
-        self._pool = POOLS[asked.pooling.pool]()
+        are_numbers = asked.card.activation == "numbers"
+        self._pool = _numbers() if are_numbers else POOLS[asked.pooling.pool]()
         self._embedding = Average()
 
     @property
@@ -208,6 +216,7 @@ class Tally:
             seconds=seconds,
             repeated=seconds < patch_samples / card.sample_rate_hz,
             embedding=self._embedding.value(),
+            numbers=card.labels if card.activation == "numbers" else (),
             **heard,
         )
 
@@ -232,6 +241,11 @@ class _Max:
 
 def _as_float64(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     return np.asarray(logits, np.float64)
+
+
+def _numbers() -> Pool:
+    """Return what pools numbers: their mean, whatever is said of probabilities."""
+    return _Mean(_as_float64, lambda mean: mean)
 
 
 POOLS: dict[str, Callable[[], Pool]] = {

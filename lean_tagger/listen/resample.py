@@ -1,21 +1,16 @@
 """Bring mono blocks of any rate to fixed-size chunks at the model's rate.
 
-The network hears the resampler's filter, so the filter is the card's: a windowed sinc
-(J. O. Smith, "Digital Audio Resampling Home Page", CCRMA) sampled into a table, with the
-table read by linear interpolation, as in resampy 0.2. With ``r = rate_out / rate_in``,
-``m = min(1, r)`` and a table of ``steps`` entries per zero crossing:
-
-- output ``t`` lies at input position ``t / r``; its taps are the input samples around it,
-- the taps' weights are the table read every ``int(m · steps)`` entries, scaled by ``m``.
-  The stride is *truncated* (185, not 185.76, for 44.1 → 16 kHz), which lowers the cutoff
-  and adds up to 0.4 % of gain. That is part of the filter the networks were trained with.
+The network hears the resampler's filter, so the filter is the card's: `resample_filters` has
+those that there are. Output ``t`` lies at input position ``t / r``, with ``r = rate_out /
+rate_in``; its taps are the input samples around it.
 
 For a rational ratio ``r = L / M`` the weights repeat every L outputs, so a group of neighbouring
 outputs is a row of inputs times a fixed matrix, and the same group of every period together is
 one matrix product. Where L is too large for a table (44,101 Hz), the weights are computed as they
 are needed: exact too, only slower.
 
-No array grows with the track. What lies beyond its two ends counts as silence.
+No array grows with the track. What lies beyond its two ends counts as silence, unless a filter
+continues the first sample.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,7 +21,8 @@ from math import gcd
 import numpy as np
 import numpy.typing as npt
 
-from lean_tagger.card import ResamplerSpec
+from lean_tagger.card import AnyResampler
+from lean_tagger.listen.resample_filters import Filter, filter_of
 
 BANK_BYTES = 11 << 20
 """Largest matrices kept for one ratio; 44.1 kHz needs 0.25 MiB, DSD512 2."""
@@ -52,7 +48,7 @@ Floats = npt.NDArray[np.float32]
 
 def resample(
     blocks: Iterable[tuple[int, memoryview]],
-    spec: ResamplerSpec,
+    spec: AnyResampler,
     *,
     rate_hz: int,
     chunk_samples: int,
@@ -63,7 +59,7 @@ def resample(
     ----------
     blocks : iterable of (int, memoryview)
         Rate in Hz and float32 mono samples; the rate may change from one to the next.
-    spec : ResamplerSpec
+    spec : AnyResampler
         The filter; not applied where the rates are equal.
     rate_hz : int
         The rate to bring them to.
@@ -109,12 +105,12 @@ class Resampler:
         As for `resample`.
     """
 
-    def __init__(self, spec: ResamplerSpec, *, rate_hz: int) -> None:
+    def __init__(self, spec: AnyResampler, *, rate_hz: int) -> None:
         self._spec, self._rate_hz = spec, rate_hz
         self._rate_in: int | None = None
         self._converter: _Converter | None = None
 
-    def push(self, rate_hz: int, block: memoryview) -> Iterator[Floats]:
+    def push(self, rate_hz: int, block: memoryview | Floats) -> Iterator[Floats]:
         """Take a block of this rate; yield pieces, each valid until the next is asked for.
 
         Where the rates are equal, the block itself.
@@ -141,74 +137,15 @@ class Resampler:
             yield from self._converter.finish()
 
 
-class _Filter:
-    """The interpolated table, as a function from a fractional position to tap weights.
-
-    Attributes
-    ----------
-    half_taps : int
-        Taps on each side of an output.
-    """
-
-    def __init__(self, spec: ResamplerSpec, ratio: float) -> None:
-        size = spec.zero_crossings * spec.table_steps
-        crossings = np.linspace(0.0, spec.zero_crossings, size + 1)
-        window = np.kaiser(2 * size + 1, spec.kaiser_beta)[size:]
-        self._gain = min(1.0, ratio)
-        self._steps = spec.table_steps
-        table = self._gain * spec.rolloff * np.sinc(spec.rolloff * crossings) * window
-        stride = int(self._gain * spec.table_steps)
-        self.half_taps = (size + 1) // stride
-        # Row `first` has the entries first, first + stride, …: floor((size + 1 - first) /
-        # stride) of them, as resampy takes them, and zeros behind.
-        starts = np.arange(int(self._gain * spec.table_steps) + 2)[:, None]
-        index = starts + np.arange(self.half_taps) * stride
-        inside = np.arange(self.half_taps) < (size + 1 - starts) // stride
-        index = np.minimum(index, size)
-        self._values = np.where(inside, table[index], 0.0)
-        self._slopes = np.where(inside, np.append(np.diff(table), 0.0)[index], 0.0)
-
-    def weights(self, fraction: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return the weights of the taps of outputs that lie between two input samples.
-
-        Parameters
-        ----------
-        fraction : (n,) float64
-            How far each output lies behind the last input sample at or before it, 0 to 1.
-
-        Returns
-        -------
-        (n, 2 · half_taps) float64
-            For the inputs ``half_taps - 1`` before that sample to ``half_taps`` after it.
-        """
-        left = self._wing(self._gain * fraction)
-        right = self._wing(self._gain * (1.0 - fraction))
-        return np.concatenate([left[:, ::-1], right], axis=1)
-
-    def _wing(self, distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Read the table from `distance` (in zero crossings) outwards, one entry a stride."""
-        position = distance * self._steps
-        first = position.astype(np.int64)
-        weights = self._slopes[first]
-        weights *= (position - first)[:, None]
-        weights += self._values[first]
-        return weights
-
-
-@lru_cache(maxsize=4)  # a library has few rates, and the table takes 3 ms
-def _filter(spec: ResamplerSpec, ratio: float) -> _Filter:
-    return _Filter(spec, ratio)
-
-
 class _Converter:
     """One stream from one rate to another; holds one step of input and a filter's reach."""
 
-    def __init__(self, spec: ResamplerSpec, rate_in: int, rate_out: int) -> None:
+    def __init__(self, spec: AnyResampler, rate_in: int, rate_out: int) -> None:
         if not 0 < rate_in <= MAX_DECIMATION * rate_out:
             raise ValueError(f"cannot resample {rate_in} Hz to {rate_out} Hz")
         divisor = gcd(rate_in, rate_out)
         self._up, self._down = rate_out // divisor, rate_in // divisor
-        self._filter = _filter(spec, rate_out / rate_in)
+        self._filter = filter_of(spec, rate_out / rate_in)
         half = self._filter.half_taps
         self._inputs = 0  # taken so far
         self._outputs = 0  # given so far
@@ -219,6 +156,8 @@ class _Converter:
 
     def push(self, samples: Floats) -> Iterator[Floats]:
         """Take input of any length; yield outputs, valid until the next is asked for."""
+        if self._filter.holds_first and not self._inputs:
+            self._history[: self._fill] = samples[:1]
         for start in range(0, len(samples), INPUT_SAMPLES):
             piece = samples[start : start + INPUT_SAMPLES]
             self._inputs += len(piece)
@@ -308,7 +247,7 @@ class _Converter:
 
 
 @lru_cache(maxsize=1)  # for the next file of the same rate, and for the next part of this one
-def _banks(table: _Filter, up: int, down: int, run: int, reach: int) -> Floats:
+def _banks(table: Filter, up: int, down: int, run: int, reach: int) -> Floats:
     """Return the weights of all groups of outputs, (runs, groups, inputs, outputs).
 
     In a run of groups each one's first input lies the same whole number of samples behind that of

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from lean_tagger.card import ModelSpec
 from lean_tagger.jobs import Asked
+from lean_tagger.listen.decode.overs import Overs
 from lean_tagger.listen.frontend import Frontend, frontend
 from lean_tagger.listen.network import Network, Prediction
 from lean_tagger.listen.resample import Resampler
@@ -173,7 +174,11 @@ def stems(asked: Sequence[Asked], load: Callable[..., Network]) -> list[Stem]:
 
 
 def windows(
-    blocks: Iterable[tuple[int, memoryview]], stems: Iterable[Stem]
+    blocks: Iterable[tuple[int, memoryview]],
+    stems: Iterable[Stem],
+    *,
+    overs: Overs | None = None,
+    delay: tuple[int, Window] | None = None,
 ) -> Iterator[tuple[Stem, Window]]:
     """Yield the windows of a track, for each stem its own.
 
@@ -183,41 +188,67 @@ def windows(
         Rate in Hz and float32 mono samples; each is resampled once for every distinct resampler.
     stems : iterable of Stem
         Whose windows.
+    overs : Overs, optional
+        Where `blocks` note what is louder than full scale, for stems that hear MP3s as integers.
+    delay : (int, (n,) float32), optional
+        What lies before the track's start, for stems that hear it; see `mp4_delay`.
 
     Yields
     ------
     (Stem, (window_samples,) float32)
         A view, valid until the next is asked for.
     """
-    branches: dict[object, tuple[Resampler, list[tuple[Stem, Rolling]]]] = {}
+    branches: dict[object, _Branch] = {}
     for stem in stems:
-        rate_hz, spec = stem.card.sample_rate_hz, stem.card.resampler
-        if (rate_hz, spec) not in branches:
-            branches[rate_hz, spec] = Resampler(spec, rate_hz=rate_hz), []
-        branches[rate_hz, spec][1].append((stem, stem.rolling()))
+        card = stem.card
+        key = (card.sample_rate_hz, card.resampler, card.decoding)
+        if key not in branches:
+            branches[key] = _Branch(card)
+        branches[key].rolls.append((stem, stem.rolling()))
+    for branch in branches.values():
+        if delay is not None and branch.card.decoding.mp4_delay == "kept":
+            yield from branch.push(*delay)
+    start = 0
     for rate_hz, block in blocks:
-        for resampler, rolls in branches.values():
-            yield from _rolled(resampler.push(rate_hz, block), rolls)
-    for resampler, rolls in branches.values():
-        yield from _rolled(resampler.finish(), rolls)
-        for stem, rolling in rolls:
+        quiet = block if overs is None else overs.cut_off(start, np.asarray(block, np.float32))
+        for branch in branches.values():
+            yield from branch.push(rate_hz, quiet if branch.card.decoding.mp3 == "int16" else block)
+        start += len(block)
+    for branch in branches.values():
+        yield from branch.finish()
+
+
+class _Branch:
+    """The stems that hear one resampler, and what it has in hand."""
+
+    def __init__(self, card: ModelSpec) -> None:
+        self.card = card
+        self.rolls: list[tuple[Stem, Rolling]] = []
+        self._resampler = Resampler(card.resampler, rate_hz=card.sample_rate_hz)
+
+    def push(self, rate_hz: int, block: memoryview | Window) -> Iterator[tuple[Stem, Window]]:
+        """Take a block; yield the windows that it completes."""
+        yield from self._rolled(self._resampler.push(rate_hz, block))
+
+    def finish(self) -> Iterator[tuple[Stem, Window]]:
+        """Yield the windows at the track's end."""
+        yield from self._rolled(self._resampler.finish())
+        for stem, rolling in self.rolls:
             for window in rolling.finish():
                 yield stem, window
 
-
-def _rolled(
-    pieces: Iterable[npt.NDArray[np.float32]], rolls: Sequence[tuple[Stem, Rolling]]
-) -> Iterator[tuple[Stem, Window]]:
-    for piece in pieces:
-        for stem, rolling in rolls:
-            for window in rolling.push(piece):
-                yield stem, window
+    def _rolled(self, pieces: Iterable[Window]) -> Iterator[tuple[Stem, Window]]:
+        for piece in pieces:
+            for stem, rolling in self.rolls:
+                for window in rolling.push(piece):
+                    yield stem, window
 
 
 def _front(card: ModelSpec) -> tuple[object, ...]:
     """Return all that decides what the patches of a model are."""
     return (
         card.sample_rate_hz,
+        card.decoding,
         card.resampler,
         card.frontend,
         card.patch_frames,

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 
-from lean_tagger.card import ResamplerSpec, load_card
+from lean_tagger.card import AnyResampler, load_card
 from lean_tagger.listen.decode import DecoderName, open_audio
 from lean_tagger.listen.resample import resample
 from lean_tagger.settings import DEFAULT_MODEL
@@ -14,7 +14,7 @@ def stream(
     rate: int = 16000,
     chunk_seconds: float = 1.0,
     *,
-    resampler: ResamplerSpec | None = None,
+    resampler: AnyResampler | None = None,
     decoder: DecoderName = "auto",
 ) -> Iterator[memoryview]:
     """Yield a file's audio as mono chunks of fixed size; memory does not grow with it.
@@ -27,7 +27,7 @@ def stream(
         Sample rate of the chunks, in Hz.
     chunk_seconds : float
         Length of a chunk; only the last one is shorter.
-    resampler : ResamplerSpec, optional
+    resampler : AnyResampler, optional
         By default the one of the default model's card (kaiser_best of resampy 0.2).
     decoder : {'auto', 'ffmpeg', 'soundfile'}
         See `decode.open_audio`.

@@ -20,13 +20,15 @@ from lean_tagger.rules.album_vote import (
     outliers,
     pool,
 )
-from lean_tagger.rules.apply import decide, strangers
+from lean_tagger.rules.apply import decide, numbers_of, strangers
 from lean_tagger.rules.model import (
     DEFAULT,
     FIELDS,
+    NUMBERS,
     POLICIES,
     Decision,
     FieldRules,
+    NumberRules,
     Policy,
     Rename,
     Rules,
@@ -40,6 +42,7 @@ __all__ = [
     "DEFAULT",
     "FIELDS",
     "NOISE",
+    "NUMBERS",
     "PLAIN",
     "PLAYERS",
     "POLICIES",
@@ -47,6 +50,7 @@ __all__ = [
     "Decision",
     "FieldLayout",
     "FieldRules",
+    "NumberRules",
     "Outlier",
     "Policy",
     "Rename",
@@ -59,6 +63,7 @@ __all__ = [
     "check",
     "decide",
     "load",
+    "numbers_of",
     "outliers",
     "pool",
     "strangers",

@@ -134,6 +134,26 @@ def decide(
     return Decision(chosen=chosen, when_unsure=words, steps=tuple(steps))
 
 
+def numbers_of(kept: Sequence[float], labels: Sequence[Label], rules: Rules) -> dict[str, str]:
+    """Return the numbers that a track gets, by field, as they are to be written.
+
+    Parameters
+    ----------
+    kept : sequence of float
+        As the journal keeps them, in the order of `labels`; of others than numbers, anything.
+    labels : sequence of Label
+        The model's vocabulary.
+    rules : Rules
+        Which of them may be written.
+    """
+    wanted = {number.name for number in rules.numbers if number.write}
+    return {
+        label.name.casefold(): f"{label.shown(value):.2f}"
+        for label, value in zip(labels, kept, strict=True)
+        if label.kind == "number" and label.name.casefold() in wanted
+    }
+
+
 def album_name(track: Track) -> str:
     """Return the name of a track's album: its tag, else the last part of its folder."""
     return track.album.strip() or re.split(r"[/\\]", track.folder.rstrip("/\\"))[-1]

@@ -38,6 +38,9 @@ there, as the other two do; "fill" says what becomes of an empty field, and came
 FIELDS = ("genre", "mood")
 """The fields, each of which takes the labels of the kind that has its name."""
 
+NUMBERS = ("valence", "arousal")
+"""The fields that hold one number each: that of the label with their name."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldRules:
@@ -85,6 +88,25 @@ class FieldRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NumberRules:
+    """What may go into a field that holds a number.
+
+    Attributes
+    ----------
+    name : {'valence', 'arousal'}
+        The field, and the label whose number it takes.
+    write : bool
+        Whether the field is written at all.
+    policy : {'fill', 'merge', 'overwrite'}
+        What becomes of a number that is there. Two cannot be merged: it stays.
+    """
+
+    name: str
+    write: bool = True
+    policy: Policy = "fill"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rename:
     r"""One name for what matches.
 
@@ -122,6 +144,8 @@ class Rules:
         How values go into the file.
     exclude : tuple of str
         Patterns of files and folders that are left out; see `run.exclude`.
+    numbers : tuple of NumberRules
+        One for each of `NUMBERS`.
 
     Examples
     --------
@@ -142,6 +166,7 @@ class Rules:
     tree: tuple[tuple[str, tuple[str, ...]], ...] = ()
     layout: FieldLayout = PLAIN
     exclude: tuple[str, ...] = ()
+    numbers: tuple[NumberRules, ...] = tuple(NumberRules(name=name) for name in NUMBERS)
 
     @classmethod
     def load(cls, path: str) -> "Rules":
@@ -176,7 +201,10 @@ class Rules:
     @property
     def policies(self) -> Mapping[str, Policy]:
         """What becomes of values that are there, by field."""
-        return {field.name: field.policy for field in self.written}
+        mine = {field.name: field.policy for field in self.written}
+        return mine | {
+            it.name: "overwrite" if it.policy == "overwrite" else "fill" for it in self.numbers
+        }
 
     @property
     def digest(self) -> str:
@@ -191,6 +219,8 @@ class Rules:
         plain["layout"]["splits"] = sorted(self.layout.splits)
         for key in ("ignore", "ignore_artists", "ignore_albums", "tree"):
             plain[key] = _sorted(plain[key])
+        if self.numbers == DEFAULT.numbers:  # as the rules were before there were any
+            del plain["numbers"]
         plain["fields"] = sorted(plain["fields"], key=lambda field: str(field["name"]))
         for field in plain["fields"]:
             field["allow"] = sorted(field["allow"])
@@ -266,11 +296,14 @@ class Decision:
         By field, the word for an empty field where nothing was chosen, if there is one.
     steps : tuple of Step
         By field, strongest label first, and in the order of the rules.
+    numbers : mapping of str to str
+        By field, a number as it is to be written.
     """
 
     chosen: Mapping[str, tuple[tuple[str, float], ...]]
     when_unsure: Mapping[str, str]
     steps: tuple[Step, ...]
+    numbers: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 DEFAULT = Rules()
@@ -316,8 +349,8 @@ def adjusted(
     """
     if player is not None and player not in PLAYERS:
         raise ConfigError(f"no player {player!r}; there are {', '.join(PLAYERS)}")
-    if fields is not None and not set(fields) <= set(FIELDS):
-        raise ConfigError(f"no such field; there are {', '.join(FIELDS)}")
+    if fields is not None and not set(fields) <= {*FIELDS, *NUMBERS}:
+        raise ConfigError(f"no such field; there are {', '.join((*FIELDS, *NUMBERS))}")
     return dataclasses.replace(
         rules,
         fields=tuple(
@@ -331,6 +364,14 @@ def adjusted(
                 max_tags=field.max_tags if max_tags is None else max_tags,
             )
             for field in rules.fields
+        ),
+        numbers=tuple(
+            dataclasses.replace(
+                number,
+                write=number.write if fields is None else number.name in fields,
+                policy=policy or number.policy,
+            )
+            for number in rules.numbers
         ),
         layout=rules.layout if player is None else PLAYERS[player],
     )

@@ -13,9 +13,11 @@ from lean_tagger.errors import ConfigError
 from lean_tagger.rules.model import (
     DEFAULT,
     FIELDS,
+    NUMBERS,
     POLICIES,
     Casing,
     FieldRules,
+    NumberRules,
     Parents,
     Rename,
     Rules,
@@ -35,7 +37,7 @@ DEEPEST_TREE = 20
 
 ID3_VERSIONS = {"2.3": 3, "2.4": 4}
 
-_TABLES = (*FIELDS, "rename", "ignore", "tree", "output")
+_TABLES = (*FIELDS, *NUMBERS, "rename", "ignore", "tree", "output")
 _FIELD_KEYS = (
     "write",
     "policy",
@@ -142,6 +144,7 @@ def _rules(reader: TableReader) -> Rules:
         tree=_tree(reader, data.get("tree", {})),
         layout=_layout(reader, data.get("output", {})),
         exclude=_patterns(reader, ignore.get("files", [])),
+        numbers=tuple(_number(reader, data.get(name, {}), name) for name in NUMBERS),
     )
     ignored = {name.casefold() for name in everywhere}
     for field in rules.fields:
@@ -174,6 +177,13 @@ def _field(reader: TableReader, data: object, default: FieldRules) -> FieldRules
         casing=casing,  # type: ignore[arg-type]  # one of the choices
         when_unsure=unsure,
     )
+
+
+def _number(reader: TableReader, data: object, name: str) -> NumberRules:
+    table = reader.table(data, (name,), ("write", "policy"))
+    policy = reader.choice(table, (name, "policy"), POLICIES, "keep")
+    write = reader.flag(table, (name, "write"), default=True)
+    return NumberRules(name=name, write=write, policy=POLICIES[policy])
 
 
 def _thresholds(reader: TableReader, data: object, path: Path) -> tuple[tuple[str, float], ...]:

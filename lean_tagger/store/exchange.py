@@ -69,7 +69,7 @@ def _record(known: Known, key: Key, card: ModelSpec) -> dict[str, Any]:
         }
     values = heard.values if heard else itertools.repeat(None)
     for label, value in zip(card.labels, values, strict=False):
-        record[_SCORE + label.name] = value
+        record[_SCORE + label.name] = None if value is None else label.shown(value)
     return record
 
 
@@ -249,7 +249,7 @@ def _take_in(
         heard = Heard(
             identity=identity,
             digest=str(record["digest"]),
-            values=tuple(float(record[_SCORE + label.name]) for label in card.labels),
+            values=tuple(it.share(float(record[_SCORE + it.name])) for it in card.labels),
             embedding=base64.b64decode(record["embedding"] or ""),
             windows=int(record["windows"]),
             seconds=float(record["seconds"]),

@@ -19,7 +19,8 @@ from lean_tagger.store.features import Features
 def ears() -> ModuleType:
     path = shared("ears") / "score.py"
     spec = importlib.util.spec_from_file_location("score", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -95,7 +96,51 @@ def test_the_graph_has_the_documented_ends(name):
         }
 
     assert shapes(graph.input) == {"mel": ["n", 187, 96]}
-    assert shapes(graph.output) == {"logits": ["n", 50], "embedding": ["n", EMBEDDING_SIZE[name]]}
+    more = {"dense": ["n", 200]} if name == "msd-musicnn" else {}
+    usual = {"logits": ["n", 50], "embedding": ["n", EMBEDDING_SIZE[name]]}
+    assert shapes(graph.output) == usual | more
+
+
+def test_what_heads_take_is_the_embedding_before_relu_and_batch_norm():
+    constants = {
+        it.name: onnx.numpy_helper.to_array(it)
+        for it in onnx.load(MODELS / "msd-musicnn.onnx").graph.initializer
+    }
+    mel = np.random.default_rng(2).uniform(0, 6, (2, 187, 96)).astype(np.float32)
+    dense, embedding = session("msd-musicnn").run(["dense", "embedding"], {"mel": mel})
+    assert (dense < 0).any()
+    after = np.maximum(dense, 0) * constants["embedding_scale"] + constants["embedding_shift"]
+    np.testing.assert_allclose(embedding, after, rtol=0, atol=1e-6)
+
+
+def test_the_output_for_heads_changes_no_bit_of_the_others():
+    import onnxruntime
+
+    model = onnx.load(MODELS / "msd-musicnn.onnx")
+    del model.graph.output[[it.name for it in model.graph.output].index("dense")]
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    without = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    mel = np.random.default_rng(3).uniform(0, 6, (3, 187, 96)).astype(np.float32)
+    names = ["logits", "embedding"]
+    before, now = (it.run(names, {"mel": mel}) for it in (without, session("msd-musicnn")))
+    for one, other in zip(before, now, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_output_for_heads_changes_no_identity():
+    """Golden identities are in `tests/test_golden.py`; a copy that says more keeps none."""
+    card = load_card("msd-musicnn")
+    assert card.formerly is not None
+    assert card.identity == card.formerly.identity
+    alone = replace(card, formerly=None)
+    assert alone.identity == card.formerly.of
+    other = replace(card, sha256="0" * 64)
+    assert other.identity == replace(other, formerly=None).identity != card.identity
+    slower = replace(card, hop_frames=93)
+    assert slower.identity == replace(slower, formerly=None).identity != card.identity
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -25,6 +25,7 @@ from lean_tagger.system.files import NotRegularError, open_regular
 
 if TYPE_CHECKING:
     from lean_tagger.listen.decode.ffmpeg import FfmpegAudio
+    from lean_tagger.listen.decode.overs import Overs
 
 BLOCK_SAMPLES = 1 << 16
 """Capacity of a block. Larger than any common codec's frame, small beside the network."""
@@ -61,10 +62,13 @@ class Audio(Protocol):
         Length of what was decoded so far.
     seconds_skipped : float
         Length of the damaged packets passed over so far, as far as they tell it.
+    overs : Overs or None
+        Where to note, if anywhere, what is louder than full scale in an MP3.
     """
 
     seconds: float
     seconds_skipped: float
+    overs: "Overs | None"
 
     def __iter__(self) -> Iterator[tuple[int, memoryview]]:
         """Yield ``(rate_hz, samples)``; raises DecodeError where nothing can be decoded."""

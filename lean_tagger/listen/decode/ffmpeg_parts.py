@@ -17,8 +17,14 @@ import numpy as np
 from lean_tagger.errors import FileError
 from lean_tagger.jobs import PART
 from lean_tagger.listen.decode import BLOCK_SAMPLES, is_rate, silence_nonsense
-from lean_tagger.listen.decode.ffmpeg import FfmpegAudio
-from lean_tagger.listen.decode.mixdown import SAMPLE_FORMATS, Piece, joined, sum_channels
+from lean_tagger.listen.decode.ffmpeg import MP3_DECODERS, FfmpegAudio
+from lean_tagger.listen.decode.mixdown import (
+    SAMPLE_FORMATS,
+    Piece,
+    joined,
+    sum_channels,
+    sum_clipped,
+)
 from lean_tagger.listen.decode.packet_finders import Beginning, Unsteady, choose
 from lean_tagger.system.digest import blake2b
 
@@ -69,6 +75,8 @@ class FfmpegParts:
         An open regular file; stays the caller's, and must outlive this object.
     path : str
         For messages, and for the extension.
+    clipped : bool
+        As for `parts.open_parts`.
 
     Raises
     ------
@@ -76,7 +84,8 @@ class FfmpegParts:
         Only the whole of it can be decoded, if anything.
     """
 
-    def __init__(self, fd: int, path: str) -> None:
+    def __init__(self, fd: int, path: str, *, clipped: bool = False) -> None:
+        self._clipped = clipped
         with _unsteady():
             self._audio = FfmpegAudio(fd, path, probe_bytes=PROBE_BYTES)
         try:
@@ -130,6 +139,9 @@ class FfmpegParts:
                 taken = min(stop - at, BLOCK_SAMPLES - fill)
                 out = self._buffer[fill : fill + taken]
                 sum_channels(av_frame, kind, channels, at, out)
+                if self._clipped and self._decoder.name in MP3_DECODERS:
+                    quiet = sum_clipped(av_frame, kind, channels, at, taken)
+                    out[:] = out if quiet is None else quiet
                 out *= np.float32(kind.scale / channels)
                 at, fill = at + taken, fill + taken
                 if fill == BLOCK_SAMPLES:

@@ -87,21 +87,8 @@ def sum_channels(
     start: int,
     out: npt.NDArray[np.float32],
 ) -> None:
-    """Write the sum of the channels into `out`, (n,) float32, from sample `start` on.
-
-    The planes are read where FFmpeg left them: they are *padded*, so only the samples that
-    the frame says it has are looked at. They are made one by one: ``av_frame.planes`` counts
-    a ninth behind eight (PyAV 18), or raises at it (19).
-    """
-    stop = start + len(out)
-    if kind.planar:
-        # A plane has the buffer protocol, which its type hints do not say.
-        buffers: Any = (AudioPlane(av_frame, i) for i in range(channels))
-        planes = [np.frombuffer(b, kind.dtype, stop)[start:] for b in buffers]
-    else:
-        buffer: Any = AudioPlane(av_frame, 0)
-        packed = np.frombuffer(buffer, kind.dtype, stop * channels)
-        planes = list(packed.reshape(-1, channels)[start:].T)
+    """Write the sum of the channels into `out`, (n,) float32, from sample `start` on."""
+    planes = _planes(av_frame, kind, channels, start, start + len(out))
     if len(planes) == 1:
         np.copyto(out, planes[0], casting="unsafe")
     else:
@@ -110,3 +97,40 @@ def sum_channels(
             np.add(out, plane, out=out, dtype=np.float32, casting="unsafe")
     if kind.offset:
         out -= np.float32(kind.offset * channels)
+
+
+@np.errstate(invalid="ignore")
+def sum_clipped(
+    av_frame: AudioFrame, kind: SampleFormat, channels: int, start: int, count: int
+) -> npt.NDArray[np.float32] | None:
+    """Return the sum of the channels, each cut off at full scale; None where nothing is louder.
+
+    Integers cannot be.
+    """
+    if not np.issubdtype(kind.dtype, np.floating):
+        return None
+    planes = _planes(av_frame, kind, channels, start, start + count)
+    if all(np.abs(plane).max(initial=0.0) <= 1.0 for plane in planes):
+        return None
+    total = np.zeros(count, np.float32)
+    for plane in planes:
+        total += np.nan_to_num(np.clip(plane, -1.0, 1.0)).astype(np.float32, copy=False)
+    return total
+
+
+def _planes(
+    av_frame: AudioFrame, kind: SampleFormat, channels: int, start: int, stop: int
+) -> list[npt.NDArray[Any]]:
+    """Return the channels' samples from `start` to `stop`, where FFmpeg left them.
+
+    The planes are *padded*, so only the samples that the frame says it has are looked at. They
+    are made one by one: ``av_frame.planes`` counts a ninth behind eight (PyAV 18), or raises at
+    it (19).
+    """
+    if kind.planar:
+        # A plane has the buffer protocol, which its type hints do not say.
+        buffers: Any = (AudioPlane(av_frame, i) for i in range(channels))
+        return [np.frombuffer(b, kind.dtype, stop)[start:] for b in buffers]
+    buffer: Any = AudioPlane(av_frame, 0)
+    packed = np.frombuffer(buffer, kind.dtype, stop * channels)
+    return list(packed.reshape(-1, channels)[start:].T)

@@ -61,7 +61,9 @@ class Parts(Protocol):
 
 
 @contextlib.contextmanager
-def open_parts(path: str, *, decoder: DecoderName = "auto") -> Iterator[Parts]:
+def open_parts(
+    path: str, *, decoder: DecoderName = "auto", clipped: bool = False
+) -> Iterator[Parts]:
     """Open a file to decode parts of it.
 
     Parameters
@@ -70,6 +72,8 @@ def open_parts(path: str, *, decoder: DecoderName = "auto") -> Iterator[Parts]:
         A regular file, or a link to one.
     decoder : {'auto', 'ffmpeg', 'soundfile'}
         ``auto`` is FFmpeg.
+    clipped : bool
+        Of an MP3, cut off in each channel what is louder than full scale.
 
     Raises
     ------
@@ -82,7 +86,7 @@ def open_parts(path: str, *, decoder: DecoderName = "auto") -> Iterator[Parts]:
     except FileError as error:
         raise Unsteady(str(error)) from error
     try:
-        segments = _open_with(decoder, fd, path)
+        segments = _open_with(decoder, fd, path, clipped=clipped)
         with contextlib.closing(segments):
             yield segments
     finally:
@@ -98,9 +102,11 @@ def sampled_digest(path: str, *, decoder: DecoderName = "auto") -> str | None:
         return None
 
 
-def _open_with(decoder: DecoderName, fd: int, path: str) -> Parts:
+def _open_with(decoder: DecoderName, fd: int, path: str, *, clipped: bool) -> Parts:
     if decoder != "soundfile":
-        return FfmpegParts(fd, path)
+        return FfmpegParts(fd, path, clipped=clipped)
+    if clipped:
+        raise Unsteady("libsndfile's parts are not cut off at full scale")
     # Late: it is seldom needed.
     from lean_tagger.listen.decode.sndfile_parts import SndfileParts
 

@@ -9,6 +9,7 @@ import soundfile
 
 from lean_tagger.errors import DecodeError
 from lean_tagger.listen.decode import BLOCK_SAMPLES, is_rate, silence_nonsense
+from lean_tagger.listen.decode.overs import Overs
 from lean_tagger.system.digest import blake2b
 
 
@@ -36,6 +37,8 @@ class SndfileAudio:
     ----------
     file : soundfile.SoundFile
         The open file, for `sndfile_parts`.
+    overs : Overs or None
+        Where to note what is louder than full scale in an MP3.
     """
 
     def __init__(self, fd: int, path: str) -> None:
@@ -50,6 +53,8 @@ class SndfileAudio:
         self._planes = np.empty((BLOCK_SAMPLES // 8, channels), np.float32)
         self._mono = np.empty(len(self._planes), np.float32)
         self._samples = 0
+        self.overs: Overs | None = None
+        self._mp3 = self.file.format in {"MPEG", "MP3"}
 
     def close(self) -> None:
         """Close the file."""
@@ -77,6 +82,10 @@ class SndfileAudio:
             np.mean(self._planes[:count], axis=1, dtype=np.float32, out=block)
             self.seconds_skipped += silence_nonsense(block) / rate_hz
             self._hash.update(block.data)
+            loud = self._mp3 and np.abs(self._planes[:count]).max() > 1.0
+            if loud and self.overs is not None:
+                quiet = np.nan_to_num(np.clip(self._planes[:count], -1.0, 1.0))
+                self.overs.note(self._samples, quiet.mean(axis=1, dtype=np.float32))
             self._samples += count
             self.seconds += count / rate_hz
             yield rate_hz, block.data
