@@ -1,15 +1,17 @@
 """How models are shown: a table of all, a page of one."""
 
 import dataclasses
+import os
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lean_tagger.card import ModelSpec
-from lean_tagger.catalogue import licences
+from lean_tagger.card import ModelSpec, load_card
+from lean_tagger.catalogue import licences, measure
 from lean_tagger.catalogue.measure import Measured
 from lean_tagger.cli.terminal import cells, pad
+from lean_tagger.errors import LeanTagError
 from lean_tagger.system.memory import format_size
 
 
@@ -45,6 +47,20 @@ class Row:
         return getattr(getattr(card, "licence", None), "id", None) or licences.UNKNOWN
 
 
+def read_row(name: str, *, shipped: bool) -> Row:
+    """Return what is known of a model without running it."""
+    try:
+        card = load_card(name)
+        size_bytes = os.stat(card.path).st_size
+    except LeanTagError as error:
+        return Row(name=name, shipped=shipped, error=str(error))
+    except OSError as error:
+        why = f"cannot read its weights: {error.strerror}"
+        return Row(name=name, shipped=shipped, card=card, error=why)
+    measured = measure.remembered(card)
+    return Row(name=name, shipped=shipped, card=card, size_bytes=size_bytes, measured=measured)
+
+
 def row_json(row: Row) -> dict[str, Any]:
     """Return a row for programs."""
     card, measured = row.card, row.measured
@@ -66,8 +82,12 @@ def row_json(row: Row) -> dict[str, Any]:
 def table(rows: Sequence[Row]) -> Iterator[str]:
     """Yield a line for each model, below one that says what the columns are."""
     head = ("name", "labels", "size", "needs", "speed", "licence")
-    lines = [head, *(_cells(row) for row in rows)]
-    widths = [max(cells(line[column]) for line in lines) for column in range(len(head) - 1)]
+    return columned([head, *(_cells(row) for row in rows)])
+
+
+def columned(lines: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield lines of cells so that all but the last of each are as wide as in the others."""
+    widths = [max(map(cells, column)) for column in list(zip(*lines, strict=True))[:-1]]
     for line in lines:
         columns = (pad(text, width) for text, width in zip(line, widths, strict=False))
         yield "  ".join([*columns, line[-1]]).rstrip()

@@ -1,0 +1,23 @@
+"""Ask the person, where there is one."""
+
+import sys
+
+from lean_tagger.cli.console import Console
+from lean_tagger.errors import ConfigError
+
+
+def agree(
+    console: Console, what: str, *, option: str, otherwise: str = "nothing was added"
+) -> None:
+    """Ask the person, where there is one, to agree.
+
+    Raises
+    ------
+    ConfigError
+        Nobody is there, or does not agree.
+    """
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise ConfigError(f"{what}; to agree, add {option}")
+    console.notice(f"{what}; agree? [y/N]")
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise ConfigError(otherwise)
