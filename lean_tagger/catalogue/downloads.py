@@ -182,11 +182,10 @@ def named(name: str, found: Mapping[str, Entry]) -> Entry:
     return found[name]
 
 
-def backbone(entry: Entry, found: Mapping[str, Entry]) -> str | None:
-    """Return the name of the model whose embeddings an entry's networks take."""
-    if entry.needs is None or entry.needs not in found:
-        return entry.needs
-    return found[entry.needs].models[0]
+def models_of(name: str) -> tuple[str, ...]:
+    """Return the names of the models of an entry; none where there is no such entry."""
+    entry = entries().get(name)
+    return () if entry is None else entry.models
 
 
 def _table(data: Mapping[str, Any], key: str, file: Path) -> Mapping[str, Any]:

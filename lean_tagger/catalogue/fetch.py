@@ -34,12 +34,15 @@ class Wanted:
         What it may take where its length is not known.
     sha256 : str or None
         What it must be, where that is known.
+    for_more : str
+        What a person can do who wants more than `most_bytes`; empty if nothing.
     """
 
     url: str
     size_bytes: int | None = None
     most_bytes: int
     sha256: str | None = None
+    for_more: str = ""
 
     @property
     def limit_bytes(self) -> int:
@@ -178,10 +181,8 @@ def _too_long(wanted: Wanted) -> None:
             f"{wanted.url} has more than the {wanted.size_bytes:,} bytes that are known: it is "
             "another file; to take it all the same, add --accept-changed"
         )
-    raise DownloadError(
-        f"{wanted.url} is longer than {format_size(wanted.most_bytes)}; if it should be, add "
-        "--max-size"
-    )
+    more = f"; if it should be, {wanted.for_more}" if wanted.for_more else ""
+    raise DownloadError(f"{wanted.url} is longer than {format_size(wanted.most_bytes)}{more}")
 
 
 def _validator(headers: HTTPMessage) -> str:

@@ -184,6 +184,7 @@ def _fetch(
         size_bytes=item.network.size_bytes if strict else None,
         most_bytes=_MOST_METADATA_BYTES if metadata else wishes.most_bytes,
         sha256=pinned if strict else known[0] if known else None,
+        for_more="" if metadata else "add --max-size",
     )
     part = parts.enter_context(PartialFile(part_path(on_record.downloads_folder(), url)))
     with progress(name) as told:
@@ -207,10 +208,11 @@ def _fetch(
 
 def _compared(sha256: str, pinned: str | None, known: tuple[str, str] | None) -> str:
     """Return what a checksum was compared with, in words."""
-    if pinned is not None:
-        return "as lean-tag knows it" if sha256 == pinned else "another than lean-tag knows"
+    if sha256 == pinned:
+        return "as lean-tag knows it"
     if known is None:
-        return "put on record now"
+        other = "" if pinned is None else "another than lean-tag knows, "
+        return f"{other}put on record now"
     return f"as on {known[1]}" if sha256 == known[0] else f"another than on {known[1]}"
 
 

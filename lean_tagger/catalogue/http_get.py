@@ -35,15 +35,16 @@ class ElsewhereError(DownloadError):
 
     Attributes
     ----------
+    what : str
+        That, without what to do about it.
     host : str
         That one, as the person would name it.
     """
 
     def __init__(self, url: str, host: str) -> None:
-        super().__init__(
-            f"{url} sends us to another server, {host}; if you trust it, add --redirect-to {host}"
-        )
+        self.what = f"{url} sends us to another server, {host}"
         self.host = host
+        super().__init__(f"{self.what}; if you trust it, add --redirect-to {host}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ class PartialFile:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             self._file.close()
-            raise LockedError(f"another lean-tag is fetching {path.stem}; wait for it") from error
+            raise LockedError("another lean-tag is fetching the same file; wait for it") from error
         except OSError:
             pass  # a network file system that has no locks
         self.size_bytes = self._file.seek(0, os.SEEK_END)

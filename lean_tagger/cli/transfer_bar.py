@@ -8,7 +8,7 @@ from typing import Any
 
 from lean_tagger.catalogue.fetch import Progress
 from lean_tagger.cli.console import Console
-from lean_tagger.cli.terminal import escape
+from lean_tagger.cli.terminal import columns, escape
 
 _REDRAW_SECONDS = 0.1
 
@@ -62,7 +62,7 @@ def _bar(name: str, total_bytes: int | None, have_bytes: int) -> Any:  # tqdm ha
         unit_scale=True,
         mininterval=0,
         miniters=0,
-        dynamic_ncols=True,
+        ncols=columns(),
     )
 
 

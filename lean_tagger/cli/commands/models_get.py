@@ -176,7 +176,9 @@ def _get(
         try:
             _fetch(console, wanted, wishes, accepted, given)
         except ElsewhereError as error:
-            ask.agree(console, str(error), option=f"--redirect-to {error.host}")
+            if not ask.somebody_is_there():
+                raise
+            ask.agree(console, error.what, option=f"--redirect-to {error.host}")
             hosts.append(error.host)
         except KeyboardInterrupt:
             console.error("stopped; the same command goes on from there")
