@@ -47,12 +47,16 @@ class Label:
     least : float
         Probability, 0 to 1, below which it is not written where no rule names it: of a label
         that has its opposite beside it, less than half means the opposite.
+    parent : str
+        The value that stands above it, where a tree of the rules says nothing of it: "Electronic"
+        of "House". Empty if nothing does.
     """
 
     name: str
     kind: LabelKind
     display: str
     least: float = 0.0
+    parent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from http.client import HTTPMessage
+from email.message import Message
 from pathlib import Path
 
 from lean_tagger.catalogue import http_get
@@ -185,7 +185,7 @@ def _too_long(wanted: Wanted) -> None:
     raise DownloadError(f"{wanted.url} is longer than {format_size(wanted.most_bytes)}{more}")
 
 
-def _validator(headers: HTTPMessage) -> str:
+def _validator(headers: Message) -> str:
     """Return what If-Range takes: a strong ETag, or else the date."""
     tag: str = headers.get("ETag", "").strip()
     return tag if tag.startswith('"') else str(headers.get("Last-Modified", "")).strip()
