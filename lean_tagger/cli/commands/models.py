@@ -115,13 +115,15 @@ def _measured(row: models_page.Row, given: argparse.Namespace) -> models_page.Ro
 
 
 def _show(arguments: list[str]) -> int:
-    """Print a page."""
-    parser = _parser("show", "Everything about one model.", runs=False)
+    """Print a page; measure what was never measured here."""
+    parser = _parser("show", "Everything about one model.")
     parser.add_argument("name", metavar="NAME", help="of a model, or the path of its card")
     given = parser.parse_args(arguments)
     console = Console(json_lines=given.json)
     card = load_card(given.name)
     row = models_page.read_row(given.name, shipped=given.name in shipped_models())
+    if row.error is None and row.measured is None:
+        row = _measured(row, given)
     record = user_models.record(given.name)
     if given.json:
         said = {**models_page.row_json(row), "card": models_page.card_json(card), "record": record}
@@ -271,7 +273,8 @@ def _test(arguments: list[str]) -> int:
         why = outcome.message if isinstance(outcome, Failed) else "it was not heard"
         console.error(f"{given.file}: {why}")
         return 1
-    best = models_page.ranked(card, heard.scores, top=given.top)
+    labels = card.labels if given.json else models_page.said(card)
+    best = models_page.ranked(labels, heard.scores, top=given.top)
     if given.json:
         said = {"type": "test", "path": given.file, "model": card.name, "windows": heard.windows}
         console.line(json.dumps({**said, "seconds": round(heard.seconds, 3), "labels": best}))
