@@ -7,6 +7,7 @@
     ├─ ModelError         load, provider, shape, NaN        abort, exit 3
     ├─ BudgetError        cannot fit, said before starting  abort, exit 4
     ├─ StateError         our own I/O failed (disk full)    abort, exit 5
+    ├─ DownloadError      a network could not be fetched    abort, exit 6
     ├─ LockedError        another run holds the library     abort, exit 11
     └─ FileError(path)    becomes Failed; the run goes on   exit 1 at the end
        ├─ DecodeError     the audio cannot be read
@@ -92,6 +93,13 @@ class StateError(LeanTagError):
 
     exit_code = 5
     kind = "state"
+
+
+class DownloadError(LeanTagError):
+    """A file could not be fetched, or what came is not what was asked for."""
+
+    exit_code = 6
+    kind = "download"
 
 
 class LockedError(LeanTagError):

@@ -58,6 +58,9 @@ class Label:
     low, high : float
         Of a number, the ends of its scale. What is kept of one is its share of the way from low
         to high, which fits where probabilities are kept, and is none.
+    parent : str
+        The value that stands above it, where a tree of the rules says nothing of it: "Electronic"
+        of "House". Empty if nothing does.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Label:
     least: float = 0.0
     low: float = 0.0
     high: float = 1.0
+    parent: str = ""
 
     def shown(self, kept: float) -> float:
         """Return the number that is kept as this, or the probability as it is."""

@@ -22,6 +22,7 @@ def add(
     replace: bool,
     max_mem_bytes: int,
     start_seconds: float,
+    came_from: tuple[str, str] | None = None,
 ) -> measure.Measured:
     """Add a network under the name that its card has, and return what it needs.
 
@@ -39,6 +40,8 @@ def add(
         In place of a model of that name.
     max_mem_bytes, start_seconds
         See `measure.measure`.
+    came_from : (str, str), optional
+        Addresses of the network and of its metadata, for the record; else it is their paths.
 
     Raises
     ------
@@ -59,11 +62,15 @@ def add(
         except ConfigError as error:  # of the copy, whose name says nothing to anybody
             text = str(error).replace(str(prepared / f"{name}.json"), str(beside or weights))
             raise ConfigError(text) from error
+        weights_from, beside_from = came_from or (
+            str(weights.absolute()),
+            str(beside.absolute()) if beside else None,
+        )
         record = {
             "added": time.strftime("%Y-%m-%d"),
             "by": f"lean-tag {lean_tagger.__version__}",
-            "from": str(weights.absolute()),
-            "metadata": str(beside.absolute()) if beside else None,
+            "from": weights_from,
+            "metadata": beside_from,
             "licence": proposal.licence,
             "accepted": accepted,
             "said": list(proposal.said),

@@ -17,7 +17,8 @@ from lean_tagger.errors import ConfigError
 _PARTED = "---"
 """Between a Discogs genre and its style."""
 
-_NEGATIVE = re.compile(r"(?:non|not|no|without)[\s_-]+(?P<rest>.+)", re.IGNORECASE)
+# "atonal" is the only class of its kind; "a" before anything else says nothing.
+_NEGATIVE = re.compile(r"(?:(?:non|not|no|without)[\s_-]+|a(?=tonal))(?P<rest>.+)", re.IGNORECASE)
 
 _TASKS: Mapping[str, tuple[str, ...]] = {
     "mood": ("mood", "emotion"),
@@ -55,6 +56,7 @@ def labels(classes: Sequence[str], *, task: str) -> list[dict[str, Any]]:
     return [
         {"name": name, "kind": kind, "display": display}
         | ({"least": EVEN} if _squeezed(name) in opposed else {})
+        | ({"parent": above} if (above := _above(name, kind, display)) else {})
         for name in classes
         for kind, display in [_what(name, task)]
     ]
@@ -84,6 +86,23 @@ def numbers(classes: Sequence[str]) -> list[dict[str, Any]]:
         {"name": name, "kind": "number", "display": _spelt(name), "low": low, "high": high}
         for name, low, high in scales
     ]
+
+
+def absent(classes: Sequence[str]) -> frozenset[str]:
+    """Return the classes that only say that another one is not there: "non_happy"."""
+    there = {_squeezed(name) for name in classes}
+    return frozenset(
+        name
+        for name in classes
+        if (found := _NEGATIVE.fullmatch(name)) and _squeezed(found["rest"]) in there
+    )
+
+
+def _above(name: str, kind: str, display: str) -> str:
+    """Return what stands above a class: the genre of a Discogs style."""
+    parent, parted, _ = name.partition(_PARTED)
+    above = _spelt(parent, as_is=True) if parted and kind == "genre" else ""
+    return above if above.casefold() != display.casefold() else ""
 
 
 def _what(name: str, task: str) -> tuple[str, str]:

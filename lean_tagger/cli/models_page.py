@@ -1,16 +1,22 @@
 """How models are shown: a table of all, a page of one."""
 
 import dataclasses
+import os
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lean_tagger.card import ModelSpec
-from lean_tagger.catalogue import licences
+from lean_tagger.card import Label, ModelSpec, load_card
+from lean_tagger.catalogue import licences, measure
+from lean_tagger.catalogue.label_kinds import absent
 from lean_tagger.catalogue.measure import Measured
 from lean_tagger.cli.terminal import cells, pad
+from lean_tagger.errors import LeanTagError
 from lean_tagger.system.memory import format_size
+
+_FEW = 2
+"""So many labels are named where others are counted."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +45,29 @@ class Row:
     error: str | None = None
 
     @property
-    def licence(self) -> str:
-        """The name of its licence."""
-        card = self.card
-        return getattr(getattr(card, "licence", None), "id", None) or licences.UNKNOWN
+    def licence(self) -> str | None:
+        """The name of its licence; None where it is not known."""
+        licence = self.card.licence if self.card else None
+        return None if licence is None or licence.id == licences.UNKNOWN else licence.id
+
+    @property
+    def terms(self) -> str:
+        """Its licence for people: one that is not known is a question to them."""
+        return self.licence or "not known: may you use it?"
+
+
+def read_row(name: str, *, shipped: bool) -> Row:
+    """Return what is known of a model without running it."""
+    try:
+        card = load_card(name)
+        size_bytes = os.stat(card.path).st_size
+    except LeanTagError as error:
+        return Row(name=name, shipped=shipped, error=str(error))
+    except OSError as error:
+        why = f"cannot read its weights: {error.strerror}"
+        return Row(name=name, shipped=shipped, card=card, error=why)
+    measured = measure.remembered(card)
+    return Row(name=name, shipped=shipped, card=card, size_bytes=size_bytes, measured=measured)
 
 
 def row_json(row: Row) -> dict[str, Any]:
@@ -54,7 +79,7 @@ def row_json(row: Row) -> dict[str, Any]:
         "shipped": row.shipped,
         "labels": len(card.labels) if card else 0,
         "kinds": kinds(card) if card else {},
-        "licence": row.licence if card else None,
+        "licence": row.licence,
         "size_bytes": row.size_bytes,
         "least_bytes": measured.least_bytes if measured else None,
         "speed": round(measured.speed, 1) if measured else None,
@@ -66,8 +91,12 @@ def row_json(row: Row) -> dict[str, Any]:
 def table(rows: Sequence[Row]) -> Iterator[str]:
     """Yield a line for each model, below one that says what the columns are."""
     head = ("name", "labels", "size", "needs", "speed", "licence")
-    lines = [head, *(_cells(row) for row in rows)]
-    widths = [max(cells(line[column]) for line in lines) for column in range(len(head) - 1)]
+    return columned([head, *(_cells(row) for row in rows)])
+
+
+def columned(lines: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield lines of cells so that all but the last of each are as wide as in the others."""
+    widths = [max(map(cells, column)) for column in list(zip(*lines, strict=True))[:-1]]
     for line in lines:
         columns = (pad(text, width) for text, width in zip(line, widths, strict=False))
         yield "  ".join([*columns, line[-1]]).rstrip()
@@ -80,13 +109,26 @@ def _cells(row: Row) -> tuple[str, ...]:
     if row.measured is not None:
         # Rounded up, so that a budget of that many MiB is one that suffices.
         needs, speed = f"{-(-row.measured.least_bytes >> 20)} MiB", f"{row.measured.speed:.0f}x"
-    last = f"NOT USABLE: {row.error}" if row.error else row.licence
-    return row.name, str(len(row.card.labels)), format_size(row.size_bytes), needs, speed, last
+    last = f"NOT USABLE: {row.error}" if row.error else row.terms
+    return row.name, _labels_text(row.card), format_size(row.size_bytes), needs, speed, last
+
+
+def said(card: ModelSpec) -> list[Label]:
+    """Return the labels that say something: "non_happy" only says that "happy" is not there."""
+    silent = absent([label.name for label in card.labels])
+    return [label for label in card.labels if label.name not in silent]
 
 
 def kinds(card: ModelSpec) -> dict[str, int]:
-    """Return how many labels there are of each kind, most first."""
-    return dict(Counter(label.kind for label in card.labels).most_common())
+    """Return how many labels that say something there are of each kind, most first."""
+    return dict(Counter(label.kind for label in said(card)).most_common())
+
+
+def _labels_text(card: ModelSpec) -> str:
+    """Return how many labels there are, or which, where there are few."""
+    if 0 < len(card.labels) <= _FEW:
+        return ", ".join(label.display for label in said(card))
+    return str(len(card.labels))
 
 
 def describe(row: Row, record: Mapping[str, Any], *, columns: int) -> Iterator[str]:
@@ -99,16 +141,18 @@ def describe(row: Row, record: Mapping[str, Any], *, columns: int) -> Iterator[s
         ("about", card.description),
         ("file", f"{card.path} ({format_size(row.size_bytes)})"),
         ("sha256", card.sha256),
-        ("licence", row.licence),
+        ("licence", row.terms),
         *_added(record),
     ]
+    if row.error is not None:
+        rows.append(("NOT USABLE", row.error))
     if measured is not None:
         least = -(-measured.least_bytes >> 20)
-        rows.append(("needs", f"{least} MiB, all processes together"))
+        rows.append(("needs", f"{least} MiB, all processes together, as measured here"))
         rows.append(("speed", f"{measured.speed:.0f} x real time on one core ({measured.device})"))
     rows += [(key, text) for key, text in _constants(card)]
     for kind in kinds(card):
-        names = [label.display for label in card.labels if label.kind == kind]
+        names = [label.display for label in said(card) if label.kind == kind]
         rows.append((kind, f"{len(names)}: {', '.join(dict.fromkeys(names))}"))
     width = max(len(key) for key, _ in rows) + 2
     for key, text in rows:
@@ -164,11 +208,12 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def ranked(card: ModelSpec, scores: Mapping[str, float], *, top: int) -> list[dict[str, Any]]:
-    """Return the strongest labels, as JSON has them."""
-    labels = {label.name: label for label in card.labels}
-    best = sorted(scores.items(), key=lambda item: -item[1])[:top]
-    return [{**_plain(labels[name]), "score": round(score, 6)} for name, score in best]
+def ranked(
+    labels: Sequence[Label], scores: Mapping[str, float], *, top: int
+) -> list[dict[str, Any]]:
+    """Return the strongest of these labels, as JSON has them."""
+    best = sorted(labels, key=lambda label: -scores[label.name])[:top]
+    return [{**_plain(label), "score": round(scores[label.name], 6)} for label in best]
 
 
 def ranking(best: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -181,7 +226,8 @@ def ranking(best: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 def in_short(row: Row) -> str:
     """Return what a model has and needs, in a few words."""
     assert row.card is not None  # noqa: S101 - narrows the type for mypy
-    parts = [f"{len(row.card.labels)} labels"]
+    count = len(row.card.labels)
+    parts = [_labels_text(row.card) if 0 < count <= _FEW else f"{count} labels"]
     if row.measured is not None:
         parts.append(f"{-(-row.measured.least_bytes >> 20)} MiB")
         parts.append(f"{row.measured.speed:.0f}x real time on one core")

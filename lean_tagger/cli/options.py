@@ -3,9 +3,11 @@
 import argparse
 import contextlib
 import os
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from lean_tagger import __version__
+from lean_tagger.card import installed_models
 from lean_tagger.cli.terminal import escape
 from lean_tagger.errors import ConfigError
 from lean_tagger.listen import effort as efforts
@@ -260,7 +262,21 @@ def size(text: str) -> int:
 
 def _model_names(text: str) -> list[str]:
     """Return the models of one ``--model``; the path of one may have commas in it."""
-    return [text] if os.path.exists(text) else text.split(",")
+    if os.path.exists(text):
+        return [text]
+    return [model for name in text.split(",") for model in _members(name)]
+
+
+def _members(name: str) -> Sequence[str]:
+    """Return the models that a name stands for: of an entry of ``models get``, all of them."""
+    if name in installed_models():
+        return [name]
+    from lean_tagger.catalogue import downloads  # late: what came with the package needs no list
+
+    models = downloads.models_of(name)
+    if models and not set(models) & set(installed_models()):
+        raise argparse.ArgumentTypeError(f"{name} is not here yet: lean-tag models get {name}")
+    return models or [name]
 
 
 def fields(text: str) -> tuple[str, ...]:

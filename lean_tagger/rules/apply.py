@@ -8,7 +8,8 @@ The order is fixed; each step sees what the one before it left:
    back as somebody's parent;
 4. *parents*: "specific" drops a value that has a sure one below it in the tree (one that is
    allowed, and reaches the ratio to the best), "parent" puts the topmost value above in
-   its place, "both" adds every value above;
+   its place, "both" adds every value above. What the tree says nothing of stands below the
+   parent of its label, if that has one;
 5. *allow*: what is not on the list is out, the rest is spelt as the list has it;
 6. *casing*;
 7. *same*: labels that have become one value count once, with the best score;
@@ -297,17 +298,26 @@ def _above(tree: tuple[tuple[str, tuple[str, ...]], ...]) -> Mapping[str, tuple[
     return above
 
 
+def _line_above(candidate: _Candidate, above: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Return what stands above a candidate: by the tree of the rules, else by its label."""
+    value, parent = candidate.value.casefold(), candidate.label.parent
+    if value in above:
+        return above[value]
+    if not parent or value != candidate.label.display.casefold():  # a renamed one is another value
+        return ()
+    line = (parent, *above.get(parent.casefold(), ()))
+    return tuple(name for name in line if name.casefold() != value)
+
+
 def _with_parents(
     there: Sequence[_Candidate], rules: Rules, ignored: Mapping[str, str], journey: _Journey
 ) -> list[_Candidate]:
     above = _above(rules.tree)
-    if not above:
-        return list(there)
     if journey.field.parents == "specific":
         return _without_parents(there, above, journey)
     kept = []
     for candidate in there:
-        line = above.get(candidate.value.casefold(), ())
+        line = _line_above(candidate, above)
         line = tuple(name for name in line if name.casefold() not in ignored)
         if line and journey.field.parents == "parent":
             did = f"{candidate.value!r} is below {line[-1]!r}"
@@ -330,7 +340,7 @@ def _without_parents(
     below: dict[str, str] = {}
     for candidate in usable:
         if candidate.score >= floor:
-            for name in above.get(candidate.value.casefold(), ()):
+            for name in _line_above(candidate, above):
                 below.setdefault(name.casefold(), candidate.value)
     kept = []
     for candidate in there:

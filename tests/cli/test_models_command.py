@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pty
+import re
 import shutil
 import subprocess
 import sys
@@ -452,7 +453,7 @@ def test_a_word_that_is_no_command_is_one_sentence(models):
     assert "verify" in err
 
 
-@pytest.mark.parametrize("command", ["list", "show", "add", "remove", "verify", "test"])
+@pytest.mark.parametrize("command", ["list", "show", "add", "get", "remove", "verify", "test"])
 def test_every_command_has_help(command, models):
     code, out, _ = models(command, "--help")
     assert code == 0
@@ -507,7 +508,7 @@ def test_a_head_is_added_heard_with_and_keeps_its_backbone(models, own, tmp_path
     path = beside(head(tmp_path / "mood.onnx"), head_metadata("happy", "non_happy"))
     code, out, err = models("add", path, "--accept-licence")
     assert code == 0
-    assert "added mood: 2 labels" in out
+    assert "added mood: Happy, " in out
     assert "it takes the embeddings of tiny-effnet-bsdynamic-1" in err
     card = load_card("mood")
     assert (card.head_of, card.activation) == ("tiny-effnet-bsdynamic-1", "softmax")
@@ -518,6 +519,43 @@ def test_a_head_is_added_heard_with_and_keeps_its_backbone(models, own, tmp_path
     assert (code, "mood is a head of" in err) == (2, True)
     assert models("remove", "mood")[0] == models("remove", "tiny-effnet-bsdynamic-1")[0] == 0
     assert list(own.iterdir()) == []
+
+
+@pytest.fixture
+def two_classes(models, tmp_path, foreign) -> str:
+    """A head with a class that says something and one that does not, of an unknown licence."""
+    assert models("add", foreign, "--accept-licence")[0] == 0
+    metadata = head_metadata("non_sad", "sad", license="unknown")
+    path = beside(head(tmp_path / "mood_sad.onnx"), metadata)
+    assert models("add", path, "--accept-licence")[0] == 0
+    return "mood_sad"
+
+
+def test_of_two_classes_the_one_that_says_something_is_shown(models, two_classes):
+    (line,) = (it for it in models("list")[1].splitlines() if it.startswith(two_classes))
+    assert line.split()[1] == "Sad"
+    page = models("show", two_classes)[1]
+    assert "mood" in page
+    assert "1: Sad" in page
+    heard = models("test", DATA / "west.flac", "--model", two_classes, "--top", "5")[1]
+    assert heard.split()[1:] == ["Sad", "mood"]
+    assert not any("Not Sad" in text for text in (line, page, heard))
+    row = json.loads(models("show", two_classes, "--json")[1])
+    assert row["kinds"] == {"mood": 1}
+
+
+def test_a_licence_that_is_not_known_is_a_question(models, two_classes):
+    (line,) = (it for it in models("list")[1].splitlines() if it.startswith(two_classes))
+    assert line.endswith("not known: may you use it?")
+    page = models("show", two_classes)[1]
+    assert "not known: may you use it?" in page
+    assert json.loads(models("show", two_classes, "--json")[1])["licence"] is None
+
+
+def test_a_page_says_what_a_model_needs_and_how_fast_it_is_here(models):
+    _, page, _ = models("show", "mtt-vgg")
+    assert re.search(r"needs +\d+ MiB, all processes together, as measured here", page)
+    assert re.search(r"speed +\d+ x real time on one core \(cpu\)", page)
 
 
 def test_a_network_that_gives_an_embedding_only_is_added(models, tmp_path):

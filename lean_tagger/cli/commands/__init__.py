@@ -27,3 +27,7 @@ NAMES = {
     "version": ("help", "version"),
 }
 """Module and function of each command, by the word that asks for it."""
+
+ONLINE = (("models", "get"),)
+"""What may open a connection, and only once it is told what to fetch: all there is. Nothing else
+does, which `tests/cli/test_no_sockets.py` watches at the system calls."""

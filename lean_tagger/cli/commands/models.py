@@ -6,7 +6,6 @@ This process loads no library: whatever has to run does so in a worker, under a 
 import argparse
 import json
 import os
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +21,7 @@ from lean_tagger.card import (
     user_models_folder,
 )
 from lean_tagger.catalogue import add_model, licences, measure, propose_card, user_models
-from lean_tagger.cli import models_page, options, session
+from lean_tagger.cli import ask, models_page, options, session
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
 from lean_tagger.cli.terminal import columns
@@ -35,6 +34,7 @@ _HELP = """\
 lean-tag models [list]                  the models that there are
 lean-tag models show NAME               everything about one
 lean-tag models add FILE.onnx [CARD]    add one of your own
+lean-tag models get [NAME]              fetch one that others publish; without NAME: which there are
 lean-tag models remove NAME             take one of your own away
 lean-tag models verify [NAME...]        are they whole, and do they run?
 lean-tag models test FILE               what a model hears in a file, now
@@ -83,22 +83,6 @@ def _parser(name: str, description: str, *, runs: bool = True) -> options.Parser
     return parser
 
 
-def _row(name: str, *, shipped: bool) -> models_page.Row:
-    """Return what is known of a model without running it."""
-    try:
-        card = load_card(name)
-        size_bytes = os.stat(card.path).st_size
-    except LeanTagError as error:
-        return models_page.Row(name=name, shipped=shipped, error=str(error))
-    except OSError as error:
-        why = f"cannot read its weights: {error.strerror}"
-        return models_page.Row(name=name, shipped=shipped, card=card, error=why)
-    measured = measure.remembered(card)
-    return models_page.Row(
-        name=name, shipped=shipped, card=card, size_bytes=size_bytes, measured=measured
-    )
-
-
 def _list(arguments: list[str]) -> int:
     """Print a line for each model; measure what was never measured here."""
     parser = _parser("list", "The models that there are: what each needs, and how fast it is.")
@@ -106,7 +90,7 @@ def _list(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     console = Console(json_lines=given.json)
     shipped = shipped_models()
-    rows = [_row(name, shipped=name in shipped) for name in installed_models()]
+    rows = [models_page.read_row(name, shipped=name in shipped) for name in installed_models()]
     new = [it for it in rows if it.error is None and (given.measure or it.measured is None)]
     if new and console.wants_total:
         console.notice(f"measuring {len(new)} of them, once ...")
@@ -131,13 +115,15 @@ def _measured(row: models_page.Row, given: argparse.Namespace) -> models_page.Ro
 
 
 def _show(arguments: list[str]) -> int:
-    """Print a page."""
-    parser = _parser("show", "Everything about one model.", runs=False)
+    """Print a page; measure what was never measured here."""
+    parser = _parser("show", "Everything about one model.")
     parser.add_argument("name", metavar="NAME", help="of a model, or the path of its card")
     given = parser.parse_args(arguments)
     console = Console(json_lines=given.json)
     card = load_card(given.name)
-    row = _row(given.name, shipped=given.name in shipped_models())
+    row = models_page.read_row(given.name, shipped=given.name in shipped_models())
+    if row.error is None and row.measured is None:
+        row = _measured(row, given)
     record = user_models.record(given.name)
     if given.json:
         said = {**models_page.row_json(row), "card": models_page.card_json(card), "record": record}
@@ -167,11 +153,11 @@ def _add(arguments: list[str]) -> int:
     for sentence in proposal.assumed:
         console.notice(f"assumed: {sentence}")
     if proposal.assumed and not given.yes:
-        _agree(console, "what was assumed may be wrong, and tags with it", option="--yes")
+        ask.agree(console, "what was assumed may be wrong, and tags with it", option="--yes")
     accepted = None
     if licences.needs_acceptance(proposal.licence):
         if not given.accept_licence:
-            _agree(console, licences.terms(proposal.licence), option="--accept-licence")
+            ask.agree(console, licences.terms(proposal.licence), option="--accept-licence")
         accepted = time.strftime("%Y-%m-%d")
     measured = add_model.add(
         weights,
@@ -182,7 +168,9 @@ def _add(arguments: list[str]) -> int:
         max_mem_bytes=session.budget_bytes(given.max_mem),
         start_seconds=given.timeout,
     )
-    row = models_page.changed(_row(name, shipped=False), measured=measured, error=None)
+    row = models_page.changed(
+        models_page.read_row(name, shipped=False), measured=measured, error=None
+    )
     if given.json:
         said = {"said": list(proposal.said), "assumed": list(proposal.assumed)}
         console.line(json.dumps({**models_page.row_json(row), "type": "added", **said}))
@@ -222,19 +210,11 @@ def _metadata(weights: Path, given: str | None) -> tuple[dict[str, Any] | None, 
     return data, path
 
 
-def _agree(console: Console, what: str, *, option: str) -> None:
-    """Ask the person, where there is one, to agree.
+def _get(arguments: list[str]) -> int:
+    """Fetch a network that others publish."""
+    from lean_tagger.cli.commands import models_get  # late: nothing else may open a connection
 
-    Raises
-    ------
-    ConfigError
-        Nobody is there, or does not agree.
-    """
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise ConfigError(f"{what}; to agree, add {option}")
-    console.notice(f"{what}; agree? [y/N]")
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise ConfigError("nothing was added")
+    return models_get.run(arguments)
 
 
 def _remove(arguments: list[str]) -> int:
@@ -259,7 +239,7 @@ def _verify(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     console, shipped, code = Console(json_lines=given.json), shipped_models(), 0
     for name in given.names or installed_models():
-        row = _row(name, shipped=name in shipped)
+        row = models_page.read_row(name, shipped=name in shipped)
         if row.error is None:
             row = _measured(row, given)
         if given.json:
@@ -293,7 +273,8 @@ def _test(arguments: list[str]) -> int:
         why = outcome.message if isinstance(outcome, Failed) else "it was not heard"
         console.error(f"{given.file}: {why}")
         return 1
-    best = models_page.ranked(card, heard.scores, top=given.top)
+    labels = card.labels if given.json else models_page.said(card)
+    best = models_page.ranked(labels, heard.scores, top=given.top)
     if given.json:
         said = {"type": "test", "path": given.file, "model": card.name, "windows": heard.windows}
         console.line(json.dumps({**said, "seconds": round(heard.seconds, 3), "labels": best}))
@@ -307,6 +288,7 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "list": _list,
     "show": _show,
     "add": _add,
+    "get": _get,
     "remove": _remove,
     "verify": _verify,
     "test": _test,

@@ -26,8 +26,8 @@ other commands, each with its own --help:
 A folder that is called like a command: lean-tag ./find
 
 exit codes: 0 all done, 1 some files failed, 2 bad option, 3 bad model,
-4 memory budget too small, 5 cannot write, 11 another run is using the journal,
-130 stopped by Ctrl-C
+4 memory budget too small, 5 cannot write, 6 cannot download,
+11 another run is using the journal, 130 stopped by Ctrl-C
 """
 
 

@@ -1,0 +1,28 @@
+"""Ask the person, where there is one."""
+
+import sys
+
+from lean_tagger.cli.console import Console
+from lean_tagger.errors import ConfigError
+
+
+def somebody_is_there() -> bool:
+    """Tell whether a question would be seen and could be answered."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def agree(
+    console: Console, what: str, *, option: str, otherwise: str = "nothing was added"
+) -> None:
+    """Ask the person, where there is one, to agree.
+
+    Raises
+    ------
+    ConfigError
+        Nobody is there, or does not agree.
+    """
+    if not somebody_is_there():
+        raise ConfigError(f"{what}; to agree, add {option}")
+    console.notice(f"{what}; agree? [y/N]")
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise ConfigError(otherwise)

@@ -1,0 +1,70 @@
+"""A bar for a file that is being fetched, where standard error is a terminal."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from lean_tagger.catalogue.fetch import Progress
+from lean_tagger.cli.console import Console
+from lean_tagger.cli.terminal import columns, escape
+
+_REDRAW_SECONDS = 0.1
+
+
+@contextlib.contextmanager
+def transfer_bar(console: Console, name: str) -> Iterator[Progress]:
+    """Show how far a file has come.
+
+    Parameters
+    ----------
+    console : Console
+        Knows whether anybody looks.
+    name : str
+        The file's.
+    """
+    if not console.wants_total:
+        yield _nobody
+        return
+    bar: Any = None
+    drawn = 0.0
+
+    def told(have_bytes: int, total_bytes: int | None) -> None:
+        nonlocal bar, drawn
+        if bar is None:
+            bar = _bar(name, total_bytes, have_bytes)
+        elif time.monotonic() - drawn >= _REDRAW_SECONDS:
+            drawn = time.monotonic()
+            bar.update(have_bytes - bar.n)
+
+    try:
+        yield told
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+def _bar(name: str, total_bytes: int | None, have_bytes: int) -> Any:  # tqdm has no type hints
+    import threading
+
+    from tqdm import tqdm
+
+    tqdm.monitor_interval = 0  # no watching thread: every block may redraw
+    tqdm.set_lock(threading.RLock())  # the default one loads multiprocessing
+    return tqdm(
+        desc=escape(name),
+        total=total_bytes,
+        initial=have_bytes,
+        file=sys.stderr,
+        leave=False,
+        unit="B",
+        unit_scale=True,
+        mininterval=0,
+        miniters=0,
+        ncols=columns(),
+    )
+
+
+def _nobody(have_bytes: int, total_bytes: int | None) -> None:
+    """Take what nobody looks at."""

@@ -1,0 +1,131 @@
+"""No connection is opened but by what is named for it: `ONLINE`."""
+
+import ast
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import DATA
+from modelserver import serving
+from test_layers import SOURCES
+
+from lean_tagger.cli.commands import NAMES, ONLINE
+
+ROOT = Path(__file__).parents[2]
+STRACE = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+NETWORK = {"socket", "ssl", "http", "urllib.request", "ftplib", "smtplib", "asyncio", "requests"}
+
+
+def calls(tmp_path: Path, *arguments: str | Path) -> tuple[int, list[str]]:
+    """Run a command; return its exit code, and each call that has to do with a connection."""
+    log = tmp_path / "trace"
+    trace = ["strace", "-f", "-o", str(log), "-e", "trace=socket,connect,bind,execve"]
+    command = [*trace, sys.executable, "-m", "lean_tagger", *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=300, check=False)
+    if not log.exists() or "execve(" not in (text := log.read_text(errors="replace")):
+        pytest.skip("strace is not allowed here")
+    found = [line for line in text.splitlines() if "execve(" not in line and "(" in line]
+    # A pair of pipes between processes is no connection to anybody.
+    return done.returncode, [it for it in found if "AF_" in it]
+
+
+def commands(tmp_path: Path) -> dict[str, list[list[str | Path]]]:
+    """Return how each command is run, by its name; "" tags."""
+    song = Path(shutil.copy(DATA / "west.flac", tmp_path))
+    words = tmp_path / "words.txt"
+    words.write_text("rock\n")
+    empty = tmp_path / "nothing.jsonl"
+    empty.write_text("")
+    return {
+        "": [["-n", song], ["--model", "mtt-vgg", song]],
+        "doctor": [["doctor", tmp_path]],
+        "explain": [["explain", song]],
+        "export": [["export", tmp_path / "out.jsonl"]],
+        "import": [["import", empty]],
+        "labels": [["labels", "--help"]],
+        "merge": [["merge", tmp_path / "none.sqlite3"]],
+        "models": [
+            *(["models", "show", "mtt-vgg"], ["models", "verify", "mtt-vgg"]),
+            *(["models", "test", song], ["models", "remove", "nothing"], ["models", "get"]),
+            *(["models", "get", "--json"], ["models", "get", "nothing"]),
+            ["models", "get", "moods"],  # its licence is not agreed to
+            ["models", "get", "--url", "http://127.0.0.1:9/"],
+        ],
+        "redo": [["redo", tmp_path]],
+        "retag": [["retag", "-n", tmp_path]],
+        "rules": [["rules", "--check"]],
+        "runs": [["runs"]],
+        "status": [["status"]],
+        "undo": [["undo", tmp_path]],
+    }
+
+
+SLOW = {"doctor"}
+"""Starts each model; `test_doctor` watches it in the fast tests."""
+
+
+@STRACE
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(it, marks=pytest.mark.slow) if it in SLOW else it for it in ("", *NAMES)],
+)
+def test_a_command_that_is_not_named_for_it_opens_no_connection(name, tmp_path):
+    (tmp_path / "music").mkdir()
+    for arguments in commands(tmp_path / "music")[name]:
+        code, found = calls(tmp_path, *arguments)
+        assert (code in {0, 1, 2, 5}, found) == (True, []), arguments
+
+
+@STRACE
+@pytest.mark.slow
+def test_a_list_of_models_that_measures_them_opens_no_connection(tmp_path):
+    assert calls(tmp_path, "models", "list") == (0, [])
+
+
+def test_every_command_is_tried(tmp_path):
+    assert set(commands(tmp_path)) == {"", *NAMES}
+
+
+@STRACE
+def test_what_is_named_for_it_opens_one(tmp_path):
+    """Else the tests above might look at nothing."""
+    with serving() as server:
+        arguments = ["models", "get", "styles", "--url", server.url, "--accept-licence"]
+        code, found = calls(tmp_path, *arguments)
+    assert code == 6
+    assert any("connect(" in line for line in found)
+    assert tuple(arguments[:2]) in ONLINE
+
+
+def test_one_module_alone_can_open_a_connection():
+    """All others import nothing that could, however far one follows; see `test_layers`."""
+    found = {
+        module
+        for module, path in SOURCES.items()
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        for name in _imported(node)
+        if name in NETWORK or name.partition(".")[0] in NETWORK - {"urllib.request"}
+    }
+    assert found == {"catalogue.http_get"}
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        return [node.module or ""]
+    return []
+
+
+def test_the_commands_that_open_none_do_not_even_load_what_could():
+    script = (
+        "import sys\nfrom lean_tagger.cli.main import main\n"
+        "main(['models', 'show', 'mtt-vgg'])\nmain(['runs'])\n"
+        "print('lean_tagger.catalogue.http_get' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.splitlines()[-1] == "False"
