@@ -133,6 +133,16 @@ class Asked:
     card: ModelSpec
     pooling: Pooling
 
+    @property
+    def parts(self) -> "tuple[Asked, ...]":
+        """The models that are heard in the place of a derived one; of any other, none."""
+        pool, hop = self.pooling.pool, self.pooling.hop
+        own = self.card.hop_frames
+        return tuple(
+            Asked(it, Pooling(pool, hop if it.hop_frames == own else it.hop_frames))
+            for it in self.card.parts
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackInfo:
@@ -183,6 +193,8 @@ class Heard:
         Estimated probability that all windows would lead to the same tags, 0 to 1.
     others : tuple of Heard
         What the run's further models heard in the same audio, in their order.
+    parts : tuple of Heard
+        Of a derived model that was heard just now: what the models heard that it follows from.
     """
 
     identity: Identity
@@ -199,6 +211,7 @@ class Heard:
     of_windows: int = 0
     confidence: float = 1.0
     others: "tuple[Heard, ...]" = ()
+    parts: "tuple[Heard, ...]" = ()
 
     def each(self) -> "tuple[Heard, ...]":
         """Return what each model heard, in their order."""

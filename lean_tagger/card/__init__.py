@@ -12,6 +12,7 @@ from lean_tagger.card.card import (
     Tensors,
     WeightsOrigin,
 )
+from lean_tagger.card.derived_head import DerivedHead, Part
 from lean_tagger.card.label_vectors import WordList, read_words
 from lean_tagger.card.locate import (
     family_card,
@@ -39,6 +40,7 @@ __all__ = [
     "Accuracy",
     "Agreement",
     "AnyFrontend",
+    "DerivedHead",
     "Ends",
     "FrontendSpec",
     "Label",
@@ -48,6 +50,7 @@ __all__ = [
     "LogMelSpec",
     "ModelSpec",
     "Padding",
+    "Part",
     "PatchLayout",
     "ResamplerSpec",
     "SamplesSpec",

@@ -193,9 +193,14 @@ class ModelSpec:
         How windows become one score per label.
     labels : tuple of Label
         In output order; none where the network gives an embedding only.
+    weights : {'onnx', 'derived'}
+        What is in `file`: a network; or how scores follow from what other models heard in a
+        whole track, see `derived_head`.
     head_of : str or None
         The model whose embedding this one takes. What is said of sound, from `sample_rate_hz`
         to `short_track`, is then that model's, and no key of this card.
+    also_of : tuple of str
+        Further models from whose scores and embeddings those of a derived one follow.
     label_vectors : LabelVectors or None
         Labels that are compared with the embedding.
     licence, source, accuracy
@@ -206,6 +211,8 @@ class ModelSpec:
         Where the card was read from; not a key of the card.
     backbone : ModelSpec or None
         The card that `head_of` names; not a key of the card.
+    further : tuple of ModelSpec
+        The cards that `also_of` names; not a key of the card.
     """
 
     name: str
@@ -223,7 +230,9 @@ class ModelSpec:
     activation: Literal["logits", "sigmoid", "softmax"]
     pooling: Literal["logit-mean"]
     labels: tuple[Label, ...] = ()
+    weights: Literal["onnx", "derived"] = "onnx"
     head_of: str | None = None
+    also_of: tuple[str, ...] = ()
     label_vectors: LabelVectors | None = None
     licence: Licence | None = None
     source: WeightsOrigin | None = None
@@ -231,6 +240,14 @@ class ModelSpec:
     agreement: Agreement | None = None
     folder: str = field(default="", metadata={"card": False})
     backbone: "ModelSpec | None" = field(default=None, metadata={"card": False})
+    further: "tuple[ModelSpec, ...]" = field(default=(), metadata={"card": False})
+
+    @property
+    def parts(self) -> "tuple[ModelSpec, ...]":
+        """The models from which the scores of a derived one follow; of any other, none."""
+        if self.weights != "derived" or self.backbone is None:
+            return ()
+        return (self.backbone, *self.further)
 
     @property
     def path(self) -> Path:
@@ -250,6 +267,8 @@ class ModelSpec:
             decides["label_vectors"] = [self.label_vectors.sha256, self.label_vectors.scale]
         if self.backbone is not None:
             decides["backbone"] = self.backbone.identity
+        if self.further:
+            decides["further"] = [it.identity for it in self.further]
         text = json.dumps(decides, sort_keys=True, separators=(",", ":"))
         return sha256_of([text.encode()])
 

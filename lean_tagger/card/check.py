@@ -56,7 +56,21 @@ def _complaints(spec: ModelSpec) -> list[str]:
         found.append(f"the layout {tensors.layout!r} is none of {', '.join(layouts)}")
     if Path(spec.file).name != spec.file:
         found.append(f"'file' must be a name beside the card, not {spec.file!r}")
-    return found + _words_complaints(spec)
+    return found + _derived_complaints(spec) + _words_complaints(spec)
+
+
+def _derived_complaints(spec: ModelSpec) -> list[str]:
+    if spec.weights != "derived":
+        return ["'also_of' is for derived models"] if spec.also_of else []
+    found = []
+    if spec.head_of is None:
+        found.append("a derived model needs 'head_of'")
+    if not spec.labels or spec.label_vectors is not None:
+        found.append("a derived model needs 'labels', and no 'label_vectors'")
+    names = [spec.head_of, *spec.also_of]
+    if len(set(names)) < len(names):
+        found.append("'also_of' names a model twice")
+    return found
 
 
 def _words_complaints(spec: ModelSpec) -> list[str]:

@@ -44,6 +44,8 @@ class Scores:
         Estimated probability that all windows would lead to the same tags, 0 to 1.
     others : tuple of Scores
         What further models heard in the same pass, in their order.
+    parts : tuple of Scores
+        Of a derived model, what it follows from.
 
     Examples
     --------
@@ -70,6 +72,7 @@ class Scores:
     of_windows: int = 0
     confidence: float = 1.0
     others: "tuple[Scores, ...]" = ()
+    parts: "tuple[Scores, ...]" = ()
 
     def as_dict(self) -> dict[str, float]:
         """Return ``{label: score}``, strongest first."""
@@ -93,6 +96,7 @@ class Scores:
             of_windows=self.of_windows,
             confidence=self.confidence,
             others=tuple(other.heard(identity, fields) for other in self.others),
+            parts=tuple(part.heard(identity, fields) for part in self.parts),
         )
 
     def top(self, count: int) -> list[tuple[str, float]]:
