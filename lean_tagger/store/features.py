@@ -4,19 +4,61 @@ Read by the child of a `run.calculation.Calculation`, which opens the journal fo
 in the order in which they were recorded, which is the order in which they lie in the file.
 """
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from lean_tagger.jobs import Pooling
+from lean_tagger.jobs import Identity, Pooling, TrackInfo, Values
+from lean_tagger.store import sql
 from lean_tagger.store.database import Database
-from lean_tagger.store.rows import Key
+from lean_tagger.store.rows import Key, to_values
 
 BLOCK = 1000
 """Tracks in a block; with two embeddings of 200 values 1.6 MB."""
 
 Column = Literal["embedding", "uint16"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """What is on record of a file beside the scores.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    digest : str
+        Of its audio.
+    identity : Identity
+        When it was last looked at.
+    fields : mapping of str to tuple of str
+        What our fields held then.
+    info : TrackInfo or None
+        Whose music it is, where that was looked for.
+    """
+
+    path: str
+    digest: str
+    identity: Identity
+    fields: Values
+    info: TrackInfo | None
+
+
+def _to_track(row: tuple[Any, ...]) -> Track:
+    path, digest, size, mtime_ns, inode, fields, artist, albumartist, album = row
+    info = None
+    if artist is not None:
+        info = TrackInfo(artist=artist, albumartist=albumartist or "", album=album or "")
+    return Track(
+        path=os.fsdecode(path),
+        digest=digest,
+        identity=Identity(size, mtime_ns, inode),
+        fields=to_values(fields) if fields is not None else {},
+        info=info,
+    )
 
 
 class Features:
@@ -97,6 +139,26 @@ class Features:
                 block = []
         if block:
             yield block
+
+    def count(self, key: Key) -> int:
+        """Return of how many tracks a model's embedding is on record."""
+        ((count,),) = self._database.rows(
+            "SELECT count(*) FROM scores NOT INDEXED WHERE key = ? AND length(embedding) > 0",
+            (self._key_id(key),),
+        )
+        return int(count)
+
+    def tracks(self, under: Iterable[str] = ()) -> Iterator[Track]:
+        """Yield what is on record of files and folders of these names, or of all; in path order.
+
+        Failed files, and those in which nothing was ever heard, are left out.
+        """
+        for span in sql.spans(under):
+            statement = (
+                "SELECT path, digest, size, mtime_ns, inode, fields, artist, albumartist, album "  # noqa: S608 - ours
+                f"FROM files WHERE {sql.WITHIN} AND digest IS NOT NULL ORDER BY path"
+            )
+            yield from self._database.read(_to_track, statement, span)
 
     def _key_id(self, key: Key) -> int | None:
         rows = self._database.rows(

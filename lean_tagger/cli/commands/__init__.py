@@ -10,6 +10,7 @@ NAMES = {
     "export": ("exchange", "export"),
     "import": ("exchange", "import_"),
     "labels": ("labels", "run"),
+    "learn": ("learn", "run"),
     "merge": ("exchange", "merge"),
     "models": ("models", "run"),
     "redo": ("undo", "redo"),
