@@ -372,6 +372,8 @@ class Tagged:
         What the run's further models heard, in their order.
     by : mapping of str to str
         For each field with a value in ``tags``, the model that said it.
+    junk : tuple of str
+        What the genre field held that says nothing.
     """
 
     path: str
@@ -392,6 +394,7 @@ class Tagged:
     confidence: float = 1.0
     others: tuple[Opinion, ...] = ()
     by: Mapping[str, str] = field(default_factory=dict)
+    junk: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -500,7 +503,7 @@ def to_json(outcome: Reported) -> dict[str, Any]:
     """Return the ``--json`` object of one outcome.
 
     Every key is always there; what does not apply is ``None``, empty or zero. Only of several
-    models there are two more: ``others`` and ``tags_by``.
+    models there are two more, ``others`` and ``tags_by``; and ``junk``, where a genre says nothing.
     """
     error = None
     if isinstance(outcome, Restored):
@@ -534,6 +537,7 @@ def to_json(outcome: Reported) -> dict[str, Any]:
         "scores": _rounded(heard.scores) if heard else {},
         **(_others(heard) if heard and heard.others else {}),
         "tags": {k: list(v) for k, v in heard.tags.items()} if heard else {},
+        **({"junk": list(heard.junk)} if heard and heard.junk else {}),
         "error": error,
     }
 

@@ -25,7 +25,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,8 @@ class _Network:
     roc_auc: float
     pr_auc: float
     agreement: Mapping[str, str | float] | None = None  # with the exact one, for a variant
+    bars: Mapping[str, float] = field(default_factory=dict)
+    abstain: tuple[Mapping[str, object], ...] = ()
 
     @property
     def description(self) -> str:
@@ -91,6 +93,8 @@ _NETWORKS = (
         kind=_MUSICNN,
         dataset=MSD,
         labels=musicnn_labels.MSD,
+        bars=musicnn_labels.MSD_BARS,
+        abstain=musicnn_labels.MSD_ABSTAIN,
         roc_auc=0.8802,
         pr_auc=0.2891,
     ),
@@ -101,6 +105,7 @@ _NETWORKS = (
         kind=_MUSICNN,
         dataset=MTT,
         labels=musicnn_labels.MTT,
+        abstain=musicnn_labels.MTT_ABSTAIN,
         roc_auc=0.9067,
         pr_auc=0.3831,
     ),
@@ -131,6 +136,8 @@ _NETWORKS = (
         kind=f"{_MUSICNN}, front-end in 8-bit integers",
         dataset=MSD,
         labels=musicnn_labels.MSD,
+        bars=musicnn_labels.MSD_BARS,
+        abstain=musicnn_labels.MSD_ABSTAIN,
         roc_auc=0.8802,
         pr_auc=0.2891,
         agreement=_INT8_AGREEMENT,
@@ -282,6 +289,7 @@ def _card(network: _Network, model: bytes) -> str:
         "sha256": hashlib.sha256(model).hexdigest(),
         **_INPUT,
         "labels": [],
+        **({"abstain": network.abstain} if network.abstain else {}),
         "licence": {
             "id": "ISC",
             "holder": "Music Technology Group, Universitat Pompeu Fabra",
@@ -299,7 +307,11 @@ def _card(network: _Network, model: bytes) -> str:
         card["agreement"] = network.agreement
         card["accuracy"]["source"] += f"; of {network.agreement['model']}"
     lines = [
-        "    " + json.dumps({"name": name, "kind": kind, "display": display})
+        "    "
+        + json.dumps(
+            {"name": name, "kind": kind, "display": display}
+            | ({"bar": network.bars[name]} if name in network.bars else {})
+        )
         for name, kind, display in network.labels
     ]
     text = json.dumps(card, indent=2)

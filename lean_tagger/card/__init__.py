@@ -1,8 +1,10 @@
 """The model card: everything about a model that is not a weight, as data."""
 
 from lean_tagger.card.card import (
+    Abstain,
     Accuracy,
     Agreement,
+    Bound,
     Label,
     LabelKind,
     LabelVectors,
@@ -37,9 +39,11 @@ from lean_tagger.card.preprocessing import (
 )
 
 __all__ = [
+    "Abstain",
     "Accuracy",
     "Agreement",
     "AnyFrontend",
+    "Bound",
     "DerivedHead",
     "Ends",
     "FrontendSpec",

@@ -47,12 +47,46 @@ class Label:
     least : float
         Probability, 0 to 1, below which it is not written where no rule names it: of a label
         that has its opposite beside it, less than half means the opposite.
+    bar : float
+        The same where the person says no minimum at all: of a label that was measured to be
+        wrong more often than others with the same score.
     """
 
     name: str
     kind: LabelKind
     display: str
     least: float = 0.0
+    bar: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A label, and a probability from 0 to 1."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abstain:
+    """By which scores a network shows that it has no music before it, so that it gets no genre.
+
+    All has to hold.
+
+    Attributes
+    ----------
+    why : str
+        What it then is, for people: ``speech``.
+    first : str or None
+        The strongest genre.
+    below, from_ : tuple of Bound
+        Labels that score less than this, and no less than that.
+    """
+
+    why: str
+    first: str | None = None
+    below: tuple[Bound, ...] = ()
+    from_: tuple[Bound, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +237,8 @@ class ModelSpec:
         Further models from whose scores and embeddings those of a derived one follow.
     label_vectors : LabelVectors or None
         Labels that are compared with the embedding.
+    abstain : tuple of Abstain
+        When what is heard is no music.
     licence, source, accuracy
         Provenance, where it is known.
     agreement : Agreement or None
@@ -234,6 +270,7 @@ class ModelSpec:
     head_of: str | None = None
     also_of: tuple[str, ...] = ()
     label_vectors: LabelVectors | None = None
+    abstain: tuple[Abstain, ...] = ()
     licence: Licence | None = None
     source: WeightsOrigin | None = None
     accuracy: Accuracy | None = None

@@ -222,6 +222,8 @@ class Console:
         elif not self._quiet:
             width = columns() if self._columnar else 0
             self._print(self._out, self._joined(self._summary_parts(summary), width))
+            for advice in _advice(summary):
+                self._print(self._out, escape(advice))
 
     def _line(self, outcome: Reported) -> str:
         status, notes = _judgement(outcome)
@@ -330,6 +332,7 @@ def _heard(outcome: Reported) -> Tagged | None:
     return outcome if isinstance(outcome, Tagged) else outcome.scored
 
 
+_MOST_SHOWN = 10
 _UNSURE = 0.7
 """Below, a decision from a part of a track is said to be one."""
 
@@ -353,13 +356,28 @@ def _judgement(outcome: Reported) -> tuple[str, list[str]]:
         notes.append(f"has {' and '.join(heard)}")
     elif kept:
         notes.append(f"{' and '.join(kept)} kept")
+    return outcome.status.replace("_", " "), [*notes, *_remarks(outcome)]
+
+
+def _remarks(outcome: Tagged) -> Iterator[str]:
+    """Yield what else is to be said of a file that was heard."""
+    if outcome.junk:
+        yield f"its genre {', '.join(map(escape, outcome.junk))} says nothing"
     if outcome.repeated:
-        notes.append("short")
+        yield "short"
     if outcome.confidence < _UNSURE:
-        notes.append(f"heard in part: {outcome.confidence:.0%} sure of this")
+        yield f"heard in part: {outcome.confidence:.0%} sure of this"
     if outcome.seconds_skipped:
-        notes.append(f"{duration(outcome.seconds_skipped)} damaged")
-    return outcome.status.replace("_", " "), notes
+        yield f"{duration(outcome.seconds_skipped)} damaged"
+
+
+def _advice(summary: Summary) -> Iterator[str]:
+    """Yield what could be done about what the run met."""
+    if summary.junk:
+        most = sorted(summary.junk.items(), key=lambda item: (-item[1], item[0]))
+        values = ", ".join(f"{value} ({count})" for value, count in most[:_MOST_SHOWN])
+        more = ", ..." if len(most) > _MOST_SHOWN else ""
+        yield f"genres that say nothing: {values}{more}; --replace-junk replaces them"
 
 
 def _restored(outcome: Restored) -> Iterator[str]:

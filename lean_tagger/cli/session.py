@@ -194,6 +194,7 @@ def build(given: argparse.Namespace, *, max_mem_bytes: int, listen: bool = True)
         fields=given.fields,
         policy=given.policy,
         player=given.player,
+        replace_junk=given.replace_junk,
         by_album=given.album_genre,
         dry_run=given.dry_run,
         min_score=given.min_score,
