@@ -134,6 +134,16 @@ class Asked:
     card: ModelSpec
     pooling: Pooling
 
+    @property
+    def parts(self) -> "tuple[Asked, ...]":
+        """The models that are heard in the place of a derived one; of any other, none."""
+        pool, hop = self.pooling.pool, self.pooling.hop
+        own = self.card.hop_frames
+        return tuple(
+            Asked(it, Pooling(pool, hop if it.hop_frames == own else it.hop_frames))
+            for it in self.card.parts
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackInfo:
@@ -184,6 +194,8 @@ class Heard:
         Estimated probability that all windows would lead to the same tags, 0 to 1.
     others : tuple of Heard
         What the run's further models heard in the same audio, in their order.
+    parts : tuple of Heard
+        Of a derived model that was heard just now: what the models heard that it follows from.
     """
 
     identity: Identity
@@ -200,6 +212,7 @@ class Heard:
     of_windows: int = 0
     confidence: float = 1.0
     others: "tuple[Heard, ...]" = ()
+    parts: "tuple[Heard, ...]" = ()
 
     def each(self) -> "tuple[Heard, ...]":
         """Return what each model heard, in their order."""
@@ -369,6 +382,8 @@ class Tagged:
         What the run's further models heard, in their order.
     by : mapping of str to str
         For each field with a value in ``tags``, the model that said it.
+    junk : tuple of str
+        What the genre field held that says nothing.
     """
 
     path: str
@@ -389,6 +404,7 @@ class Tagged:
     confidence: float = 1.0
     others: tuple[Opinion, ...] = ()
     by: Mapping[str, str] = field(default_factory=dict)
+    junk: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -503,7 +519,7 @@ def to_json(outcome: Reported) -> dict[str, Any]:
     """Return the ``--json`` object of one outcome.
 
     Every key is always there; what does not apply is ``None``, empty or zero. Only of several
-    models there are two more: ``others`` and ``tags_by``.
+    models there are two more, ``others`` and ``tags_by``; and ``junk``, where a genre says nothing.
     """
     error = None
     if isinstance(outcome, Restored):
@@ -537,6 +553,7 @@ def to_json(outcome: Reported) -> dict[str, Any]:
         "scores": _rounded(heard.scores) if heard else {},
         **(_others(heard) if heard and heard.others else {}),
         "tags": {k: list(v) for k, v in heard.tags.items()} if heard else {},
+        **({"junk": list(heard.junk)} if heard and heard.junk else {}),
         "error": error,
     }
 

@@ -74,6 +74,8 @@ class Settings:
         added; replaced.
     player : str or None
         For which player values are laid out.
+    replace_junk : bool
+        Genres that say nothing give way.
     by_album : bool
         One decision for all tracks of an album.
     dry_run : bool
@@ -110,6 +112,7 @@ class Settings:
     fields: tuple[str, ...] | None = None
     policy: Literal["fill", "merge", "overwrite"] | None = None
     player: str | None = None
+    replace_junk: bool = False
     by_album: bool = False
     dry_run: bool = False
     spoken_word: bool = False

@@ -25,7 +25,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -68,6 +68,8 @@ class _Network:
     pr_auc: float
     agreement: Mapping[str, str | float] | None = None  # with the exact one, for a variant
     formerly: Mapping[str, str] | None = None  # as a card says it
+    bars: Mapping[str, float] = field(default_factory=dict)
+    abstain: tuple[Mapping[str, object], ...] = ()
 
     @property
     def description(self) -> str:
@@ -98,6 +100,8 @@ _NETWORKS = (
         kind=_MUSICNN,
         dataset=MSD,
         labels=musicnn_labels.MSD,
+        bars=musicnn_labels.MSD_BARS,
+        abstain=musicnn_labels.MSD_ABSTAIN,
         roc_auc=0.8802,
         pr_auc=0.2891,
         formerly=_FORMERLY,
@@ -109,6 +113,7 @@ _NETWORKS = (
         kind=_MUSICNN,
         dataset=MTT,
         labels=musicnn_labels.MTT,
+        abstain=musicnn_labels.MTT_ABSTAIN,
         roc_auc=0.9067,
         pr_auc=0.3831,
     ),
@@ -139,6 +144,8 @@ _NETWORKS = (
         kind=f"{_MUSICNN}, front-end in 8-bit integers",
         dataset=MSD,
         labels=musicnn_labels.MSD,
+        bars=musicnn_labels.MSD_BARS,
+        abstain=musicnn_labels.MSD_ABSTAIN,
         roc_auc=0.8802,
         pr_auc=0.2891,
         agreement=_INT8_AGREEMENT,
@@ -290,6 +297,7 @@ def _card(network: _Network, model: bytes) -> str:
         "sha256": hashlib.sha256(model).hexdigest(),
         **_INPUT,
         "labels": [],
+        **({"abstain": network.abstain} if network.abstain else {}),
         "licence": {
             "id": "ISC",
             "holder": "Music Technology Group, Universitat Pompeu Fabra",
@@ -309,7 +317,11 @@ def _card(network: _Network, model: bytes) -> str:
         card["agreement"] = network.agreement
         card["accuracy"]["source"] += f"; of {network.agreement['model']}"
     lines = [
-        "    " + json.dumps({"name": name, "kind": kind, "display": display})
+        "    "
+        + json.dumps(
+            {"name": name, "kind": kind, "display": display}
+            | ({"bar": network.bars[name]} if name in network.bars else {})
+        )
         for name, kind, display in network.labels
     ]
     text = json.dumps(card, indent=2)

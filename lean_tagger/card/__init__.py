@@ -1,8 +1,10 @@
 """The model card: everything about a model that is not a weight, as data."""
 
 from lean_tagger.card.card import (
+    Abstain,
     Accuracy,
     Agreement,
+    Bound,
     Formerly,
     Label,
     LabelKind,
@@ -13,6 +15,7 @@ from lean_tagger.card.card import (
     Tensors,
     WeightsOrigin,
 )
+from lean_tagger.card.derived_head import DerivedHead, Part
 from lean_tagger.card.label_vectors import WordList, read_words
 from lean_tagger.card.locate import (
     backbone_names,
@@ -42,11 +45,14 @@ from lean_tagger.card.preprocessing import (
 )
 
 __all__ = [
+    "Abstain",
     "Accuracy",
     "Agreement",
     "AnyFrontend",
     "AnyResampler",
+    "Bound",
     "DecodingSpec",
+    "DerivedHead",
     "Ends",
     "Formerly",
     "FrontendSpec",
@@ -59,6 +65,7 @@ __all__ = [
     "LogMelSpec",
     "ModelSpec",
     "Padding",
+    "Part",
     "PatchLayout",
     "ResamplerSpec",
     "SamplesSpec",

@@ -61,6 +61,9 @@ class Label:
     parent : str
         The value that stands above it, where a tree of the rules says nothing of it: "Electronic"
         of "House". Empty if nothing does.
+    bar : float
+        The same where the person says no minimum at all: of a label that was measured to be
+        wrong more often than others with the same score.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Label:
     low: float = 0.0
     high: float = 1.0
     parent: str = ""
+    bar: float = 0.0
 
     def shown(self, kept: float) -> float:
         """Return the number that is kept as this, or the probability as it is."""
@@ -80,6 +84,36 @@ class Label:
         if self.kind != "number":
             return shown
         return min(1.0, max(0.0, (shown - self.low) / (self.high - self.low)))
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A label, and a probability from 0 to 1."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abstain:
+    """By which scores a network shows that it has no music before it, so that it gets no genre.
+
+    All has to hold.
+
+    Attributes
+    ----------
+    why : str
+        What it then is, for people: ``speech``.
+    first : str or None
+        The strongest genre.
+    below, from_ : tuple of Bound
+        Labels that score less than this, and no less than that.
+    """
+
+    why: str
+    first: str | None = None
+    below: tuple[Bound, ...] = ()
+    from_: tuple[Bound, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,11 +281,18 @@ class ModelSpec:
         Where it is said how the makers resample.
     inexact : str or None
         In what the sound is not exactly as the makers' code has it.
+    weights : {'onnx', 'derived'}
+        What is in `file`: a network; or how scores follow from what other models heard in a
+        whole track, see `derived_head`.
     head_of : str or None
         The model whose embedding this one takes. What is said of sound, from `sample_rate_hz`
         to `short_track`, is then that model's, and no key of this card.
+    also_of : tuple of str
+        Further models from whose scores and embeddings those of a derived one follow.
     label_vectors : LabelVectors or None
         Labels that are compared with the embedding.
+    abstain : tuple of Abstain
+        When what is heard is no music.
     licence, source, accuracy
         Provenance, where it is known.
     agreement : Agreement or None
@@ -262,6 +303,8 @@ class ModelSpec:
         Where the card was read from; not a key of the card.
     backbone : ModelSpec or None
         The card that `head_of` names; not a key of the card.
+    further : tuple of ModelSpec
+        The cards that `also_of` names; not a key of the card.
     """
 
     name: str
@@ -282,8 +325,11 @@ class ModelSpec:
     decoding: DecodingSpec = AS_OURS
     documented: str | None = None
     inexact: str | None = None
+    weights: Literal["onnx", "derived"] = "onnx"
     head_of: str | None = None
+    also_of: tuple[str, ...] = ()
     label_vectors: LabelVectors | None = None
+    abstain: tuple[Abstain, ...] = ()
     licence: Licence | None = None
     source: WeightsOrigin | None = None
     accuracy: Accuracy | None = None
@@ -291,6 +337,14 @@ class ModelSpec:
     formerly: Formerly | None = None
     folder: str = field(default="", metadata={"card": False})
     backbone: "ModelSpec | None" = field(default=None, metadata={"card": False})
+    further: "tuple[ModelSpec, ...]" = field(default=(), metadata={"card": False})
+
+    @property
+    def parts(self) -> "tuple[ModelSpec, ...]":
+        """The models from which the scores of a derived one follow; of any other, none."""
+        if self.weights != "derived" or self.backbone is None:
+            return ()
+        return (self.backbone, *self.further)
 
     @property
     def path(self) -> Path:
@@ -315,6 +369,8 @@ class ModelSpec:
             decides["label_vectors"] = [self.label_vectors.sha256, self.label_vectors.scale]
         if self.backbone is not None:
             decides["backbone"] = self.backbone.identity
+        if self.further:
+            decides["further"] = [it.identity for it in self.further]
         text = json.dumps(decides, sort_keys=True, separators=(",", ":"))
         return sha256_of([text.encode()])
 

@@ -44,9 +44,14 @@ def _complaints(spec: ModelSpec) -> list[str]:
         found.append("repeat_samples is for tracks whose ends are not continued")
     if spec.label_vectors is None and tensors.logits is not None and not spec.labels:
         found.append("'labels' is empty")
-    if not all(0 <= label.least <= 1 for label in spec.labels):
-        found.append("a label's 'least' must be from 0 to 1")
+    if not all(0 <= it <= 1 for label in spec.labels for it in (label.least, label.bar)):
+        found.append("a label's 'least' and 'bar' must be from 0 to 1")
     found += _number_complaints(spec)
+    names = {label.name for label in spec.labels}
+    for it in spec.abstain:
+        named = {bound.label for bound in (*it.below, *it.from_)} | ({it.first} - {None})
+        if not named <= names:
+            found.append("'abstain' names what is no label")
     if tensors.logits is None and tensors.embedding is None:
         found.append("'tensors' names neither logits nor an embedding")
     layouts = front.layouts if spec.head_of is None else ("embedding",)
@@ -54,7 +59,21 @@ def _complaints(spec: ModelSpec) -> list[str]:
         found.append(f"the layout {tensors.layout!r} is none of {', '.join(layouts)}")
     if Path(spec.file).name != spec.file:
         found.append(f"'file' must be a name beside the card, not {spec.file!r}")
-    return found + _words_complaints(spec)
+    return found + _derived_complaints(spec) + _words_complaints(spec)
+
+
+def _derived_complaints(spec: ModelSpec) -> list[str]:
+    if spec.weights != "derived":
+        return ["'also_of' is for derived models"] if spec.also_of else []
+    found = []
+    if spec.head_of is None:
+        found.append("a derived model needs 'head_of'")
+    if not spec.labels or spec.label_vectors is not None:
+        found.append("a derived model needs 'labels', and no 'label_vectors'")
+    names = [spec.head_of, *spec.also_of]
+    if len(set(names)) < len(names):
+        found.append("'also_of' names a model twice")
+    return found
 
 
 def _number_complaints(spec: ModelSpec) -> list[str]:

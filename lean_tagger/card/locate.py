@@ -236,6 +236,19 @@ def _build(card: Path) -> ModelSpec:
     name = data.get("head_of") if isinstance(data, dict) else None
     if not isinstance(name, str):
         return _checked(data, card)
+    backbone, sound = _backbone(name, card)
+    for key in OF_SOUND:
+        if key in data:
+            raise ConfigError(f"{card}: {key!r} is for the card of {name!r} to say")
+    others = data.get("also_of")
+    names = others if isinstance(others, list) else []  # `build` says what else is wrong with it
+    further = tuple(_backbone(it, card)[0] for it in names if isinstance(it, str))
+    whole = data | {key: sound[key] for key in (*OF_SOUND, *ABOUT_SOUND) if key in sound}
+    return _checked(whole, card, backbone=backbone, further=further)
+
+
+def _backbone(name: str, card: Path) -> tuple[ModelSpec, dict[str, Any]]:
+    """Return the model that a head names, and what its card says."""
     below = card.parent / f"{name}.json"
     if Path(name).name != name:
         raise ConfigError(f"{card}: 'head_of' must be the name of a model, not {name!r}")
@@ -247,11 +260,7 @@ def _build(card: Path) -> ModelSpec:
     backbone = _checked(sound, below)
     if backbone.tensors.embedding is None:
         raise ConfigError(f"{card}: {name!r} gives no embedding")
-    for key in OF_SOUND:
-        if key in data:
-            raise ConfigError(f"{card}: {key!r} is for the card of {name!r} to say")
-    left = {key: sound[key] for key in (*OF_SOUND, *ABOUT_SOUND) if key in sound}
-    return _checked(data | left, card, backbone=backbone)
+    return backbone, sound
 
 
 def _said_in(card: Path) -> Any:
@@ -271,9 +280,17 @@ def _said_in(card: Path) -> Any:
     return {**weights, **family, **data}
 
 
-def _checked(data: object, card: Path, *, backbone: ModelSpec | None = None) -> ModelSpec:
+def _checked(
+    data: object,
+    card: Path,
+    *,
+    backbone: ModelSpec | None = None,
+    further: tuple[ModelSpec, ...] = (),
+) -> ModelSpec:
     home = models_folder() if card.parent == _backbones_folder() else card.parent
     folder = str(home.absolute())
-    spec: ModelSpec = build(ModelSpec, data, where=str(card), folder=folder, backbone=backbone)
+    spec: ModelSpec = build(
+        ModelSpec, data, where=str(card), folder=folder, backbone=backbone, further=further
+    )
     check(spec, card)
     return _worded(spec)

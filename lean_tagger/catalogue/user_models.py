@@ -150,7 +150,7 @@ def remove(name: str) -> None:
     if not _NAME.fullmatch(name) or not os.path.lexists(_card(name)):
         raise ConfigError(f"there is no model {name!r} in {user_models_folder()}")
     for other in sorted(user_models_folder().glob("*.json")):
-        if other != _card(name) and _read(other).get("head_of") == name:
+        if other != _card(name) and name in _bases(_read(other)):
             raise ConfigError(f"{other.stem} is a head of {name}: remove that one first")
     files = _files(_read(_card(name)))
     with _own_errors(user_models_folder()):
@@ -172,6 +172,12 @@ def record(name: str) -> dict[str, Any]:
 
 def _card(name: str) -> Path:
     return user_models_folder() / f"{name}.json"
+
+
+def _bases(card: Mapping[str, Any]) -> list[Any]:
+    """Return the models that a head cannot do without."""
+    others = card.get("also_of")
+    return [card.get("head_of"), *(others if isinstance(others, list) else [])]
 
 
 def _read(path: Path) -> dict[str, Any]:

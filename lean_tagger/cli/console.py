@@ -250,6 +250,8 @@ class Console:
         elif summary.files == 0 or summary.files > self._without_music:
             width = columns() if self._columnar else 0
             self._print(self._out, self._joined(self._summary_parts(summary), width))
+            for advice in _advice(summary):
+                self._print(self._out, escape(advice))
 
     def _is_old_news(self, outcome: Reported) -> bool:
         """Tell whether nothing about a file is new: a second run prints what changed."""
@@ -370,6 +372,18 @@ def _discard(stream: TextIO) -> None:
     """
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+_MOST_SHOWN = 10
+
+
+def _advice(summary: Summary) -> Iterator[str]:
+    """Yield what could be done about what the run met."""
+    if summary.junk:
+        most = sorted(summary.junk.items(), key=lambda item: (-item[1], item[0]))
+        values = ", ".join(f"{value} ({count})" for value, count in most[:_MOST_SHOWN])
+        more = ", ..." if len(most) > _MOST_SHOWN else ""
+        yield f"genres that say nothing: {values}{more}; --replace-junk replaces them"
 
 
 def _braced(text: str) -> str:

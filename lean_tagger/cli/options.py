@@ -81,6 +81,11 @@ def add_choice(group: argparse._ArgumentGroup) -> None:
         metavar="LIST",
         help="which to write, of genre,mood,valence,arousal (default: all that the models say)",
     )
+    add(
+        "--replace-junk",
+        action="store_true",
+        help="replace genres that say nothing: Other, Unknown, numbers, addresses",
+    )
     add_ways(group)
     add("--min-score", type=share, metavar="X", help="least score of a tag, 0 to 1")
     add("--ratio", type=share, metavar="R", help="least share of the top score, 0 to 1")

@@ -38,13 +38,19 @@ def judgement(outcome: Reported) -> tuple[str, list[str]]:
         notes += _there(outcome, heard)
     elif kept:
         notes.append(f"{' and '.join(kept)} kept")
+    return outcome.status.replace("_", " "), [*notes, *_remarks(outcome)]
+
+
+def _remarks(outcome: Tagged) -> Iterator[str]:
+    """Yield what else is to be said of a file that was heard."""
+    if outcome.junk:
+        yield f"its genre {', '.join(map(escape, outcome.junk))} says nothing"
     if outcome.repeated:
-        notes.append("short")
+        yield "short"
     if outcome.confidence < _UNSURE:
-        notes.append(f"heard in part: {outcome.confidence:.0%} sure of this")
+        yield f"heard in part: {outcome.confidence:.0%} sure of this"
     if outcome.seconds_skipped:
-        notes.append(f"{duration(outcome.seconds_skipped)} damaged")
-    return outcome.status.replace("_", " "), notes
+        yield f"{duration(outcome.seconds_skipped)} damaged"
 
 
 def _there(outcome: Tagged, fields: list[str]) -> Iterator[str]:

@@ -198,6 +198,7 @@ def build(given: argparse.Namespace, *, max_mem_bytes: int, listen: bool = True)
         fields=given.fields,
         policy=given.policy,
         player=given.player,
+        replace_junk=given.replace_junk,
         by_album=given.album_genre,
         dry_run=given.dry_run,
         spoken_word=getattr(given, "spoken_word", False),

@@ -102,6 +102,7 @@ class Decider:
             ratio=options.ratio,
             max_tags=options.max_tags,
             player=options.player,
+            replace_junk=options.replace_junk,
         )
         return cls(asked, rules, by_album=options.by_album, leantag=options.leantag)
 

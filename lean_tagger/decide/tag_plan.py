@@ -29,6 +29,7 @@ from lean_tagger.rules import (
     decide,
     numbers_of,
 )
+from lean_tagger.rules.junk import is_junk
 from lean_tagger.settings import LeantagForm
 
 
@@ -50,6 +51,8 @@ class TagPlan:
         What each changed field held; a missing key held nothing.
     by : mapping of str to str
         For each field with a value in `tags`, the model that said it.
+    junk : tuple of str
+        What the genre field held that says nothing.
 
     Examples
     --------
@@ -69,6 +72,7 @@ class TagPlan:
     changes: Mapping[str, tuple[str, ...]]
     previous: Mapping[str, tuple[str, ...]]
     by: Mapping[str, str]
+    junk: tuple[str, ...] = ()
 
 
 def decisions_on(
@@ -106,7 +110,7 @@ def decisions_on(
     decisions: dict[str, Decision] = {}
     taken: set[str] = set()
     for by, mine, own in zip(asked, scores, heard.each(), strict=True):
-        whole = decide(quantised(mine), by.card.labels, rules, track=whose)
+        whole = decide(quantised(mine), by.card.labels, rules, track=whose, abstain=by.card.abstain)
         numbers = numbers_of(own.values, by.card.labels, rules)
         decisions[by.card.name] = replace(
             whole,
@@ -197,7 +201,10 @@ def plan(
         mine = ours_before.get(field)
         before = mine.before if mine and mine.written == there else there
         word = decision.when_unsure.get(field)
-        wanted = _combine(before, ours, rules.policies[field], layout=rules.layout, word=word)
+        junk = junk_in(field, before, rules) if rules.replace_junk else ()
+        wanted = _combine(
+            before, ours, rules.policies[field], layout=rules.layout, word=word, junk=junk
+        )
         if wanted != there:
             changes[field] = wanted
         if wanted != before:
@@ -219,6 +226,7 @@ def plan(
         changes=changes,
         previous={field: previous[field] for field in changes if field in previous},
         by=by or {},
+        junk=junk_in("genre", previous.get("genre", ()), rules),
     )
 
 
@@ -229,15 +237,24 @@ def _combine(
     *,
     layout: FieldLayout,
     word: str | None,
+    junk: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
-    """Return what a field is to hold; one that holds only `word` counts as empty."""
+    """Return what a field is to hold; one that holds only `word`, or junk, counts as empty."""
     unsure = layout.render(() if word is None else (word,))
-    held = tuple(value for value in there if value.casefold() not in map(str.casefold, unsure))
+    empty = {value.casefold() for value in (*unsure, *junk)}
+    held = tuple(value for value in there if value.casefold() not in empty)
     if not ours:
-        return there if held else unsure or there
+        return there if held or junk else unsure or there
     if policy == "overwrite" or not held:
         return layout.render(ours)
     return there if policy == "fill" else layout.extend(held, ours)
+
+
+def junk_in(field: str, values: tuple[str, ...], rules: Rules) -> tuple[str, ...]:
+    """Return the genres among a field's values that say nothing."""
+    if field != "genre":
+        return ()
+    return tuple(value for value in values if is_junk(value, rules.junk))
 
 
 def outcome(
@@ -264,6 +281,7 @@ def outcome(
         confidence=heard.confidence,
         others=tuple(others),
         by=plan.by,
+        junk=plan.junk,
     )
 
 

@@ -10,6 +10,7 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
+from lean_tagger.decide.derived import Derived
 from lean_tagger.errors import ConfigError, TooShortError
 from lean_tagger.jobs import Asked, Heard, Identity
 from lean_tagger.listen import effort as efforts
@@ -114,12 +115,16 @@ class Listener:
         self.asked = asked
         self.decoder: DecoderName = decoder
         self.decodes_ahead = threads > 1
-        self._effort = _effort(effort, models=len(asked))
+        self._derived = Derived(asked)
+        # What is really heard: in the place of a derived model its parts; each once.
+        self._heard = tuple(dict.fromkeys(of for it in asked for of in it.parts or (it,)))
+        self._places = [[self._heard.index(of) for of in it.parts or (it,)] for it in asked]
+        self._effort = _effort(effort, asked)
         self.effort = self._effort.name
         self._choices = choices(asked[0].card.labels, rules)
         self._on_window = on_window
         # As if each head had a backbone of its own.
-        most_networks = sum(2 if it.card.backbone else 1 for it in asked)
+        most_networks = sum(2 if it.card.backbone else 1 for it in self._heard)
         load = partial(
             Network,
             device=device,
@@ -127,13 +132,18 @@ class Listener:
             notice=notice,
             gpu_bytes=-(-gpu_bytes // most_networks),
         )
-        self.stems = shared_pass.stems(asked, load)
+        self.stems = shared_pass.stems(self._heard, load)
         networks = [network for stem in self.stems for network in stem.networks]
         self.device = networks[0].model.device
-        self.words: dict[int, Words] = {
+        words = {
             network.number: network.model.words
             for network in networks
             if network.number is not None and network.model.words is not None
+        }
+        self.words: dict[int, Words] = {
+            number: words[places[0]]
+            for number, places in enumerate(self._places)
+            if number not in self._derived and places[0] in words
         }
 
     def score(self, path: str | os.PathLike[str], *, only: Sequence[int] | None = None) -> Scores:
@@ -162,16 +172,17 @@ class Listener:
             if scores is not None:
                 return scores
         wanted = range(len(self.asked)) if only is None else only
-        tallies = {number: Tally(self.asked[number]) for number in wanted}
-        with self._opened(path, wanted) as (audio, predictions):
-            for number, prediction in predictions:
-                tallies[number].add(prediction.logits, prediction.embedding)
+        tallies = {at: Tally(self._heard[at]) for n in wanted for at in self._places[n]}
+        with self._opened(path, list(tallies)) as (audio, predictions):
+            for at, prediction in predictions:
+                tallies[at].add(prediction.logits, prediction.embedding)
             seconds, skipped, digest = audio.seconds, audio.seconds_skipped, audio.digest()
+        heard = {
+            at: tally.scores(seconds=seconds, seconds_skipped=skipped, digest=digest)
+            for at, tally in tallies.items()
+        }
         first, *others = (
-            self._worded(
-                number, tally.scores(seconds=seconds, seconds_skipped=skipped, digest=digest)
-            )
-            for number, tally in tallies.items()
+            self._of_track(number, [heard[at] for at in self._places[number]]) for number in wanted
         )
         return replace(first, others=tuple(others))
 
@@ -231,6 +242,24 @@ class Listener:
         except Unsteady:
             return None
 
+    def _of_track(self, number: int, heard: Sequence[Scores]) -> Scores:
+        """Return what a model says of a track, from what was heard in it."""
+        if number not in self._derived:
+            return self._worded(number, heard[0])
+        parts = [it.heard(Identity(0, 0, 0), {}) for it in heard]
+        derived = self._derived.heard(number, parts)
+        if derived is None:
+            raise ConfigError(f"{self.asked[number].card.name}: a part of it gives no embedding")
+        card = self.asked[number].card
+        return replace(
+            heard[0],
+            model=card.name,
+            labels=tuple(label.name for label in card.labels),
+            values=np.array(derived.values, np.float64),
+            embedding=None,
+            parts=tuple(heard),
+        )
+
     def _worded(self, number: int, scores: Scores) -> Scores:
         """Compare words with the whole track: with the mean of its windows' embeddings."""
         if number not in self.words or scores.embedding is None:
@@ -259,7 +288,10 @@ class Listener:
             As `score`.
         """
         path = os.fsdecode(path)
-        with self._opened(path, (0,)) as (_, predictions):
+        if 0 in self._derived:
+            name = self.asked[0].card.name
+            raise ConfigError(f"{name} judges whole tracks; ask one of the models it is learnt on")
+        with self._opened(path, (self._places[0][0],)) as (_, predictions):
             rows = [prediction.logits.copy() for _, prediction in predictions]
         card, pooling = self.asked[0].card, self.asked[0].pooling
         hop = pooling.hop * card.frontend.hop_samples / card.sample_rate_hz
@@ -304,13 +336,15 @@ class Listener:
             raise TooShortError(path, f"only {audio.seconds:.2f} s of audio, too little to judge")
 
 
-def _effort(name: str, *, models: int) -> efforts.Effort:
+def _effort(name: str, asked: Sequence[Asked]) -> efforts.Effort:
     try:
         effort = efforts.effort(str(name))
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    if models > 1 and effort is not efforts.FULL:
+    if len(asked) > 1 and effort is not efforts.FULL:
         raise ConfigError(
             "several models hear a track whole; leave --effort out, or give one --model"
         )
+    if asked[0].parts and effort is not efforts.FULL:
+        raise ConfigError(f"{asked[0].card.name} hears a track whole; leave --effort out")
     return effort

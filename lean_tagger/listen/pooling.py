@@ -47,6 +47,8 @@ class Scores:
         What further models heard in the same pass, in their order.
     numbers : tuple of Label
         The labels, where they are numbers.
+    parts : tuple of Scores
+        Of a derived model, what it follows from.
 
     Examples
     --------
@@ -74,6 +76,7 @@ class Scores:
     confidence: float = 1.0
     others: "tuple[Scores, ...]" = ()
     numbers: tuple[Label, ...] = ()
+    parts: "tuple[Scores, ...]" = ()
 
     def as_dict(self) -> dict[str, float]:
         """Return ``{label: score}``, strongest first."""
@@ -100,6 +103,7 @@ class Scores:
             of_windows=self.of_windows,
             confidence=self.confidence,
             others=tuple(other.heard(identity, fields) for other in self.others),
+            parts=tuple(part.heard(identity, fields) for part in self.parts),
         )
 
     def top(self, count: int) -> list[tuple[str, float]]:

@@ -90,6 +90,21 @@ def album_key(track: Track) -> tuple[str, ...]:
     return ("album", (track.albumartist.strip() or track.artist.strip()).casefold(), album)
 
 
+VARIOUS = frozenset(
+    {
+        *("various artists", "various", "va", "v.a.", "v/a", "various artist"),
+        *("verschiedene", "verschiedene interpreten", "diverse", "artistes divers", "varios"),
+        *("varios artistas", "artisti vari", "soundtrack", "unknown artist", "[unknown]"),
+    }
+)
+"""Album artists that are nobody: what they made together is a compilation."""
+
+
+def is_various(artist: str) -> bool:
+    """Tell whether an album artist stands for several."""
+    return artist.strip().casefold() in VARIOUS
+
+
 def pool(
     tracks: Iterable[Sequence[float]], *, labels: Sequence[Label], kind: str = "genre"
 ) -> AlbumDecision:

@@ -2,6 +2,7 @@
 
 The order is fixed; each step sees what the one before it left:
 
+0. *abstain*: all are out where the model shows that it hears no music;
 1. *threshold*: a label below its minimum is out, and counts for nothing that follows;
 2. *rename*: the first expression that matches the whole name gives the value;
 3. *ignore*: everywhere, for the artist, for the album. A value ignored here does not come
@@ -23,7 +24,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from lean_tagger.card import Label
+from lean_tagger.card import Abstain, Label
 from lean_tagger.rules.model import (
     Casing,
     Decision,
@@ -92,6 +93,7 @@ def decide(
     rules: Rules,
     *,
     track: Track = _NOBODY,
+    abstain: Sequence[Abstain] = (),
 ) -> Decision:
     """Decide which values a track gets.
 
@@ -105,6 +107,8 @@ def decide(
         See the module's text for what is done with them, and in which order.
     track : Track
         For what is ignored for one artist or album only.
+    abstain : sequence of Abstain
+        When there is nothing to decide, by the model's card.
 
     Returns
     -------
@@ -115,13 +119,15 @@ def decide(
     chosen: dict[str, tuple[tuple[str, float], ...]] = {}
     words: dict[str, str] = {}
     steps: list[Step] = []
+    pairs = list(zip(labels, map(float, scores), strict=True))
     for field in rules.written:
         journey = _Journey(field)
         there = [
-            _Candidate(order, label, float(score), label.display)
-            for order, (label, score) in enumerate(zip(labels, scores, strict=True))
+            _Candidate(order, label, score, label.display)
+            for order, (label, score) in enumerate(pairs)
             if label.kind == field.name
         ]
+        there = _of_music(there, abstain, {it.name: s for it, s in pairs}, journey)
         there = _sure_enough(there, journey)
         there = _renamed(there, rules.renames, journey)
         there = _not_ignored(there, ignored, journey)
@@ -219,6 +225,29 @@ def _plain(name: str) -> str:
     return name.strip().casefold()
 
 
+def _of_music(
+    there: list[_Candidate],
+    abstain: Sequence[Abstain],
+    scores: Mapping[str, float],
+    journey: _Journey,
+) -> list[_Candidate]:
+    """Drop everything where the scores are those of no music."""
+    if not (there and journey.field.abstain):
+        return there
+    strongest = max(there, key=lambda candidate: candidate.score)
+    for it in abstain:
+        if (
+            it.first in {None, strongest.label.name}
+            and all(scores[bound.label] < bound.score for bound in it.below)
+            and all(scores[bound.label] >= bound.score for bound in it.from_)
+        ):
+            for candidate in there:
+                if candidate.score >= journey.field.min_score / 4:
+                    journey.drop(candidate, "abstain", f"it sounds like {it.why}")
+            return []
+    return there
+
+
 def _sure_enough(there: Sequence[_Candidate], journey: _Journey) -> list[_Candidate]:
     field = journey.field
     minimums = {name.casefold(): score for name, score in field.thresholds}
@@ -227,7 +256,8 @@ def _sure_enough(there: Sequence[_Candidate], journey: _Journey) -> list[_Candid
     for candidate in there:
         names = (candidate.label.name.casefold(), candidate.label.display.casefold())
         own = [minimums[name] for name in names if name in minimums]
-        least = own[0] if own else max(field.min_score, candidate.label.least)
+        bar = candidate.label.bar if field.bars else 0.0
+        least = own[0] if own else max(field.min_score, candidate.label.least, bar)
         if candidate.score >= least:
             kept.append(candidate)
         elif candidate.score >= lowest / 4:  # below that, nobody wonders why it is missing

@@ -37,11 +37,13 @@ DEEPEST_TREE = 20
 
 ID3_VERSIONS = {"2.3": 3, "2.4": 4}
 
-_TABLES = (*FIELDS, *NUMBERS, "rename", "ignore", "tree", "output")
+_TABLES = (*FIELDS, *NUMBERS, "rename", "ignore", "junk", "tree", "output")
 _FIELD_KEYS = (
     "write",
     "policy",
     "min_score",
+    "bars",
+    "abstain",
     "thresholds",
     "ratio",
     "max_tags",
@@ -135,6 +137,7 @@ def _rules(reader: TableReader) -> Rules:
     data = reader.table(reader.data, (), _TABLES)
     ignore = reader.table(data.get("ignore", {}), ("ignore",), _IGNORE_KEYS)
     everywhere = reader.names(ignore.get("everywhere", []), ("ignore", "everywhere"), written=False)
+    junk = reader.table(data.get("junk", {}), ("junk",), ("words", "replace"))
     rules = Rules(
         fields=tuple(_field(reader, data.get(f.name, {}), f) for f in DEFAULT.fields),
         renames=_renames(reader, data.get("rename", [])),
@@ -145,6 +148,10 @@ def _rules(reader: TableReader) -> Rules:
         layout=_layout(reader, data.get("output", {})),
         exclude=_patterns(reader, ignore.get("files", [])),
         numbers=tuple(_number(reader, data.get(name, {}), name) for name in NUMBERS),
+        junk=reader.names(junk["words"], ("junk", "words"), written=False)
+        if "words" in junk
+        else DEFAULT.junk,
+        replace_junk=reader.flag(junk, ("junk", "replace"), default=False),
     )
     ignored = {name.casefold() for name in everywhere}
     for field in rules.fields:
@@ -167,7 +174,10 @@ def _field(reader: TableReader, data: object, default: FieldRules) -> FieldRules
     return FieldRules(
         name=name,
         write=reader.flag(table, (name, "write"), default=default.write),
+        abstain=reader.flag(table, (name, "abstain"), default=default.abstain),
         min_score=reader.number(table, (name, "min_score"), default.min_score),
+        # Who says what is enough has said it for all labels.
+        bars=reader.flag(table, (name, "bars"), default="min_score" not in table),
         thresholds=_thresholds(reader, table.get("thresholds", {}), (name, "thresholds")),
         ratio=reader.number(table, (name, "ratio"), default.ratio),
         max_tags=reader.count(table, (name, "max_tags"), default.max_tags),

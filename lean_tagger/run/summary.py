@@ -6,7 +6,7 @@ is the worker's own method, in this process.
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lean_tagger.jobs import Failed, Reported, Restored, Skipped, Tagged
 
@@ -21,6 +21,9 @@ _STATUSES = (
     "skipped",
     "failed",
 )
+
+
+_MOST_JUNK = 100
 
 
 @dataclass(slots=True)
@@ -41,6 +44,10 @@ class Summary:
         Most memory that the run had at any moment.
     max_mem_bytes : int
         Its budget.
+    junk : dict of str to int
+        How many files have each genre that says nothing, as far as there are not too many.
+    unsure : int
+        Files of which nothing was sure enough for a genre.
     """
 
     files: int = 0
@@ -57,6 +64,8 @@ class Summary:
     wall_seconds: float = 0.0
     peak_rss_bytes: int = 0
     max_mem_bytes: int = 0
+    junk: dict[str, int] = field(default_factory=dict)
+    unsure: int = 0
 
     def counts(self) -> dict[str, int]:
         """Return how many outcomes there were of each status, where there were any."""
@@ -75,8 +84,16 @@ class Summary:
                 status = "failed"
         setattr(self, status, getattr(self, status) + 1)
         heard = outcome if isinstance(outcome, Tagged) else getattr(outcome, "scored", None)
-        if heard is not None and not heard.known:
+        if heard is not None:
+            self._add_heard(heard)
+
+    def _add_heard(self, heard: Tagged) -> None:
+        if not heard.known:
             self.audio_seconds += heard.seconds
+        self.unsure += "genre" in heard.tags and not heard.tags["genre"]
+        for value in heard.junk:
+            if value in self.junk or len(self.junk) < _MOST_JUNK:
+                self.junk[value] = self.junk.get(value, 0) + 1
 
 
 def report_all(

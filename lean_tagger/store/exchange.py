@@ -13,8 +13,9 @@ from typing import IO, Any
 
 from lean_tagger.card import ModelSpec
 from lean_tagger.errors import ConfigError, StateError
-from lean_tagger.jobs import Heard, Identity, Pooling
+from lean_tagger.jobs import Asked, Heard, Identity, Pooling
 from lean_tagger.store.journal import Journal, Key, Known
+from lean_tagger.store.known_scores import KnownScores
 
 _COLUMNS = (
     *("path", "status", "kind", "message", "genre", "mood", "model", "sha256", "pool", "hop"),
@@ -32,7 +33,8 @@ def _records(journal: Journal, models: Mapping[Key, ModelSpec]) -> Iterator[dict
     What a later model has not heard is not said again.
     """
     for number, (key, card) in enumerate(models.items()):
-        for known in journal.files([], key):
+        scores = KnownScores(journal, (Asked(card, key.pooling),))
+        for known in scores.files([]):
             if known.heard is not None or number == 0:
                 yield _record(known, key, card)
 

@@ -5,15 +5,18 @@ in the order in which they were recorded, which is the order in which they lie i
 """
 
 import json
-from collections.abc import Generator, Iterator, Sequence
+import os
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from lean_tagger.jobs import Pooling
+from lean_tagger.jobs import Identity, Pooling, TrackInfo, Values
+from lean_tagger.store import sql
 from lean_tagger.store.database import Database
-from lean_tagger.store.rows import Key
+from lean_tagger.store.rows import Key, to_values
 
 BLOCK = 1000
 """Tracks in a block; with two embeddings of 200 values 1.6 MB."""
@@ -24,6 +27,45 @@ SAMPLE = 16_384
 _PIECE = 64  # rows that lie together in a sample
 
 Column = Literal["embedding", "uint16"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """What is on record of a file beside the scores.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    digest : str
+        Of its audio.
+    identity : Identity
+        When it was last looked at.
+    fields : mapping of str to tuple of str
+        What our fields held then.
+    info : TrackInfo or None
+        Whose music it is, where that was looked for.
+    """
+
+    path: str
+    digest: str
+    identity: Identity
+    fields: Values
+    info: TrackInfo | None
+
+
+def _to_track(row: tuple[Any, ...]) -> Track:
+    path, digest, size, mtime_ns, inode, fields, artist, albumartist, album = row
+    info = None
+    if artist is not None:
+        info = TrackInfo(artist=artist, albumartist=albumartist or "", album=album or "")
+    return Track(
+        path=os.fsdecode(path),
+        digest=digest,
+        identity=Identity(size, mtime_ns, inode),
+        fields=to_values(fields) if fields is not None else {},
+        info=info,
+    )
 
 
 class Features:
@@ -221,6 +263,26 @@ class Features:
     def _count(self, key_id: int) -> int:
         ((count,),) = self._database.rows("SELECT count(*) FROM scores WHERE key = ?", (key_id,))
         return int(count)
+
+    def count(self, key: Key) -> int:
+        """Return of how many tracks a model's embedding is on record."""
+        ((count,),) = self._database.rows(
+            "SELECT count(*) FROM scores NOT INDEXED WHERE key = ? AND length(embedding) > 0",
+            (self.key_id(key),),
+        )
+        return int(count)
+
+    def tracks(self, under: Iterable[str] = ()) -> Iterator[Track]:
+        """Yield what is on record of files and folders of these names, or of all; in path order.
+
+        Failed files, and those in which nothing was ever heard, are left out.
+        """
+        for span in sql.spans(under):
+            statement = (
+                "SELECT path, digest, size, mtime_ns, inode, fields, artist, albumartist, album "  # noqa: S608 - ours
+                f"FROM files WHERE {sql.WITHIN} AND digest IS NOT NULL ORDER BY path"
+            )
+            yield from self._database.read(_to_track, statement, span)
 
     def key_id(self, key: Key) -> int | None:
         """Return the number under which a model's scores stand; None where it heard nothing."""

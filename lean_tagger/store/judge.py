@@ -23,6 +23,7 @@ from lean_tagger.jobs import Heard, Identity, Job, Outcome, Skipped
 from lean_tagger.listen.effort import enough
 from lean_tagger.settings import Settings
 from lean_tagger.store.journal import Journal, Known
+from lean_tagger.store.known_scores import KnownScores
 from lean_tagger.store.model_keys import ModelKeys
 from lean_tagger.system import mounts, obstacles
 
@@ -63,6 +64,7 @@ class Judge:
     ) -> None:
         self.asked = decider.asked
         self._journal, self._decider, self._keys = journal, decider, keys
+        self._known = KnownScores(journal, decider.asked)
         self._effort = settings.effort if settings.listen else None
         self._dry_run, self._ways = settings.dry_run, settings.ways
         self._spoken_word = settings.spoken_word
@@ -72,24 +74,14 @@ class Judge:
     def files(self, under: Iterable[str]) -> Iterator[Known]:
         """Yield what is known of files and folders of these names, as `recall` does."""
         for known in self._journal.files(under, self._keys.scores[0]):
-            yield replace(known, heard=Heard.together(self._each(known)))
+            yield replace(known, heard=Heard.together(self._known.each(known)))
 
     def recall(self, path: str) -> Known | None:
         """Return what is known of a file; nothing heard in it where one of the models did not."""
         known = self._journal.recall(path, self._keys.scores[0])
         if known is None:
             return None
-        return replace(known, heard=Heard.together(self._each(known)))
-
-    def _each(self, known: Known) -> list[Heard | None]:
-        """Return what each model heard in a file, of which this is known by the first."""
-        others = (self._journal.recall(known.path, key) for key in self._keys.scores[1:])
-        each = [known.heard, *(it.heard if it else None for it in others)]
-        for number, key in enumerate(self._keys.embeddings):
-            if each[number] is None and key is not None:
-                bare = self._journal.recall(known.path, key)
-                each[number] = bare.heard if bare else None
-        return each
+        return replace(known, heard=Heard.together(self._known.each(known)))
 
     def judge_stored(
         self, known: Known, *, scores: tuple[tuple[float, ...], ...] | None = None
@@ -138,7 +130,7 @@ class Judge:
             )
         if known.kind == SpokenWordError.kind and not self._spoken_word:
             return Skipped(path=job.path, kind=known.kind, message=known.message, known=True)
-        each = [it if it and enough(self._effort, it) else None for it in self._each(known)]
+        each = [it if it and enough(self._effort, it) else None for it in self._known.each(known)]
         heard = Heard.together(each)
         if heard is None:  # only the models that have not heard it are to do so
             return replace(job, candidates=tuple((it,) if it else () for it in each))
@@ -164,9 +156,8 @@ class Judge:
 
     def _alike(self, path: str, identity: Identity) -> Iterator[tuple[Heard, ...]]:
         """Yield what each model heard in files that may be this one."""
-        for keys in zip(self._keys.scores, self._keys.embeddings, strict=True):
-            alike = (self._journal.resemble(path, identity, key) for key in keys if key)
-            yield tuple(it for each in alike for it in each if enough(self._effort, it))
+        for alike in self._known.resembling(path, identity):
+            yield tuple(it for it in alike if enough(self._effort, it))
 
     def _same(self, path: str, before: Identity, now: Identity) -> bool:
         """Tell whether a file is as it was."""

@@ -20,17 +20,21 @@ class ModelKeys:
         Of their scores.
     embeddings : tuple of (Key or None)
         Of their embeddings alone, where words are compared with these; else None.
+    parts : tuple of tuple of Key
+        Of what derived ones follow from; of any other, none.
     """
 
     scores: tuple[Key, ...]
     embeddings: tuple[Key | None, ...]
+    parts: tuple[tuple[Key, ...], ...]
 
     @classmethod
     def of(cls, asked: Sequence[Asked]) -> "ModelKeys":
         """Return the keys of these models."""
         return cls(
-            scores=tuple(Key(model=it.card.identity, pooling=it.pooling) for it in asked),
+            scores=tuple(map(key_of, asked)),
             embeddings=tuple(map(_embedding, asked)),
+            parts=tuple(tuple(map(key_of, it.parts)) for it in asked),
         )
 
     def lack_scores(self, heard: Heard) -> bool:
@@ -41,12 +45,12 @@ class ModelKeys:
         )
 
     def parted(self, heard: Heard) -> tuple[Heard, tuple[Key, ...]]:
-        """Put embeddings apart from scores of words, for other words to be compared with.
+        """Put apart what has a row of its own: parts, and embeddings that words are compared with.
 
         Returns
         -------
         Heard
-            With the embeddings behind its own `others`, once more and alone.
+            With these behind its own `others`.
         tuple of Key
             The keys of all of them.
         """
@@ -57,7 +61,14 @@ class ModelKeys:
                 bare.append(replace(it, values=(), others=()))
                 keys.append(key)
                 each[number] = replace(it, embedding=b"")
+            bare += it.parts
+            keys += self.parts[number][: len(it.parts)]
         return replace(each[0], others=(*each[1:], *bare)), (*self.scores, *keys)
+
+
+def key_of(asked: Asked) -> Key:
+    """Return under what a model's scores are kept."""
+    return Key(model=asked.card.identity, pooling=asked.pooling)
 
 
 def _embedding(asked: Asked) -> Key | None:

@@ -63,9 +63,10 @@ class Resume:
             options=asdict(options),
         )
         self.keys = ModelKeys.of(decider.asked)
-        for key, it in zip(self.keys.scores, decider.asked, strict=True):
-            labels = [label.name for label in it.card.labels]
-            journal.note_model(key.model, name=it.card.name, labels=labels)
+        for it in decider.asked:
+            for card in (it.card, *it.card.parts):
+                labels = [label.name for label in card.labels]
+                journal.note_model(card.identity, name=card.name, labels=labels)
         self.judge = Judge(journal, decider, self.keys, options)
         self.recorder = Recorder(journal, self.run, self.keys)
 

@@ -12,6 +12,7 @@ NAMES = {
     "help": ("help", "run"),
     "import": ("exchange", "import_"),
     "labels": ("labels", "run"),
+    "learn": ("learn", "run"),
     "merge": ("exchange", "merge"),
     "models": ("models", "run"),
     "path": ("similar", "path"),

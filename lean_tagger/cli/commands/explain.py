@@ -20,8 +20,10 @@ from lean_tagger.jobs import Heard, Identity, Job, Recognise, Recognised, Values
 from lean_tagger.run.executor import executor
 from lean_tagger.run.worker_handle import START_SECONDS
 from lean_tagger.settings import Settings
-from lean_tagger.store.journal import Journal, Key
+from lean_tagger.store.journal import Journal
 from lean_tagger.store.judge import why_set_aside
+from lean_tagger.store.known_scores import KnownScores
+from lean_tagger.store.model_keys import key_of
 from lean_tagger.store.moved import known_as
 
 PATIENCE_SECONDS = 60.0
@@ -91,17 +93,17 @@ def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str,
     decision = Decider.of(chosen)
     found = _look(journal, path, chosen)
     name, writes = known_as(journal, path, found)
-    each: list[Heard] = []
-    for it in decision.asked:
-        known = journal.recall(name, Key(model=it.card.identity, pooling=it.pooling))
-        if known is None or known.heard is None:
+    known = journal.recall(name, key_of(decision.asked[0]))
+    each = KnownScores(journal, decision.asked).each(known) if known else [None]
+    for it, what in zip(decision.asked, each, strict=False):
+        if what is None or not what.values:
             if known is not None and known.status == "failed":
                 raise ConfigError(f"{path}: {why_set_aside(known)}")
             message = f"{it.card.name} has not heard {path} yet; run lean-tag -n on it first"
             raise ConfigError(message)
-        each.append(known.heard)
-    assert known is not None  # noqa: S101 - at least one model is asked
-    heard = dataclasses.replace(each[0], others=tuple(each[1:]))
+    heard = Heard.together(each)
+    assert known is not None  # noqa: S101 - else nothing was heard
+    assert heard is not None  # noqa: S101 - each was
     same = found is not None and found.has(heard.digest)
     if found is not None and same:
         heard = dataclasses.replace(heard, fields=found.fields)

@@ -1,0 +1,153 @@
+"""What the commands for the user's own genres share: options, and the child that calculates."""
+
+import argparse
+import os
+from typing import Any
+
+from lean_tagger.card import load_card
+from lean_tagger.cli import options, session
+from lean_tagger.cli.signals import Stop
+from lean_tagger.errors import ConfigError
+from lean_tagger.genres.request import Listened, Request
+from lean_tagger.jobs import Pooling
+from lean_tagger.rules import FIELDS
+from lean_tagger.run.calculation import Calculation
+from lean_tagger.store.rows import Key
+
+USUAL: dict[str, Any] = {
+    "paths": [],
+    "field": "genre",
+    "source": "tags",
+    "files": [],
+    "models": [],
+    "rules": None,
+}
+"""How it is learnt where nobody says otherwise."""
+
+EMBEDDINGS = ("msd-musicnn", "mtt-musicnn")
+"""Measured, both together are best for telling a person's genres apart."""
+
+_SOURCES = ("tags", "folders")
+
+
+def add_source(parser: options.Parser) -> None:
+    """Add where the classes are from."""
+    add = parser.add_argument
+    add("--field", choices=FIELDS, metavar="NAME", help=f"{' or '.join(FIELDS)} (default: genre)")
+    add(
+        "--from",
+        dest="source",
+        action="append",
+        metavar="WHAT",
+        help="tags (default), folders (each folder in PATH is a class), a playlist (.m3u), or a "
+        "table with the columns path and label; again for more files",
+    )
+
+
+def add_common(parser: options.Parser) -> None:
+    """Add what all these commands have."""
+    add = parser.add_argument
+    add(
+        "--model",
+        action="extend",
+        type=lambda text: text.split(","),
+        metavar="NAME",
+        help=f"whose embeddings to use (default: {','.join(EMBEDDINGS)}, as far as on record)",
+    )
+    add("--rules", metavar="FILE", help="your own vocabulary: its tree, and what says nothing")
+    options.add_state(parser)
+    add("--max-mem", type=options.size, metavar="SIZE", help="memory budget (default: yours)")
+    add("--json", action="store_true", help="for programs: one JSON object per line")
+    add("-q", "--quiet", action="store_true", help="no notices")
+    add("-h", "--help", action="help", help="print this and end")
+
+
+def how(given: argparse.Namespace) -> dict[str, Any]:
+    """Return what the options say of where the classes are from; empty where they do not.
+
+    Raises
+    ------
+    ConfigError
+        They contradict each other.
+    """
+    sources = given.source or []
+    words = [it for it in sources if it in _SOURCES]
+    files = [os.path.abspath(it) for it in sources if it not in _SOURCES]
+    if len(set(words)) + bool(files) > 1:
+        raise ConfigError("--from takes either tags, or folders, or files")
+    if words == ["folders"] and not given.paths:
+        raise ConfigError("--from folders needs a PATH in which the folders are")
+    return {
+        "paths": [os.path.abspath(path) for path in given.paths],
+        "field": given.field,
+        "source": words[0] if words else "files" if files else None,
+        "files": files,
+        "models": given.model,
+        "rules": os.path.abspath(given.rules) if given.rules else None,
+    }
+
+
+def request(given: argparse.Namespace, said: dict[str, Any], **more: Any) -> Request:
+    """Return the request for the child.
+
+    Raises
+    ------
+    ConfigError
+        A model or the rules cannot be used, or a path is not there.
+    """
+    for path in said["paths"]:
+        if not os.path.lexists(path):
+            raise ConfigError(f"there is no {path}")
+    rules = session.load_rules(said["rules"])
+    return Request(
+        journal=str(session.state_path(given)),
+        under=tuple(said["paths"]),
+        field=said["field"],
+        source=said["source"],
+        files=tuple(said["files"]),
+        models=tuple(map(listened, said["models"] or EMBEDDINGS)),
+        all_models=bool(said["models"]),
+        precision=said.get("precision", 0.8),
+        inherit=bool(said.get("inherit")),
+        tree=rules.tree,
+        **more,
+    )
+
+
+def listened(name: str) -> Listened:
+    """Return a model under whose key embeddings are looked for.
+
+    Raises
+    ------
+    ConfigError
+        It is not there, or gives no embedding.
+    """
+    card = load_card(name)
+    if card.tensors.embedding is None:
+        raise ConfigError(f"{name} keeps no embedding from which something could be learnt")
+    return Listened(
+        name=card.name,
+        key=Key(model=card.identity, pooling=Pooling(card.pooling, card.hop_frames)),
+        labels=tuple((it.name, it.kind, it.display) for it in card.labels),
+    )
+
+
+def calculate(function: str, asked: Request, *, max_mem_bytes: int) -> dict[str, Any]:
+    """Run one of the functions of `genres.arithmetic` in a child, and return its one report."""
+    with Calculation(function, asked, max_mem_bytes=max_mem_bytes) as calculation:
+        (report,) = calculation
+    return {**report, "peak_bytes": calculation.peak_bytes}
+
+
+def hear(said: dict[str, Any], given: argparse.Namespace, stop: Stop) -> None:
+    """Hear what has not been heard, and write nothing."""
+    from lean_tagger.cli.commands import tag
+
+    arguments = ["-n", "-q", "--model", ",".join(said["models"] or EMBEDDINGS)]
+    if given.state:
+        arguments += ["--state", given.state]
+    if given.state_on_network:
+        arguments += ["--state-on-network"]
+    if given.max_mem:
+        arguments += ["--max-mem", str(given.max_mem)]
+    tag.run([*arguments, "--", *said["paths"]], stop)

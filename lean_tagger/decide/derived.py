@@ -1,0 +1,52 @@
+"""What a derived model hears: computed from what its parts heard in the same track.
+
+Needs no network and no numpy, so that the supervisor decides by it from what is on record.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from lean_tagger.card import DerivedHead, Part
+from lean_tagger.jobs import Asked, Heard, quantised
+
+
+class Derived:
+    """The derived ones of a run's models.
+
+    Parameters
+    ----------
+    asked : sequence of Asked
+        All of them; their places are their numbers.
+
+    Raises
+    ------
+    ModelError
+        The file of one makes no sense.
+    """
+
+    def __init__(self, asked: Sequence[Asked]) -> None:
+        self._heads = {
+            number: DerivedHead(it.card) for number, it in enumerate(asked) if it.card.parts
+        }
+
+    def __contains__(self, number: int) -> bool:
+        """Tell whether a model is one."""
+        return number in self._heads
+
+    def heard(self, number: int, parts: Sequence[Heard | None]) -> Heard | None:
+        """Return what a model hears, given what its parts heard in the same audio.
+
+        None where one of them did not hear it, or not all of it, or kept no embedding.
+        """
+        whole = [it for it in parts if it is not None and can_be_part(it)]
+        if len(whole) < len(parts) or len({it.digest for it in whole}) > 1:
+            return None
+        values = self._heads[number](
+            [Part(values=quantised(it.values), embedding=it.embedding) for it in whole]
+        )
+        return replace(whole[0], values=quantised(values), embedding=b"", others=(), parts=())
+
+
+def can_be_part(heard: Heard) -> bool:
+    """Tell whether scores can follow from what was heard: from all windows of the track."""
+    return bool(heard.embedding and heard.values) and heard.effort == "full"

@@ -1,0 +1,50 @@
+"""Deal tracks into folds: whole groups, so that no artist stands on both sides, or at random."""
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+FOLDS = 5
+_SEED = 1
+
+Ints = npt.NDArray[np.intp]
+Floats = npt.NDArray[np.float32]
+
+
+def numbered(groups: Sequence[Hashable]) -> Ints:
+    """Return a number for each group, in the order in which they are met, (n,)."""
+    numbers: dict[Hashable, int] = {}
+    return np.array([numbers.setdefault(it, len(numbers)) for it in groups], np.intp)
+
+
+def by_group(wanted: Floats, groups: Ints, *, count: int = FOLDS) -> Ints:
+    """Return the fold of each track, (n,): whole groups, dealt so that each fold has each class.
+
+    Parameters
+    ----------
+    wanted : (n, n_classes) float32
+        1 where a track is of a class.
+    groups : (n,) int
+        Who made each track; see `numbered`.
+    count : int
+        How many folds; fewer where there are fewer groups.
+    """
+    n_groups = int(groups.max()) + 1
+    count = min(count, n_groups)
+    sizes = np.zeros((n_groups, wanted.shape[1]))
+    np.add.at(sizes, groups, wanted)
+    order = np.random.default_rng(_SEED).permutation(n_groups)
+    load = np.zeros((wanted.shape[1], count))
+    fold = np.zeros(n_groups, np.intp)
+    for group in sorted(order, key=lambda group: -sizes[group].max()):
+        main = int(sizes[group].argmax())
+        least = np.flatnonzero(load[main] == load[main].min())
+        fold[group] = least[load[:, least].sum(axis=0).argmin()]
+        load[:, fold[group]] += sizes[group]
+    return np.asarray(fold[groups], np.intp)
+
+
+def at_random(n: int, *, count: int = FOLDS) -> Ints:
+    """Return the fold of each of so many tracks, whoever made them, (n,)."""
+    return np.random.default_rng(_SEED).permutation(n).astype(np.intp) % min(count, max(n, 1))

@@ -1,0 +1,179 @@
+"""How right scores are that were given to artists who were not learnt from."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lean_tagger.genres.arithmetic import measures
+from lean_tagger.genres.arithmetic.classes import Classes
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.intp]
+Bools = npt.NDArray[np.bool_]
+
+MOST_CONFUSIONS = 20
+
+
+@dataclass(slots=True)
+class Stock:
+    """The first model's own labels.
+
+    Attributes
+    ----------
+    scores : (n, n_classes) float32
+        Of the label of each class; -1 where there is none.
+    labels : list of (str or None)
+        Their names.
+    used : frozenset of int
+        Classes for which they are better than what was learnt.
+    """
+
+    scores: Floats
+    labels: list[str | None]
+    used: frozenset[int] = frozenset()
+
+
+class Judged:
+    """Scores of artists who were not learnt from, held against what the person says.
+
+    Parameters
+    ----------
+    classes : Classes
+        What is so.
+    groups : (n,) int
+        Who made each track.
+    scores : (n, n_classes) float32
+        What was said.
+    stock : Stock
+        What the stock labels say.
+    precision : float
+        Wanted of each class, 0 to 1.
+    """
+
+    def __init__(
+        self,
+        classes: Classes,
+        groups: Ints,
+        scores: Floats,
+        *,
+        stock: Stock,
+        precision: float,
+    ) -> None:
+        self._classes, self._groups, self._scores = classes, groups, scores
+        self._stock, self._precision = stock, precision
+        self._first = classes.wanted.argmax(axis=1)
+
+    def hits(self, scores: Floats) -> Bools:
+        """Tell of each track whether the best class is one of its own."""
+        best = scores.argmax(axis=1)
+        said = scores.max(axis=1) >= 0  # stock has no label for some classes
+        found: Bools = (self._classes.wanted[np.arange(len(best)), best] > 0) & said
+        return found
+
+    def per_class(self) -> list[dict[str, Any]]:
+        """Return a row for each class."""
+        best = self._scores.argmax(axis=1)
+        return [self._row(column, name, best) for column, name in enumerate(self._classes.names)]
+
+    def _row(self, column: int, name: str, best: Ints) -> dict[str, Any]:
+        scores = self._scores[:, column]
+        right = self._classes.wanted[:, column] > 0
+        said = best == column
+        found = int((said & right).sum())
+        threshold = measures.threshold_for(scores, right, self._precision)
+        above = scores >= threshold if threshold is not None else np.zeros(len(scores), bool)
+        theirs = self._stock.scores[:, column]
+        stock_at = measures.threshold_for(theirs, right, self._precision)
+        has_stock = self._stock.labels[column] is not None
+        return {
+            "class": name,
+            "tracks": int(right.sum()),
+            "artists": len(np.unique(self._groups[right])),
+            "precision": rounded(found / max(int(said.sum()), 1)) if said.any() else None,
+            "recall": rounded(found / int(right.sum())),
+            "threshold": None if threshold is None else _floor(threshold),
+            "precision_above": rounded(right[above].mean()) if above.any() else None,
+            "recall_above": rounded(above[right].mean()),
+            "average_precision": rounded(measures.average_precision(scores, right)),
+            "roc_auc": rounded(measures.roc_auc(scores, right)),
+            "stock_label": self._stock.labels[column],
+            "stock_recall_above": rounded((theirs[right] >= stock_at).mean())
+            if has_stock and stock_at is not None
+            else (0.0 if has_stock else None),
+            "uses_stock": column in self._stock.used,
+        }
+
+    def overall(self) -> dict[str, Any]:
+        """Return how right all classes together are, beside stock and the most frequent class."""
+        majority = np.zeros_like(self._scores)
+        majority[:, int(self._classes.wanted.sum(axis=0).argmax())] = 1
+        ways = {"learnt": self._scores, "stock": self._stock.scores, "majority": majority}
+        draws = {name: self._spread(scores) for name, scores in ways.items()}
+        said: dict[str, Any] = {name: self._mean(scores) for name, scores in ways.items()}
+        for name, drawn in draws.items():
+            for at, what in enumerate(("accuracy", "balanced_accuracy")):
+                said[name][f"{what}_range"] = spread_range(drawn[:, at])
+        better = draws["learnt"][:, 1] - draws["stock"][:, 1]
+        said["better_than_stock"] = {
+            "balanced_accuracy_range": spread_range(better),
+            "draws_better": rounded((better > 0).mean()),
+        }
+        thresholds = [
+            measures.threshold_for(
+                self._scores[:, column],
+                self._classes.wanted[:, column] > 0,
+                self._precision,
+            )
+            for column in range(len(self._classes.names))
+        ]
+        sure = self._scores >= np.array([2.0 if it is None else it for it in thresholds])
+        written = sure.any(axis=1)
+        said["wanted_precision"] = self._precision
+        said["coverage"] = rounded(written.mean())
+        named = self._classes.wanted[sure]
+        said["precision"] = rounded(named.mean()) if len(named) else None
+        return said
+
+    def _mean(self, scores: Floats) -> dict[str, Any]:
+        hits = self.hits(scores)
+        counts = np.bincount(self._first, minlength=len(self._classes.names))
+        per_class = np.bincount(self._first[hits], minlength=len(counts)) / np.maximum(counts, 1)
+        return {
+            "accuracy": rounded(hits.mean()),
+            "balanced_accuracy": rounded(per_class[counts > 0].mean()),
+        }
+
+    def _spread(self, scores: Floats) -> npt.NDArray[np.float64]:
+        return measures.spread(
+            self.hits(scores), self._first, self._groups, len(self._classes.names)
+        )
+
+    def confusion(self) -> list[dict[str, Any]]:
+        """Return which classes are taken for which, most often first."""
+        best, names = self._scores.argmax(axis=1), self._classes.names
+        wrong = ~self.hits(self._scores)
+        pairs, counts = np.unique(
+            np.stack([self._first[wrong], best[wrong]]), axis=1, return_counts=True
+        )
+        order = np.argsort(-counts, kind="stable")[:MOST_CONFUSIONS]
+        return [
+            {"class": names[pairs[0, at]], "taken_for": names[pairs[1, at]], "n": int(counts[at])}
+            for at in order
+        ]
+
+
+def rounded(number: float) -> float | None:
+    """Return a number with three digits; None for one that is none."""
+    return None if np.isnan(number) else round(float(number), 3)
+
+
+def _floor(number: float) -> float:
+    """Return a threshold of four digits that is not above what reaches it."""
+    return float(np.floor(number * 1e4) / 1e4)
+
+
+def spread_range(draws: npt.NDArray[np.float64]) -> list[float | None]:
+    """Return between which numbers 95 of 100 draws lie."""
+    return [rounded(it) for it in np.percentile(draws, [2.5, 97.5])]

@@ -1,0 +1,246 @@
+"""What there is to learn from: the tracks, their classes and their embeddings.
+
+Files that changed since they were last looked at are looked at again, for the person's tags
+as they are now; nothing is heard.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from lean_tagger import write
+from lean_tagger.errors import FileError
+from lean_tagger.genres import labels
+from lean_tagger.genres.groups import Group, groups
+from lean_tagger.genres.request import Listened, Request
+from lean_tagger.jobs import PART, SCORE_STEPS, Identity, TrackInfo, Values
+from lean_tagger.run.find_files import walk
+from lean_tagger.store.features import Features, Track
+
+Floats = npt.NDArray[np.float32]
+
+_MOST_TRACKS_WITH = 0.9
+"""A further model is used where so many of the tracks have its embedding."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What was found, for people.
+
+    Attributes
+    ----------
+    files : int
+        On record.
+    unheard : int
+        Music files there that are not on record, or only without an embedding.
+    missing : int
+        Named in a playlist or table, and not there.
+    ours : int
+        Tracks whose only values are lean-tag's own.
+    junk : int
+        Tracks whose only values say nothing.
+    empty : int
+        Tracks without a value.
+    """
+
+    files: int = 0
+    unheard: int = 0
+    missing: int = 0
+    ours: int = 0
+    junk: int = 0
+    empty: int = 0
+
+
+@dataclass(slots=True)
+class Material:
+    """Tracks, one a place in each list.
+
+    Attributes
+    ----------
+    paths : list of str
+    values : list of list of str
+        What the person's tags (or files) say, as it is spelt; no junk.
+    raw : list of tuple of str
+        The same before junk is left out and values are split.
+    groups, albums : list of Group
+        Who made it; on which album it is.
+    infos : list of TrackInfo
+    rows : (n, dim) float32
+        Embeddings of `models`, one behind the other.
+    scores : (n, n_labels) float32
+        What the first model says, 0 to 1.
+    models : tuple of Listened
+        Whose embeddings are in `rows`.
+    sizes : list of int
+        How many numbers are of each.
+    spellings : Spellings
+        Of all values.
+    counts : Counts
+    """
+
+    models: tuple[Listened, ...]
+    counts: Counts
+    spellings: labels.Spellings = field(default_factory=labels.Spellings)
+    paths: list[str] = field(default_factory=list)
+    values: list[list[str]] = field(default_factory=list)
+    raw: list[tuple[str, ...]] = field(default_factory=list)
+    infos: list[TrackInfo] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list)
+    rows: Floats = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    scores: Floats = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    sizes: list[int] = field(default_factory=list)
+
+
+def load(request: Request, *, unlabelled: bool) -> Material:
+    """Return what there is to learn from.
+
+    Parameters
+    ----------
+    request : Request
+        What is asked.
+    unlabelled : bool
+        Whether tracks without a class are wanted, too.
+
+    Raises
+    ------
+    ConfigError, StateError
+        A file with classes cannot be read; there is no journal.
+    """
+    given = labels.FromFiles(request.files, request.under) if request.files else None
+    with Features(Path(request.journal)) as features:
+        models = _models(features, request)
+        found = Material(models, Counts(missing=given.missing if given else 0))
+        places: dict[str, int] = {}
+        for track in features.tracks(request.under):
+            _take(found, places, track, request, given, unlabelled=unlabelled)
+        _take_rows(found, places, features)
+    found.counts.unheard += _unheard(request, found.counts.files)
+    found.groups = groups(found.paths, found.infos)
+    return found
+
+
+def _models(features: Features, request: Request) -> tuple[Listened, ...]:
+    """Return the models whose embeddings most tracks have."""
+    if request.all_models:
+        return request.models
+    counts = [features.count(it.key) for it in request.models]
+    most = counts[0] or max(counts)
+    with_most = [
+        it
+        for it, count in zip(request.models, counts, strict=True)
+        if count and count >= _MOST_TRACKS_WITH * most
+    ]
+    return tuple(with_most) or request.models[:1]
+
+
+def _take(
+    found: Material,
+    places: dict[str, int],
+    track: Track,
+    request: Request,
+    given: "labels.FromFiles | None",
+    *,
+    unlabelled: bool,
+) -> None:
+    """Take a track, once for each audio, if it has a class or need not have one."""
+    found.counts.files += 1
+    if track.digest.startswith(PART):
+        found.counts.unheard += 1
+    if track.digest in places or track.digest.startswith(PART):
+        return
+    fields, info = _now(track)
+    raw = _raw(track.path, fields, request, given)
+    values = labels.classes(raw, request.junk)
+    if not values:
+        found.counts.ours += labels.has_ours(fields, request.field) and not raw
+        found.counts.junk += bool(raw)
+        found.counts.empty += not raw
+    if not values and not unlabelled:
+        return
+    places[track.digest] = len(found.paths)
+    found.paths.append(track.path)
+    found.values.append(values)
+    found.raw.append(raw)
+    found.infos.append(info)
+
+
+def _now(track: Track) -> tuple[Values, TrackInfo]:
+    """Return what a file holds now: what is on record of it, if it is as it was."""
+    try:
+        same = track.identity.matches(Identity.at(track.path))
+    except OSError:
+        same = True  # it is away: what is on record is all that there is
+    if same and track.info is not None:
+        return track.fields, track.info
+    try:
+        state = write.look(track.path, with_track=True)
+    except FileError:
+        return track.fields, track.info or TrackInfo()
+    return state.fields, state.track or TrackInfo()
+
+
+def _raw(
+    path: str, fields: Values, request: Request, given: "labels.FromFiles | None"
+) -> tuple[str, ...]:
+    if given is not None:
+        return tuple(given.by_path.get(path, ()))
+    if request.source == "folders":
+        return labels.folder_class(path, request.under)
+    return labels.own_values(fields, request.field)
+
+
+def _take_rows(found: Material, places: dict[str, int], features: Features) -> None:
+    """Fill in embeddings and scores, and leave out the tracks that lack one."""
+    count = len(found.paths)
+    has = np.zeros(count, bool)
+    keys = [it.key for it in found.models]
+    for block in features.blocks(keys):
+        for digest, *blobs in block:
+            place = places.get(digest)
+            if place is None:
+                continue
+            if not found.sizes:
+                found.sizes = [len(blob) // 4 for blob in blobs]
+                found.rows = np.zeros((count, sum(found.sizes)), np.float32)
+            if [len(blob) // 4 for blob in blobs] == found.sizes:
+                row = np.frombuffer(b"".join(blobs), "<f4")
+                if np.isfinite(row).all():
+                    found.rows[place] = row
+                    has[place] = True
+    labels_count = len(found.models[0].labels)
+    found.scores = np.zeros((count, labels_count), np.float32)
+    for block in features.blocks(keys[:1], "uint16"):
+        for digest, blob in block:
+            place = places.get(digest)
+            if place is not None and len(blob) == 2 * labels_count:
+                found.scores[place] = np.frombuffer(blob, "<u2") / np.float32(SCORE_STEPS)
+    found.counts.unheard += count - int(has.sum())
+    _keep(found, np.flatnonzero(has))
+
+
+def _keep(found: Material, wanted: npt.NDArray[np.intp]) -> None:
+    for name in ("paths", "values", "raw", "infos"):
+        whole = getattr(found, name)
+        setattr(found, name, [whole[at] for at in wanted])
+    if len(wanted) < len(found.rows):
+        found.rows = found.rows[wanted]
+    if len(wanted) < len(found.scores):
+        found.scores = found.scores[wanted]
+    for value in (value for values in found.values for value in values):
+        found.spellings.add(value)
+
+
+def _unheard(request: Request, on_record: int) -> int:
+    """Return how many music files of the folders asked for are not on record."""
+    if not request.under:
+        return 0
+    there = sum(1 for _ in _music(request.under))
+    return max(0, there - on_record)
+
+
+def _music(under: Sequence[str]) -> Iterator[object]:
+    yield from walk([path for path in under if os.path.exists(path)])

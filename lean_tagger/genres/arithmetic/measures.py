@@ -1,0 +1,99 @@
+"""How right scores are: areas under curves, thresholds for a wanted precision, ranges.
+
+scikit-learn is the second opinion in the tests.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating]
+Bools = npt.NDArray[np.bool_]
+
+DRAWS = 400
+LEAST_ABOVE = 5
+"""Tracks above a threshold, below which its precision is chance."""
+
+_SEED = 2
+
+
+def roc_auc(scores: Floats, right: Bools) -> float:
+    """Return the area under the ROC curve, 0 to 1; NaN where all are right, or none is.
+
+    Parameters
+    ----------
+    scores : (n,) float
+    right : (n,) bool
+    """
+    n_right = int(right.sum())
+    n_wrong = len(right) - n_right
+    if not n_right or not n_wrong:
+        return float("nan")
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    ranks = (last - (counts - 1) / 2)[inverse]  # of equals, the mean
+    return float((ranks[right].sum() - n_right * (n_right + 1) / 2) / (n_right * n_wrong))
+
+
+def average_precision(scores: Floats, right: Bools) -> float:
+    """Return the area under the precision-recall curve as a sum of steps; NaN without a right one.
+
+    That is ``sum((recall[n] - recall[n - 1]) · precision[n])`` over all thresholds.
+    """
+    if not right.any():
+        return float("nan")
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(right[order])
+    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
+    precision, recall = hits[ends] / (ends + 1), hits[ends] / hits[-1]
+    return float((np.diff(recall, prepend=0.0) * precision).sum())
+
+
+def threshold_for(scores: Floats, right: Bools, precision: float) -> float | None:
+    """Return the lowest score from which on so many are right; None where there is none.
+
+    At least `LEAST_ABOVE` must lie above it, or all that there are of the class.
+    """
+    if not right.any():
+        return None
+    order = np.argsort(-scores, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
+    reached = np.cumsum(right[order])[ends] / (ends + 1) >= precision
+    enough = ends + 1 >= min(LEAST_ABOVE, int(right.sum()))
+    good = np.flatnonzero(reached & enough)
+    if not len(good):
+        return None
+    return float(scores[order][ends[good[-1]]])
+
+
+def curve(sure: Floats, right: Bools, *, points: int = 10) -> list[tuple[float, float]]:
+    """Return precision at shares of the surest tracks: (coverage, precision), 0 to 1."""
+    order = np.argsort(-sure, kind="stable")
+    hits = np.cumsum(right[order])
+    sizes = [max(1, round(len(order) * (n + 1) / points)) for n in range(points)]
+    return [(size / len(order), float(hits[size - 1] / size)) for size in sizes]
+
+
+def spread(
+    right: Bools, classes: npt.NDArray[np.intp], groups: npt.NDArray[np.intp], n_classes: int
+) -> npt.NDArray[np.float64]:
+    """Return accuracy and balanced accuracy of draws of whole groups, (DRAWS, 2).
+
+    Parameters
+    ----------
+    right : (n,) bool
+        Whether each track's class was found.
+    classes, groups : (n,) int
+        The class and the group of each.
+    n_classes : int
+        How many there are.
+    """
+    n_groups = int(groups.max()) + 1
+    hits, sizes = np.zeros((n_groups, n_classes)), np.zeros((n_groups, n_classes))
+    np.add.at(sizes, (groups, classes), 1.0)
+    np.add.at(hits, (groups, classes), right.astype(float))
+    rng = np.random.default_rng(_SEED)
+    weights = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=DRAWS)
+    drawn_hits, drawn = weights @ hits, weights @ sizes
+    accuracy = drawn_hits.sum(axis=1) / np.maximum(drawn.sum(axis=1), 1)
+    recall = np.divide(drawn_hits, drawn, out=np.full_like(drawn, np.nan), where=drawn > 0)
+    return np.stack([accuracy, np.nanmean(recall, axis=1)], axis=1)

@@ -1,0 +1,206 @@
+"""Which classes a track has: by its tags, its folder, a playlist or a table.
+
+Values that lean-tag wrote are not the person's, and nothing is learnt from them.
+"""
+
+import csv
+import io
+import os
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from lean_tagger.decide import leantag_field
+from lean_tagger.errors import ConfigError
+from lean_tagger.jobs import Values
+from lean_tagger.rules.junk import is_junk, meaning
+from lean_tagger.system.files import open_regular
+
+MOST_FILE_BYTES = 256 << 20
+PLAYLISTS = frozenset({".m3u", ".m3u8"})
+_SPLIT = re.compile(r"\s*[;\0]\s*|\s+/\s+")
+_AND = re.compile(r"\band\b|\bn\b|[&+]")
+_COLUMNS = {"path": ("path", "file", "filename", "mp3_path"), "label": ("label", "genre", "mood")}
+
+
+def fold(value: str) -> str:
+    """Return what the spellings of one genre have in common: "Hip-Hop", "hip hop", "HipHop"."""
+    text = _AND.sub("n", value.casefold().replace("'n'", "n").replace("\u2019n\u2019", "n"))
+    return "".join(letter for letter in text if letter.isalnum())
+
+
+def own_values(fields: Values, field: str) -> tuple[str, ...]:
+    """Return what a person put into a field: what is there, without what we added to it."""
+    there = fields.get(field, ())
+    ours = leantag_field.ours_in(fields).get(field)
+    if ours is None:
+        return there
+    if ours.written == there:
+        return ours.before
+    added = {value for value in ours.written if value not in ours.before}
+    return tuple(value for value in there if value not in added)
+
+
+def has_ours(fields: Values, field: str) -> bool:
+    """Tell whether a field holds something, and nothing but what lean-tag wrote."""
+    return bool(fields.get(field)) and not own_values(fields, field)
+
+
+def split(values: Iterable[str]) -> list[str]:
+    """Return single values: people and programs join several with ``;`` or a slash."""
+    parts = (part for value in values for part in _SPLIT.split(value))
+    return [meaning(part) for part in parts if part.strip()]
+
+
+def classes(values: Iterable[str], junk: tuple[str, ...]) -> list[str]:
+    """Return the classes that values stand for, each once, as they are spelt; no junk."""
+    found: dict[str, str] = {}
+    for value in split(values):
+        if not is_junk(value, junk):
+            found.setdefault(fold(value), value)
+    return list(found.values())
+
+
+class Spellings:
+    """How often each spelling of each class was met."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, Counter[str]] = defaultdict(Counter)
+
+    def add(self, value: str) -> str:
+        """Note a spelling, and return its class."""
+        key = fold(value)
+        self._counts[key][value] += 1
+        return key
+
+    def of(self, key: str) -> str:
+        """Return the most frequent spelling; of equals, the first in the alphabet."""
+        return min(self._counts[key].items(), key=lambda item: (-item[1], item[0]))[0]
+
+    def variants(self) -> Iterator[list[tuple[str, int]]]:
+        """Yield the spellings of each class that has several, most frequent first."""
+        for key in sorted(self._counts):
+            if len(self._counts[key]) > 1:
+                yield sorted(self._counts[key].items(), key=lambda item: (-item[1], item[0]))
+
+
+def folder_class(path: str, under: Sequence[str]) -> tuple[str, ...]:
+    """Return the name of the folder directly below a given one, in which a file is."""
+    for base in under:
+        inside = os.path.relpath(path, base).split(os.sep)
+        if inside[0] != os.pardir and len(inside) > 1:
+            return (inside[0],)
+    return ()
+
+
+class FromFiles:
+    """The classes that playlists and tables give to files.
+
+    Parameters
+    ----------
+    files : sequence of str
+        ``.m3u`` and ``.m3u8`` are playlists, each a class by its name; all others are tables
+        with a header, separated by commas or tabs, of which one column is ``path`` and one
+        ``label``.
+    under : sequence of str
+        Folders in which relative names are looked for, after the file's own.
+
+    Raises
+    ------
+    ConfigError
+        One of them cannot be read, or is none.
+
+    Attributes
+    ----------
+    by_path : dict of str to list of str
+        Classes of each file, by its absolute path.
+    missing : int
+        Files that are named and not there.
+    """
+
+    def __init__(self, files: Sequence[str], under: Sequence[str]) -> None:
+        self.by_path: dict[str, list[str]] = {}
+        self.missing = 0
+        self._under = under
+        for name in files:
+            rows = _playlist(name) if Path(name).suffix.lower() in PLAYLISTS else _table(name)
+            for path, label in rows:
+                self._take(name, path, label)
+
+    def _take(self, name: str, path: str, label: str) -> None:
+        bases = [os.path.dirname(os.path.abspath(name)), *self._under]
+        found = (os.path.normpath(os.path.join(base, path)) for base in bases)
+        there = next((it for it in found if os.path.lexists(it)), None)
+        if there is None:
+            self.missing += 1
+        else:
+            self.by_path.setdefault(there, []).append(label)
+
+
+def read_text(name: str) -> str:
+    """Return a text file: UTF-8, or UTF-16 with its mark.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be read, is too large, or in another encoding.
+    """
+    try:
+        with open(open_regular(Path(name)), "rb") as file:
+            data = file.read(MOST_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError(f"cannot read {name}: {reason}") from error
+    if len(data) > MOST_FILE_BYTES:
+        raise ConfigError(f"{name} is larger than {MOST_FILE_BYTES >> 20} MiB, too large for this")
+    coding = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
+    try:
+        return data.decode(coding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{name}:{line}: this is not UTF-8; save the file as UTF-8") from error
+
+
+def _playlist(name: str) -> Iterator[tuple[str, str]]:
+    label = Path(name).stem
+    for line in read_text(name).splitlines():
+        if line.strip() and not line.startswith("#"):
+            yield line.strip(), label
+
+
+def table_rows(name: str) -> Iterator[list[str]]:
+    """Yield the rows of a table that have something in them, the header first.
+
+    Raises
+    ------
+    ConfigError
+        As `read_text`; or it is no table.
+    """
+    text = read_text(name)
+    first = text.partition("\n")[0]
+    separator = "\t" if "\t" in first else ";" if ";" in first and "," not in first else ","
+    try:
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
+            if any(cell.strip() for cell in row):
+                yield row
+    except csv.Error as error:
+        raise ConfigError(f"{name} is no table: {error}") from error
+
+
+def _table(name: str) -> Iterator[tuple[str, str]]:
+    rows = table_rows(name)
+    header = [cell.strip().casefold() for cell in next(rows, [])]
+    places = {
+        what: next((header.index(word) for word in words if word in header), None)
+        for what, words in _COLUMNS.items()
+    }
+    path, label = places["path"], places["label"]
+    if path is None or label is None:
+        raise ConfigError(
+            f"{name} has no columns 'path' and 'label' in its first line, but "
+            f"{', '.join(map(repr, header)) or 'nothing'}"
+        )
+    for row in rows:
+        if len(row) > max(path, label) and row[path].strip():
+            yield row[path], row[label]
