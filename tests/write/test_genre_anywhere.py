@@ -250,4 +250,6 @@ def test_a_genre_under_a_name_that_readers_know_too_is_there_and_is_replaced(
         assert any("Zouk" in value for value in said) == ("genre" not in changes)
         write.write(str(path), previous, fingerprint=fingerprint)
         assert write.read(str(path)) == {"genre": ("Zouk",)}
-        assert any("Zouk" in values[0] for key, values in genres(path, readers).items() if "ffmpeg" in key)
+        assert any(
+            "Zouk" in values[0] for key, values in genres(path, readers).items() if "ffmpeg" in key
+        )
