@@ -40,8 +40,8 @@ def lean_tag(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def run(*arguments: str | Path) -> dict[str, dict[str, Any]]:
-    """Run with --json; return the results by the file's name."""
-    done = lean_tag(*arguments, "--json")
+    """Run with --json and one worker; return the results by the file's name."""
+    done = lean_tag(*arguments, "--json", "--jobs", "1")
     assert done.returncode in {0, 1}, done.stderr
     records = [json.loads(line) for line in done.stdout.splitlines()]
     return {Path(it["path"]).name: it for it in records if it["type"] == "result"}
