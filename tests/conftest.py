@@ -8,6 +8,8 @@ import pytest
 
 # As the command line does it: one BLAS thread, so that 16-core machines test the same code.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Else each of the thousand processes that the tests start would compile all of our modules.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 from lean_tagger.card import ModelSpec, load_card
 

@@ -9,13 +9,14 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import av
 import mutagen
+import pytest
 from mutagen.apev2 import APEv2
 from mutagen.id3 import ID3, ID3Tags, ID3TimeStamp, ParseID3v1
 
@@ -161,13 +162,25 @@ READERS: dict[str, Callable[[Path], Seen]] = {
     "exiftool": with_exiftool,
     "taglib": with_taglib,
 }
-FAST = ("mutagen", "ffmpeg", "taglib")
-"""Those that run in this process."""
+LIBRARIES = ("mutagen", "ffmpeg", "taglib")
+PROGRAMS = ("ffprobe", "exiftool")
+"""Those that take a process for each file, and most of a second."""
 
 
 def seen(path: Path, readers: tuple[str, ...] = tuple(READERS)) -> dict[str, Seen]:
     """Return what each reader sees."""
     return {name: READERS[name](path) for name in readers}
+
+
+def asked(
+    files: Iterable[str], programs_are_fast: Collection[str] = ()
+) -> list[tuple[str, tuple[str, ...]]]:
+    """Return each file with the libraries, and with the programs: slow, but for some files."""
+    found = [pytest.param(it, LIBRARIES, id=f"{it}-libraries") for it in files]
+    for it in files:
+        marks = [] if it in programs_are_fast else [pytest.mark.slow]
+        found.append(pytest.param(it, PROGRAMS, id=f"{it}-programs", marks=marks))
+    return found
 
 
 def is_ours(key: str) -> bool:

@@ -73,7 +73,8 @@ def results(golden: Golden, *arguments: str | Path, state: Path | None = None) -
 def again(golden: Golden, name: str, *, state: Path | None = None) -> Records:
     """Do one of the runs of 0.1.0 once more."""
     paths, options = RUNS[name]
-    return lean_tag(*(golden.root / it for it in paths), *options, state=state or golden.state)
+    files = (golden.root / it for it in paths)
+    return lean_tag(*files, *options, "--jobs", "1", state=state or golden.state)
 
 
 def by_path(records: Records) -> Records:

@@ -1,11 +1,10 @@
 """What an ONNX file says of itself: its tensors, its operators, and where its weights are.
 
 A reader of its own, so that a file from anywhere can be looked at by a process that loads no
-library: it steps over the weights without reading them, and gives up on a file that holds more
-than a network does. It decides nothing about the numbers; that is ONNX Runtime's work, in a
-worker under its limits.
+library: it steps over the weights without reading them. It decides nothing about the numbers;
+that is ONNX Runtime's work, in a worker under its limits.
 
-Source: the protocol buffers wire format, and the messages and field numbers of onnx.proto.
+Source: the messages and field numbers of onnx.proto.
 """
 
 import os
@@ -14,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lean_tagger.card.protobuf import DamageError, Message
 from lean_tagger.errors import ModelError
 from lean_tagger.system.digest import sha256_of
 from lean_tagger.system.files import NotRegularError, open_regular
@@ -23,12 +23,7 @@ _BLOCK_BYTES = 1 << 16
 MOST_BYTES = 2 << 30
 """A protocol buffer cannot be longer."""
 
-MOST_FIELDS = 2_000_000
-"""Of the largest taggers: under 200,000. Reading so many takes some seconds."""
-
 MOST_NODES = 100_000
-
-MOST_NAME_BYTES = 1024
 
 DEEPEST = 24
 """Graphs in graphs: the bodies of loops and branches."""
@@ -40,9 +35,6 @@ KNOWN_DOMAINS = frozenset(
 
 FLOAT = 1
 """TensorProto.DataType: float32."""
-
-_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
-_BLOCK_BYTES = 1 << 16
 
 # Operators that hand values on as they are, or only in another shape.
 _SHAPING = frozenset({"Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Cast", "Dropout"})
@@ -165,10 +157,10 @@ def read(path: Path) -> Graph:
     """
     refused = f"cannot load the model {path.name}:"
     with opened(path) as fd:
-        found = _Reader(fd, os.fstat(fd).st_size)
+        found = _Reader(Message(fd, os.fstat(fd).st_size))
         try:
             found.model()
-        except _DamageError as error:
+        except DamageError as error:
             raise ModelError(
                 f"{refused} it is no ONNX file, or a damaged one ({error}); fetch it again"
             ) from error
@@ -191,110 +183,41 @@ def read(path: Path) -> Graph:
     return found.graph
 
 
-class _DamageError(Exception):
-    """The bytes are no ONNX model."""
-
-
 class _Reader:
     """Reads one file; each method one message of onnx.proto, from a start to an end."""
 
-    def __init__(self, fd: int, size_bytes: int) -> None:
-        self._fd, self._size_bytes = fd, size_bytes
-        self._block, self._block_start = b"", 0
-        self._fields = self._nodes = 0
+    def __init__(self, file: Message) -> None:
+        self._file = file
+        self._nodes = 0
         self._constants: set[str] = set()
         self.graph = Graph()
         self.elsewhere: str | None = None
         self.operators: set[tuple[str, str]] = set()
         self.functions: set[tuple[str, str]] = set()
 
-    # The wire
-
-    def _bytes(self, start: int, end: int) -> bytes:
-        """Return a few bytes, from a block that is kept."""
-        if not self._block_start <= start <= end <= self._block_start + len(self._block):
-            self._block_start = start
-            self._block = os.pread(self._fd, max(_BLOCK_BYTES, end - start), start)
-            if len(self._block) < end - start:
-                raise _DamageError("it ends early")
-        return self._block[start - self._block_start : end - self._block_start]
-
-    def _varint(self, at: int, end: int) -> tuple[int, int]:
-        """Return a number, and where the next thing begins."""
-        value = 0
-        taken = self._bytes(at, min(at + 10, end))
-        for index, byte in enumerate(taken):
-            value |= (byte & 0x7F) << (7 * index)
-            if byte < 0x80:
-                return value & 0xFFFF_FFFF_FFFF_FFFF, at + index + 1
-        raise _DamageError("a number in it does not end")
-
-    def _each(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-        """Yield the fields of a message: number, and the value or, of a length, start and end.
-
-        A plain number comes as ``(number, value, -1)``.
-        """
-        at = start
-        while at < end:
-            self._fields += 1
-            if self._fields > MOST_FIELDS:
-                raise _DamageError("it holds more parts than any tagger")
-            key, at = self._varint(at, end)
-            number, wire = key >> 3, key & 7
-            if wire == _VARINT:
-                value, at = self._varint(at, end)
-                yield number, value, -1
-                continue
-            if wire == _LENGTH:
-                length, at = self._varint(at, end)
-            elif wire in {_FIXED32, _FIXED64}:
-                length = 4 if wire == _FIXED32 else 8
-            else:
-                raise _DamageError("it holds a field of no known kind")
-            if length > end - at:
-                raise _DamageError("it ends early")
-            if wire == _LENGTH:
-                yield number, at, at + length
-            at += length
-
-    def _text(self, start: int, end: int) -> str:
-        if end < 0:
-            raise _DamageError("a name in it is a number")
-        if end - start > MOST_NAME_BYTES:
-            raise _DamageError("a name in it is too long")
-        return self._bytes(start, end).decode("utf-8", "replace")
-
-    def _inside(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-        """Yield the fields of a part that has to be a message."""
-        if end < 0:
-            raise _DamageError("a part of it is a number")
-        return self._each(start, end)
-
-    # The messages
-
     def model(self) -> None:
         """ModelProto."""
         graphs = 0
-        for number, start, end in self._each(0, self._size_bytes):
+        for number, start, end in self._file.fields():
             if number == 7:  # graph
                 graphs += 1
                 self._graph(start, end, depth=0)
             elif number == 20:  # training_info: initialization, algorithm
-                for part, first, last in self._inside(start, end):
+                for part, first, last in self._file.inside(start, end):
                     if part in {1, 2}:
                         self._graph(first, last, depth=1)
             elif number == 25:  # functions
                 self._function(start, end)
         if not graphs:
-            raise _DamageError("it has no graph")
+            raise DamageError("it has no graph")
         outer = self.graph
         outer.inputs = [it for it in outer.inputs if it.name not in self._constants]
 
     def _graph(self, start: int, end: int, *, depth: int) -> None:
         """GraphProto; of the outermost, the tensors are kept."""
         if depth > DEEPEST:
-            raise _DamageError("its graphs are nested too deeply")
-        for number, first, last in self._inside(start, end):
+            raise DamageError("its graphs are nested too deeply")
+        for number, first, last in self._file.inside(start, end):
             if number == 1:  # node
                 self._node(first, last, depth=depth)
             elif number == 5:  # initializer
@@ -311,11 +234,11 @@ class _Reader:
     def _function(self, start: int, end: int) -> None:
         """FunctionProto: an operator that the file itself defines."""
         name = domain = ""
-        for number, first, last in self._inside(start, end):
+        for number, first, last in self._file.inside(start, end):
             if number == 1:
-                name = self._text(first, last)
+                name = self._file.text(first, last)
             elif number == 10:
-                domain = self._text(first, last)
+                domain = self._file.text(first, last)
             elif number == 7:  # node
                 self._node(first, last, depth=1)
             elif number == 11:  # attribute_proto
@@ -326,17 +249,17 @@ class _Reader:
         """NodeProto."""
         self._nodes += 1
         if self._nodes > MOST_NODES:
-            raise _DamageError("it holds more parts than any tagger")
+            raise DamageError("it holds more parts than any tagger")
         first_input, outputs, operator, domain = "", [], "", ""
-        for number, first, last in self._inside(start, end):
+        for number, first, last in self._file.inside(start, end):
             if number == 1:
-                first_input = first_input or self._text(first, last)
+                first_input = first_input or self._file.text(first, last)
             elif number == 2:
-                outputs.append(self._text(first, last))
+                outputs.append(self._file.text(first, last))
             elif number == 4:
-                operator = self._text(first, last)
+                operator = self._file.text(first, last)
             elif number == 7:
-                domain = self._text(first, last)
+                domain = self._file.text(first, last)
             elif number == 5:
                 self._attribute(first, last, depth=depth)
         if domain not in KNOWN_DOMAINS:
@@ -346,7 +269,7 @@ class _Reader:
 
     def _attribute(self, start: int, end: int, *, depth: int) -> None:
         """AttributeProto: it may hold tensors and graphs."""
-        for number, first, last in self._inside(start, end):
+        for number, first, last in self._file.inside(start, end):
             if number in {5, 10}:  # t, tensors
                 self._tensor(first, last)
             elif number in {6, 11}:  # g, graphs
@@ -356,20 +279,20 @@ class _Reader:
 
     def _sparse(self, start: int, end: int) -> None:
         """SparseTensorProto."""
-        for number, first, last in self._inside(start, end):
+        for number, first, last in self._file.inside(start, end):
             if number in {1, 2}:  # values, indices
                 self._tensor(first, last)
 
     def _tensor(self, start: int, end: int) -> str:
         """TensorProto: return its name, and note if its data are elsewhere."""
         name = ""
-        for number, first, last in self._inside(start, end):
+        for number, first, last in self._file.inside(start, end):
             if number == 8:
-                name = self._text(first, last)
+                name = self._file.text(first, last)
             elif number == 14 and first == 1 and last < 0:  # data_location: EXTERNAL
                 self.elsewhere = self.elsewhere or "?"
             elif number == 13:  # external_data
-                entry = {key: self._text(a, b) for key, a, b in self._inside(first, last)}
+                entry = {key: self._file.text(a, b) for key, a, b in self._file.inside(first, last)}
                 if entry.get(1) == "location":
                     self.elsewhere = entry.get(2, "?")
         return name
@@ -377,11 +300,11 @@ class _Reader:
     def _value(self, start: int, end: int) -> Tensor:
         """ValueInfoProto."""
         name, kind, shape = "", 0, None
-        for number, first, last in self._inside(start, end):
+        for number, first, last in self._file.inside(start, end):
             if number == 1:
-                name = self._text(first, last)
+                name = self._file.text(first, last)
             elif number == 2:  # type
-                for which, a, b in self._inside(first, last):
+                for which, a, b in self._file.inside(first, last):
                     if which == 1:  # tensor_type
                         kind, shape = self._tensor_type(a, b)
         return Tensor(name, shape, kind)
@@ -389,22 +312,24 @@ class _Reader:
     def _tensor_type(self, start: int, end: int) -> tuple[int, tuple[int | str | None, ...] | None]:
         """TypeProto.Tensor: kind of number, and shape."""
         kind, shape = 0, None
-        for number, first, last in self._inside(start, end):
+        for number, first, last in self._file.inside(start, end):
             if number == 1:
                 kind = first
             elif number == 2:  # shape
-                axes = [self._axis(a, b) for each, a, b in self._inside(first, last) if each == 1]
+                axes = [
+                    self._axis(a, b) for each, a, b in self._file.inside(first, last) if each == 1
+                ]
                 if len(axes) > 16:
-                    raise _DamageError("a tensor in it has too many axes")
+                    raise DamageError("a tensor in it has too many axes")
                 shape = tuple(axes)
         return kind, shape
 
     def _axis(self, start: int, end: int) -> int | str | None:
         """TensorShapeProto.Dimension."""
         axis: int | str | None = None
-        for number, first, last in self._inside(start, end):
+        for number, first, last in self._file.inside(start, end):
             if number == 1 and last < 0:
                 axis = first if first < 1 << 63 else None  # some exporters write -1
             elif number == 2:
-                axis = self._text(first, last) or None
+                axis = self._file.text(first, last) or None
         return axis

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from tinymodel import make
 
-from lean_tagger.card import models_folder, onnx_graph
+from lean_tagger.card import models_folder, onnx_graph, protobuf
 from lean_tagger.card.onnx_graph import Tensor
 from lean_tagger.errors import ModelError
 
@@ -133,9 +133,15 @@ def test_graphs_nested_beyond_any_use_are_refused(tmp_path: Path) -> None:
         onnx_graph.read(path)
 
 
-def test_a_file_of_nothing_but_tiny_parts_is_given_up_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "most", [10_000, pytest.param(protobuf.MOST_FIELDS, marks=pytest.mark.slow)]
+)
+def test_a_file_of_nothing_but_tiny_parts_is_given_up_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(protobuf, "MOST_FIELDS", most)
     path = tmp_path / "many.onnx"
-    path.write_bytes(b"\x08\x01" * (onnx_graph.MOST_FIELDS + 1))
+    path.write_bytes(b"\x08\x01" * (most + 1))
     with pytest.raises(ModelError, match=r"more parts than any tagger"):
         onnx_graph.read(path)
 

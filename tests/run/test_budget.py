@@ -130,7 +130,9 @@ def container(limit_bytes: int) -> Iterator[Path]:
 
 
 @pytest.mark.memory
-@pytest.mark.parametrize("limit_mib", [128, 160, 256])
+@pytest.mark.parametrize(
+    "limit_mib", [128, *(pytest.param(it, marks=pytest.mark.slow) for it in (160, 256))]
+)
 def test_a_plain_run_works_in_a_small_container(tmp_path, limit_mib):
     with container(limit_mib * MIB) as members:
         enter = ["sh", "-c", f'echo $$ > {members} && exec "$@"', "sh"]

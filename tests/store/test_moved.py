@@ -50,7 +50,7 @@ class Library:
                 write.write(str(self.now[clip]), BEFORE[clip], fingerprint=fingerprint)
 
     def run(self, *arguments: str | Path) -> Run:
-        return Run(*arguments, "--state", self.state)
+        return Run(*arguments, "--jobs", "1", "--state", self.state)  # three files: one worker
 
     def tag(self, *arguments: str | Path) -> Run:
         usual = ("--overwrite", "--min-score", "0", "--max-tags", "2")
@@ -233,7 +233,7 @@ def test_status_says_which_writes_it_does_not_find(library: Library, way: Way) -
     assert library.tell("status")["writes_not_found"] == 0
 
 
-@pytest.mark.parametrize("leantag", ["short", "none"])
+@pytest.mark.parametrize("leantag", [pytest.param("short", marks=pytest.mark.slow), "none"])
 def test_files_that_changed_their_names_with_each_other_get_what_was_theirs(
     library: Library, leantag: str
 ) -> None:
@@ -366,7 +366,7 @@ def test_a_write_of_before_the_journal_was_lost_goes_with_those_of_after(library
     assert library.fields() == before
 
 
-@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("again", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_without_a_journal_an_older_tag_says_again_what_it_said(
     library: Library, again: bool
 ) -> None:

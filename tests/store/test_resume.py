@@ -40,8 +40,8 @@ def lean_tag(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def run(*arguments: str | Path) -> dict[str, dict[str, Any]]:
-    """Run with --json; return the results by the file's name."""
-    done = lean_tag(*arguments, "--json")
+    """Run with --json and one worker; return the results by the file's name."""
+    done = lean_tag(*arguments, "--json", "--jobs", "1")
     assert done.returncode in {0, 1}, done.stderr
     records = [json.loads(line) for line in done.stdout.splitlines()]
     return {Path(it["path"]).name: it for it in records if it["type"] == "result"}
@@ -162,8 +162,8 @@ def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     folder = tmp_path / "Music"
     folder.mkdir()
     for number in range(40):
-        samples = music(20, 44100, seed=number)
-        encode(folder / f"{number:02}.mp3", samples, 44100, "libmp3lame")
+        samples = music(20, 16000, 1, seed=number)
+        encode(folder / f"{number:02}.flac", samples, 16000, "flac")
     process = subprocess.Popen(
         [*PROGRAM, "--min-score", "0.01", "--json", str(folder)], stdout=subprocess.PIPE, cwd=ROOT
     )

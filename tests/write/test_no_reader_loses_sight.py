@@ -12,7 +12,7 @@ import av
 import pytest
 import tagbytes as tags
 from audiofiles import make
-from readers import READERS, lost, seen
+from readers import asked, lost, seen
 
 from lean_tagger import write
 from lean_tagger.errors import WriteError
@@ -26,7 +26,6 @@ VALUES = {"genre": ("Hip-Hop", "Techno"), "mood": ("mellow",), "leantag": ("{}" 
 SAID = ("Title", "Artist", "Album")
 NAMES = ("TIT2", "TPE1", "TALB")
 FRAMES = tuple(tags.text(name, said) for name, said in zip(NAMES, SAID, strict=True))
-ALL = tuple(READERS)
 
 
 @pytest.fixture(scope="module")
@@ -163,19 +162,22 @@ def written(path: Path) -> tuple[dict, dict]:
     return full, previous
 
 
-@pytest.mark.parametrize("what", FILES)
+ONE_OF_EACH_KIND = {kind: what for what, (kind, _) in FILES.items()}.values()
+
+
+@pytest.mark.parametrize(("what", "readers"), asked(FILES, ONE_OF_EACH_KIND))
 def test_what_readers_saw_they_see_after_a_write_and_after_undo(
-    audio: dict[str, bytes], tmp_path: Path, what: str
+    audio: dict[str, bytes], tmp_path: Path, what: str, readers: tuple[str, ...]
 ) -> None:
     kind, build = FILES[what]
     path = tmp_path / f"a.{kind}"
     path.write_bytes(build(audio))
-    before, heard = seen(path, ALL), fingerprint(str(path))
+    before, heard = seen(path, readers), fingerprint(str(path))
     _, previous = written(path)
-    assert lost(before, seen(path, ALL)) == []
+    assert lost(before, seen(path, readers)) == []
     assert fingerprint(str(path)) == heard
     write.write(str(path), previous, fingerprint=fingerprint)
-    undone = seen(path, ALL)
+    undone = seen(path, readers)
     assert lost(before, undone) == []
     if not what.endswith("end"):  # there, more readers find the tag than before
         assert {r: set(found) for r, found in undone.items()} == {

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import disks
@@ -62,34 +62,38 @@ OBSTACLES = {
 }
 
 
-@pytest.mark.parametrize("place", OBSTACLES)
-def test_it_is_told_before_listening_and_by_a_dry_run(
-    top: Path, model: Path, place: Callable[[Path], None]
-) -> None:
+def test_it_is_told_before_listening_and_by_a_dry_run(top: Path, model: Path) -> None:
     me = somebody(ME)
-    music = top / "music"
-    music.mkdir()
-    path = make(music / "a.ogg", "ogg", 0.6)
-    path.chmod(0o666)
-    music.chmod(0o777)
-    place(path)
-    content, there = path.read_bytes(), set(music.iterdir())
-    kind, word = OBSTACLES[place]
-    options = ("--min-score", "0", "--model", model, "--state", top / "journal", path)
+    told = {f"{place.__name__}.ogg": expected for place, expected in OBSTACLES.items()}
+    files = []
+    for number, place in enumerate(OBSTACLES, start=1):
+        music = top / place.__name__
+        music.mkdir()
+        # No two sound the same: what is known of one would be known of all.
+        path = make(music / f"{place.__name__}.ogg", "ogg", 0.5 + number / 10)
+        path.chmod(0o666)
+        music.chmod(0o777)
+        place(path)
+        files.append(path)
+    content = {path: path.read_bytes() for path in files}
+    there = {path.parent: set(path.parent.iterdir()) for path in files}
+    options = ("--min-score", "0", "--model", model, "--state", top / "journal", *files)
     run = Run(*options, under=me)
-    assert run.statuses() == {"a.ogg": "skipped"}
-    assert run.error("a.ogg")[0] == kind
-    assert word in run.error("a.ogg")[1]
-    assert run.results["a.ogg"]["windows"] == 0  # nothing was heard for nothing
+    assert run.statuses() == dict.fromkeys(told, "skipped")
+    for name, (kind, word) in told.items():
+        assert run.error(name)[0] == kind
+        assert word in run.error(name)[1]
+        assert run.results[name]["windows"] == 0  # nothing was heard for nothing
+    errors = {name: run.error(name) for name in told}
     dry = Run(*options, "-n", under=me)
-    assert dry.statuses() == {"a.ogg": "skipped"}
-    assert dry.error("a.ogg") == run.error("a.ogg")
-    assert dry.results["a.ogg"]["scores"]  # a dry run is all for them
+    assert dry.statuses() == dict.fromkeys(told, "skipped")
+    assert {name: dry.error(name) for name in told} == errors
+    assert all(it["scores"] for it in dry.results.values())  # a dry run is all for them
     for again in (Run(*options, "-n", under=me), Run(*options, under=me)):
-        assert again.results["a.ogg"]["known"]  # and they are kept
-        assert again.error("a.ogg") == run.error("a.ogg")
-    assert path.read_bytes() == content
-    assert set(music.iterdir()) == there
+        assert all(it["known"] for it in again.results.values())  # and they are kept
+        assert {name: again.error(name) for name in told} == errors
+    assert {path: path.read_bytes() for path in files} == content
+    assert {folder: set(folder.iterdir()) for folder in there} == there
 
 
 def test_once_it_is_gone_the_file_is_tagged_without_being_asked_for_again(

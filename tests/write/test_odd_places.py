@@ -236,31 +236,33 @@ def test_a_name_that_is_no_text_is_a_name(lean_tag, tmp_path: Path) -> None:
 # Numbers
 
 
-@pytest.mark.parametrize("when", ["2300-01-01", "2262-04-12", "1960-06-01"])
-def test_a_file_of_another_age_is_tagged_once_like_any_other(
-    lean_tag, tmp_path: Path, when: str
-) -> None:
+def test_files_of_another_age_are_tagged_once_like_any_other(lean_tag, tmp_path: Path) -> None:
     folder = tmp_path / "music"
     folder.mkdir()
-    odd = make(folder / "a.flac", "flac", 0.6)
     make(folder / "b.mp3", "mp3", 0.6)
-    seconds = int(datetime.fromisoformat(f"{when}T00:00:00+00:00").timestamp())
-    os.utime(odd, ns=(seconds * 10**9 + 5, seconds * 10**9 + 5))
-    if int(odd.stat().st_mtime) != seconds:
-        pytest.skip("this disk has no such times")
-    exact = odd.stat().st_mtime_ns
+    exact: dict[Path, int] = {}
+    for number, when in enumerate(("2300-01-01", "2262-04-12", "1960-06-01"), start=1):
+        odd = make(folder / f"{when}.flac", "flac", 0.6 + number / 10)
+        seconds = int(datetime.fromisoformat(f"{when}T00:00:00+00:00").timestamp())
+        os.utime(odd, ns=(seconds * 10**9 + 5, seconds * 10**9 + 5))
+        if int(odd.stat().st_mtime) != seconds:
+            pytest.skip("this disk has no such times")
+        exact[odd] = odd.stat().st_mtime_ns
+    everything = names(folder)
     options = (folder, "--preserve-mtime")
-    assert lean_tag(*options).statuses() == {"a.flac": "tagged", "b.mp3": "tagged"}
-    assert odd.stat().st_mtime_ns == exact
+    assert lean_tag(*options).statuses() == dict.fromkeys(everything, "tagged")
+    assert {path: path.stat().st_mtime_ns for path in exact} == exact
     again = lean_tag(*options)
-    assert again.statuses() == {"a.flac": "unchanged", "b.mp3": "unchanged"}
-    assert again.said == ""  # no worker was started: both are known to be as they were
-    odd.rename(folder / "c.flac")
-    assert lean_tag(*options).results["c.flac"]["known"]
+    assert again.statuses() == dict.fromkeys(everything, "unchanged")
+    assert again.said == ""  # no worker was started: all are known to be as they were
+    for path in exact:
+        path.rename(path.with_name(f"new {path.name}"))
+    renamed = lean_tag(*options).results
+    assert {renamed[f"new {path.name}"]["known"] for path in exact} == {True}
     assert lean_tag(*options, "--json").code == 0
     state = tmp_path / "state" / "journal.sqlite3"
     undone = Run("undo", "--all", "--preserve-mtime", "--state", state)
-    assert undone.statuses() == {"b.mp3": "undone", "c.flac": "undone"}
+    assert undone.statuses() == dict.fromkeys(names(folder), "undone")
 
 
 # Files that do not stay

@@ -1,6 +1,6 @@
 """Damaged copies of richly tagged files: what independent readers saw, they see after a write.
 
-Some hundred always; 4,000 with ``-m faults``.
+Some hundred always; 4,000 with ``-m slow``.
 """
 
 import base64
@@ -35,12 +35,11 @@ from mutagen.id3 import (
     CTOCFlags,
 )
 from mutagen.mp4 import MP4, MP4Cover
-from readers import lost, seen
+from readers import LIBRARIES, lost, seen
 
 from lean_tagger import write
 from lean_tagger.errors import FileError
 
-FAST = ("mutagen", "ffmpeg", "taglib")
 VALUES = {"genre": ("Hip-Hop", "Techno"), "mood": ("mellow",), "leantag": ("{}" * 60,)}
 KINDS = ("mp3", "m4a", "flac", "ogg", "opus", "wav", "aiff", "wma", "wv", "tta", "dsf")
 GAINS = {"REPLAYGAIN_TRACK_GAIN": "-3.20 dB", "REPLAYGAIN_TRACK_PEAK": "0.98"}
@@ -163,7 +162,7 @@ def mutant(data: bytes, chance: random.Random) -> bytes:
 
 def check(path: Path, data: bytes, outcomes: Counter[str]) -> None:
     path.write_bytes(data)
-    before = seen(path, FAST)
+    before = seen(path, LIBRARIES)
     try:
         _, previous = write.in_full(str(path), VALUES)
         write.write(str(path), VALUES, fingerprint=lambda _: "same")
@@ -172,13 +171,13 @@ def check(path: Path, data: bytes, outcomes: Counter[str]) -> None:
         assert path.read_bytes() == data
         return
     outcomes["written"] += 1
-    assert lost(before, seen(path, FAST)) == []
+    assert lost(before, seen(path, LIBRARIES)) == []
     try:
         write.write(str(path), previous, fingerprint=lambda _: "same")
     except FileError:
         outcomes["not undone"] += 1
         return
-    assert lost(before, seen(path, FAST)) == []
+    assert lost(before, seen(path, LIBRARIES)) == []
 
 
 def run(tmp_path: Path, kind: str, count: int) -> None:
