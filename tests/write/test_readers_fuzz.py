@@ -14,6 +14,7 @@ import mutagen
 import pytest
 import tagbytes as tags
 from audiofiles import make
+from matroskafiles import RICH_TAGS, Layout, build
 from mutagen.flac import FLAC, Picture
 from mutagen.id3 import (
     APIC,
@@ -41,7 +42,11 @@ from lean_tagger import write
 from lean_tagger.errors import FileError
 
 VALUES = {"genre": ("Hip-Hop", "Techno"), "mood": ("mellow",), "leantag": ("{}" * 60,)}
-KINDS = ("mp3", "m4a", "flac", "ogg", "opus", "wav", "aiff", "wma", "wv", "tta", "dsf")
+KINDS = (
+    *("mp3", "aac", "m4a", "flac", "ogg", "opus", "oga", "spx", "wav", "aiff", "wma", "wv", "tta"),
+    *("dsf", "dff", "mpc", "ape", "mka", "webm"),
+)
+FRAGMENTED = {"movflags": "+frag_keyframe+empty_moov+default_base_moof"}
 GAINS = {"REPLAYGAIN_TRACK_GAIN": "-3.20 dB", "REPLAYGAIN_TRACK_PEAK": "0.98"}
 
 
@@ -84,12 +89,32 @@ def picture() -> Picture:
     return found
 
 
+def rich_matroska() -> list[bytes]:
+    """Return files with chapters, a picture and tags at several levels."""
+    return [
+        build(Layout(tags=RICH_TAGS, voids=(40, 2000, 0))),
+        build(Layout(tags=RICH_TAGS, tags_last=True, crc=True)),
+        build(Layout(tags=RICH_TAGS, live=True, voids=(0, 6000, 0))),
+        build(Layout(seek_head=False, voids=(0, 900, 0))),
+    ]
+
+
 def rich(folder: Path, kind: str) -> list[bytes]:
     """Return files of one kind, with many tags."""
+    if kind in ("mka", "webm"):
+        return rich_matroska()
     options = {"id3v2_version": "0"} if kind == "mp3" else {}
     path = make(folder / f"a.{kind}", kind, 0.3, options=options)
     data = path.read_bytes()
     ape = tags.ape({"Title": b"Ape title", "Year": b"1999", "MP3GAIN_MINMAX": b"1,2"})
+    if kind == "aac":
+        return [rich_id3(3) + data, rich_id3(4) + data + tags.id3v1(9), data + ape]
+    if kind in ("mpc", "ape"):
+        return [data + ape, data + ape + tags.id3v1(4), rich_id3(4) + data + ape]
+    if kind == "dff":
+        tag = rich_id3(4)
+        whole = data + b"ID3 " + len(tag).to_bytes(8, "big") + tag + bytes(len(tag) % 2)
+        return [whole[:4] + (len(whole) - 12).to_bytes(8, "big") + whole[12:]]
     if kind == "mp3":
         each = [rich_id3(version) + data for version in (2, 3, 4)]
         gains = tags.ape({key: value.encode() for key, value in GAINS.items()})
@@ -108,6 +133,11 @@ def rich(folder: Path, kind: str) -> list[bytes]:
         tag = rich_id3(4)
         size = (len(data) + len(tag)).to_bytes(8, "little")
         return [data[:12] + size + len(data).to_bytes(8, "little") + data[28:] + tag]
+    if kind == "m4a":
+        fragmented = make(folder / "b.m4a", kind, 0.3, options=FRAGMENTED)
+        for each in (path, fragmented):
+            _tag(each)
+        return [path.read_bytes(), fragmented.read_bytes()]
     _tag(path)
     tagged = path.read_bytes()
     return [tagged, tags.id3(tags.text("TIT2", "x")) + data] if kind == "flac" else [tagged]
@@ -131,7 +161,7 @@ def _tag(path: Path) -> None:
             file[key] = values
     if isinstance(file, FLAC):
         file.add_picture(picture())
-    elif path.suffix in (".ogg", ".opus"):
+    elif path.suffix in (".ogg", ".opus", ".oga", ".spx"):
         file["metadata_block_picture"] = [base64.b64encode(picture().write()).decode()]
     file.save()
 

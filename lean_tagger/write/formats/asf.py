@@ -3,7 +3,8 @@
 "Advanced Systems Format Specification", revision 01.20.03. The first value of a field goes
 into the Extended Content Description Object, which may hold one per name, further values
 into the Metadata Library Object: where Windows Media, TagLib and mutagen put and look for
-them.
+them. TagLib takes values in the file's order: where the second object stands before the first,
+several values all go into it. (FFmpeg shows the last of several, wherever they are.)
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -186,13 +187,16 @@ class AsfFile:
         removed: dict[_Object, int] = {}
         short: list[bytes] = []
         long: list[bytes] = []
+        early, late = self._extension, self._extended
+        turned = early is not None and late is not None and early.start < late.start
         for field, values in changes.items():
             for parent, attribute in self._mine(field):
                 patches.append(Patch(*attribute.span, ()))
                 removed[parent] = removed.get(parent, 0) + 1
             for value in values:
                 data = value.encode("utf-16-le") + b"\0\0"
-                fits = value == values[0] and len(data) <= _LONGEST_SHORT_BYTES
+                first = value == values[0] and not (turned and len(values) > 1)
+                fits = first and len(data) <= _LONGEST_SHORT_BYTES
                 (short if fits else long).append(_attribute(FIELDS[field].asf, data, short=fits))
         for parent in self._attributes:
             new = {self._extended: short, self._library: long}.get(parent, [])
@@ -211,15 +215,16 @@ class AsfFile:
     def _missing(self, short: list[bytes], long: list[bytes]) -> tuple[list[Patch], list[Patch]]:
         """Return the new objects for the header extension, and those for the header."""
         inner: list[Patch] = []
-        outer: list[bytes] = []
+        outer: list[Patch] = []
         library = _object(_LIBRARY, _counted(long))
+        if short and not self._extended:
+            place = self._extension.start if self._extension else self._end
+            outer.append(Patch(place, place, (_object(_EXTENDED, _counted(short)),)))
         if long and not self._extension:
-            outer.append(_extension(library))
+            outer.append(Patch(self._end, self._end, (_extension(library),)))
         elif long and self._extension and not self._library:
             inner.append(Patch(self._extension.end, self._extension.end, (library,)))
-        if short and not self._extended:
-            outer.append(_object(_EXTENDED, _counted(short)))
-        return inner, [Patch(self._end, self._end, (piece,)) for piece in outer]
+        return inner, outer
 
     def _sized(self, patches: list[Patch], inner: list[Patch], outer: list[Patch]) -> list[Patch]:
         """Add the patches to counts and sizes of everything around the attributes."""
