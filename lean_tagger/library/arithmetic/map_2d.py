@@ -172,13 +172,13 @@ def _repulsion(places: Floats) -> Floats:
     flat = (rows[:, :, None] * nodes + columns[:, None, :]).reshape(len(places), -1)
     parts = (share[:, 0, :, None] * share[:, 1, None, :]).reshape(len(places), -1)
     apart = np.arange(-nodes, nodes, dtype=np.float32) * np.float32(step)
-    square = 1 / (1 + apart[:, None] ** 2 + apart[None, :] ** 2)
-    square = np.asarray(np.fft.ifftshift(square), np.float32)
+    around = np.fft.ifftshift(1 / (1 + apart[:, None] ** 2 + apart[None, :] ** 2))
+    near: Floats = np.asarray(around, np.float32)
 
     through = partial(_through, flat=flat, parts=parts, nodes=nodes)
-    (mass,) = through(square, [None])
+    (mass,) = through(near, [None])
     total = float(mass.sum()) - len(places)
-    here, *elsewhere = through(np.square(square), [None, places[:, 0], places[:, 1]])
+    here, *elsewhere = through(near * near, [None, places[:, 0], places[:, 1]])
     push = places * here[:, None] - np.stack(elsewhere, axis=1)
     return np.asarray(push / max(total, 1e-12), np.float32)
 
