@@ -78,7 +78,8 @@ def svg(picture: HeatMap) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 24} {height + 28}" '
         f'width="{left + width + 24}" role="img" font-family="system-ui, sans-serif" '
-        f'font-size="11" fill="currentColor"><title>{escape(picture.title)}</title>',
+        f'font-size="11" fill="currentColor"><title>{escape(picture.title)}</title>'
+        "<metadata>lean-tag</metadata>",
         f'<image x="{left}" y="4" width="{width}" height="{height}" preserveAspectRatio="none" '
         f'image-rendering="pixelated" href="data:image/png;base64,{inner}"/>'
         if picture.rows
@@ -134,7 +135,12 @@ def _encode(lines: list[bytearray]) -> bytes:
     height, width = len(lines), len(lines[0]) if lines else 0
     header = struct.pack(">IIBBBBB", max(width, 1), max(height, 1), 8, 3, 0, 0, 0)
     data = b"".join(b"\0" + bytes(line) for line in lines) or b"\0\0"
-    chunks = ((b"IHDR", header), (b"PLTE", _PALETTE), (b"IDAT", zlib.compress(data, 9)))
+    chunks = (
+        (b"IHDR", header),
+        (b"tEXt", b"Software\0lean-tag"),
+        (b"PLTE", _PALETTE),
+        (b"IDAT", zlib.compress(data, 9)),
+    )
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
         for name, body in (*chunks, (b"IEND", b""))

@@ -16,11 +16,13 @@ NAMES = {
     "path": ("similar", "path"),
     "playlists": ("playlists", "run"),
     "redo": ("undo", "redo"),
+    "report": ("report", "run"),
     "retag": ("retag", "run"),
     "rules": ("rules", "run"),
     "runs": ("runs", "run"),
     "similar": ("similar", "run"),
     "status": ("status", "run"),
+    "taggram": ("taggram", "run"),
     "undo": ("undo", "run"),
 }
 """Module and function of each command, by the word that asks for it."""

@@ -66,7 +66,11 @@ def _evenly(count: int) -> Floats:
 
 
 def _scaled(places: Floats) -> Floats:
-    """Return places in the square from -1 to 1; the axes keep their proportion."""
+    """Return places in the square from -1 to 1, turned so that they are wider than high."""
+    places = places - places.mean(axis=0)
+    _, axes = np.linalg.eigh(places.T @ places)
+    turned = axes[:, ::-1]
+    places = places @ (turned * np.sign(turned[np.abs(turned).argmax(axis=0), [0, 1]]))
     middle = (places.max(axis=0) + places.min(axis=0)) / 2
     centred = places - middle
     return np.asarray(centred / max(float(np.abs(centred).max()), 1e-12), np.float32)

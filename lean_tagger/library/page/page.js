@@ -201,7 +201,13 @@
   let view = { zoom: 1, x: 0.5, y: 0.5 };
   let waiting = false;
 
-  const size = () => Math.min(canvas.clientWidth, canvas.clientHeight) - 2 * MARGIN;
+  // The map is as large as its canvas allows; it is wider than high.
+  const extent = (of) => of.reduce((most, it) => Math.max(most, Math.abs(it - 0.5)), 0.01) * 2;
+  const [wide, high] = [extent(xs), extent(ys)];
+  const size = () => Math.max(
+    40,
+    Math.min((canvas.clientWidth - 2 * MARGIN) / wide, (canvas.clientHeight - 2 * MARGIN) / high),
+  );
   const toX = (x) => canvas.clientWidth / 2 + (x - view.x) * size() * view.zoom;
   const toY = (y) => canvas.clientHeight / 2 + (y - view.y) * size() * view.zoom;
 
