@@ -155,7 +155,7 @@ def _palette() -> bytes:
         at = number / (_LEVELS - 1) * (len(anchors) - 1)
         low, high = list(pairwise(anchors))[min(int(at), len(anchors) - 2)]
         share = at - min(int(at), len(anchors) - 2)
-        levels.append(round(a + share * (b - a)) for a, b in zip(low, high, strict=True))
+        levels.append([round(a + share * (b - a)) for a, b in zip(low, high, strict=True)])
     rest = [(255, 255, 255)] * (_INK - _LEVELS) + [(26, 26, 26)]
     return b"".join(bytes(it) for it in (*levels, *rest))
 

@@ -16,7 +16,7 @@ from lean_tagger.listen.listener import Taggram
 from lean_tagger.system import library_pages
 from lean_tagger.tagger import Tagger
 
-MOST_ROWS = 50
+MOST_ROWS = 30
 """Labels in a picture: those that are strongest over the whole track."""
 
 

@@ -498,7 +498,7 @@
     ["Outcome", (i) => [status(i), text("reasons", i)].filter(Boolean).join(": "), 14],
     ["Folder", (i) => text("folders", i), 12],
   ];
-  const PAGE = 50;
+  const PAGE = matchMedia("(max-width: 56rem)").matches ? 20 : 50;
   let sorted = { column: -1, down: false };
   let rows = [];
   let first = 0;
