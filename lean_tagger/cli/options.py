@@ -308,6 +308,13 @@ def count(text: str) -> int:
     return int(text)
 
 
+def tracks(text: str) -> int:
+    """Return a whole number above 0, of tracks."""
+    if not (text.isascii() and text.isdigit() and int(text[:10]) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text[:10])
+
+
 def shard(text: str) -> tuple[int, int]:
     """Return which part of how many: ``2/3``."""
     first, _, last = text.partition("/")

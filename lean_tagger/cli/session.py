@@ -132,7 +132,7 @@ def do(
             console.error("stopped; the files that were not reached are as they were")
             code, ending = stop.exit_code, "stopped"
             runner.close()  # before the summary, lest a worker still writes while it is read
-        recorder.end(summary.counts(), ending)
+        recorder.end(summary.counts(), ending, peak_bytes=summary.peak_rss_bytes)
         done = ending == "done"
         if (not only_hear or not done) and (done or runner.started or summary.files):
             console.summary(summary)

@@ -22,6 +22,7 @@ from lean_tagger.jobs import Heard, Identity, Values, to_uint16
 from lean_tagger.store import sql
 from lean_tagger.store.database import CACHE_KIB, Database
 from lean_tagger.store.rows import (
+    PEAK,
     Key,
     Known,
     Run,
@@ -115,12 +116,15 @@ class Journal:
         assert cursor.lastrowid is not None  # noqa: S101 - an INSERT has one
         return cursor.lastrowid
 
-    def end_run(self, run: int, *, counts: Mapping[str, int], ending: str) -> None:
-        """Note how a run ended, and what it came to."""
+    def end_run(
+        self, run: int, *, counts: Mapping[str, int], ending: str, peak_bytes: int = 0
+    ) -> None:
+        """Note how a run ended, what it came to, and how much memory it had at most."""
+        kept = {**counts, PEAK: peak_bytes} if peak_bytes else counts
         with self._change() as connection:
             connection.execute(
                 "UPDATE runs SET ended = ?, counts = ?, ending = ? WHERE id = ?",
-                (time.time(), json.dumps(counts), ending, run),
+                (time.time(), json.dumps(kept), ending, run),
             )
 
     def runs(self) -> list[Run]:

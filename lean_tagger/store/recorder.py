@@ -79,9 +79,9 @@ class Recorder:
         """Put what was heard some seconds ago on the disk."""
         self._journal.commit_old()
 
-    def end(self, counts: Mapping[str, int], ending: str) -> None:
-        """Note what the run came to, and how it ended."""
-        self._journal.end_run(self._run, counts=counts, ending=ending)
+    def end(self, counts: Mapping[str, int], ending: str, *, peak_bytes: int = 0) -> None:
+        """Note what the run came to, how it ended, and how much memory it had at most."""
+        self._journal.end_run(self._run, counts=counts, ending=ending, peak_bytes=peak_bytes)
 
     def _settle(self, outcome: Outcome) -> None:
         """Note what became of a write, if there was one."""

@@ -58,9 +58,27 @@ class Known:
     heard: Heard | None
 
 
+PEAK = "peak_bytes"
+"""Stands among a run's counts, so that the table of runs stays as it is."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run of a command that changes files or the journal."""
+    """One run of a command that changes files or the journal.
+
+    Attributes
+    ----------
+    started, ended : float
+        Seconds since 1970; the end is None where it was not told.
+    options : mapping
+        What was asked for; its ``max_mem_bytes`` is the run's budget.
+    counts : mapping of str to int
+        Files by what became of them.
+    ending : str or None
+        ``done``, or what ended it.
+    peak_bytes : int
+        The most memory that its processes had together; 0 where that was not recorded.
+    """
 
     id: int
     command: str
@@ -71,6 +89,7 @@ class Run:
     options: Mapping[str, Any]
     counts: Mapping[str, int]
     ending: str | None
+    peak_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +189,8 @@ def _to_track(
 
 def to_run(row: tuple[Any, ...]) -> Run:
     """Return the run in a row."""
+    counts = json.loads(row[7])
+    peak_bytes = counts.pop(PEAK, 0)
     return Run(
         id=row[0],
         command=row[1],
@@ -178,8 +199,9 @@ def to_run(row: tuple[Any, ...]) -> Run:
         version=row[4],
         model=row[5],
         options=json.loads(row[6]),
-        counts=json.loads(row[7]),
+        counts=counts,
         ending=row[8],
+        peak_bytes=peak_bytes,
     )
 
 

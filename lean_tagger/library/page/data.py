@@ -1,0 +1,79 @@
+"""What the page's script shows, packed: columns as JSON, numbers in Base64."""
+
+import base64
+from dataclasses import dataclass
+
+from lean_tagger.library.page.gather import Gathered
+from lean_tagger.library.page.text import packed, plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sound:
+    """What arithmetic made of the embeddings and scores, a row for each track.
+
+    Attributes
+    ----------
+    rows : dict of str to int
+        The row of each track, by the digest of its audio.
+    axes : int
+        Numbers in a vector.
+    vectors : bytes
+        int8, `axes` for each track.
+    places : bytes
+        Two little-endian uint16 for each track: across and down, 0 to 65,535.
+    labels : tuple of str
+        Of the first model.
+    heard : bytes
+        For each track its strongest labels: three bytes for each, the number of the label as a
+        little-endian uint16 and its score in percent.
+    sounds : list of int
+        The number of the strongest label that is a genre; -1 where there is none.
+    """
+
+    rows: dict[str, int]
+    axes: int = 0
+    vectors: bytes = b""
+    places: bytes = b""
+    labels: tuple[str, ...] = ()
+    heard: bytes = b""
+    sounds: tuple[int, ...] = ()
+
+
+def script_data(found: Gathered, sound: Sound) -> str:
+    """Return what the script reads, as JSON that may stand in HTML."""
+    rows = found.rows
+    return packed(
+        {
+            "names": rows.names,
+            "titles": rows.titles,
+            "years": rows.years,
+            "folders": rows.folders,
+            "artists": rows.artists,
+            "albums": rows.albums,
+            "statuses": rows.statuses,
+            "reasons": rows.reasons,
+            "genres": [_one_or_many(it) for it in rows.genres],
+            "before": [
+                0 if it == now else _one_or_many(it) or -1
+                for it, now in zip(rows.before, rows.genres, strict=True)
+            ],
+            "seconds": rows.seconds,
+            "sound": [sound.rows.get(digest, -1) for digest in rows.digests],
+            "texts": {name: it.texts() for name, it in rows.texts.items()},
+            "axes": sound.axes,
+            "vectors": _base64(sound.vectors),
+            "places": _base64(sound.places),
+            "labels": [plain(label) for label in sound.labels],
+            "heard": _base64(sound.heard),
+            "sounds": list(sound.sounds),
+        }
+    )
+
+
+def _one_or_many(numbers: list[int]) -> int | list[int]:
+    """Return what is shorter to write: 0 for none, a number for one."""
+    return numbers if len(numbers) > 1 else numbers[0] if numbers else 0
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()

@@ -1,0 +1,255 @@
+"""What a page shows of a journal, as columns and counts."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lean_tagger.library.page.text import plain, without_folders
+from lean_tagger.store import sql
+from lean_tagger.store.journal import Journal, Run
+from lean_tagger.store.tracks import Track, Tracks
+
+SHOWN_REASONS = 5
+"""Files that are named for each reason; the table has them all."""
+
+UNSURE = "unsure"
+"""Stands in place of ``unchanged`` where a file was heard, and has no genre all the same."""
+
+
+class Names:
+    """Texts that come again and again, by number; 0 is the empty text."""
+
+    def __init__(self) -> None:
+        self._numbers = {"": 0}
+
+    def number(self, text: str) -> int:
+        """Return the number of a text, which gets one if it has none."""
+        return self._numbers.setdefault(plain(text), len(self._numbers))
+
+    def texts(self) -> list[str]:
+        """Return all texts in the order of their numbers."""
+        return list(self._numbers)
+
+
+@dataclass(slots=True)
+class Rows:
+    """The files that are shown, a column for each thing that is known of them.
+
+    Attributes
+    ----------
+    names, titles, years : list of str
+        Of a file without its folder; a title is empty where the tags have none.
+    folders, artists, albums, statuses, reasons : list of int
+        Numbers of the texts of the same names.
+    genres, before : list of list of int
+        Numbers of genres: what the field holds, and what it held before we wrote.
+    seconds : list of int
+        Length; 0 where it was not heard.
+    digests : list of str
+        Of the audio.
+    texts : dict of str to Names
+        By the name of a column.
+    """
+
+    names: list[str] = field(default_factory=list)
+    titles: list[str] = field(default_factory=list)
+    years: list[str] = field(default_factory=list)
+    folders: list[int] = field(default_factory=list)
+    artists: list[int] = field(default_factory=list)
+    albums: list[int] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
+    reasons: list[int] = field(default_factory=list)
+    genres: list[list[int]] = field(default_factory=list)
+    before: list[list[int]] = field(default_factory=list)
+    seconds: list[int] = field(default_factory=list)
+    digests: list[str] = field(default_factory=list)
+    texts: dict[str, Names] = field(
+        default_factory=lambda: {
+            name: Names()
+            for name in ("folders", "artists", "albums", "statuses", "reasons", "genres")
+        }
+    )
+
+
+@dataclass(slots=True)
+class Reason:
+    """Why files failed or were left alone.
+
+    Attributes
+    ----------
+    status : {'failed', 'skipped'}
+        Which of both.
+    count : int
+        So many files.
+    examples : list of (str, str)
+        Names below the root, and messages, of the first of them.
+    """
+
+    status: str
+    count: int = 0
+    examples: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, name: str, message: str) -> None:
+        """Count one more file."""
+        self.count += 1
+        if len(self.examples) < SHOWN_REASONS:
+            self.examples.append((name, message))
+
+
+@dataclass(slots=True)
+class Counts:
+    """Counts over all files within the root, also those that are not shown.
+
+    Attributes
+    ----------
+    files, outside : int
+        Within the root, and elsewhere.
+    statuses : Counter of str
+        What became of them in the last run that came to them; see `UNSURE`.
+    reasons : dict of str to Reason
+        By kind.
+    heard, heard_seconds : int, float
+        Files with scores on record, and their length.
+    genres, genres_before : Counter of str
+        How many files have each genre, now and before we wrote.
+    with_genre, with_genre_before : int
+        Files with any.
+    """
+
+    files: int = 0
+    outside: int = 0
+    statuses: Counter[str] = field(default_factory=Counter)
+    reasons: dict[str, Reason] = field(default_factory=dict)
+    heard: int = 0
+    heard_seconds: float = 0.0
+    genres: Counter[str] = field(default_factory=Counter)
+    genres_before: Counter[str] = field(default_factory=Counter)
+    with_genre: int = 0
+    with_genre_before: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """All of it.
+
+    Attributes
+    ----------
+    root : str
+        The folder below which files are named.
+    rows : Rows
+        What is shown file by file.
+    counts : Counts
+        Over all.
+    runs : list of Run
+        The last one first.
+    """
+
+    root: str
+    rows: Rows
+    counts: Counts
+    runs: list[Run]
+
+
+def gather(state: Path, *, root: str, most: int) -> Gathered:
+    """Read a journal.
+
+    Parameters
+    ----------
+    state : Path
+        The journal.
+    root : str
+        See `page.Request`.
+    most : int
+        Files in `Gathered.rows`; of more, one in so many is taken.
+
+    Raises
+    ------
+    StateError
+        There is no journal, or it cannot be read.
+    """
+    with Journal(state, locked=False, on_network=True) as journal:
+        runs = journal.runs()
+        before = {
+            write.path: write.previous.get("genre", ())
+            for write in journal.writes(under=[root] if root else [])
+            if "genre" in write.written  # of each file the first write comes last, and stays
+        }
+    with Tracks(state) as tracks:
+        root = root or _common_folder(tracks)
+        why = dict(_reasons(tracks))
+        counts, rows = Counts(), Rows()
+        ((counts.outside,),) = tracks.database.rows("SELECT count(*) FROM files")
+        ((counts.files,),) = tracks.database.rows(
+            f"SELECT count(*) FROM files WHERE {sql.WITHIN}",  # noqa: S608 - ours
+            _span(root),
+        )
+        counts.outside -= counts.files
+        shown = min(counts.files, most)
+        within = tracks.select(f"WHERE {sql.WITHIN} ORDER BY path", _span(root))
+        for number, track in enumerate(within):
+            had = before.get(track.path, track.genre)
+            kind, message = why.get(track.path, ("", ""))
+            message = without_folders(message, root)
+            _count(counts, track, had)
+            if kind:
+                name = os.path.relpath(track.path, root)
+                counts.reasons.setdefault(kind, Reason(track.status)).add(name, message)
+            if (number + 1) * shown // counts.files > number * shown // counts.files:
+                _add(rows, track, had, message, root)
+    return Gathered(root=root, rows=rows, counts=counts, runs=runs)
+
+
+def _span(root: str) -> tuple[bytes, bytes]:
+    return sql.spans([root])[-1] if root != "/" else (b"/", b"0")
+
+
+def _common_folder(tracks: Tracks) -> str:
+    """Return the folder that all files have in common: that of the first and the last name."""
+    ((first, last),) = tracks.database.rows("SELECT min(path), max(path) FROM files")
+    if first is None:
+        return "/"
+    names = [os.path.dirname(os.fsdecode(name)) for name in (first, last)]
+    return os.path.commonpath(names)
+
+
+def _reasons(tracks: Tracks) -> Iterator[tuple[str, tuple[str, str]]]:
+    for path, kind, message in tracks.database.rows(
+        "SELECT path, kind, message FROM files WHERE status IN ('failed', 'skipped')"
+    ):
+        yield os.fsdecode(path), (kind, message)
+
+
+def status_of(track: Track) -> str:
+    """Return what became of a file; `UNSURE` where the scores chose no genre for one without."""
+    if track.status == "unchanged" and track.seconds and not track.genre:
+        return UNSURE
+    return track.status
+
+
+def _count(counts: Counts, track: Track, had: tuple[str, ...]) -> None:
+    counts.statuses[status_of(track)] += 1
+    counts.heard += track.seconds > 0
+    counts.heard_seconds += track.seconds
+    counts.genres.update(set(track.genre))
+    counts.genres_before.update(set(had))
+    counts.with_genre += bool(track.genre)
+    counts.with_genre_before += bool(had)
+
+
+def _add(rows: Rows, track: Track, had: tuple[str, ...], reason: str, root: str) -> None:
+    folder, name = os.path.split(os.path.relpath(track.path, root))
+    texts = rows.texts
+    rows.names.append(plain(name))
+    rows.titles.append(plain(track.title))
+    rows.years.append(plain(track.year))
+    rows.folders.append(texts["folders"].number(folder))
+    rows.artists.append(texts["artists"].number(track.artist or track.albumartist))
+    rows.albums.append(texts["albums"].number(track.album))
+    rows.statuses.append(texts["statuses"].number(status_of(track)))
+    rows.reasons.append(texts["reasons"].number(reason))
+    rows.genres.append([texts["genres"].number(it) for it in track.genre])
+    rows.before.append([texts["genres"].number(it) for it in had])
+    rows.seconds.append(round(track.seconds))
+    rows.digests.append(track.digest)

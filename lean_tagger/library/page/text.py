@@ -1,0 +1,37 @@
+"""Text of tags and names, made harmless in HTML and in JSON within HTML."""
+
+import html
+import json
+import re
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_IN_SCRIPT = {
+    ord(character): f"\\u{ord(character):04x}" for character in "<>&\N{LINE SEPARATOR}\u2029"
+}
+_ABSOLUTE = re.compile(r"""(?<![\w./])(?:/[^/\s'":;,]+)+/""")
+
+
+def plain(text: str) -> str:
+    r"""Return text that can be encoded and shown on one line; undecodable bytes as ``\xNN``."""
+    return text if text.isascii() and text.isprintable() else _CONTROL.sub(_shown, text)
+
+
+def _shown(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else "\N{REPLACEMENT CHARACTER}"
+
+
+def escaped(text: object) -> str:
+    """Return text for HTML, also within quotes."""
+    return html.escape(plain(str(text)))
+
+
+def packed(value: object) -> str:
+    """Return JSON that no HTML parser takes for an end of its element."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.translate(_IN_SCRIPT)
+
+
+def without_folders(message: str, root: str) -> str:
+    """Return a message in which files have the names that they have below the root."""
+    return _ABSOLUTE.sub("", message.replace(root.rstrip("/") + "/", ""))

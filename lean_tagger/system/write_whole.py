@@ -1,0 +1,81 @@
+"""Write a file of ours whole or not at all."""
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from lean_tagger.errors import ConfigError, StateError
+from lean_tagger.system.files import NotRegularError, open_regular, sync_folder
+from lean_tagger.system.temporary_files import name_for
+
+HEAD_BYTES = 1024
+_MODE = 0o666
+
+
+@contextlib.contextmanager
+def written_whole(path: str, *, mark: bytes) -> Iterator[BinaryIO]:
+    """Give a file to write into, which takes its name when all of it is on the disk.
+
+    Until then, and where the context ends with an error, what had that name is as it was. A link
+    is followed: what it leads to is replaced.
+
+    Parameters
+    ----------
+    path : str
+        The file's name.
+    mark : bytes
+        By which what has this name is known to be ours: it stands in the first `HEAD_BYTES`.
+
+    Raises
+    ------
+    ConfigError
+        What has this name is not ours, or its folder is not there.
+    StateError
+        It cannot be written.
+    """
+    target = os.path.realpath(path)
+    folder = os.path.dirname(target)
+    try:
+        mode = _mode_of_ours(target, mark)
+        temporary = os.path.join(folder, name_for(".tmp"))
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
+        try:
+            with open(fd, "wb") as file:
+                yield file
+                file.flush()
+                if mode is not None:
+                    with contextlib.suppress(OSError):  # some file systems have no modes
+                        os.fchmod(fd, mode)
+                os.fsync(fd)
+            os.replace(temporary, target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+        sync_folder(folder)
+    except OSError as error:
+        raise StateError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _mode_of_ours(target: str, mark: bytes) -> int | None:
+    """Return the rights of what is replaced; None where there is nothing."""
+    try:
+        fd = open_regular(target)
+    except FileNotFoundError:
+        if not os.path.isdir(os.path.dirname(target)):
+            raise ConfigError(f"there is no folder {os.path.dirname(target)}") from None
+        return None
+    except NotRegularError as error:
+        raise ConfigError(f"{target}: {error.strerror}; give another name") from error
+    try:
+        head, mode = os.read(fd, HEAD_BYTES), os.fstat(fd).st_mode
+    finally:
+        os.close(fd)
+    if head and mark not in head:
+        raise ConfigError(
+            f"{target} is there already and was not written by this command; give another name, "
+            "or remove it"
+        )
+    return stat.S_IMODE(mode)
