@@ -68,7 +68,12 @@ def test_a_network_of_the_familys_shape_hears_a_file_as_if_at_once(
         cut = one_shot(card, whole)
         # What is left behind the last whole patch is filled up with silence where a card says so.
         assert len(patches) - len(cut) in ({0, 1} if card.last_patch == "zero" else {0})
-        assert np.allclose(patches[: len(cut)], cut, atol=1e-5)
+        difference = np.abs(patches[: len(cut)] - cut)
+        # A matrix product differs in its last bit with the rows that it is given. Where the
+        # original rounds to float16, that may lead to the next one: 2**-10 of a value, in log10.
+        rounds = getattr(card.frontend, "mel_rounding", "none") == "float16"
+        assert difference.max() < (4.3e-4 if rounds else 1e-5)
+        assert np.mean(difference > 1e-5) < 1e-4
     said = Network(card)(patches)
     assert got.shape == (len(patches), len(card.labels))
     assert np.allclose(got, said.logits, atol=1e-5)
