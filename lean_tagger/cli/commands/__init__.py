@@ -5,7 +5,9 @@ returns the exit code; its module is imported only when it is asked for.
 """
 
 NAMES = {
+    "check": ("check", "run"),
     "doctor": ("doctor", "run"),
+    "eval": ("evaluate", "run"),
     "explain": ("explain", "run"),
     "export": ("exchange", "export"),
     "import": ("exchange", "import_"),
