@@ -1,8 +1,12 @@
 """Look for tags that are wrong: by what other tracks with the same tag sound like.
 
 A single wrong file stands out among the rest of its album, where that is learnt from: random
-folds. A wrong album does not; it stands out where nothing of its artist is learnt from. So both
-are done, and a track is as suspicious as the worse of its two ranks.
+folds. A wrong album does not; it stands out where nothing of its artist is learnt from, and all of
+it does: folds by artist, and the mean over what has the same class on the same album. Both give
+ranks, which are joined as two witnesses are: ``-log(1 - rank)`` of the one and of the other.
+
+Measured by `../shared/ears/score.py`'s protocol, 8 draws each: the area under the ROC curve is
+.91 with 10 % wrong files and .81 with 10 % wrong groups; random folds alone .92 and .68.
 """
 
 from collections import Counter, defaultdict
@@ -47,7 +51,8 @@ def check(request: Request) -> Iterator[dict[str, Any]]:
     albums = folds.numbered([_album(material, int(at)) for at in labelled])
     rows = material.rows[labelled]
     classes.wanted = classes.wanted[labelled]
-    order, sure = _worst(rows, classes, groups, albums)
+    suspicious, sure = suspicion(rows, classes, groups, albums)
+    order = np.argsort(-suspicious, kind="stable")
     yield {
         "type": "checked",
         "field": request.field,
@@ -65,8 +70,8 @@ def check(request: Request) -> Iterator[dict[str, Any]]:
     }
 
 
-def suspicion(rows: Floats, classes: Classes, groups: Ints, albums: Ints) -> Wide:
-    """Return how suspicious the label of each track is: a rank, 0 to 1, (n,).
+def suspicion(rows: Floats, classes: Classes, groups: Ints, albums: Ints) -> tuple[Wide, Floats]:
+    """Return how suspicious the label of each track is, and what its probabilities are.
 
     Parameters
     ----------
@@ -76,21 +81,24 @@ def suspicion(rows: Floats, classes: Classes, groups: Ints, albums: Ints) -> Wid
         What the tags say of these tracks.
     groups, albums : (n,) int
         Who made each, and on which album it is.
+
+    Returns
+    -------
+    (n,) float64
+        Higher is worse.
+    (n, n_classes) float32
+        Learnt from other artists.
     """
-    single = _doubt(out_of_fold(rows, classes, folds.at_random(len(rows)), lda.fit), classes)
     by_group = folds.by_group(classes.wanted, groups)
-    whole = _doubt(out_of_fold(rows, classes, by_group, lda.fit), classes)
-    # What all of an album sounds like says more than one track.
-    size = np.bincount(albums)
-    whole = (np.bincount(albums, weights=whole) / size)[albums]
-    return np.maximum(_rank(single), _rank(whole))
-
-
-def _worst(rows: Floats, classes: Classes, groups: Ints, albums: Ints) -> tuple[Ints, Floats]:
-    """Return the tracks, worst first, and how likely each class is for each of them."""
-    suspicious = suspicion(rows, classes, groups, albums)
-    sure = out_of_fold(rows, classes, folds.by_group(classes.wanted, groups), logistic.fit)
-    return np.argsort(-suspicious, kind="stable"), sure
+    sure = out_of_fold(rows, classes, by_group, logistic.fit)
+    random = out_of_fold(rows, classes, folds.at_random(len(rows)), lda.fit)
+    single, whole = _doubt(random, classes), _doubt(sure, classes)
+    _, alike = np.unique(
+        np.stack([albums, classes.wanted.argmax(axis=1)]), axis=1, return_inverse=True
+    )
+    alike = alike.reshape(-1)
+    whole = (np.bincount(alike, weights=whole) / np.bincount(alike))[alike]
+    return _witness(single) + _witness(whole), sure
 
 
 def _doubt(scores: Floats, classes: Classes) -> Wide:
@@ -102,11 +110,13 @@ def _doubt(scores: Floats, classes: Classes) -> Wide:
     return doubt
 
 
-def _rank(values: Wide) -> Wide:
-    order = np.argsort(values, kind="stable")
-    ranks = np.empty(len(values))
-    ranks[order] = (np.arange(len(values)) + 1) / len(values)
-    return ranks
+def _witness(doubt: Wide) -> Wide:
+    """Return what a doubt's rank says against a track."""
+    order = np.argsort(doubt, kind="stable")
+    ranks = np.empty(len(doubt))
+    ranks[order] = np.arange(len(doubt)) / len(doubt)
+    witness: Wide = -np.log1p(-ranks)
+    return witness
 
 
 def _expected(order: Ints, sure: Floats, classes: Classes) -> float:
