@@ -98,7 +98,7 @@ class Bound:
 class Abstain:
     """By which scores a network shows that it has no music before it, so that it gets no genre.
 
-    All has to hold.
+    All has to hold; without one of its labels it does not.
 
     Attributes
     ----------

@@ -47,11 +47,6 @@ def _complaints(spec: ModelSpec) -> list[str]:
     if not all(0 <= it <= 1 for label in spec.labels for it in (label.least, label.bar)):
         found.append("a label's 'least' and 'bar' must be from 0 to 1")
     found += _number_complaints(spec)
-    names = {label.name for label in spec.labels}
-    for it in spec.abstain:
-        named = {bound.label for bound in (*it.below, *it.from_)} | ({it.first} - {None})
-        if not named <= names:
-            found.append("'abstain' names what is no label")
     if tensors.logits is None and tensors.embedding is None:
         found.append("'tensors' names neither logits nor an embedding")
     layouts = front.layouts if spec.head_of is None else ("embedding",)

@@ -8,7 +8,7 @@ from lean_tagger.card import load_card
 from lean_tagger.cli import options, session
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import ConfigError
-from lean_tagger.genres.request import Listened, Request
+from lean_tagger.genres.request import EvalRequest, Listened, Request
 from lean_tagger.jobs import Pooling
 from lean_tagger.rules import FIELDS
 from lean_tagger.run.calculation import Calculation
@@ -132,7 +132,7 @@ def listened(name: str) -> Listened:
     )
 
 
-def calculate(function: str, asked: Request, *, max_mem_bytes: int) -> dict[str, Any]:
+def calculate(function: str, asked: Request | EvalRequest, *, max_mem_bytes: int) -> dict[str, Any]:
     """Run one of the functions of `genres.arithmetic` in a child, and return its one report."""
     with Calculation(function, asked, max_mem_bytes=max_mem_bytes) as calculation:
         (report,) = calculation

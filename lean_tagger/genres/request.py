@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from lean_tagger.jobs import Asked
 from lean_tagger.rules.junk import WORDS
 from lean_tagger.store.rows import Key
 
@@ -75,3 +76,31 @@ class Request:
     tree: tuple[tuple[str, tuple[str, ...]], ...] = ()
     junk: tuple[str, ...] = WORDS
     limit: int = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvalRequest:
+    """Which scores to hold against what.
+
+    Attributes
+    ----------
+    journal : str
+        Its path.
+    under : tuple of str
+        Absolute paths of files and folders; everything on record without any.
+    asked : Asked
+        The model.
+    field : str
+        Whose values are the truth, without annotations.
+    annotations : str
+        A file with them; empty for the files' own tags.
+    junk : tuple of str
+        Values that say nothing.
+    """
+
+    journal: str
+    under: tuple[str, ...] = ()
+    asked: Asked
+    field: str = "genre"
+    annotations: str = ""
+    junk: tuple[str, ...] = WORDS

@@ -238,8 +238,8 @@ def _of_music(
     for it in abstain:
         if (
             it.first in {None, strongest.label.name}
-            and all(scores[bound.label] < bound.score for bound in it.below)
-            and all(scores[bound.label] >= bound.score for bound in it.from_)
+            and all(scores.get(bound.label, 1.0) < bound.score for bound in it.below)
+            and all(scores.get(bound.label, 0.0) >= bound.score for bound in it.from_)
         ):
             for candidate in there:
                 if candidate.score >= journey.field.min_score / 4:

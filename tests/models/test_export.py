@@ -53,8 +53,18 @@ def session(name: str):
 # ---------------------------------------------------------------- what is committed
 
 
-def test_the_four_published_models_one_variant_and_no_others_are_shipped():
-    assert installed_models() == sorted(NAMES)
+def test_the_four_published_models_one_variant_and_what_follows_from_them_are_shipped():
+    assert installed_models() == sorted([*NAMES, "standard"])
+
+
+def test_standard_is_what_its_script_makes(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(MODELS))
+    script = importlib.import_module("export_standard")
+    (tmp_path / "msd-musicnn.json").write_bytes((MODELS / "msd-musicnn.json").read_bytes())
+    monkeypatch.setattr(script, "HERE", tmp_path)
+    script.main()
+    for name in ("standard.json", "standard.head"):
+        assert (tmp_path / name).read_bytes() == (MODELS / name).read_bytes()
 
 
 @pytest.mark.parametrize("name", NAMES)

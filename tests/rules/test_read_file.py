@@ -58,11 +58,11 @@ def test_single_parts_of_a_layout_go_before_the_preset():
 FAULTS = [
     ("unknown table", "\n[genr]\n", "2: unknown key 'genr'; did you mean 'genre'?"),
     ("unknown key", "[genre]\n\nmin_scor = 0.1", "3: unknown key 'min_scor'; did you mean 'min_score'?"),
-    ("unknown, like nothing", "zzz = 1", "1: unknown key 'zzz'; there are genre, mood, rename, ignore, tree, output"),
+    ("unknown, like nothing", "zzz = 1", "1: unknown key 'zzz'; there are genre, mood, rename, ignore, junk, tree, output"),
     ("unknown in a list of tables", "[[rename]]\nmatch='a'\nto='B'\n[[rename]]\nmatch='c'\nto='D'\nwith='E'",
      "7: unknown key 'with'; there are match, to"),
     ("unknown in ignore", "ignore.artist = {}", "1: unknown key 'artist'; did you mean 'artists'?"),
-    ("no table", "x = 0\ngenre = 3", "1: unknown key 'x'; there are genre, mood, rename, ignore, tree, output",
+    ("no table", "x = 0\ngenre = 3", "1: unknown key 'x'; there are genre, mood, rename, ignore, junk, tree, output",
      "2: 'genre' must be a table, as in [genre]"),
     ("text for a number", "[mood]\nmin_score = '0.5'", "2: 'min_score' must be a number from 0 to 1"),
     ("true for a number", "[mood]\nratio = true", "2: 'ratio' must be a number from 0 to 1"),
@@ -110,9 +110,9 @@ FAULTS = [
     ("a table twice", "[genre]\n[mood]\n[genre]", "3: this is not TOML: cannot declare ('genre',) twice"),
     ("no end", "[genre]\nallow = ['a'", "2: this is not TOML: unclosed array"),
     ("keys after a text of several lines", '[genre]\nwhen_unsure = """a\nb"""\nx = 1',
-     "2: the name 'a\\nb' has characters that cannot be shown", "4: unknown key 'x'; there are write, policy, min_score, thresholds, ratio, max_tags, parents, casing, allow, when_unsure"),
+     "2: the name 'a\\nb' has characters that cannot be shown", "4: unknown key 'x'; there are write, policy, min_score, bars, abstain, thresholds, ratio, max_tags, parents, casing, allow, when_unsure"),
     ("all at once", "mood.ratio = 2\n[genre]\n'ra\\u0074io' = 1\n\"ra\\u0074io\" = 3 # ratio",
-     "1: 'ratio' must be a number from 0 to 1", "3: unknown key 'ra\\\\u0074io'; there are write, policy, min_score, thresholds, ratio, max_tags, parents, casing, allow, when_unsure", "4: 'ratio' must be a number from 0 to 1"),
+     "1: 'ratio' must be a number from 0 to 1", "3: unknown key 'ra\\\\u0074io'; there are write, policy, min_score, bars, abstain, thresholds, ratio, max_tags, parents, casing, allow, when_unsure", "4: 'ratio' must be a number from 0 to 1"),
 ]  # fmt: skip
 
 

@@ -5,7 +5,9 @@
 """
 
 NAMES = {
+    "check": ("check", "run"),
     "doctor": ("doctor", "run"),
+    "eval": ("evaluate", "run"),
     "explain": ("explain", "run"),
     "export": ("exchange", "export"),
     "find": ("find", "run"),

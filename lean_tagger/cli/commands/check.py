@@ -1,0 +1,103 @@
+"""``lean-tag check``: which of your own tags look wrong. It never writes."""
+
+import argparse
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lean_tagger.cli import options, own_genres, session
+from lean_tagger.cli.console import Console
+from lean_tagger.cli.signals import Stop
+from lean_tagger.errors import StateError
+
+_FUNCTION = "lean_tagger.genres.arithmetic.scan:check"
+_LEAST_TRACKS, _LEAST_GROUPS = 5, 2
+"""Of a class: less than for learning, since nothing is written."""
+
+
+def run(arguments: list[str], _: Stop) -> int:
+    """Print what looks wrong, worst first."""
+    given = _parse(arguments)
+    console = Console(json_lines=given.json, quiet=given.quiet)
+    request = own_genres.request(
+        given,
+        own_genres.USUAL | {key: value for key, value in own_genres.how(given).items() if value},
+        least_tracks=_LEAST_TRACKS,
+        least_groups=_LEAST_GROUPS,
+        limit=given.limit,
+    )
+    max_mem_bytes = session.budget_bytes(given.max_mem)
+    report = own_genres.calculate(_FUNCTION, request, max_mem_bytes=max_mem_bytes)
+    if given.m3u8:
+        _write_playlist(Path(given.m3u8), [it["path"] for it in report["wrong"]])
+    for line in [json.dumps(report)] if given.json else _lines(report):
+        console.line(line)
+    return 0
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = options.Parser(
+        prog="lean-tag check",
+        description="Show which of your own tags look wrong: files that sound like another genre, "
+        "genres spelt in several ways, mixed albums, missing and meaningless ones. Nothing is "
+        "written into music files.",
+        add_help=False,
+    )
+    add = parser.add_argument
+    add("paths", nargs="*", metavar="PATH", help="files and folders; all on record without")
+    own_genres.add_source(parser)
+    add("--limit", type=options.count, default=50, metavar="N", help="most of a kind (default: 50)")
+    add("--m3u8", metavar="FILE", help="write the suspicious files into a playlist, worst first")
+    own_genres.add_common(parser)
+    return parser.parse_anywhere(arguments)
+
+
+def _write_playlist(path: Path, names: list[str]) -> None:
+    """Write a playlist, in which names stay the bytes that they are.
+
+    Raises
+    ------
+    StateError
+        It cannot be written.
+    """
+    # A line break in a name would be two entries of a playlist; no player can open such.
+    lines = [os.fsencode(name) for name in names if "\n" not in name and "\r" not in name]
+    try:
+        path.write_bytes(b"".join(line + b"\n" for line in [b"#EXTM3U", *lines]))
+    except OSError as error:
+        raise StateError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _lines(report: dict[str, Any]) -> Iterator[str]:
+    wrong, first = report["wrong"], report["first"]
+    yield (
+        f"{report['tracks']} tracks with a {report['field']} were compared; of the first {first}, "
+        f"about {report['wrong_of_first']:.0f} are likely wrong"
+    )
+    for it in wrong:
+        has = ", ".join(it["has"])
+        yield f"{it['path']}: has {has}, sounds like {it['says']} ({it['sure']:.0%})"
+    yield from _section("spelt in several ways", map(_spelling, report["spellings"]))
+    yield from _section("albums with several", map(_mixed, report["mixed"]))
+    yield from _section("without one", report["missing"])
+    yield from _section(
+        "says nothing", (f"{it['path']}: {', '.join(it['values'])}" for it in report["junk"])
+    )
+
+
+def _section(title: str, lines: "Iterator[str] | list[str]") -> Iterator[str]:
+    found = list(lines)
+    if found:
+        yield ""
+        yield f"{title}:"
+        yield from (f"  {line}" for line in found)
+
+
+def _spelling(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} ({count})" for name, count in counts.items())
+
+
+def _mixed(it: dict[str, Any]) -> str:
+    return f"{it['album']}: {_spelling(it['genres'])}"

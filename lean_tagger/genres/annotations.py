@@ -1,0 +1,101 @@
+"""Annotations of a data set: which labels each of its files has.
+
+Three layouts are known by their first line:
+
+- MagnaTagATune's ``annotations_final.csv``: ``clip_id``, a column of 0 and 1 for each label, and
+  ``mp3_path`` below the folder with the clips;
+- MTG-Jamendo's TSV: ``TRACK_ID ... PATH DURATION TAGS``, the tags as ``genre---rock``;
+- ``path`` and ``label``, or ``path`` and several columns of labels; a path may come again.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+
+from lean_tagger.errors import ConfigError
+from lean_tagger.genres.labels import table_rows
+
+_PATHS = ("mp3_path", "path", "file", "filename")
+_LABELS = ("label", "labels", "genre", "mood", "tag", "tags")
+_NO_LABELS = frozenset({"clip_id", "track_id", "artist_id", "album_id", "duration", *_PATHS})
+
+
+class Annotations:
+    """A file with annotations.
+
+    Parameters
+    ----------
+    name : str
+        Its path.
+    under : sequence of str
+        Folders in which its files are looked for, after its own.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be read, or has no such layout.
+
+    Attributes
+    ----------
+    labels : list of str
+        All labels, where each has a column; else empty.
+    by_path : dict of str to list of str
+        The labels of each file that is there, by its absolute path.
+    missing, empty : int
+        Files that are not there, or have no byte in them.
+    """
+
+    def __init__(self, name: str, under: Sequence[str]) -> None:
+        self.labels: list[str] = []
+        self.by_path: dict[str, list[str]] = {}
+        self.missing = self.empty = 0
+        self._bases = [*under, os.path.dirname(os.path.abspath(name))]
+        rows = table_rows(name)
+        header = [cell.strip() for cell in next(rows, [])]
+        names = [cell.casefold() for cell in header]
+        path = next((names.index(it) for it in _PATHS if it in names), None)
+        if path is None:
+            raise ConfigError(
+                f"{name} has no column 'path' or 'mp3_path' in its first line, so that it says "
+                "nothing about files"
+            )
+        said = next((names.index(it) for it in _LABELS if it in names), None)
+        if said is not None:
+            read = self._listed(rows, path, said, to_the_end=said == len(names) - 1)
+        else:
+            columns = [at for at, it in enumerate(names) if it not in _NO_LABELS]
+            self.labels = [header[at] for at in columns]
+            read = self._ticked(rows, path, columns, name)
+        if not self.labels and said is None:
+            raise ConfigError(f"{name} has no columns of labels beside its paths")
+        for file, labels in read:
+            self._take(file, labels)
+
+    def _listed(
+        self, rows: Iterator[list[str]], path: int, said: int, *, to_the_end: bool
+    ) -> Iterator[tuple[str, list[str]]]:
+        for row in rows:
+            if len(row) > max(path, said):
+                cells = row[said:] if to_the_end else row[said : said + 1]
+                yield row[path], [cell.rpartition("---")[2].strip() for cell in cells if cell]
+
+    def _ticked(
+        self, rows: Iterator[list[str]], path: int, columns: list[int], name: str
+    ) -> Iterator[tuple[str, list[str]]]:
+        for number, row in enumerate(rows, 2):
+            if len(row) <= max(path, *columns):
+                raise ConfigError(f"{name}:{number}: this line has fewer columns than the first")
+            cells = [row[at].strip() for at in columns]
+            if not set(cells) <= {"0", "1", "0.0", "1.0", ""}:
+                raise ConfigError(f"{name}:{number}: a label's column must hold 0 or 1")
+            chosen = zip(self.labels, cells, strict=True)
+            yield row[path], [label for label, cell in chosen if cell.startswith("1")]
+
+    def _take(self, file: str, labels: list[str]) -> None:
+        found = (os.path.normpath(os.path.join(base, file.strip())) for base in self._bases)
+        there = next((it for it in found if os.path.isfile(it)), None)
+        if there is None:
+            self.missing += 1
+        elif not os.path.getsize(there):
+            self.empty += 1
+        else:
+            self.by_path.setdefault(there, []).extend(labels)
