@@ -156,7 +156,7 @@ class _Converter:
 
     def push(self, samples: Floats) -> Iterator[Floats]:
         """Take input of any length; yield outputs, valid until the next is asked for."""
-        if self._filter.holds_first and not self._inputs:
+        if self._filter.holds_first and not self._inputs and len(samples):
             self._history[: self._fill] = samples[:1]
         for start in range(0, len(samples), INPUT_SAMPLES):
             piece = samples[start : start + INPUT_SAMPLES]
