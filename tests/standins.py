@@ -140,6 +140,7 @@ def _about(network: Network, names: tuple[str, ...]) -> dict[str, Any]:
     task = network.name.rsplit("-", 3)[0].replace("_", " ")
     return {
         "name": task,
+        "type": "regression" if "emomusic" in network.name else "multi-class classifier",
         "description": f"stand-in for {network.name}",
         "link": f"https://essentia.upf.edu/models/{network.weights.replace('.onnx', '.pb')}",
         "classes": list(names),

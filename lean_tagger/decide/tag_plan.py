@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lean_tagger.decide import leantag_field
+from lean_tagger.decide.yes_or_no import decide_each
 from lean_tagger.jobs import (
     Asked,
     Heard,
@@ -18,7 +19,6 @@ from lean_tagger.jobs import (
     TagStatus,
     TrackInfo,
     Values,
-    quantised,
 )
 from lean_tagger.rules import (
     Decision,
@@ -26,7 +26,6 @@ from lean_tagger.rules import (
     Policy,
     Rules,
     Track,
-    decide,
     numbers_of,
 )
 from lean_tagger.rules.junk import is_junk
@@ -86,7 +85,7 @@ def decisions_on(
     """Return what the rules say to the scores of one file, by the model that gave them.
 
     A field is the first model's that is sure enough of a value for it: the decisions of later
-    ones are without it.
+    ones are without it. `yes_or_no` says which models have a say together.
 
     Parameters
     ----------
@@ -109,8 +108,8 @@ def decisions_on(
     scores = values or [it.values for it in heard.each()]
     decisions: dict[str, Decision] = {}
     taken: set[str] = set()
-    for by, mine, own in zip(asked, scores, heard.each(), strict=True):
-        whole = decide(quantised(mine), by.card.labels, rules, track=whose, abstain=by.card.abstain)
+    wholes = decide_each(asked, scores, rules, whose)
+    for by, whole, own in zip(asked, wholes, heard.each(), strict=True):
         numbers = numbers_of(own.values, by.card.labels, rules)
         decisions[by.card.name] = replace(
             whole,
