@@ -131,7 +131,7 @@ class Alike:
             "version_of": version.path if version else None,
         }
         if version:
-            kind = "nearly the same recording as" if near.version else "another version of"
+            kind = "sounds like the same recording as" if near.version else "another version of"
             notes.append(f"{kind} {version.name}")
         if self._explain:
             found = shared_labels(features, self._library.labels, track.digest, self._seeds)

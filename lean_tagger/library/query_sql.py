@@ -119,7 +119,9 @@ class Condition:
         return f"({' OR '.join(f'({group})' for group in groups)})"
 
     def _term(self, term: Term) -> str:
-        holds = f"coalesce({self._positive(term)}, 0)"
+        holds = self._positive(term)
+        if term.how != "under":  # which is never unknown, and has an index that this would hide
+            holds = f"coalesce({holds}, 0)"
         return f"NOT {holds}" if term.negated else holds
 
     def _positive(self, term: Term) -> str:
