@@ -46,7 +46,7 @@ class Made:
 
     @property
     def audio(self) -> str:
-        return self.digest or f"digest of {self.path}"
+        return self.digest or f"digest of {self.path!a}"
 
     def heard(self, key: Key) -> Heard:
         fields = {name: it for name, it in (("genre", self.genre), ("mood", self.mood)) if it}

@@ -19,6 +19,9 @@ from lean_tagger.run.calculation import Calculation
 from lean_tagger.store.features import Features
 from lean_tagger.store.tracks import Track, Tracks
 
+MOST_GONE = 2000
+"""So many that are not there, and none that is: a share is away, and the rest is not asked for."""
+
 _FUNCTIONS = {
     Likeness: "lean_tagger.library.arithmetic.similar:nearest",
     Way: "lean_tagger.library.arithmetic.similar:way",
@@ -78,6 +81,8 @@ class Alike:
             yield from map(_end, ends[:1])
             for near in self._nears():
                 track = self._present(near)
+                if track is None and self.gone >= MOST_GONE and not shown:
+                    break
                 if track is None:
                     continue
                 by_artist[track.performer] += 1
@@ -131,7 +136,7 @@ class Alike:
             "version_of": version.path if version else None,
         }
         if version:
-            kind = "nearly the same recording as" if near.version else "another version of"
+            kind = "sounds like the same recording as" if near.version else "another version of"
             notes.append(f"{kind} {version.name}")
         if self._explain:
             found = shared_labels(features, self._library.labels, track.digest, self._seeds)

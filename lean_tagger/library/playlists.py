@@ -65,7 +65,7 @@ def _begin(
     stack: ExitStack,
 ) -> Playlist | None:
     """Return the playlist of a name, begun where it is not yet; None where it is not ours."""
-    base = file_name(name)
+    base = file_name(name, said.ending)
     same = base.casefold()  # some file systems do not tell them apart
     if same in refused:
         return None

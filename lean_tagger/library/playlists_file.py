@@ -33,7 +33,10 @@ EACH = ("genre", "mood")
 MOST_PLAYLISTS = 500
 LARGEST_BYTES = 1 << 18
 
-_KEYS = ("folder", "path_map", "absolute", "playlist")
+ENDINGS = ("m3u8", "m3u")
+"""The second for the folder of mpd's own playlists, where it sees no others."""
+
+_KEYS = ("folder", "ending", "path_map", "absolute", "playlist")
 _PLAYLIST_KEYS = ("name", "query", "each", "most", "least")
 _MOST_TRACKS = 10**7
 _UNSAFE = '<>:"/\\\\|?*'
@@ -71,6 +74,8 @@ class PlaylistsFile:
     ----------
     folder : str
         Where playlists are.
+    ending : str
+        Of their names.
     names : Names
         How tracks are called in them.
     wanted : tuple of Wanted
@@ -78,6 +83,7 @@ class PlaylistsFile:
     """
 
     folder: str
+    ending: str
     names: Names
     wanted: tuple[Wanted, ...]
 
@@ -108,6 +114,7 @@ def load(path: str, labels: Sequence[str]) -> PlaylistsFile:
     folder = os.path.expanduser(_text_of(reader, table, ("folder",), "."))
     found = PlaylistsFile(
         folder=os.path.join(here, folder),
+        ending=reader.choice(table, ("ending",), ENDINGS, ENDINGS[0]),
         names=Names(
             maps=tuple(_maps(reader, table)),
             absolute=reader.flag(table, ("absolute",), default=False),
@@ -119,11 +126,11 @@ def load(path: str, labels: Sequence[str]) -> PlaylistsFile:
     return found
 
 
-def file_name(name: str) -> str:
+def file_name(name: str, ending: str) -> str:
     """Return a playlist's name as one of a file, on any file system."""
     plain = "".join("_" if it in _UNSAFE or not it.isprintable() else it for it in name)
     short = plain.encode("utf-8", "replace")[:200].decode("utf-8", "ignore").strip().rstrip(".")
-    return (f"_{short}" if short.startswith(".") else short or "_") + ".m3u8"
+    return (f"_{short}" if short.startswith(".") else short or "_") + f".{ending}"
 
 
 def _text(path: str) -> str:

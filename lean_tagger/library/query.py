@@ -215,8 +215,8 @@ class _Parser:
         text = token.text[start:]
         if not text.strip():
             raise QueryError(self._text, token.at, "there is no word between these quotes")
-        if "/" in text and token.plain(start + text.index("/")):
-            self._add(Term(field="path", how=_path_how(text), text=text, negated=negated))
+        if _path_how(text) == "under" and token.plain(start):
+            self._add(Term(field="path", how="under", text=text, negated=negated))
         else:
             self._add(Term(text=text, negated=negated))
 

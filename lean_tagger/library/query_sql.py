@@ -12,7 +12,7 @@ from lean_tagger.errors import ConfigError, StateError
 from lean_tagger.library import query_tests
 from lean_tagger.library.query import FIELDS, Query, Sort, Term
 from lean_tagger.library.query_tests import Texts, tester
-from lean_tagger.library.vocabulary import Label, Scale, meant_by, scales
+from lean_tagger.library.vocabulary import Label, Scale, meant_by, scales_of
 from lean_tagger.store.features import Features
 from lean_tagger.store.sql import STANDS, spans
 from lean_tagger.store.tracks import Track, Tracks
@@ -80,7 +80,7 @@ class Condition:
         self._values: list[object] = []
         meant = {word: meant_by(word, labels) for word in query.words}
         self._meant: dict[str, dict[Label, Scale]] = {
-            word: scales(features, some) for word, some in meant.items()
+            word: scales_of(features, some) for word, some in meant.items()
         }
         self._key_ids = {key: features.key_id(key) or 0 for key in {it.key for it in labels}}
 
@@ -119,7 +119,9 @@ class Condition:
         return f"({' OR '.join(f'({group})' for group in groups)})"
 
     def _term(self, term: Term) -> str:
-        holds = f"coalesce({self._positive(term)}, 0)"
+        holds = self._positive(term)
+        if term.how != "under":  # which is never unknown, and has an index that this would hide
+            holds = f"coalesce({holds}, 0)"
         return f"NOT {holds}" if term.negated else holds
 
     def _positive(self, term: Term) -> str:
@@ -135,11 +137,7 @@ class Condition:
         if term.field:
             return f"lt_test({number:d}, {_TEXTS[term.field]})"
         text = f"lt_test_anywhere({number:d}, {_ANYWHERE})"
-        strong = [
-            f"coalesce({self._score(label)} >= {scale.strong:.9f}, 0)"
-            for label, scale in self._meant.get(term.text, {}).items()
-            if term.how == "contains"
-        ]
+        strong = [f"{it} > 0" for it in self._shares(term.text)] if term.how == "contains" else []
         return f"({' OR '.join([text, *strong])})"
 
     def _under(self, name: str) -> str:
@@ -192,8 +190,16 @@ class Condition:
     def _strength(self, word: str) -> str:
         """Return how much a file has of a word, 0 to 1: by its texts all, by scores a share."""
         number = self._texts.add(tester(Term(text=word)))
-        shares = [
-            f"coalesce({self._score(label)} / {scale.highest:.9f}, 0)"
-            for label, scale in self._meant[word].items()
-        ]
-        return f"max(lt_test_anywhere({number:d}, {_ANYWHERE}), {', '.join(['0', *shares])})"
+        text = f"lt_test_anywhere({number:d}, {_ANYWHERE})"
+        return f"max({', '.join(['0', text, *self._shares(word)])})"
+
+    def _shares(self, word: str) -> Iterator[str]:
+        """Yield what tells how strong a word's labels are, for each model that has some."""
+        scales = self._meant[word]
+        for key in dict.fromkeys(label.key for label in scales):
+            of = {label.index: scale for label, scale in scales.items() if label.key == key}
+            number = self._texts.add_scales(of)
+            yield (
+                f"coalesce((SELECT lt_strength({number:d}, uint16) FROM scores "  # noqa: S608 - numbers of ours
+                f"WHERE scores.digest = files.digest AND scores.key = {self._key_ids[key]:d}), 0)"
+            )

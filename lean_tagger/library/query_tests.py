@@ -12,11 +12,12 @@ import signal
 import sqlite3
 import threading
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FrameType
 
 from lean_tagger.jobs import SCORE_STEPS
 from lean_tagger.library.query import Term
+from lean_tagger.library.vocabulary import Scale
 from lean_tagger.store.compact import whole
 
 REGEX_SECONDS = 2.0
@@ -108,11 +109,13 @@ class Texts:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._testers: list[Tester] = []
+        self._scales: list[Mapping[int, Scale]] = []
         self.too_long: str | None = None
         functions = (
             ("lt_test", 2, self._test),
             ("lt_test_path", 2, self._test_path),
             ("lt_test_anywhere", 7, self._test_anywhere),
+            ("lt_strength", 2, self._strength),
             ("lt_values", 2, _values),
             ("lt_folded", 1, _folded),
             ("lt_year", 1, _year),
@@ -125,6 +128,25 @@ class Texts:
         """Keep what is looked for, and return its number."""
         self._testers.append(tester)
         return len(self._testers) - 1
+
+    def add_scales(self, scales: Mapping[int, Scale]) -> int:
+        """Keep what scores of some labels, by their index, are like, and return its number."""
+        self._scales.append(scales)
+        return len(self._scales) - 1
+
+    def _strength(self, number: int, scores: bytes) -> float:
+        """Return a score as a share of the library's highest, of the strongest of some labels.
+
+        0 where none is strong.
+        """
+        return max(
+            (
+                score / scale.highest
+                for index, scale in self._scales[number].items()
+                if (score := _score(scores, index) or 0.0) >= scale.strong
+            ),
+            default=0.0,
+        )
 
     def _test(self, number: int, text: str | None) -> bool:
         return self._holds(number, text.split("\n") if text else ())

@@ -110,7 +110,7 @@ class Scale:
     highest: float
 
 
-def scales(features: Features, labels: Sequence[Label]) -> dict[Label, Scale]:
+def scales_of(features: Features, labels: Sequence[Label]) -> dict[Label, Scale]:
     """Return what the scores of the labels that a word means are like in a library.
 
     By tracks taken evenly from the journal; without labels that no track on record has.
