@@ -99,6 +99,13 @@ def rich_matroska() -> list[bytes]:
     ]
 
 
+def _with_id3_chunk(data: bytes) -> bytes:
+    """Return a DSDIFF file with an ID3 chunk at its end."""
+    tag = rich_id3(4)
+    whole = data + b"ID3 " + len(tag).to_bytes(8, "big") + tag + bytes(len(tag) % 2)
+    return whole[:4] + (len(whole) - 12).to_bytes(8, "big") + whole[12:]
+
+
 def rich(folder: Path, kind: str) -> list[bytes]:
     """Return files of one kind, with many tags."""
     if kind in ("mka", "webm"):
@@ -112,9 +119,7 @@ def rich(folder: Path, kind: str) -> list[bytes]:
     if kind in ("mpc", "ape"):
         return [data + ape, data + ape + tags.id3v1(4), rich_id3(4) + data + ape]
     if kind == "dff":
-        tag = rich_id3(4)
-        whole = data + b"ID3 " + len(tag).to_bytes(8, "big") + tag + bytes(len(tag) % 2)
-        return [whole[:4] + (len(whole) - 12).to_bytes(8, "big") + whole[12:]]
+        return [_with_id3_chunk(data)]
     if kind == "mp3":
         each = [rich_id3(version) + data for version in (2, 3, 4)]
         gains = tags.ape({key: value.encode() for key, value in GAINS.items()})
