@@ -240,10 +240,25 @@ def test_undo_of_a_retag_brings_back_what_the_first_run_wrote(golden: Golden) ->
 
 @pytest.mark.parametrize("name", RETAGS)
 def test_retag_decides_as_0_1_0_did(golden: Golden, name: str) -> None:
+    """With the rules that it had: bars for single labels came later, and can be turned off."""
     paths, options = RETAGS[name]
+    if "--rules" not in options:
+        rules = golden.root / "rules.toml"
+        rules.write_text("[genre]\nbars = false\nabstain = false\n")
+        options = (*options, "--rules", rules)
     found = lean_tag("retag", "-n", *(golden.root / it for it in paths), *options,
                      state=golden.state)  # fmt: skip
     assert_says(by_path(found), by_path(said(name, golden.root)))
+
+
+def test_by_default_retag_takes_back_only_labels_that_have_a_bar_now(golden: Golden) -> None:
+    found = lean_tag("retag", "-n", golden.root / "music", state=golden.state)
+    barred = {"Jazz", "Indie", "Experimental"}
+    of_old = by_path(said("retag, usual", golden.root))
+    for now, old in zip(by_path(found), of_old, strict=True):
+        genres, then = now["tags"]["genre"], old["tags"]["genre"]
+        assert genres == [it for it in then if it not in barred or it in genres]
+        assert {it for it in then if it not in genres} <= barred
 
 
 def test_explain_says_what_0_1_0_said(golden: Golden) -> None:

@@ -59,7 +59,7 @@ def add_common(parser: options.Parser) -> None:
     add("--max-mem", type=options.size, metavar="SIZE", help="memory budget (default: yours)")
     add("--json", action="store_true", help="for programs: one JSON object per line")
     add("-q", "--quiet", action="store_true", help="no notices")
-    add("-h", "--help", action="help", help="print this and end")
+    add("-h", "--help", action="help", help="show this help and exit")
 
 
 def how(given: argparse.Namespace) -> dict[str, Any]:

@@ -217,7 +217,9 @@ class Rules:
         """What becomes of values that are there, by field."""
         mine = {field.name: field.policy for field in self.written}
         return mine | {
-            it.name: "overwrite" if it.policy == "overwrite" else "fill" for it in self.numbers
+            it.name: "overwrite" if it.policy == "overwrite" else "fill"
+            for it in self.numbers
+            if it.write
         }
 
     @property

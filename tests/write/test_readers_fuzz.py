@@ -99,6 +99,14 @@ def rich_matroska() -> list[bytes]:
     ]
 
 
+def _with_chunks(data: bytes, kind: str) -> list[bytes]:
+    """Return a WAV or AIFF file with an ID3 chunk, an INFO list, and both."""
+    order = "little" if kind == "wav" else "big"
+    tag = tags.chunk(b"id3 " if kind == "wav" else b"ID3 ", rich_id3(4), order)
+    texts = tags.info({"INAM": "Title", "IART": "Artist"}) if kind == "wav" else b""
+    return [_sized(data + part, order) for part in (tag, texts, texts + tag)]
+
+
 def _with_id3_chunk(data: bytes) -> bytes:
     """Return a DSDIFF file with an ID3 chunk at its end."""
     tag = rich_id3(4)
@@ -125,15 +133,10 @@ def rich(folder: Path, kind: str) -> list[bytes]:
         gains = tags.ape({key: value.encode() for key, value in GAINS.items()})
         return [*each, each[2] + ape + tags.id3v1(17), data + gains + tags.id3v1(9)]
     if kind in ("tta", "wv"):
-        position = data.find(b"APETAGEX")
-        bare = data[:position] if position > 0 else data
+        bare = data[: data.find(b"APETAGEX")] if b"APETAGEX" in data else data
         return [bare + ape, bare + ape + tags.id3v1(4), bare + tags.id3v1(4)]
     if kind in ("wav", "aiff"):
-        order = "little" if kind == "wav" else "big"
-        name = b"id3 " if kind == "wav" else b"ID3 "
-        tag = tags.chunk(name, rich_id3(4), order)
-        texts = tags.info({"INAM": "Title", "IART": "Artist"}) if kind == "wav" else b""
-        return [_sized(data + part, order) for part in (tag, texts, texts + tag)]
+        return _with_chunks(data, kind)
     if kind == "dsf":
         tag = rich_id3(4)
         size = (len(data) + len(tag)).to_bytes(8, "little")
