@@ -15,7 +15,7 @@ pytestmark = [
 ]
 
 MOST_MIB = SUPERVISOR_BYTES >> 20
-SIZES = [5_000, pytest.param(100_000, marks=pytest.mark.slow)]
+SIZES = [3_000, pytest.param(100_000, marks=pytest.mark.slow)]
 
 
 class Library:

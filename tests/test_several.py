@@ -116,7 +116,10 @@ def scores(found: dict[str, Any]) -> dict[str, dict[str, float]]:
     return {found["model"]: found["scores"]} | others
 
 
-@pytest.mark.parametrize("models", [PAIR, ("--model", "mtt-musicnn,msd-musicnn")])
+@pytest.mark.parametrize(
+    "models",
+    [PAIR, pytest.param(("--model", "mtt-musicnn,msd-musicnn"), marks=pytest.mark.slow)],
+)
 def test_a_model_that_is_added_later_is_the_only_one_that_listens(
     song: Path, models: tuple[str, ...]
 ) -> None:
@@ -186,7 +189,7 @@ def test_explain_tells_whose_label_it_is(song: Path) -> None:
     assert "jazz" not in told.partition("a: genre: Rock")[2].partition("genre in the file")[0]
 
 
-@pytest.mark.parametrize("form", ["jsonl", "csv"])
+@pytest.mark.parametrize("form", ["jsonl", pytest.param("csv", marks=pytest.mark.slow)])
 def test_an_export_has_each_models_scores_and_comes_back(
     song: Path, tmp_path: Path, form: str
 ) -> None:
