@@ -100,6 +100,16 @@ def rich_matroska() -> list[bytes]:
     ]
 
 
+def rich_dsd(kind: str, data: bytes) -> bytes:
+    """Return a file of one of the formats of DSD with a tag."""
+    tag = rich_id3(4)
+    if kind == "dsf":
+        size = (len(data) + len(tag)).to_bytes(8, "little")
+        return data[:12] + size + len(data).to_bytes(8, "little") + data[28:] + tag
+    whole = data + b"ID3 " + len(tag).to_bytes(8, "big") + tag + bytes(len(tag) % 2)
+    return whole[:4] + (len(whole) - 12).to_bytes(8, "big") + whole[12:]
+
+
 def rich(folder: Path, kind: str) -> list[bytes]:
     """Return files of one kind, with many tags."""
     if kind in ("mka", "webm"):
@@ -112,10 +122,6 @@ def rich(folder: Path, kind: str) -> list[bytes]:
         return [rich_id3(3) + data, rich_id3(4) + data + tags.id3v1(9), data + ape]
     if kind in ("mpc", "ape"):
         return [data + ape, data + ape + tags.id3v1(4), rich_id3(4) + data + ape]
-    if kind == "dff":
-        tag = rich_id3(4)
-        whole = data + b"ID3 " + len(tag).to_bytes(8, "big") + tag + bytes(len(tag) % 2)
-        return [whole[:4] + (len(whole) - 12).to_bytes(8, "big") + whole[12:]]
     if kind == "mp3":
         each = [rich_id3(version) + data for version in (2, 3, 4)]
         gains = tags.ape({key: value.encode() for key, value in GAINS.items()})
@@ -130,10 +136,8 @@ def rich(folder: Path, kind: str) -> list[bytes]:
         tag = tags.chunk(name, rich_id3(4), order)
         texts = tags.info({"INAM": "Title", "IART": "Artist"}) if kind == "wav" else b""
         return [_sized(data + part, order) for part in (tag, texts, texts + tag)]
-    if kind == "dsf":
-        tag = rich_id3(4)
-        size = (len(data) + len(tag)).to_bytes(8, "little")
-        return [data[:12] + size + len(data).to_bytes(8, "little") + data[28:] + tag]
+    if kind in ("dsf", "dff"):
+        return [rich_dsd(kind, data)]
     if kind == "m4a":
         fragmented = make(folder / "b.m4a", kind, 0.3, options=FRAGMENTED)
         for each in (path, fragmented):
