@@ -124,7 +124,12 @@ class Pipeline:
         FileError
             As `Listener.score`.
         """
-        file = write.look(job.path, with_track=self._decider.needs_track, ways=self._ways)
+        file = write.look(
+            job.path,
+            with_track=self._decider.needs_track,
+            ways=self._ways,
+            may_change=self._decider.may_change,
+        )
         if not self._spoken_word:
             _refuse_spoken_word(file)
         heard, known = self._hear(job, file)
@@ -224,8 +229,9 @@ class Pipeline:
         if self._listener is None:
             message = "it is not what was heard any more; run lean-tag on it again"
             raise ChangedError(job.path, message)
-        if isinstance(file.obstacle, ObstacleError) and not self._dry_run:
-            self._refuse(file.obstacle)  # a dry run is all for the scores, and they are kept
+        obstacle = file.obstacle
+        if not (obstacle is None or isinstance(obstacle, NoTagSupportError) or self._dry_run):
+            self._refuse(obstacle)  # a dry run is all for the scores, and they are kept
         return self._with_scores(self._listener.complete(job.path, each)), False
 
     def _candidates(self, job: Job, file: FileState) -> Iterator[list[Heard]]:

@@ -55,7 +55,9 @@ def with_mutagen(path: Path) -> Seen:
         "ID3v1 ": lambda: ParseID3v1(_trailer(path)),
     }
     for name, opener in openers.items():
-        with suppress(mutagen.MutagenError, EOFError, ValueError, IndexError, KeyError):
+        with suppress(
+            mutagen.MutagenError, EOFError, ValueError, IndexError, KeyError, ZeroDivisionError
+        ):
             opened = opener()
             for key, values in _items(opened):
                 found.setdefault(name + key, []).extend(values)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from lean_tagger.card import load_cards
 from lean_tagger.decide import tag_plan
-from lean_tagger.jobs import Asked, Heard, Pooling
+from lean_tagger.jobs import Asked, Heard, Pooling, Values
 from lean_tagger.rules import Rules, Step, adjusted
 from lean_tagger.settings import LeantagForm, Settings
 
@@ -110,6 +110,13 @@ class Decider:
         """Return what each rule did to each label that had a chance, and whose label it is."""
         decisions = tag_plan.decisions_on(path, self.asked, heard, rules=self.rules)
         return [(name, step) for name, decision in decisions.items() for step in decision.steps]
+
+    def may_change(self, present: Values) -> tuple[str, ...]:
+        """Return the fields that a plan may change in a file that holds these."""
+        policies = self.rules.policies
+        fields = [it.name for it in self.rules.written]
+        fields = [name for name in fields if policies[name] != "fill" or name not in present]
+        return (*fields, "leantag") if fields and self._leantag != "none" else tuple(fields)
 
     def plan(
         self, path: str, heard: Heard, *, scores: Sequence[Sequence[float]] | None = None

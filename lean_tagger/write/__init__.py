@@ -16,12 +16,13 @@ times over:
 A file where any of this is in doubt is refused with one sentence and left alone.
 
 `look` says what a file holds; `source` reads it, `formats.detect` knows the formats,
-`formats.fields` what our fields are called; one module per format edits: `id3` with `id3_frames`,
-`id3_file`, `id3_hosts` and `mpeg` around it, `flac` and `ogg` around `vorbis_comment`, `mp4` with
-`mp4_atoms`, `mp4_shown` and, where something moves, `mp4_offsets` and `mp4_move`, `matroska` with
-`matroska_layout`, `matroska_places`, `matroska_tags` and `ebml`, `asf`, `ape`. All tags of a file
-together are `all_tags`: the one that ours go into and the `other_tags`, some of them
-`older_tags`, with what is `carried` from these into a new one by the names in `properties`.
+`formats.fields` what our fields are called; one module per format edits: `id3` with `id3_body`,
+`id3_frames`, `id3_file`, `id3_hosts` and `mpeg` around it, `flac` and `ogg` around
+`vorbis_comment`, `mp4` with `mp4_atoms`, `mp4_shown` and, where something moves, `mp4_offsets` and
+`mp4_move`, `matroska` with `matroska_layout`, `matroska_places`, `matroska_tags` and `ebml`, `asf`,
+`ape`. All tags of a file together are `all_tags`: the one that ours go into and the `other_tags`,
+some of them `older_tags`, with what is `carried` from these into a new one by the names in
+`properties`. `exact` is how undo gets back bytes that a text does not tell.
 `mutagen_check` is mutagen, and so is `track_info`, which reads what else is asked for;
 `ffmpeg_check` is FFmpeg.
 """
@@ -34,7 +35,7 @@ from itertools import chain
 from lean_tagger.errors import FileError, OverBudgetError, UnreadableError, WriteError
 from lean_tagger.settings import WriteSettings
 from lean_tagger.write import visible
-from lean_tagger.write.formats.all_tags import AllTags, is_name
+from lean_tagger.write.formats.all_tags import AllTags, is_name, without_lone_bytes
 from lean_tagger.write.formats.detect import parse
 from lean_tagger.write.formats.fields import FIELDS
 from lean_tagger.write.look import (
@@ -123,7 +124,7 @@ def write(
         source.path, source.id3_version = path, ways.id3_version
         with translated(path):
             tags = parse(source)
-            present = tags.exact()
+            present, wanted = tags.exact(), without_lone_bytes(wanted)
             if all(present.get(name, ()) == values for name, values in wanted.items()):
                 return
             if previous is not None and any(

@@ -1,6 +1,6 @@
 """What a file is and holds now, before anything is done with it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from lean_tagger.errors import (
@@ -13,6 +13,7 @@ from lean_tagger.errors import (
 from lean_tagger.jobs import Identity, TrackInfo, Values
 from lean_tagger.settings import WriteSettings
 from lean_tagger.system import obstacles
+from lean_tagger.write.formats.all_tags import AllTags
 from lean_tagger.write.formats.detect import format_of, parse
 from lean_tagger.write.replace import misfit
 from lean_tagger.write.source import opened, translated
@@ -21,7 +22,7 @@ from lean_tagger.write.track_info import track, track_at_hand
 
 _USUAL = WriteSettings()
 
-_LEAST = {"genre": ("x",), "leantag": ("x" * 100,)}
+_LEAST = {"genre": ("x",), "mood": ("x",), "leantag": ("x" * 100,)}
 """Less than any run writes: a tag without room for this has none for a real one."""
 
 
@@ -50,7 +51,13 @@ class FileState:
     track: TrackInfo | None = None
 
 
-def look(path: str, *, with_track: bool, ways: WriteSettings = _USUAL) -> FileState:
+def look(
+    path: str,
+    *,
+    with_track: bool,
+    ways: WriteSettings = _USUAL,
+    may_change: Callable[[Values], Collection[str]] = lambda _: (),
+) -> FileState:
     """Return what a file is and holds.
 
     Parameters
@@ -61,6 +68,9 @@ def look(path: str, *, with_track: bool, ways: WriteSettings = _USUAL) -> FileSt
         Whether it matters whose music it is.
     ways : WriteSettings
         How it would be written.
+    may_change : callable
+        Gives the fields that may be written into a file that holds these; that there is room for
+        them, and nothing that they would hide, is found out now.
 
     Raises
     ------
@@ -72,8 +82,13 @@ def look(path: str, *, with_track: bool, ways: WriteSettings = _USUAL) -> FileSt
     in_the_way: FileError | None = None
     try:
         if supported(path):
-            fields = read(path)
-            in_the_way = obstacle(path, ways)
+            with opened(path) as source, translated(path):
+                tags = parse(source)
+                fields = tags.values()
+                in_the_way = obstacle(path, ways)
+                if in_the_way is None:
+                    source.id3_version = ways.id3_version
+                    _try_out(tags, may_change(fields))
         else:
             message = "this kind of file has no place for tags that lean-tag can write"
             in_the_way = NoTagSupportError(path, message)
@@ -86,6 +101,19 @@ def look(path: str, *, with_track: bool, ways: WriteSettings = _USUAL) -> FileSt
         obstacle=in_the_way,
         track=track(path) if with_track else track_at_hand(path),
     )
+
+
+def _try_out(tags: AllTags, fields: Collection[str]) -> None:
+    """Make the least change to these fields, and let it go.
+
+    Raises
+    ------
+    WriteError
+        It cannot be made, and so no other can.
+    """
+    least = {field: _LEAST[field] for field in fields}
+    if least:
+        tags.patches(tags.in_full(least))
 
 
 def identify(path: str) -> Identity:
@@ -221,6 +249,7 @@ def obstacle(path: str, ways: WriteSettings = _USUAL) -> ObstacleError | None:
             return None
         with opened(path) as source, translated(path):
             source.id3_version = ways.id3_version
-            return misfit(source) if growth(parse(source).patches(_LEAST)) else None
+            least = {field: _LEAST[field] for field in ("genre", "leantag")}
+            return misfit(source) if growth(parse(source).patches(least)) else None
     except ObstacleError as error:
         return error

@@ -19,7 +19,7 @@ import av
 import mutagen
 from mutagen.aac import AAC
 from mutagen.apev2 import APETextValue, APEv2
-from mutagen.id3 import ID3, ID3TimeStamp
+from mutagen.id3 import ID3, ID3NoHeaderError, ID3TimeStamp
 
 from lean_tagger.system.digest import blake2b
 from lean_tagger.write.formats.fields import FIELDS, Column, field_of
@@ -117,7 +117,12 @@ def hidden(before: View, after: View) -> str | None:
     Readers such as TagLib take all from the first tag that says something. No reader here does
     that; so what mutagen finds in one of the other tags must be in a tag of another kind.
     """
+    itself = after.get(_BY_ITSELF) or {}
+    # In TrueAudio, an ID3 tag hides an ID3v1 trailer; FFmpeg goes on taking an APE tag first.
+    apart = {_IN_OTHERS[0]} if itself.get("kind of file") == ("TrueAudio",) else set()
     for reader in _IN_OTHERS if _BY_ITSELF in after else ():
+        if reader in apart:
+            continue
         others = {_BY_ITSELF, *_IN_OTHERS} - {reader}
         views = [after.get(other) or {} for other in others]
         found = {value for view in views for values in view.values() for value in values}
@@ -205,6 +210,10 @@ def _with_file(file: _Limited) -> Seen:
     if opened is None:
         raise LookupError
     found: dict[str, tuple[str, ...]] = {"kind of file": (type(opened).__name__,)}
+    if isinstance(opened, AAC):
+        file.seek(0)
+        with suppress(ID3NoHeaderError):
+            found.update(_with_id3(file))
     found.update(_items(opened.tags))
     for number, picture in enumerate(getattr(opened, "pictures", ())):
         found[f"picture {number + 1}"] = (_short(picture.write()),)
@@ -265,7 +274,8 @@ def _is_ours(key: str) -> bool:
     key = key.rstrip(" \0")  # as iTunes pads an id
     if field_of(key, *_COLUMNS) is not None:
         return True
-    return key.casefold() in {"gnre", *FIELDS}  # MP4's numbered genre, and FFmpeg's own names
+    # MP4's numbered genre, a chunk of an INFO list, and FFmpeg's own names
+    return key.casefold() in {"gnre", "genr", *FIELDS}
 
 
 def _short(value: Any) -> str:

@@ -129,6 +129,14 @@ FILES: dict[str, tuple[str, Callable[[dict[str, bytes]], bytes]]] = {
     "ID3v1 alone": ("mp3", lambda it: it["mp3"] + tags.id3v1(5)),
     "TrueAudio with ID3v1": ("tta", lambda it: it["tta"] + tags.id3v1(5)),
     "INFO": ("wav", with_info),
+    "INFO with a date in words": (
+        "wav",
+        lambda it: tags.riff(it["wav"] + tags.info({"ICRD": "2016-07-31 10:25:09 UTC"})),
+    ),
+    "INFO with a date and a time": (
+        "wav",
+        lambda it: tags.riff(it["wav"] + tags.info({"ICRD": "2016-07-31T10:25:09"})),
+    ),
     "RIFF's size that counts its header": (
         "wav",
         lambda it: it["wav"][:4] + len(it["wav"]).to_bytes(4, "little") + it["wav"][8:],

@@ -28,7 +28,8 @@ CHANGING = (
 )
 """Every call by which a file or a folder changes, but for making one."""
 
-WAYS = {"skip": KINDS, "in-place": ("mp3", "flac")}
+FRAGMENTED = "fragmented.m4a"
+WAYS = {"skip": (*KINDS, FRAGMENTED), "in-place": ("mp3", "flac")}
 """How files are written, and which: in place only where there is room for a tag."""
 
 
@@ -37,7 +38,12 @@ def prepare(folder: Path, kinds: tuple[str, ...], hardlinks: str) -> dict[str, P
     files = {}
     for kind in kinds:
         (folder / kind).mkdir(parents=True)
-        files[kind] = make(folder / kind / f"a.{kind.rpartition('.')[2]}", kind, 0.2)
+        path = folder / kind / f"a.{kind.rpartition('.')[2]}"
+        fragments = {"movflags": "+frag_keyframe+empty_moov+default_base_moof"}
+        if kind == FRAGMENTED:
+            files[kind] = make(path, "m4a", 0.2, options=fragments)
+        else:
+            files[kind] = make(path, kind, 0.2)
         if hardlinks == "in-place":
             # Room for a tag, and then a second name.
             write.write(str(files[kind]), {"genre": ("x" * 300,)}, fingerprint=fingerprint)

@@ -1,8 +1,9 @@
 """All tags of a file together: the one that ours go into, and the others.
 
 What each tag says about a field is a field of its own, by a name such as ``genre@id3v1``:
-``@tag`` is the tag that ours go into, and ``@made`` alone says that it is there at all. So a
-journal that holds these can put each of them back as it was, down to a tag that we made.
+``@tag`` is the tag that ours go into, and ``@made`` alone says that it is there at all. Where a
+text does not tell the bytes, ``genre@id3v1.bytes`` has them (see `exact`). So a journal that
+holds these can put each of them back as it was, down to a tag that we made.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,26 +14,39 @@ from lean_tagger.write import visible
 from lean_tagger.write.formats.ape import ApeFile
 from lean_tagger.write.formats.carried import Carried
 from lean_tagger.write.formats.document import Document
+from lean_tagger.write.formats.exact import ENDING, Exact
 from lean_tagger.write.formats.fields import FIELDS
 from lean_tagger.write.formats.flac import FlacFile
 from lean_tagger.write.formats.id3 import Id3Tag
 from lean_tagger.write.formats.id3_file import Id3File
 from lean_tagger.write.formats.mp4 import Mp4File
-from lean_tagger.write.formats.older_tags import InfoList
 from lean_tagger.write.formats.other_tags import OtherId3, OtherTag, Unreadable
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, length
 
 MADE = "@made"
 _OWN = "@tag"
-_KINDS = ("tag", "id3v1", "id3v2", "buried", "ape", "info")
+_KINDS = (
+    *("tag", "id3v1", "id3v1+", "id3v2", "buried", "ape", "info"),
+    *(f"info{number}" for number in range(2, 10)),
+)
 Values = Mapping[str, Sequence[str]]
 
 
 def is_name(name: str) -> bool:
     """Tell whether something is a field of ours, as a whole or in one of the tags."""
     field, at, kind = name.partition("@")
-    return name == MADE or (field in FIELDS and (not at or kind in _KINDS))
+    known = kind.removesuffix(ENDING) in _KINDS
+    return name == MADE or (field in FIELDS and (not at or known))
+
+
+def without_lone_bytes(changes: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Return changes without the bytes of fields that are to stay as they are."""
+    return {
+        name: values
+        for name, values in changes.items()
+        if not name.endswith(ENDING) or {name[: -len(ENDING)], name.partition("@")[0]} & {*changes}
+    }
 
 
 class AllTags:
@@ -103,7 +117,14 @@ class AllTags:
         for other in self._others:
             for field, values in other.values().items():
                 found[f"{field}@{other.name}"] = values
+        for name, tag in self._each().items():
+            for field in FIELDS:
+                if told := tag.exact(field):
+                    found[f"{field}@{name}{ENDING}"] = told
         return {**found, MADE: ("yes",)} if self.tagged else found
+
+    def _each(self) -> dict[str, Document | OtherTag]:
+        return {"tag": self._main, **{it.name: it for it in self._others}}
 
     def in_full(self, changes: Values) -> dict[str, tuple[str, ...]]:
         """Return changes together with those to single tags that follow from them."""
@@ -119,16 +140,40 @@ class AllTags:
             for other in self._others:
                 said, will_say = other.values().get(field, ()), other.held(field, values)
                 same = said == other.held(field, own.get(field, ()))  # of several, it may hold one
-                shown = isinstance(other, InfoList) if values else same
-                if said != will_say and (shown or (said and values)):
+                shown = other.shown_first if values else same
+                noise = bool(shown and values and not said and other.exact(field))
+                if (said != will_say and (shown or (said and values))) or noise:
                     full[f"{field}@{other.name}"] = will_say
-        return full
+        return {**full, **self._exact_to_go(full)}
+
+    def _exact_to_go(self, full: Values) -> dict[str, tuple[str, ...]]:
+        """Return the bytes that will not be there after these changes, each as nothing."""
+        tags = self._each()
+        gone: dict[str, tuple[str, ...]] = {}
+        for name in full:
+            field, _, kind = name.partition("@")
+            kind = kind or "tag"
+            if field and tags[kind].exact(field):
+                gone[f"{field}@{kind}{ENDING}"] = ()
+        return gone
+
+    @staticmethod
+    def _with_bytes(changes: Values) -> dict[str, Sequence[str]]:
+        """Return changes with the bytes to put back inside of those that they belong to."""
+        found = {n: v for n, v in changes.items() if not n.endswith(ENDING)}
+        for name, told in changes.items():
+            whole = name.removesuffix(ENDING)
+            whole = whole if whole in found else whole.removesuffix(_OWN)
+            if name.endswith(ENDING) and told and whole in found:
+                found[whole] = Exact.of(found[whole], told)
+        return found
 
     def _can_be_removed(self) -> bool:
         return isinstance(self._main, (ApeFile, FlacFile, Id3File))
 
     def patches(self, changes: Values) -> list[Patch]:
         """Return what to change in the file for what `in_full` returned."""
+        changes = self._with_bytes(changes)
         main = {f: changes.get(f + _OWN, changes[f]) for f in changes if f in FIELDS}
         main |= {n.removesuffix(_OWN): v for n, v in changes.items() if n.endswith(_OWN)}
         patches = self._main_patches(main, made=changes.get(MADE) == ())
@@ -198,11 +243,15 @@ class AllTags:
         removed = not self.tagged
         for name, values in full.items():
             field, _, kind = name.partition("@")
+            if kind.endswith(ENDING):
+                continue  # as good as the values that they hold
             whole = not kind and field + _OWN not in full
             if whole and not values and not self._ours(field):
                 continue  # other tags may go on saying theirs, as before 0.1.0 wrote ours
             if (whole and not removed) or kind == "tag":
                 both = exact.get(field + _OWN, ()), second.get(field, ())
+                if full.get(f"{field}{_OWN}{ENDING}"):  # of another program, in its own encoding
+                    both = both[0], both[0]
             elif kind != "made" and (kind or whole):
                 both = exact.get(name, ()), exact.get(name, ())
             else:

@@ -5,12 +5,15 @@ bytes, flags and order; a Lyrics3 tag and an ID3v1 trailer behind the tag keep t
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from lean_tagger.errors import WriteError
 from lean_tagger.system.containers import ape
 from lean_tagger.write.formats import mutagen_check, older_tags, properties
 from lean_tagger.write.formats.carried import Carried, Picture
+from lean_tagger.write.formats.exact import items_for, told
 from lean_tagger.write.formats.fields import FIELDS, field_of
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth
@@ -50,6 +53,7 @@ class ApeFile:
     """
 
     name = "ape"
+    shown_first = False
 
     def __init__(self, source: Source, *, any_version: bool = False) -> None:
         self._source = source
@@ -128,6 +132,14 @@ class ApeFile:
                 found[item.field] = tuple(merged)
         return found
 
+    def exact(self, field: str) -> tuple[str, ...]:
+        """Return the bytes of a field's items, where its values do not tell them."""
+        mine = [item for item in (self._tag.items if self._tag else ()) if item.field == field]
+        there = (self._source.at(it.span.start, it.span.end - it.span.start) for it in mine)
+        with suppress(WriteError):
+            return told(there, _usual(mine[0].key, self.values().get(field, ())) if mine else ())
+        return ()
+
     def patches(
         self, changes: Mapping[str, Sequence[str]], carried: Carried | None = None
     ) -> list[Patch]:
@@ -143,7 +155,11 @@ class ApeFile:
         tag = self._tag
         inherited = self.inherited(carried) if any(changes.values()) and carried else []
         if tag is None:
-            items = [_render(FIELDS[f].ape, values) for f, values in changes.items() if values]
+            items = [
+                item
+                for f, values in changes.items()
+                for item in items_for(values, _usual(FIELDS[f].ape, values))
+            ]
             whole = _whole([*inherited, *items])
             return [Patch(self._end, self._end, (whole,))] if items else []
         patches = [Patch(tag.footer, tag.footer, (item,)) for item in inherited]
@@ -152,12 +168,12 @@ class ApeFile:
             mine = [item for item in tag.items if item.field == field]
             if any(item.flags & 1 for item in mine):
                 raise self._source.refuse(f"its item {mine[0].key} is marked read-only")
-            new = (_render(mine[0].key if mine else FIELDS[field].ape, values),) if values else ()
+            new = items_for(values, _usual(mine[0].key if mine else FIELDS[field].ape, values))
             if not mine:
                 patches.append(Patch(tag.footer, tag.footer, new))
             for number, item in enumerate(mine):
                 patches.append(Patch(*item.span, new if number == 0 else ()))
-            count += bool(values) - len(mine)
+            count += len(new) - len(mine)
         size = self._end - (tag.header + 32 if tag.header is not None else self._start(tag))
         numbers = b"".join(n.to_bytes(4, "little") for n in (size + growth(patches), count))
         heads = [tag.footer] + ([tag.header] if tag.header is not None else [])
@@ -263,6 +279,10 @@ class ApeFile:
             if field := field_of(key, "ape"):
                 found[field] = (*found.get(field, ()), value)
         return found
+
+
+def _usual(key: str, values: Sequence[str]) -> list[bytes]:
+    return [_render(key, values)] if values else []
 
 
 def _render(key: str, values: Sequence[str]) -> bytes:

@@ -8,11 +8,15 @@ several values all go into it. (FFmpeg shows the last of several, wherever they 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
-from lean_tagger.write.formats import mutagen_check
+from lean_tagger.errors import WriteError
+from lean_tagger.write.formats import id3, mutagen_check
+from lean_tagger.write.formats.exact import items_for, told
 from lean_tagger.write.formats.fields import FIELDS, field_of
+from lean_tagger.write.formats.id3 import Id3Tag
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth
 
@@ -34,7 +38,7 @@ _RESERVED = _guid("ABD3D211-A9BA-11CF-8EE6-00C00C205365")
 _HEAD_BYTES = 24  # GUID, size
 _LARGEST_BYTES = 1 << 20
 _LONGEST_SHORT_BYTES = 0xFFFF
-_UNICODE = 0
+_UNICODE, _BYTES = 0, 1
 _INTEGERS = (3, 4, 5)  # of 32, 64 and 16 bits
 
 
@@ -94,6 +98,17 @@ class AsfFile:
             for o in (self._extended, self._library, self._only(self._inner, _METADATA))
             if o
         }
+
+    def id3_tags(self) -> list[Id3Tag]:
+        """Return ID3v2 tags that stand in attributes, as FFmpeg shows them."""
+        found = []
+        for attributes in self._attributes.values():
+            for it in attributes:
+                if it.name == "ID3" and it.kind == _BYTES:
+                    with suppress(WriteError):
+                        tag = id3.parse(self._source, it.value.start, it.value.end)
+                        found += [tag] if tag else []
+        return found
 
     @property
     def tagged(self) -> bool:
@@ -187,21 +202,46 @@ class AsfFile:
         removed: dict[_Object, int] = {}
         short: list[bytes] = []
         long: list[bytes] = []
-        early, late = self._extension, self._extended
-        turned = early is not None and late is not None and early.start < late.start
         for field, values in changes.items():
             for parent, attribute in self._mine(field):
                 patches.append(Patch(*attribute.span, ()))
                 removed[parent] = removed.get(parent, 0) + 1
-            for value in values:
-                data = value.encode("utf-16-le") + b"\0\0"
-                first = value == values[0] and not (turned and len(values) > 1)
-                fits = first and len(data) <= _LONGEST_SHORT_BYTES
-                (short if fits else long).append(_attribute(FIELDS[field].asf, data, short=fits))
+            for item in items_for(values, self._usual(field, values)):
+                (short if item[:16] == _EXTENDED else long).append(item[16:])
+        self._refuse_if_hidden(changes)
         for parent in self._attributes:
             new = {self._extended: short, self._library: long}.get(parent, [])
             patches += self._counted_patches(parent, new, removed.get(parent, 0))
         return self._sized(patches, *self._missing(short, long))
+
+    def _usual(self, field: str, values: Sequence[str]) -> Iterator[bytes]:
+        """Yield the attributes for values, each behind the GUID of the object that it goes into."""
+        early, late = self._extension, self._extended
+        turned = early is not None and late is not None and early.start < late.start
+        for value in values:
+            data = value.encode("utf-16-le") + b"\0\0"
+            first = value == values[0] and not (turned and len(values) > 1)
+            fits = first and len(data) <= _LONGEST_SHORT_BYTES
+            attribute = _attribute(FIELDS[field].asf, data, short=fits)
+            yield (_EXTENDED if fits else _LIBRARY) + attribute
+
+    def exact(self, field: str) -> tuple[str, ...]:
+        """Return the bytes of a field's attributes, where its values do not tell them."""
+        there = (
+            parent.guid + self._source.at(it.span.start, it.span.end - it.span.start)
+            for parent, it in self._mine(field)
+        )
+        return told(there, self._usual(field, self.values().get(field, ())))
+
+    def _refuse_if_hidden(self, changes: Mapping[str, Sequence[str]]) -> None:
+        """Refuse where FFmpeg would go on showing what an ID3 tag says."""
+        for tag in self.id3_tags():
+            said = tag.values()
+            for field, values in changes.items():
+                if values and field in said and said[field] != tuple(values):
+                    raise self._source.refuse(
+                        f"readers would go on showing the {field} of another tag in it"
+                    )
 
     def _counted_patches(self, parent: _Object, new: list[bytes], removed: int) -> list[Patch]:
         if not new and not removed:

@@ -19,6 +19,9 @@ from lean_tagger.write.splice import length
 # A year, a month, a day: v2.3 has them in two frames.
 _DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _YEAR = re.compile(r"[0-9]{4}")
+# In v2.4 a time of day may follow; where a T stands, TagLib shows a space, also in "UTC".
+_TIME = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2}( [0-9]{2}(:[0-9]{2}){0,2})?)?)?")
+_TIMES = ("TDEN", "TDOR", "TDRC", "TDRL", "TDTG")
 
 
 class Picture(NamedTuple):
@@ -116,6 +119,7 @@ def _id3_text(name: str, values: Sequence[str], version: int) -> bytes:
     if frame_name == "TYER" and (day := _DAY.fullmatch(values[0])):
         year, month, date = day.groups()
         return text_frame("TYER", [year], version) + text_frame("TDAT", [date + month], version)
-    if frame_name is None or (frame_name in ("TYER", "TORY") and not _YEAR.fullmatch(values[0])):
+    plain = _YEAR if frame_name in ("TYER", "TORY") else _TIME if frame_name in _TIMES else None
+    if frame_name is None or (plain and not all(plain.fullmatch(it) for it in values)):
         return text_frame("TXXX", [name, *values], version)
     return text_frame(frame_name, values, version)

@@ -30,17 +30,25 @@ from lean_tagger.write.formats.id3_hosts import Chunked, Dsf, Leading
 from lean_tagger.write.formats.matroska import MatroskaFile
 from lean_tagger.write.formats.mp4 import Mp4File
 from lean_tagger.write.formats.ogg import OggFile, codec_of
-from lean_tagger.write.formats.other_tags import OnlyRead, buried, leading, trailing
+from lean_tagger.write.formats.older_tags import InfoList
+from lean_tagger.write.formats.other_tags import BuriedId3, OnlyRead, buried, leading, trailing
 from lean_tagger.write.source import Source
 
 
 def _true_audio(source: Source) -> AllTags:
-    """TrueAudio has both kinds of tags, and readers take one: stay with what is there."""
+    """TrueAudio has both kinds of tags, and readers take one: stay with what is there.
+
+    With an ID3v1 trailer behind it, no reader finds an APE tag: then ours go into an ID3v2 tag,
+    unless an earlier version wrote into the APE tag.
+    """
+    trailer = trailing(source, ape=False, shown_first=True)
     if id3.span_of(source, 0, source.size) is None:
         ape = ApeFile(source)
-        if ape.tagged:
-            return AllTags(source, ape, trailing(source, ape=False))
-    return AllTags(source, Id3File(source, Leading(source)), trailing(source, ape=True))
+        if ape.tagged and (not trailer or "leantag" in ape.values()):
+            return AllTags(source, ape, trailer)
+    others = trailing(source, ape=True, shown_first=True)
+    others.sort(key=lambda tag: isinstance(tag, ApeFile))  # the trailer first, as readers take it
+    return AllTags(source, Id3File(source, Leading(source)), others)
 
 
 def _mpeg(source: Source) -> AllTags:
@@ -53,17 +61,26 @@ def _mpeg(source: Source) -> AllTags:
         with suppress(WriteError):  # of an older version, or damaged: only looked at here
             ape = ApeFile(source)
             if ape.describes and not buried(source, 0, shown=True):
-                return AllTags(source, ape, trailing(source, ape=False))
+                return AllTags(source, ape, trailing(source, ape=False, shown_first=True))
     hidden = buried(source, file.room.end if file.room else 0, shown=not file.tagged)
-    return AllTags(source, file, [*hidden, *trailing(source, ape=True)])
+    start, tagged = (file.room.end, True) if file.room else (0, False)
+    adts = mpeg.is_adts(source, start, after_tag=tagged)
+    return AllTags(source, file, [*hidden, *trailing(source, ape=True, shown_first=adts)])
 
 
-def _chunked(form: chunks.Form) -> Callable[[Source], AllTags]:
-    def parse(source: Source) -> AllTags:
-        file = Id3File(source, Chunked(source, form))
-        return AllTags(source, file, file.info_lists if form is chunks.RIFF else ())
+def _wav(source: Source) -> AllTags:
+    file = Id3File(source, Chunked(source, chunks.RIFF))
+    return AllTags(source, file, file.info_lists)
 
-    return parse
+
+def _asf(source: Source) -> AllTags:
+    file = AsfFile(source)
+    return AllTags(source, file, [BuriedId3(source, it, shown=True) for it in file.id3_tags()])
+
+
+def _matroska(source: Source) -> AllTags:
+    """Return Matroska's tags; what stands behind them is all that mutagen and TagLib see."""
+    return AllTags(source, MatroskaFile(source), trailing(source, ape=True))
 
 
 def _flac(source: Source) -> AllTags:
@@ -72,29 +89,40 @@ def _flac(source: Source) -> AllTags:
     Of this, TagLib reads an ID3v1 trailer and no APE tag.
     """
     behind = [OnlyRead(tag) for tag in reversed(trailing(source, ape=True))]
-    return AllTags(source, FlacFile(source), [*leading(source), *behind])
+    file = FlacFile(source)
+    within = [
+        OnlyRead(InfoList(source, span, number), hideable=False)
+        for number, span in enumerate(file.foreign_info(), 1)
+    ]
+    return AllTags(source, file, [*leading(source), *behind, *within])
 
 
 def _ape(source: Source) -> AllTags:
-    return AllTags(source, ApeFile(source), [*leading(source), *trailing(source, ape=False)])
+    behind = trailing(source, ape=False, shown_first=True)
+    return AllTags(source, ApeFile(source), [*leading(source), *behind])
 
 
 def _alone(main: Callable[[Source], Document]) -> Callable[[Source], AllTags]:
     return lambda source: AllTags(source, main(source))
 
 
+def _with_trailer(main: Callable[[Source], Document]) -> Callable[[Source], AllTags]:
+    """Return what also looks for an ID3v1 trailer, which exiftool shows in these formats."""
+    return lambda source: AllTags(source, main(source), trailing(source, ape=False))
+
+
 _PARSERS: dict[str, Callable[[Source], AllTags]] = {
     "mpeg": _mpeg,
     "tta": _true_audio,
-    "wav": _chunked(chunks.RIFF),
-    "aiff": _chunked(chunks.AIFF),
-    "dsdiff": _chunked(chunks.DSDIFF),
-    "dsf": _alone(lambda source: Id3File(source, Dsf(source))),
+    "wav": _wav,
+    "aiff": _alone(lambda source: Id3File(source, Chunked(source, chunks.AIFF))),
+    "dsdiff": _with_trailer(lambda source: Id3File(source, Chunked(source, chunks.DSDIFF))),
+    "dsf": _with_trailer(lambda source: Id3File(source, Dsf(source))),
     "flac": _flac,
-    "ogg": _alone(OggFile),
+    "ogg": _with_trailer(OggFile),
     "mp4": _alone(Mp4File),
-    "asf": _alone(AsfFile),
-    "matroska": _alone(MatroskaFile),
+    "asf": _asf,
+    "matroska": _matroska,
     "ape": _ape,
 }
 # Formats that carry APEv2 tags: WavPack, Musepack (SV7, SV8), Monkey's Audio, OptimFROG, TAK.

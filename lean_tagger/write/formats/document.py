@@ -23,5 +23,8 @@ class Document(Protocol):
     def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
         """Return what to change in the file for new values of our fields."""
 
+    def exact(self, field: str) -> tuple[str, ...]:
+        """Return the bytes of a field's items, where its values do not tell them (see `exact`)."""
+
     def foreign(self) -> Iterator[tuple[str, Piece]]:
         """Yield everything that is not ours, each with a name for messages."""

@@ -71,9 +71,24 @@ class FlacFile:
         data = self._source.at(block.start, block.end - block.start)
         return Comments(self._source, memoryview(data))
 
+    def foreign_info(self) -> Iterator[Span]:
+        """Yield the data of INFO lists that stood in the RIFF file which this one was made from.
+
+        An encoder keeps each chunk in a block: an id of four bytes, then the chunk.
+        """
+        for block in self._blocks:
+            head = self._source.peek(block.start, 16) if block.kind == flac.APPLICATION else b""
+            if head[:8] == b"riffLIST" and head[12:] == b"INFO" and block.end - block.start >= 16:
+                size = int.from_bytes(head[8:12], "little")
+                yield Span(block.start + 12, min(block.start + 12 + size, block.end))
+
     def values(self) -> dict[str, tuple[str, ...]]:
         """Return the values of our fields."""
         return self._comments.values()
+
+    def exact(self, field: str) -> tuple[str, ...]:
+        """Return a field's comments, where its values do not tell them."""
+        return self._comments.exact(field)
 
     def second_reading(self) -> dict[str, tuple[str, ...]]:
         """Return the values of our fields as mutagen reads them."""

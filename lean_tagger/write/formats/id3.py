@@ -12,20 +12,21 @@ the strongest.
 
 import re
 import zlib
-from array import array
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 
+from lean_tagger.errors import WriteError
 from lean_tagger.system.containers.id3 import HEAD_BYTES, from_syncsafe, render, syncsafe
 from lean_tagger.system.containers.id3 import parse as parse_head
 from lean_tagger.write.formats import id3_frames
+from lean_tagger.write.formats.exact import items_for, told
+from lean_tagger.write.formats.id3_body import LARGEST_UNSYNCHRONISED_BYTES, Body
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, length
 
 PADDING_BYTES = 1024
-# Four times the largest cover ever met; only unsynchronised tags are loaded as a whole.
-_LARGEST_UNSYNCHRONISED_BYTES = 8 << 20
 _MOST_FRAMES = 20_000
 # iTunes pads an id of v2.2 with a space or a NUL, where a tag of v2.3 needs four characters.
 _FRAME_ID = re.compile(rb"[A-Z][A-Z0-9]{2}[A-Z0-9 \0]?")
@@ -66,41 +67,6 @@ def span_of(source: Source, start: int, limit: int) -> Span | None:
     return Span(start, end)
 
 
-class _Body:
-    """The bytes after a tag's header, with unsynchronisation undone.
-
-    Up to v2.3 it applies to the whole tag: every FF that a decoder could mistake for the
-    start of audio is followed by a 00 that does not count. Positions here are the decoded
-    ones; `raw` says where that is in the file.
-    """
-
-    def __init__(self, source: Source, span: Span, *, unsynchronised: bool) -> None:
-        self._source = source
-        self._start = span.start
-        self._data: bytes | None = None
-        self.stuffed = array("I")
-        self.length = span.end - span.start
-        if unsynchronised:
-            if self.length > _LARGEST_UNSYNCHRONISED_BYTES:
-                raise source.refuse("its ID3 tag is too large to be edited safely")
-            data = source.at(span.start, self.length)
-            # The n-th stuffed FF stands n bytes earlier once those before it are dropped.
-            found = re.finditer(rb"\xff\x00", data)
-            self.stuffed = array("I", (match.start() - n for n, match in enumerate(found)))
-            self._data = data.replace(b"\xff\x00", b"\xff")
-            self.length = len(self._data)
-
-    def at(self, position: int, count: int) -> bytes:
-        count = min(count, self.length - position)
-        if self._data is not None:
-            return self._data[position : position + count]
-        return self._source.at(self._start + position, count)
-
-    def raw(self, position: int) -> int:
-        # A stuffed 00 belongs to the FF before it.
-        return self._start + position + bisect_left(self.stuffed, position)
-
-
 class Id3Tag:
     """A parsed ID3v2 tag; see `parse`."""
 
@@ -119,7 +85,7 @@ class Id3Tag:
         self._footer = self.version == 4 and bool(self.flags & 0x10)
         end = span.end - (HEAD_BYTES if self._footer else 0)
         body_span = Span(span.start + HEAD_BYTES, end)
-        self._body = _Body(source, body_span, unsynchronised=self.unsynchronised)
+        self._body = Body(source, body_span, unsynchronised=self.unsynchronised)
         self._checksum: Span | None = None
         first = self._extended_header()
         self.extended = Span(body_span.start, self._body.raw(first))
@@ -215,6 +181,10 @@ class Id3Tag:
 
     def values(self) -> dict[str, tuple[str, ...]]:
         """Return the values of our fields, decoded by mutagen from our frames alone."""
+        return self._values
+
+    @cached_property
+    def _values(self) -> dict[str, tuple[str, ...]]:
         found: dict[str, list[str]] = {}
         for frame in self.frames:
             if frame.field is not None:
@@ -270,7 +240,7 @@ class Id3Tag:
         appended: list[Piece] = [*inherited]
         for field, values in changes.items():
             mine = [frame for frame in self.frames if frame.field == field]
-            new = self._render(field, values, mine[0].name if mine else None)
+            new = self._new(field, values, mine)
             for number, frame in enumerate(mine):
                 kept = (new,) if new and number == 0 else ()
                 patches.append(Patch(frame.span.start, frame.span.end, kept))
@@ -294,6 +264,29 @@ class Id3Tag:
             # What stands behind the frames is not padding: it stays, after ours.
             patches.append(Patch(self.rest.start, self.rest.start, tuple(tail)))
         return patches + self._sizes(patches) + self._extended_patches(patches, padding)
+
+    def exact(self, field: str) -> tuple[str, ...]:
+        """Return the bytes of a field's frames, where its values do not tell them.
+
+        The first item says of which form the tag is: in another one they are no frames.
+        """
+        mine = [frame for frame in self.frames if frame.field == field]
+        there = (self._source.at(it.span.start, it.span.end - it.span.start) for it in mine)
+        with suppress(WriteError):
+            usual = self._new(field, self.values().get(field, ()), mine)
+            return told((self._form, *there), (self._form, *([usual] if usual else ())))
+        return ()
+
+    @property
+    def _form(self) -> bytes:
+        return bytes([self.version, self.flags & 0x80, self.plain_sizes])
+
+    def _new(self, field: str, values: Sequence[str], mine: Sequence[Id3Frame]) -> bytes:
+        """Return a field's new frames."""
+        form, *frames = items_for(values, ()) or (b"",)
+        if form == self._form:
+            return b"".join(frames)
+        return self._render(field, values, mine[0].name if mine else None)
 
     def _render(self, field: str, values: Sequence[str], name: str | None) -> bytes:
         if not values:
@@ -352,7 +345,7 @@ class Id3Tag:
             if self._source.at(start + 9, 1)[0] & flag:
                 return True
             if frame.name in ("CHAP", "CTOC"):
-                data = self._source.at(start, min(end - start, _LARGEST_UNSYNCHRONISED_BYTES))
+                data = self._source.at(start, min(end - start, LARGEST_UNSYNCHRONISED_BYTES))
                 if any(found[1][0] & flag for found in _INNER_FRAME.finditer(data)):
                     return True
         return False

@@ -9,6 +9,8 @@ from lean_tagger.write.formats.older_tags import InfoList
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth, length
 
+_MOST_LISTS = 9  # each has a number of one digit in the journal
+
 
 class Id3File:
     """An MP3, ADTS, TrueAudio, WAV, AIFF, DSDIFF or DSF file.
@@ -52,7 +54,10 @@ class Id3File:
     @property
     def info_lists(self) -> list[InfoList]:
         """RIFF's INFO lists."""
-        return [InfoList(self._source, span) for span in self._host.lists]
+        if len(self._host.lists) > _MOST_LISTS:
+            raise self._source.refuse("it has more INFO lists than any music has")
+        lists = enumerate(self._host.lists, 1)
+        return [InfoList(self._source, span, number) for number, span in lists]
 
     @property
     def tag(self) -> id3.Id3Tag | None:
@@ -62,6 +67,10 @@ class Id3File:
     def values(self) -> dict[str, tuple[str, ...]]:
         """Return the values of our fields."""
         return self._tag.values() if self._tag else {}
+
+    def exact(self, field: str) -> tuple[str, ...]:
+        """Return the bytes of a field's frames, where its values do not tell them."""
+        return self._tag.exact(field) if self._tag else ()
 
     def second_reading(self) -> dict[str, tuple[str, ...]]:
         """Return the values of our fields as mutagen reads them: it always does, here."""

@@ -10,6 +10,7 @@ from typing import Protocol
 from lean_tagger.system.containers import chunks
 from lean_tagger.system.containers.chunks import Chunk
 from lean_tagger.write.formats import id3
+from lean_tagger.write.formats.older_tags import trailer_start
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth, length
 
@@ -127,7 +128,7 @@ class Chunked:
         self.lists = [
             Span(c.start, c.end)
             for c in self._chunks
-            if c.name == b"LIST" and source.peek(c.start, 4) == b"INFO"
+            if c.name.upper() == b"LIST" and source.peek(c.start, 4) == b"INFO"
         ]
 
     def _walk(self) -> tuple[list[Chunk], int]:
@@ -247,21 +248,23 @@ class Dsf:
         self._source = source
         head = source.at(0, 28)
         self._pointer = int.from_bytes(head[20:28], "little")
-        if int.from_bytes(head[12:20], "little") != source.size:
+        self._size = int.from_bytes(head[12:20], "little")
+        if self._size not in (source.size, trailer_start(source)):
             raise source.refuse("the size in its header is not the file's; it may be cut short")
-        end = self._pointer or source.size
-        if not 28 <= end <= source.size:
+        end = self._pointer or self._size
+        if not 28 <= end <= self._size:
             raise source.refuse("its header points past the file's end")
-        self.room = Span(end, source.size) if self._pointer else None
-        if self.room and not id3.span_of(source, end, source.size):
+        self.room = Span(end, self._size) if self._pointer else None
+        if self.room and not id3.span_of(source, end, self._size):
             raise source.refuse("what its header calls an ID3 tag is none")
-        self.others = [("the audio", Span(28, end))]
+        behind = Span(self._size, source.size)
+        self.others = [("the audio", Span(28, end)), ("what stands behind its end", behind)]
         self.lists: list[Span] = []
         self.mends = False
 
     def place(self, tag: Sequence[Piece]) -> list[Patch]:
         """Append the tag and point to it."""
-        end = self._source.size
+        end = self._size
         return [Patch(end, end, tuple(tag)), Patch(20, 28, (end.to_bytes(8, "little"),))]
 
     def removal(self) -> list[Patch]:
@@ -275,5 +278,5 @@ class Dsf:
 
     def settled(self, patches: Sequence[Patch]) -> list[Patch]:
         """Mend the file's size in the header."""
-        size = self._source.size + growth(patches)
+        size = self._size + growth(patches)
         return [*patches, Patch(12, 20, (size.to_bytes(8, "little"),))] if patches else []

@@ -7,6 +7,7 @@ readers that go no further, room is made for them, and all places that are told 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 
 from lean_tagger.write.formats import ebml, ffmpeg_check
 from lean_tagger.write.formats.ebml import Element
@@ -36,6 +37,10 @@ class MatroskaFile:
         self._data = self._layout.tags_data()
         self._tags = MatroskaTags(source, self._data, self._layout.audio_uids)
 
+    @cached_property
+    def _shown(self) -> ffmpeg_check.Shown:
+        return ffmpeg_check.shown(self._source)
+
     @property
     def tagged(self) -> bool:
         """Whether there is a Tags element already."""
@@ -45,6 +50,11 @@ class MatroskaFile:
         """Return the values of our fields."""
         return self._tags.values()
 
+    def exact(self, field: str) -> tuple[str, ...]:
+        """Return nothing: what stands at several levels is put back at the first one."""
+        del field
+        return ()
+
     def second_reading(self) -> dict[str, tuple[str, ...]]:
         """Return the values of our fields as FFmpeg reads them, if it finds them in the file."""
         found: dict[str, dict[str, None]] = {}
@@ -53,7 +63,7 @@ class MatroskaFile:
             field = field_of(name, "matroska")
             if field is not None and text.strip():
                 found.setdefault(field, {})[text] = None
-        shown = ffmpeg_check.shown(self._source).fields
+        shown = self._shown.fields
         values = {field: tuple(texts) for field, texts in found.items()}
         return {f: texts for f, texts in values.items() if texts[0] in shown.get(f, ())}
 
@@ -218,7 +228,7 @@ class MatroskaFile:
             yield from lay.seek.foreign(lay.place_of)
         yield from self._tags.foreign()
         yield "what stands behind its Segment", Span(lay.segment.end, self._source.size)
-        yield "what FFmpeg shows of it", ffmpeg_check.shown(self._source).others
+        yield "what FFmpeg shows of it", self._shown.others
 
 
 def _has(region: Span, element: Element | None) -> bool:

@@ -7,9 +7,11 @@ some, so that nothing moves; where it must, all positions in the file move with 
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 
 from lean_tagger.system.containers.mp4 import render as box
 from lean_tagger.write.formats import mp4_atoms, mp4_move, mp4_offsets, mp4_shown
+from lean_tagger.write.formats.exact import Exact, items_for, told
 from lean_tagger.write.formats.mp4_atoms import Atom
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth
@@ -30,11 +32,12 @@ class Mp4File:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._top = partial(mp4_atoms.top_level, source)  # there may be a million fragments
+        self._beside: list[Atom] = []
         self._moov, self._behind, self._rest = self._look()
         self._path = self._find_path()
         ilst = self._path[-1] if self._path[-1].name == b"ilst" else None
         self._items = list(mp4_atoms.items(source, ilst)) if ilst else []
-        self._shown = mp4_shown.shown(source, self._moov, ilst)
+        self._shown = mp4_shown.shown(source, self._moov, self._beside, ilst)
 
     def _look(self) -> tuple[Atom, Atom | None, int]:
         """Return moov, what follows on it, and where what follows and is not free starts."""
@@ -48,6 +51,8 @@ class Mp4File:
                 rest = atom.start
             if atom.name == b"moov":
                 moov.append(atom)
+            if atom.name in (b"meta", b"udta"):
+                self._beside.append(atom)
             if len(moov) > 1:
                 break
             end = atom.end
@@ -101,12 +106,21 @@ class Mp4File:
         ours = [item for item in self._items if item.field]
         return self._said() | mp4_atoms.second_reading(self._source, ours)
 
+    def exact(self, field: str) -> tuple[str, ...]:
+        """Return the bytes of a field's items, where its values do not tell them."""
+        spans = [item.span for item in self._items if item.field == field]
+        values = self.values().get(field, ())
+        needed = self._said().get(field) != values
+        there = (self._source.at(start, end - start) for start, end in spans)
+        return told(there, _usual(field, values) if spans and needed else ())
+
     def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
         """Return what to change in the file for new values of our fields."""
         # What another structure says already needs no item: so undo leaves none behind.
         said = self._said()
         changes = {
-            f: () if said.get(f) == tuple(values) else values for f, values in changes.items()
+            f: () if said.get(f) == values and not isinstance(values, Exact) else values
+            for f, values in changes.items()
         }
         patches, grown = self._fitted(changes)
         # Parents grow by what the free space inside the deepest of them did not take.
@@ -121,7 +135,7 @@ class Mp4File:
         patches: list[Patch] = []
         end = self._path[-1].end
         for field, values in changes.items():
-            new = (mp4_atoms.render(field, values),) if values else ()
+            new = items_for(values, _usual(field, values))
             mine = [item for item in self._items if item.field == field]
             last = self._last_said(field, end) if new else 0
             for number, item in enumerate(mine):
@@ -142,7 +156,8 @@ class Mp4File:
 
     def _created(self, changes: Mapping[str, Sequence[str]], padding: int) -> list[Patch]:
         """Return the patch that adds what is missing of udta, meta and ilst."""
-        data = b"".join(mp4_atoms.render(f, values) for f, values in changes.items() if values)
+        items = (items_for(values, _usual(f, values)) for f, values in changes.items())
+        data = b"".join(chain.from_iterable(items))
         if not data:
             return []
         data = box(b"ilst", data) + (box(b"free", bytes(padding)) if padding else b"")
@@ -210,6 +225,10 @@ class Mp4File:
                         yield f"the item {item.label}", item.span
             elif atom.name not in _FREE:
                 yield f"the {atom.label} atom", self._settled(atom)
+
+
+def _usual(field: str, values: Sequence[str]) -> list[bytes]:
+    return [mp4_atoms.render(field, values)] if values else []
 
 
 def _shrunk(free: Atom, grown: int) -> Patch | None:

@@ -1,10 +1,11 @@
 """What an MP4 says of our fields outside of the items that we write; read, never written.
 
 QuickTime's metadata names its items by a list of keys ("QuickTime File Format", metadata), and
-older user data, and 3GPP's, has a text right in ``udta``. Common readers show all of these.
+older user data, and 3GPP's, has a text right in ``udta``. Both may also stand beside ``moov``, or
+be about one track. Common readers show all of these, and freeform items by any maker.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -21,15 +22,15 @@ _ENCODINGS = {1: "utf-8", 2: "utf-16-be"}
 
 
 class Shown(NamedTuple):
-    """A value of a field, and where in the file it stands."""
+    """A value of a field, and where in the file it stands; 0 where ours is shown besides it."""
 
     field: str
     value: str
     position: int
 
 
-def shown(source: Source, moov: Atom, ours: Atom | None) -> list[Shown]:
-    """Return what is said of our fields, in the file's order.
+def shown(source: Source, moov: Atom, beside: Sequence[Atom], ours: Atom | None) -> list[Shown]:
+    """Return what is said of our fields.
 
     Parameters
     ----------
@@ -37,21 +38,32 @@ def shown(source: Source, moov: Atom, ours: Atom | None) -> list[Shown]:
         The file.
     moov : Atom
         Its metadata.
+    beside : Sequence[Atom]
+        Other metadata and user data, not inside of it.
     ours : Atom or None
         The list of the items that we write.
     """
     found: list[Shown] = []
     # What is damaged or unknown there is no reader's, and stays as it is.
     with suppress(WriteError, UnicodeDecodeError):
-        for atom in mp4_atoms.whole_ones(source, Span(moov.body, moov.end)):
-            inside = [atom]
-            if atom.name == b"udta":
-                inside = list(mp4_atoms.whole_ones(source, Span(atom.body, atom.end)))
-            for each in inside:
-                with suppress(WriteError, UnicodeDecodeError):
-                    found += _of_meta(source, each, ours) if each.name == b"meta" else []
-                    found += _of_user_data(source, each) if each != atom else []
+        inside = list(mp4_atoms.whole_ones(source, Span(moov.body, moov.end)))
+        for atom in (*beside, *inside):
+            found += _of(source, atom, ours)
+        for track in (atom for atom in inside if atom.name == b"trak"):
+            for atom in mp4_atoms.whole_ones(source, Span(track.body, track.end)):
+                found += (it._replace(position=0) for it in _of(source, atom, ours))
     return found
+
+
+def _of(source: Source, atom: Atom, ours: Atom | None) -> Iterator[Shown]:
+    """Yield what metadata or user data says."""
+    inside = [atom] if atom.name == b"meta" else []
+    if atom.name == b"udta":
+        inside = list(mp4_atoms.whole_ones(source, Span(atom.body, atom.end)))
+    for each in inside:
+        with suppress(WriteError, UnicodeDecodeError):
+            yield from _of_meta(source, each, ours) if each.name == b"meta" else ()
+            yield from _of_user_data(source, each) if each != atom else ()
 
 
 def _of_user_data(source: Source, atom: Atom) -> Iterator[Shown]:
@@ -77,11 +89,22 @@ def _of_meta(source: Source, meta: Atom, ours: Atom | None) -> Iterator[Shown]:
         for item in mp4_atoms.whole_ones(source, Span(ilst.body, ilst.end)):
             number = int.from_bytes(item.name, "big")
             if keyed and 0 < number <= len(fields) and (field := fields[number - 1]):
-                yield from (Shown(field, text, item.start) for text in _texts(source, item))
+                texts = _texts(source, Span(item.start, item.end))
+                yield from (Shown(field, text, item.start) for text in texts)
+        yield from _of_freeform(source, ilst)
         if ilst != ours:
             for each in mp4_atoms.items(source, ilst):
                 for value in each.values(source) if each.field else ():
                     yield Shown(each.field or "", value, each.span.start)
+
+
+def _of_freeform(source: Source, ilst: Atom) -> Iterator[Shown]:
+    """Yield what freeform items of other makers say, which FFmpeg shows by their names alone."""
+    for item in mp4_atoms.items(source, ilst):
+        kind, _, name = item.label.rpartition(":")
+        field = field_of(name, "vorbis") if kind and item.field is None else None
+        for text in _texts(source, item.span) if field else ():
+            yield Shown(field or "", text, item.span.start)
 
 
 def _keys(source: Source, atom: Atom) -> Iterator[str]:
@@ -98,8 +121,8 @@ def _field_of_key(key: str) -> str | None:
     return field_of(key.rpartition(".")[2], "vorbis")
 
 
-def _texts(source: Source, item: Atom) -> Iterator[str]:
-    for data in mp4_atoms.whole_ones(source, Span(item.body, item.end)):
+def _texts(source: Source, item: Span) -> Iterator[str]:
+    for data in mp4_atoms.whole_ones(source, Span(item.start + 8, item.end)):
         size = data.end - data.body - 8
         if data.name == b"data" and 0 < size <= _LARGEST_TEXT_BYTES:
             kind = int.from_bytes(source.at(data.body, 4), "big")

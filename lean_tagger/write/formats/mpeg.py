@@ -19,6 +19,12 @@ def found(source: Source, start: int, *, after_tag: bool) -> bool:
     return first_frame(source, start, after_tag=after_tag) is not None
 
 
+def is_adts(source: Source, start: int, *, after_tag: bool) -> bool:
+    """Tell whether what starts there is ADTS; as `first_frame`."""
+    position = first_frame(source, start, after_tag=after_tag)
+    return position is not None and mpeg.layer_of(source.at(position, 4)) == 0
+
+
 def first_frame(source: Source, start: int, *, after_tag: bool) -> int | None:
     """Return where MPEG audio or ADTS starts, at `start` or soon after.
 

@@ -116,6 +116,10 @@ class OggFile:
         """Return the values of our fields."""
         return self._comments.values()
 
+    def exact(self, field: str) -> tuple[str, ...]:
+        """Return a field's comments, where its values do not tell them."""
+        return self._comments.exact(field)
+
     def second_reading(self) -> dict[str, tuple[str, ...]]:
         """Return the values of our fields as mutagen reads them."""
         return self._comments.second_reading()

@@ -7,8 +7,9 @@ say about our fields is kept the same as what the newer tag says.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from lean_tagger.system.containers import ape, lyrics3
+from lean_tagger.system.containers import ape, chunks, lyrics3
 from lean_tagger.write.formats.carried import Carried
+from lean_tagger.write.formats.exact import items_for, told
 from lean_tagger.write.formats.mutagen_check import GENRES
 from lean_tagger.write.formats.properties import INFO_NAMES
 from lean_tagger.write.source import Source, Span
@@ -32,12 +33,14 @@ class Id3v1:
         The file.
     start : int
         Where the trailer begins.
+    shown_first : bool
+        Whether FFmpeg shows it and not the tag that ours go into.
     """
 
     name = "id3v1"
 
-    def __init__(self, source: Source, start: int) -> None:
-        self._source = source
+    def __init__(self, source: Source, start: int, *, shown_first: bool = False) -> None:
+        self.shown_first = shown_first
         data = source.at(start, _ID3V1_BYTES)
         texts = {name: _text(data[first:last]) for name, first, last in _TEXTS}
         comment = data[97:127]
@@ -50,14 +53,14 @@ class Id3v1:
         self._place = Span(start + 127, start + 128)
 
     @staticmethod
-    def find(source: Source) -> "Id3v1 | None":
+    def find(source: Source, *, shown_first: bool = False) -> "Id3v1 | None":
         """Return the trailer of a file, if it has one."""
         start = source.size - _ID3V1_BYTES
         if start < 0 or source.at(start, 3) != b"TAG":
             return None
         if source.at(start, 5) == b"TAGEX" and source.at(max(0, start - 3), 3) == b"APE":
             return None  # the middle of "APETAGEX", in an APEv2 tag of just this length
-        return Id3v1(source, start)
+        return Id3v1(source, start, shown_first=shown_first)
 
     def values(self) -> dict[str, tuple[str, ...]]:
         """Return the genre, unless it is the first number of a trailer that says nothing."""
@@ -65,6 +68,11 @@ class Id3v1:
         if self._number >= len(GENRES) or noise:
             return {}
         return {"genre": (GENRES[self._number],)}
+
+    def exact(self, field: str) -> tuple[str, ...]:
+        """Return the genre's number, where its name does not tell it."""
+        usual = self._byte(self.values().get(field, ()))
+        return told([bytes([self._number])], [usual]) if field == "genre" else ()
 
     def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
         """Return what of new values it can hold: a genre that has a number."""
@@ -82,8 +90,11 @@ class Id3v1:
         """Return what to change for new values of our fields."""
         if "genre" not in changes:
             return []
-        number = self._numbered(changes["genre"][0]) if changes["genre"] else _NO_GENRE
-        return [Patch(*self._place, (bytes([number]),))]
+        genres = changes["genre"]
+        return [Patch(*self._place, items_for(genres, [self._byte(genres)]))]
+
+    def _byte(self, genres: Sequence[str]) -> bytes:
+        return bytes([self._numbered(genres[0]) if genres else _NO_GENRE])
 
     def holes(self) -> list[Span]:
         """Return the spans that a change of our fields may change."""
@@ -92,6 +103,73 @@ class Id3v1:
     def carried(self) -> Carried:
         """Return what it says."""
         return Carried(texts={name: (text,) for name, text in self._texts.items()})
+
+
+class Id3v1Extension:
+    """The 227 bytes in front of an ID3v1 trailer in which some editors of old put longer texts.
+
+    "TAG+", the rest of title, artist and album (60 bytes each), a speed, a genre (30 bytes), and
+    two times (6 bytes each). exiftool shows the genre.
+
+    Parameters
+    ----------
+    source : Source
+        The file.
+    start : int
+        Where it begins.
+    """
+
+    name = "id3v1+"
+    shown_first = False
+    _GENRE = Span(4 + 3 * 60 + 1, 4 + 3 * 60 + 1 + 30)
+
+    def __init__(self, source: Source, start: int) -> None:
+        self._source = source
+        self._place = Span(start + self._GENRE.start, start + self._GENRE.end)
+        self._genre = _text(source.at(self._place.start, self._size))
+
+    @property
+    def _size(self) -> int:
+        return self._place.end - self._place.start
+
+    @staticmethod
+    def find(source: Source) -> "Id3v1Extension | None":
+        """Return the extension of a file's trailer, if it has one."""
+        start = source.size - _ID3V1_BYTES - _EXTENSION_BYTES
+        there = start >= 0 and source.at(start, 4) == b"TAG+" and Id3v1.find(source)
+        return Id3v1Extension(source, start) if there else None
+
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """Return the genre."""
+        return {"genre": (self._genre,)} if self._genre else {}
+
+    def exact(self, field: str) -> tuple[str, ...]:
+        """Return the genre's bytes, where its text does not tell them."""
+        there = self._source.at(self._place.start, self._size)
+        return told([there], [self._raw(self._genre)]) if field == "genre" else ()
+
+    def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
+        """Return what of new values it can hold: one genre, if it is short and Latin-1."""
+        fits = [_text(self._raw(it)) == it for it in values[:1]]
+        return tuple(values[:1]) if field == "genre" and all(fits) else ()
+
+    def _raw(self, genre: str) -> bytes:
+        return genre.encode("latin-1", "replace")[: self._size].ljust(self._size, b"\0")
+
+    def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
+        """Return what to change for new values of our fields."""
+        if "genre" not in changes:
+            return []
+        genres = changes["genre"]
+        return [Patch(*self._place, items_for(genres, [self._raw("".join(genres[:1]))]))]
+
+    def holes(self) -> list[Span]:
+        """Return the spans that a change of our fields may change."""
+        return [self._place]
+
+    def carried(self) -> Carried:
+        """Return nothing: the trailer has the start of each text."""
+        return Carried()
 
 
 class _Chunk(NamedTuple):
@@ -111,13 +189,17 @@ class InfoList:
         The file.
     span : Span
         The chunk's data, "INFO" and all.
+    number : int
+        Which of the file's lists it is, from one on.
     """
 
-    name = "info"
+    shown_first = True
+    _GENRES = (b"IGNR", b"GENR")
     _LARGEST_TEXT_BYTES = 1 << 16
     _MOST_CHUNKS = 1000
 
-    def __init__(self, source: Source, span: Span) -> None:
+    def __init__(self, source: Source, span: Span, number: int = 1) -> None:
+        self.name = f"info{number}" if number > 1 else "info"
         self._source = source
         self._span = span
         self._chunks = list(self._walk())
@@ -142,9 +224,20 @@ class InfoList:
         except UnicodeDecodeError:
             return data.decode("latin-1").strip()
 
+    @property
+    def _mine(self) -> list[_Chunk]:
+        return [chunk for chunk in self._chunks if chunk.name in self._GENRES]
+
+    def exact(self, field: str) -> tuple[str, ...]:
+        """Return the chunks of a genre, where its text does not tell them."""
+        spans = [chunk.whole for chunk in self._mine] if field == "genre" else []
+        there = (self._source.at(start, end - start) for start, end in spans)
+        even = (data + bytes(len(data) % 2) for data in there)
+        return told(even, _subchunks(self.values().get(field, ())))
+
     def values(self) -> dict[str, tuple[str, ...]]:
         """Return the genre."""
-        genres = (self._text(chunk) for chunk in self._chunks if chunk.name == b"IGNR")
+        genres = (self._text(chunk) for chunk in self._mine)
         found = tuple(genre for genre in genres if genre)
         return {"genre": found} if found else {}
 
@@ -156,8 +249,8 @@ class InfoList:
         """Return what to change for new values of our fields."""
         if "genre" not in changes:
             return []
-        patches = [Patch(*c.whole, ()) for c in self._chunks if c.name == b"IGNR"]
-        data = b"".join(_subchunk(b"IGNR", genre) for genre in changes["genre"])
+        patches = [Patch(*chunk.whole, ()) for chunk in self._mine]
+        data = b"".join(items_for(changes["genre"], _subchunks(changes["genre"])))
         if patches:
             patches[0] = patches[0]._replace(pieces=(data,))
         elif data:  # first, where it is at an even offset for certain
@@ -170,7 +263,7 @@ class InfoList:
     def holes(self) -> list[Span]:
         """Return the spans that a change of our fields may change."""
         size = Span(self._span.start - 4, self._span.start)
-        return [size, *(c.whole for c in self._chunks if c.name == b"IGNR")]
+        return [size, *(chunk.whole for chunk in self._mine)]
 
     def carried(self) -> Carried:
         """Return what it says."""
@@ -182,9 +275,9 @@ class InfoList:
         return Carried(texts=texts)
 
 
-def _subchunk(name: bytes, text: str) -> bytes:
-    data = text.encode("utf-8") + b"\0"
-    return name + len(data).to_bytes(4, "little") + data + bytes(len(data) % 2)
+def _subchunks(genres: Sequence[str]) -> list[bytes]:
+    raw = [genre.encode("utf-8") + b"\0" for genre in genres]
+    return [chunks.render(b"IGNR", data, chunks.RIFF) for data in raw]
 
 
 def _text(data: bytes) -> str:

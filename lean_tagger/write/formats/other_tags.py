@@ -14,7 +14,7 @@ from lean_tagger.write.formats import id3, mpeg, mutagen_check, properties
 from lean_tagger.write.formats.ape import ApeFile
 from lean_tagger.write.formats.carried import Carried, Picture
 from lean_tagger.write.formats.id3 import Id3Tag
-from lean_tagger.write.formats.older_tags import Id3v1
+from lean_tagger.write.formats.older_tags import Id3v1, Id3v1Extension
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch
 
@@ -29,8 +29,15 @@ class OtherTag(Protocol):
     def name(self) -> str:
         """What kind of tag it is, for the journal."""
 
+    @property
+    def shown_first(self) -> bool:
+        """Whether a reader shows it and not ours, even where it says nothing of a field."""
+
     def values(self) -> dict[str, tuple[str, ...]]:
         """Return what it says about our fields."""
+
+    def exact(self, field: str) -> tuple[str, ...]:
+        """Return the bytes of a field's items, where its values do not tell them."""
 
     def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
         """Return what of new values it can hold."""
@@ -56,6 +63,8 @@ class Unreadable:
         Why nothing can be taken along from it, for a message.
     """
 
+    shown_first = False
+
     def __init__(self, name: str, reason: str) -> None:
         self.name = name
         self._reason = reason
@@ -63,6 +72,11 @@ class Unreadable:
     def values(self) -> dict[str, tuple[str, ...]]:
         """Return nothing."""
         return {}
+
+    def exact(self, field: str) -> tuple[str, ...]:
+        """Return nothing."""
+        del field
+        return ()
 
     def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
         """Return nothing."""
@@ -90,15 +104,25 @@ class OnlyRead:
     ----------
     tag : OtherTag
         The tag.
+    hideable : bool
+        Whether a reader that shows it would not if there were another tag.
     """
 
-    def __init__(self, tag: OtherTag) -> None:
+    shown_first = False
+
+    def __init__(self, tag: OtherTag, *, hideable: bool = True) -> None:
         self.name = tag.name
         self._tag = tag
+        self._hideable = hideable
 
     def values(self) -> dict[str, tuple[str, ...]]:
         """Return what it says about our fields."""
         return self._tag.values()
+
+    def exact(self, field: str) -> tuple[str, ...]:
+        """Return nothing: it stays as it is."""
+        del field
+        return ()
 
     def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
         """Return what it says already."""
@@ -116,7 +140,7 @@ class OnlyRead:
 
     def carried(self) -> Carried:
         """Return what it says."""
-        return self._tag.carried()
+        return self._tag.carried() if self._hideable else Carried()
 
 
 class OtherId3:
@@ -131,6 +155,7 @@ class OtherId3:
     """
 
     name = "id3v2"
+    shown_first = False
 
     def __init__(self, source: Source, tag: Id3Tag) -> None:
         self._source = source
@@ -145,6 +170,10 @@ class OtherId3:
     def unpacks(self) -> bool:
         """Tell whether it has compressed frames."""
         return self._tag.unpacks()
+
+    def exact(self, field: str) -> tuple[str, ...]:
+        """Return the bytes of a field's frames, where its values do not tell them."""
+        return self._tag.exact(field)
 
     def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
         """Return what of new values it can hold: all."""
@@ -199,6 +228,11 @@ class BuriedId3(OtherId3):
     def values(self) -> dict[str, tuple[str, ...]]:
         """Return what it says about our fields, if anybody finds it."""
         return super().values() if self._shown else {}
+
+    def exact(self, field: str) -> tuple[str, ...]:
+        """Return nothing: it stays as it is."""
+        del field
+        return ()
 
     def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
         """Return what it says already."""
@@ -288,8 +322,18 @@ def buried(source: Source, start: int, *, shown: bool) -> list[OtherTag]:
     return [Unreadable("buried", "what is in its ID3 tag, which does not parse")]
 
 
-def trailing(source: Source, *, ape: bool) -> list[OtherTag]:
-    """Return the tags at a file's end: an APE tag, if asked for, and an ID3v1 trailer."""
+def trailing(source: Source, *, ape: bool, shown_first: bool = False) -> list[OtherTag]:
+    """Return the tags at a file's end: an APE tag, if asked for, and an ID3v1 trailer.
+
+    Parameters
+    ----------
+    source : Source
+        The file.
+    ape : bool
+        Whether an APE tag is looked for.
+    shown_first : bool
+        Whether FFmpeg shows an ID3v1 trailer and not the tag that ours go into.
+    """
     found: list[OtherTag] = []
     if ape:
         try:
@@ -297,5 +341,8 @@ def trailing(source: Source, *, ape: bool) -> list[OtherTag]:
             found += [tag] if tag.tagged else []
         except WriteError as error:
             found.append(Unreadable("ape", f"what is in its APE tag ({error.message})"))
-    v1 = Id3v1.find(source)
-    return [*found, v1] if v1 else found
+    trailer: tuple[OtherTag | None, ...] = (
+        Id3v1.find(source, shown_first=shown_first),
+        Id3v1Extension.find(source),
+    )
+    return [*found, *(tag for tag in trailer if tag)]

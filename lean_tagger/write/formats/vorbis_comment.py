@@ -7,6 +7,7 @@ stands behind the comments (framing bit, Opus' binary suffix) keep their bytes a
 from collections.abc import Iterator, Mapping, Sequence
 
 from lean_tagger.write.formats import mutagen_check
+from lean_tagger.write.formats.exact import items_for, told
 from lean_tagger.write.formats.fields import FIELDS, field_of
 from lean_tagger.write.source import Piece, Source
 
@@ -96,17 +97,30 @@ class Comments:
             Names and values of comments that come first.
         """
         entries: list[bytes | memoryview] = [*self.inherited(inherited)]
-        waiting = {field: list(values) for field, values in changes.items()}
+        waiting = dict(changes)
         for entry in self._entries:
             field = _field_of(entry)
             if field is None or field not in changes:
                 entries.append(entry)
             else:
-                key = bytes(entry).split(b"=", 1)[0]  # in the case that the user's other tools use
-                entries += [key + b"=" + v.encode("utf-8") for v in waiting.pop(field, [])]
+                values = waiting.pop(field, ())
+                entries += items_for(values, self._usual(entry, values))
         for field, values in waiting.items():
-            entries += [f"{FIELDS[field].vorbis}={value}".encode() for value in values]
+            usual = (f"{FIELDS[field].vorbis}={value}".encode() for value in values)
+            entries += items_for(values, usual)
         return [*_sized(self.vendor, entries), self.suffix]
+
+    @staticmethod
+    def _usual(entry: memoryview, values: Sequence[str]) -> list[bytes]:
+        """Return comments with values, in place of one: in the case that its writer uses."""
+        key = bytes(entry).split(b"=", 1)[0]
+        return [key + b"=" + value.encode("utf-8") for value in values]
+
+    def exact(self, field: str) -> tuple[str, ...]:
+        """Return a field's comments, where its values do not tell them."""
+        mine = [entry for entry in self._entries if _field_of(entry) == field]
+        values = self.values().get(field, ())
+        return told(map(bytes, mine), self._usual(mine[0], values) if mine else ())
 
     def foreign(self) -> Iterator[tuple[str, Piece]]:
         """Yield everything that is not ours."""
