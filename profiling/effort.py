@@ -20,7 +20,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -44,6 +44,8 @@ SUFFIXES = {".aac", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav"}
 COUNTS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 SHORTEST_SECONDS = 30.0
 EFFORTS = ("full", "balanced", "fast")
+PHASES = 8
+SURE = (0.80, 0.84, 0.86, 0.88, 0.90, 0.92, 0.94)
 BINS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 ENCODINGS = {
     "mp3 (CBR)": (".mp3", "-c:a libmp3lame -b:a 192k"),
@@ -176,6 +178,43 @@ def calibration(tracks: Sequence[Track], card: ModelSpec) -> list[dict[str, obje
                 }
             )
     return rows
+
+
+def thresholds(tracks: Sequence[Track], card: ModelSpec) -> list[dict[str, str]]:
+    """Return what each confidence that would be enough leads to, over `PHASES` draws of windows.
+
+    Another draw is the same order over a track that begins elsewhere: the logits are turned round.
+    """
+    heard, same, looks = (dict.fromkeys(SURE, 0) for _ in range(3))
+    wanted = replace(effort.EFFORTS["balanced"], sure=2.0)
+    for number, track in enumerate(tracks):
+        progress(f"thresholds: {number + 1} of {len(tracks)}")
+        for phase in range(PHASES):
+            total, taken, left = len(track.logits), 0, set(SURE)
+            logits = np.roll(track.logits, phase * total // PHASES, axis=0)
+            order = list(effort.order(total))
+            sure = Confidence(choices(card.labels, DEFAULT), n_windows=total)
+            for count in effort.rounds(total, wanted):
+                sure.add(logits[order[taken:count]])
+                taken, confidence = count, sure.value()
+                scores = sigmoid(logits[order[:count]].astype(np.float64).mean(axis=0))
+                right = tags_of(scores, card) == track.tags
+                for least in left:
+                    looks[least] += 1
+                for least in [it for it in left if confidence >= it]:
+                    left.remove(least)
+                    heard[least] += count
+                    same[least] += right
+    whole, draws = sum(len(it.logits) for it in tracks) * PHASES, len(tracks) * PHASES
+    return [
+        {
+            "enough": f"{least:.2f}",
+            "share": f"{heard[least] / whole:.1%}",
+            "same tags as all windows": f"{same[least] / draws:.1%}",
+            "looks a track": f"{looks[least] / draws:.1f}",
+        }
+        for least in SURE
+    ]
 
 
 def in_turns(
@@ -325,6 +364,8 @@ def main() -> None:
     write_table(rows, "effort", given.out)
     print()
     write_table(calibration(tracks, card), "effort_confidence", given.out)
+    print()
+    write_table(thresholds(tracks, card), "effort_thresholds", given.out)
     if given.out is not None:
         draw(points, answers, card, given.out / "effort.png")
 

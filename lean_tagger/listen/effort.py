@@ -2,9 +2,9 @@
 
 Windows are taken in the order of the golden ratio's multiples: wherever one stops, those
 heard so far lie evenly over the whole track (each new one falls into one of the largest
-gaps), and the same track always gives the same windows. They are heard in rounds, in the
-file's order within each; after a round somebody looks whether it is enough. This module
-knows neither audio nor scores.
+gaps), and the same track always gives the same windows. They are heard in rounds, the first
+ones of one window each; after a round somebody looks whether it is enough. Within a round they
+are heard in the file's order. This module knows neither audio nor scores.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ FULL = Effort(name="full")
 
 EFFORTS = {
     "full": FULL,
-    "balanced": Effort(name="balanced", first=4, sure=0.86),
+    "balanced": Effort(name="balanced", first=4, sure=0.88),
     "fast": Effort(name="fast", first=4, most=16, sure=0.70),
 }
 """By name. `profiling/effort.py` measures what each is worth."""
@@ -47,6 +47,9 @@ EFFORTS = {
 ALMOST_ALL = 0.75
 """A share of the windows beyond which the rest is heard too: to read a track from its start
 to its end costs less a window than to jump."""
+
+ROUND_SHARE = 16
+"""A round is one window, and later a window for each so many that were heard before."""
 
 MOST_WINDOWS = 100_000
 
@@ -92,7 +95,8 @@ def order(n_windows: int) -> Iterator[int]:
 def rounds(n_windows: int, wanted: Effort) -> Iterator[int]:
     """Yield how many windows are to be heard after each round, up to all of them.
 
-    Each is about 1.2 times the one before. Whoever is content with a round asks no further.
+    One more each time, later a sixteenth: a look costs a twentieth of a window at first, and the
+    more the more windows there are. Whoever is content with a round asks no further.
     """
     limit = n_windows if not wanted.most else min(wanted.most, n_windows)
     count = wanted.first or n_windows
@@ -104,7 +108,7 @@ def rounds(n_windows: int, wanted: Effort) -> Iterator[int]:
         yield count
         if count >= limit:
             return
-        count = max(count + 1, count * 6 // 5)
+        count += max(1, count // ROUND_SHARE)
 
 
 def suffices(wanted: str, *, name: str, windows: int, of_windows: int) -> bool:

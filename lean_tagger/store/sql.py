@@ -45,6 +45,15 @@ RECORD = """INSERT INTO files VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
         year = coalesce(excluded.year, year),
         title = coalesce(excluded.title, title)"""
 
+TAKE_OVER = """UPDATE files SET status = old.status, kind = old.kind, message = old.message,
+        artist = coalesce(files.artist, old.artist),
+        albumartist = coalesce(files.albumartist, old.albumartist),
+        album = coalesce(files.album, old.album), year = coalesce(files.year, old.year),
+        title = coalesce(files.title, old.title)
+    FROM (SELECT * FROM files WHERE path = ? AND digest = ?) AS old
+    WHERE files.path = ? AND files.status = 'recognised'"""
+"""What became of a file, and whose music it is, under its new name, at which it was only seen."""
+
 FAILURES = f"""SELECT path, kind, message, attempts FROM files INDEXED BY failed_files
     WHERE status = 'failed' AND path > ? ORDER BY path LIMIT {PAGE}"""  # noqa: S608 - ours
 

@@ -21,7 +21,7 @@ from lean_tagger.store.rows import (
     to_values,
     to_write,
 )
-from lean_tagger.store.sql import NO_LEFTOVER, PAGE, STANDS, WRITE_COLUMNS, spans
+from lean_tagger.store.sql import NO_LEFTOVER, PAGE, STANDS, TAKE_OVER, WRITE_COLUMNS, spans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,9 +156,9 @@ class Whereabouts:
                 "UPDATE writes SET path = ? WHERE path = ? AND digest = ?",
                 (os.fsencode(new), os.fsencode(old), digest),
             )
-            connection.execute(
-                "DELETE FROM files WHERE path = ? AND digest = ?", (os.fsencode(old), digest)
-            )
+            here, there = os.fsencode(new), os.fsencode(old)
+            connection.execute(TAKE_OVER, (there, digest, here))
+            connection.execute("DELETE FROM files WHERE path = ? AND digest = ?", (there, digest))
 
     def name_whole(self, part: str, whole: str) -> None:
         """Note that both digests, of a part and of the whole, are of one audio."""

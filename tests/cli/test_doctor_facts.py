@@ -2,6 +2,8 @@
 
 import dataclasses
 import os
+import py_compile
+import sys
 import threading
 import time
 from pathlib import Path
@@ -55,6 +57,17 @@ def test_a_library_that_never_finishes_loading_costs_only_itself(tmp_path, monke
     )
     assert libraries["good"].version == "1.0"
     assert libraries["hanging"].error == "it does not finish loading"
+
+
+def test_what_python_cannot_keep_compiled_is_named(tmp_path, monkeypatch):
+    modules = {"kept": "x = 1", "lost": "x = 1", "broken": "raise ImportError"}
+    loaded(tmp_path, monkeypatch, **modules)
+    monkeypatch.setattr(sys, "pycache_prefix", None)
+    cache = tmp_path / "__pycache__"
+    cache.mkdir(exist_ok=True)
+    py_compile.compile(str(tmp_path / "kept.py"))
+    (cache / f"lost.{sys.implementation.cache_tag}.pyc").unlink(missing_ok=True)
+    assert facts.uncompiled(["kept", "lost", "there_is_none", "sys"]) == ["lost"]
 
 
 # A made-up machine
@@ -266,6 +279,14 @@ def test_another_model_that_does_not_fit_is_no_problem(pi):
     report = dataclasses.replace(pi, models=[*pi.models, other])
     assert list(doctor._problems(report)) == []
     assert any(line.endswith("refused") for line in lay_out(report, columns=80))
+
+
+def test_what_is_compiled_at_every_start_is_told_with_the_remedies(pi):
+    slow = dataclasses.replace(pi, uncompiled=["numpy"])
+    (note,) = [it for it in doctor._notes(slow, asked_bytes=0) if "compiles numpy" in it]
+    assert "compileall" in note
+    assert "PYTHONPYCACHEPREFIX" in note
+    assert not any("compiles" in it for it in doctor._notes(pi, asked_bytes=0))
 
 
 def test_telemetry_that_is_on_is_a_problem(pi):

@@ -4,6 +4,7 @@ Each way in which a file gets another name, by each command that looks for its w
 files and through the command line.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -230,7 +231,33 @@ def test_status_says_which_writes_it_does_not_find(library: Library, way: Way) -
     assert found["writes"] == 3
     assert found["writes_not_found"] == (0 if way is nothing else 3)
     library.run("undo", "-n", library.now["west.flac"].parent)
-    assert library.tell("status")["writes_not_found"] == 0
+    found = library.tell("status")
+    assert found["writes_not_found"] == 0
+    assert found["files"] == {"tagged": 3}
+
+
+def test_a_file_that_was_renamed_keeps_what_is_known_of_its_music(library: Library) -> None:
+    library.tag()
+    with contextlib.closing(sqlite3.connect(library.state)) as journal:
+        with journal:
+            journal.execute(
+                "UPDATE files SET artist = 'A', album = 'B', title = CAST(path AS TEXT)"
+            )
+        before = journal.execute("SELECT artist, album, title FROM files ORDER BY path").fetchall()
+        move(library)
+        library.run("undo", "-n", library.new)
+        after = journal.execute("SELECT artist, album, title FROM files ORDER BY path").fetchall()
+    assert after == before
+
+
+def test_status_says_what_it_means_that_a_file_was_only_seen(
+    library: Library, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library.tag()
+    library.state.unlink()
+    library.run("undo", "-n", library.old)
+    assert main(["status", "--state", str(library.state)]) == 0
+    assert "files      3: 3 seen by undo only" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("leantag", [pytest.param("short", marks=pytest.mark.slow), "none"])

@@ -64,7 +64,7 @@ def _lines(report: dict[str, Any], journal: Journal) -> Iterator[str]:
     total = sum(report["files"].values())
     yield f"journal    {report['journal']}"
     yield f"runs       {report['runs']}; see lean-tag runs"
-    counts = ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in report["files"].items())
+    counts = ", ".join(f"{n} {_shown(status)}" for status, n in report["files"].items())
     yield f"files      {total}{': ' if counts else ''}{counts}"
     yield f"writes     {report['writes']} that stand; lean-tag undo takes them back"
     if lost := report["writes_not_found"]:
@@ -82,3 +82,8 @@ def _lines(report: dict[str, Any], journal: Journal) -> Iterator[str]:
         yield f"           {path}: {message}"
     if count > SHOWN:
         yield f"           and {count - SHOWN} more; see --json"
+
+
+def _shown(status: str) -> str:
+    """Return what is said of files of a status."""
+    return "seen by undo only" if status == "recognised" else status.replace("_", " ")

@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import importlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
@@ -133,6 +134,8 @@ class Report:
         Distributions of ONNX Runtime, ``name version``; more than one is a problem.
     models : list of ModelFit
         Empty where they could not be tried, because a library does not load.
+    uncompiled : list of str
+        Modules that Python compiles again at every start.
     notes : list of str
         What to know; `problems` is what will not work.
     """
@@ -148,6 +151,7 @@ class Report:
     models: list[ModelFit]
     state: FolderFacts
     music: list[FolderFacts]
+    uncompiled: list[str] = field(default_factory=list)
     notes: list[str]
     problems: list[Problem]
 
@@ -222,6 +226,25 @@ def installed_runtimes() -> list[str]:
         if name in RUNTIMES:  # the first of a name is the one that is imported
             found.setdefault(name, f"{name} {distribution.version}")
     return sorted(found.values())
+
+
+def uncompiled(names: Iterable[str]) -> list[str]:
+    """Return which modules Python compiles at every start, for it could not keep the result.
+
+    To be asked when they have been loaded: by then it has kept what it can.
+    """
+    found = []
+    for name in names:
+        try:
+            spec = importlib.util.find_spec(name)
+        except (ImportError, ValueError):  # `load_all` tells why
+            continue
+        source = spec.origin if spec is not None else None
+        if source and source.endswith(".py"):
+            kept = importlib.util.cache_from_source(source)
+            if not os.path.exists(kept):
+                found.append(name)
+    return found
 
 
 def cpu(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, Any]:
