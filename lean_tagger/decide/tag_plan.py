@@ -193,6 +193,7 @@ def plan(
     changes: dict[str, tuple[str, ...]] = {}
     ours_before = leantag_field.ours_in(previous)
     kept: dict[str, Ours] = {}
+    policies = {**rules.policies, **rules.number_policies}
     values = {field: tuple(name for name, _ in it) for field, it in decision.chosen.items()}
     values |= {field: (text,) for field, text in decision.numbers.items()}
     for field, ours in values.items():
@@ -201,9 +202,7 @@ def plan(
         before = mine.before if mine and mine.written == there else there
         word = decision.when_unsure.get(field)
         junk = junk_in(field, before, rules) if rules.replace_junk else ()
-        wanted = _combine(
-            before, ours, rules.policies[field], layout=rules.layout, word=word, junk=junk
-        )
+        wanted = _combine(before, ours, policies[field], layout=rules.layout, word=word, junk=junk)
         if wanted != there:
             changes[field] = wanted
         if wanted != before:

@@ -215,8 +215,12 @@ class Rules:
     @property
     def policies(self) -> Mapping[str, Policy]:
         """What becomes of values that are there, by field."""
-        mine = {field.name: field.policy for field in self.written}
-        return mine | {
+        return {field.name: field.policy for field in self.written}
+
+    @property
+    def number_policies(self) -> Mapping[str, Policy]:
+        """What becomes of a number that is there, by field; two are never merged."""
+        return {
             it.name: "overwrite" if it.policy == "overwrite" else "fill"
             for it in self.numbers
             if it.write

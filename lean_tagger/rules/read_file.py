@@ -37,7 +37,7 @@ DEEPEST_TREE = 20
 
 ID3_VERSIONS = {"2.3": 3, "2.4": 4}
 
-_TABLES = (*FIELDS, *NUMBERS, "rename", "ignore", "junk", "tree", "output")
+_TABLES = (*FIELDS, "rename", "ignore", "junk", "tree", "output")
 _FIELD_KEYS = (
     "write",
     "policy",
@@ -134,7 +134,10 @@ def _not_toml(name: str, text: str, message: str) -> str:
 
 
 def _rules(reader: TableReader) -> Rules:
-    data = reader.table(reader.data, (), _TABLES)
+    # Few models give numbers: who misspells a table has hardly meant theirs.
+    numbers = {name: reader.data[name] for name in NUMBERS if name in reader.data}
+    others = {name: it for name, it in reader.data.items() if name not in numbers}
+    data = reader.table(others, (), _TABLES)
     ignore = reader.table(data.get("ignore", {}), ("ignore",), _IGNORE_KEYS)
     everywhere = reader.names(ignore.get("everywhere", []), ("ignore", "everywhere"), written=False)
     junk = reader.table(data.get("junk", {}), ("junk",), ("words", "replace"))
@@ -147,7 +150,7 @@ def _rules(reader: TableReader) -> Rules:
         tree=_tree(reader, data.get("tree", {})),
         layout=_layout(reader, data.get("output", {})),
         exclude=_patterns(reader, ignore.get("files", [])),
-        numbers=tuple(_number(reader, data.get(name, {}), name) for name in NUMBERS),
+        numbers=tuple(_number(reader, numbers.get(name, {}), name) for name in NUMBERS),
         junk=reader.names(junk["words"], ("junk", "words"), written=False)
         if "words" in junk
         else DEFAULT.junk,

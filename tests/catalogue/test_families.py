@@ -116,6 +116,19 @@ def test_all_families_are_there_with_the_source_of_their_numbers() -> None:
         assert not {"file", "sha256", "labels"} & set(card)
 
 
+def test_every_card_says_whose_resampler_it_has_or_in_what_it_is_not_exact() -> None:
+    """And so does `models show`: see `tests/test_essentia.py`."""
+    for family in FAMILIES:
+        card = family_card(family)
+        assert card.get("documented") or card.get("inexact"), family
+        if card["resampler"]["kind"].startswith("libsamplerate"):
+            assert "resampleQuality" in card["documented"]
+            assert card["decoding"] == {"mp3": "int16", "mp4_delay": "kept"}
+    kinds = {it: family_card(it)["resampler"]["kind"] for it in FAMILIES}
+    assert kinds["essentia-musicnn"] == "libsamplerate_sinc"
+    assert kinds["discogs-effnet"] == kinds["maest-30s"] == "libsamplerate_linear"
+
+
 def test_musicnns_family_is_the_shipped_card() -> None:
     shipped = json.loads((models_folder() / "msd-musicnn.json").read_text())
     family = family_card("musicnn")
