@@ -14,7 +14,7 @@ STOCK = load_card("msd-musicnn")
 
 
 def asked(name: str, *labels: Label) -> Asked:
-    card: ModelSpec = dataclasses.replace(STOCK, name=name, labels=labels)
+    card: ModelSpec = dataclasses.replace(STOCK, name=name, labels=labels, abstain=())
     return Asked(card, Pooling("logit-mean", 1))
 
 
