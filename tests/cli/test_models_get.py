@@ -131,8 +131,11 @@ def test_the_licence_is_shown_and_agreed_to_once(get, own, server):
     assert err.splitlines()[-1].endswith("to agree, add --accept-licence")
     assert server.asked == []
     assert get("styles")[0] == 0
+    server.asked.clear()
     code, _, err = get("jamendo-genres", agreed=False)  # agreed to, and on record
     assert (code, "licence" in err) == (0, False)
+    assert all("jamendo" in path for path in server.paths())  # the backbone is there
+    assert load_card(GENRES).head_of == BACKBONE
     record = json.loads((own / f"{GENRES}.added").read_text())
     assert record["licence"] == "CC-BY-NC-SA-4.0"
     assert len(record["accepted"]) == len("2026-11-29")
@@ -187,10 +190,8 @@ def typed(answer: str, *arguments: str) -> tuple[int, str]:
 # Each entry
 
 
-@pytest.mark.parametrize(
-    "name",
-    [it if it == "jamendo-genres" else pytest.param(it, marks=pytest.mark.slow) for it in ENTRIES],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ENTRIES)
 def test_each_entry_is_fetched_with_its_backbone_and_heard_with(name, get, own, tmp_path):
     code, out, err = get(name)
     assert code == 0, err
@@ -227,21 +228,17 @@ def test_an_entry_is_removed_whole(get, own, capsys):
     assert main(["models", "remove", "jamendo-genres"]) == 2
 
 
-def test_a_backbone_that_is_there_is_not_fetched_again(get, server):
-    assert get("styles")[0] == 0
-    server.asked.clear()
-    assert get("jamendo-genres")[0] == 0
-    assert all("jamendo" in path for path in server.paths())
-    assert load_card(GENRES).head_of == BACKBONE
-
-
-def test_what_is_there_is_not_fetched_again_unless_it_is_to_be_replaced(get, server):
+def test_what_is_there_is_not_fetched_again(get, server):
     assert get("styles")[0] == 0
     server.asked.clear()
     assert get("styles")[1] == "styles is there\n"
     assert server.asked == []
-    assert get("styles", "--replace")[0] == 0
-    assert len(server.asked) == 2
+
+
+@pytest.mark.slow
+def test_what_is_there_may_be_replaced(get, server):
+    assert get("styles")[0] == get("styles", "--replace")[0] == 0
+    assert len(server.asked) == 4
 
 
 def test_a_style_stands_below_its_genre_and_what_is_no_music_is_not_written(get):
@@ -253,10 +250,10 @@ def test_a_style_stands_below_its_genre_and_what_is_no_music_is_not_written(get)
 
 
 def test_json_is_one_object_for_each_model(get):
-    code, out, _ = get("jamendo-genres", "--json")
+    code, out, _ = get("styles", "--json")
     rows = [json.loads(line) for line in out.splitlines()]
     assert code == 0
-    assert [(it["type"], it["name"]) for it in rows] == [("added", BACKBONE), ("added", GENRES)]
+    assert [(it["type"], it["name"]) for it in rows] == [("added", BACKBONE)]
 
 
 # Another place
@@ -341,8 +338,16 @@ def test_a_network_that_became_another_since_it_first_came_is_refused(get, serve
     code, _, err = get("styles")
     assert (code, "is not the file that came on" in err) == (3, True)
     assert models_in(own) == []
-    assert get("styles", "--accept-changed")[0] == 0
-    assert get("styles", "--replace")[0] == 0  # what was taken is what is compared with now
+
+
+@pytest.mark.slow
+def test_what_a_person_took_all_the_same_is_what_is_compared_with_later(get, server):
+    assert get("styles")[0] == 0
+    server.files[weights("styles")] += b"\x32\x00"
+    assert get("styles", "--replace")[0] == 3
+    assert load_card(BACKBONE).path.exists()  # what was there is there
+    assert get("styles", "--replace", "--accept-changed")[0] == 0
+    assert get("styles", "--replace")[0] == 0
 
 
 def test_a_record_that_cannot_be_read_lets_nothing_pass(get, own):
