@@ -73,7 +73,7 @@ def make_head(
 def _card() -> dict[str, Any]:
     labels = [{"name": n, "kind": k, "display": d} for n, k, d in LABELS]
     card = json.loads((models_folder() / "msd-musicnn.json").read_text())
-    return card | {"labels": labels}
+    return card | {"labels": labels, "abstain": []}
 
 
 def _save(

@@ -1,6 +1,7 @@
 """No connection is opened but by what is named for it: `ONLINE`."""
 
 import ast
+import os
 import shutil
 import subprocess
 import sys
@@ -31,21 +32,40 @@ def calls(tmp_path: Path, *arguments: str | Path) -> tuple[int, list[str]]:
     return done.returncode, [it for it in found if "AF_" in it]
 
 
-def commands(tmp_path: Path) -> dict[str, list[list[str | Path]]]:
-    """Return how each command is run, by its name; "" tags."""
-    song = Path(shutil.copy(DATA / "west.flac", tmp_path))
-    words = tmp_path / "words.txt"
-    words.write_text("rock\n")
-    empty = tmp_path / "nothing.jsonl"
-    empty.write_text("")
-    return {
-        "": [["-n", song], ["--model", "mtt-vgg", song]],
-        "doctor": [["doctor", tmp_path]],
-        "explain": [["explain", song]],
-        "export": [["export", tmp_path / "out.jsonl"]],
-        "import": [["import", empty]],
-        "labels": [["labels", "--help"]],
-        "merge": [["merge", tmp_path / "none.sqlite3"]],
+@pytest.fixture(scope="module")
+def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a song that was heard; the journal of that is below it."""
+    folder = tmp_path_factory.mktemp("music")
+    song = Path(shutil.copy(DATA / "west.flac", folder))
+    (folder / "words.txt").write_text("rock\n")
+    (folder / "nothing.jsonl").write_text("")
+    subprocess.run(
+        [sys.executable, "-m", "lean_tagger", "-n", song],
+        env={**os.environ, "XDG_STATE_HOME": str(folder / "state")},
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    return folder
+
+
+@pytest.fixture
+def journal(music: Path) -> Path:
+    """Give this test a copy of that journal, and the folder with the song."""
+    shutil.copytree(music / "state", os.environ["XDG_STATE_HOME"], dirs_exist_ok=True)
+    return music
+
+
+def arguments_of(name: str, music: Path) -> list[list[str | Path]]:
+    """Return how a command is run; "" tags."""
+    song = music / "west.flac"
+    known: dict[str, list[list[str | Path]]] = {
+        "": [["-n", song], ["-n", "--model", "mtt-vgg", song]],
+        "export": [["export", music / "out.jsonl"]],
+        "find": [["find", "genre:rock"]],
+        "import": [["import", music / "nothing.jsonl"]],
+        "labels": [["labels", "make", music / "words.txt", "--text-model", "none.onnx"]],
+        "merge": [["merge", music / "none.sqlite3"]],
         "models": [
             *(["models", "show", "mtt-vgg"], ["models", "verify", "mtt-vgg"]),
             *(["models", "test", song], ["models", "remove", "nothing"], ["models", "get"]),
@@ -53,13 +73,12 @@ def commands(tmp_path: Path) -> dict[str, list[list[str | Path]]]:
             ["models", "get", "moods"],  # its licence is not agreed to
             ["models", "get", "--url", "http://127.0.0.1:9/"],
         ],
-        "redo": [["redo", tmp_path]],
-        "retag": [["retag", "-n", tmp_path]],
+        "path": [["path", song, song]],
+        "retag": [["retag", "-n", music]],
         "rules": [["rules", "--check"]],
-        "runs": [["runs"]],
-        "status": [["status"]],
-        "undo": [["undo", tmp_path]],
+        "tag": [["tag", "-n", song]],
     }
+    return known.get(name, [[name, song]])
 
 
 SLOW = {"doctor"}
@@ -71,21 +90,16 @@ SLOW = {"doctor"}
     "name",
     [pytest.param(it, marks=pytest.mark.slow) if it in SLOW else it for it in ("", *NAMES)],
 )
-def test_a_command_that_is_not_named_for_it_opens_no_connection(name, tmp_path):
-    (tmp_path / "music").mkdir()
-    for arguments in commands(tmp_path / "music")[name]:
+def test_a_command_that_is_not_named_for_it_opens_no_connection(name, journal, tmp_path):
+    for arguments in arguments_of(name, journal):
         code, found = calls(tmp_path, *arguments)
-        assert (code in {0, 1, 2, 5}, found) == (True, []), arguments
+        assert (code < 128, found) == (True, []), arguments
 
 
 @STRACE
 @pytest.mark.slow
 def test_a_list_of_models_that_measures_them_opens_no_connection(tmp_path):
     assert calls(tmp_path, "models", "list") == (0, [])
-
-
-def test_every_command_is_tried(tmp_path):
-    assert set(commands(tmp_path)) == {"", *NAMES}
 
 
 @STRACE

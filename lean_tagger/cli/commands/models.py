@@ -20,7 +20,7 @@ from lean_tagger.card import (
     shipped_models,
     user_models_folder,
 )
-from lean_tagger.catalogue import add_model, licences, measure, propose_card, user_models
+from lean_tagger.catalogue import add_model, downloads, licences, measure, propose_card, user_models
 from lean_tagger.cli import ask, models_page, options, session
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
@@ -218,13 +218,16 @@ def _get(arguments: list[str]) -> int:
 
 
 def _remove(arguments: list[str]) -> int:
-    """Delete the files of a model."""
+    """Delete the files of a model, or of all that an entry of `models get` stands for."""
     parser = _parser("remove", "Take a model of your own away.", runs=False)
-    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("name", metavar="NAME", help="of a model, or what `models get` fetched")
     given = parser.parse_args(arguments)
-    user_models.remove(given.name)
-    done = {"type": "removed", "name": given.name}
-    Console(json_lines=given.json).line(json.dumps(done) if given.json else f"removed {given.name}")
+    there = installed_models()
+    members = [it for it in downloads.models_of(given.name) if it in there]
+    for name in [given.name] if given.name in there else members or [given.name]:
+        user_models.remove(name)
+        done = {"type": "removed", "name": name}
+        Console(json_lines=given.json).line(json.dumps(done) if given.json else f"removed {name}")
     return 0
 
 
