@@ -52,7 +52,7 @@ def quantised(scores: Iterable[float]) -> tuple[float, ...]:
 Values = Mapping[str, tuple[str, ...]]
 """What fields hold, by field; an absent field holds nothing."""
 
-TagStatus = Literal["tagged", "would_tag", "unchanged"]
+TagStatus = Literal["tagged", "would_tag", "unchanged", "held"]
 
 PART = "part"
 """How the digest of a partial hearing begins."""
@@ -148,7 +148,8 @@ class Asked:
 class TrackInfo:
     """Whose music it is, by the file's tags; empty where they do not say.
 
-    Year and title are also empty where 0.1.0 looked, which did not ask for them.
+    Year and title are also empty where 0.1.0 looked, which did not ask for them. Whether the
+    tags call the album a compilation is known only of a file that was just looked at.
     """
 
     artist: str = ""
@@ -156,6 +157,7 @@ class TrackInfo:
     album: str = ""
     year: str = ""
     title: str = ""
+    compilation: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +257,11 @@ class Restore:
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """In the place of a job: nothing can be done before what is under way has ended."""
+
+
+@dataclass(frozen=True, slots=True)
 class Recognise:
     """Look at a file that may be one that we wrote to, under another name.
 
@@ -289,6 +296,8 @@ class Job:
         Put values back, and do nothing else.
     recognise : Recognise or None
         Tell which audio it has, and do nothing else.
+    hold : bool
+        Write nothing yet where its tags say that it is on an album.
     """
 
     path: str
@@ -299,6 +308,7 @@ class Job:
     scores: tuple[tuple[float, ...], ...] | None = None
     restore: Restore | None = None
     recognise: Recognise | None = None
+    hold: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -339,8 +349,9 @@ class Tagged:
     ----------
     path, model : str
         The file and the name of the model that heard it.
-    status : {'tagged', 'would_tag', 'unchanged'}
-        Written; would be written but for ``--dry-run``; nothing to write.
+    status : {'tagged', 'would_tag', 'unchanged', 'held'}
+        Written; would be written but for ``--dry-run``; nothing to write; to be decided on when
+        all of its album has been heard, which nobody is told of.
     seconds : float
         Length of the track.
     windows : int

@@ -59,7 +59,19 @@ def add_choice(group: argparse._ArgumentGroup) -> None:
     )
     add("--rules", metavar="FILE", help="your own vocabulary; see lean-tag rules --init")
     add("--player", choices=sorted(PLAYERS), metavar="NAME", help=f"for: {', '.join(PLAYERS)}")
-    add("--album-genre", action="store_true", help="one decision for all tracks of an album")
+    albums = group.add_mutually_exclusive_group()
+    albums.add_argument(
+        "--album-genre",
+        action="store_true",
+        default=None,
+        help="one decision for all tracks of a folder, too; default: of an album by its tags",
+    )
+    albums.add_argument(
+        "--no-album-genre",
+        dest="album_genre",
+        action="store_false",
+        help="each track by itself",
+    )
     add(
         "--fields",
         type=fields,
@@ -218,6 +230,7 @@ def add_output(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--json", action="store_true", help="one JSON object per line, for programs")
     add("-q", "--quiet", action="store_true", help="print only what failed")
+    add("-v", "--verbose", action="store_true", help="also print what each album came to")
     add(
         "--color",
         choices=("auto", "always", "never"),

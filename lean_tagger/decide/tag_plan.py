@@ -80,6 +80,8 @@ def decisions_on(
     A field is the first model's that is sure enough of a value for it: the decisions of later
     ones are without it.
 
+    A field of which an album is unsure is decided by the track's own scores.
+
     Parameters
     ----------
     path : str
@@ -93,16 +95,18 @@ def decisions_on(
     values : sequence of sequence of float, optional
         Scores to decide by in place of the file's own, for each model.
     """
-    folder, _, _ = path.rpartition("/")
-    known = heard.track or TrackInfo()
-    whose = Track(
-        artist=known.artist, albumartist=known.albumartist, album=known.album, folder=folder
-    )
-    scores = values or [it.values for it in heard.each()]
+    track = whose(path, heard.track)
     decisions: dict[str, Decision] = {}
     taken: set[str] = set()
-    for by, mine in zip(asked, scores, strict=True):
-        whole = decide(quantised(mine), by.card.labels, rules, track=whose, abstain=by.card.abstain)
+    for number, (by, it) in enumerate(zip(asked, heard.each(), strict=True)):
+        card = by.card
+        own = decide(quantised(it.values), card.labels, rules, track=track, abstain=card.abstain)
+        whole = own
+        if values is not None and tuple(values[number]) != tuple(it.values):
+            pooled = decide(
+                quantised(values[number]), card.labels, rules, track=track, abstain=card.abstain
+            )
+            whole = _or_own(pooled, own)
         decisions[by.card.name] = replace(
             whole,
             chosen={field: items for field, items in whole.chosen.items() if field not in taken},
@@ -110,6 +114,31 @@ def decisions_on(
         )
         taken |= {field for field, items in whole.chosen.items() if items}
     return decisions
+
+
+def whose(path: str, known: TrackInfo | None) -> Track:
+    """Return whose music a file is, in the rules' words."""
+    known = known or TrackInfo()
+    return Track(
+        artist=known.artist,
+        albumartist=known.albumartist,
+        album=known.album,
+        folder=path.rpartition("/")[0],
+        compilation=known.compilation,
+    )
+
+
+def _or_own(pooled: Decision, own: Decision) -> Decision:
+    """Return an album's decision, and the track's own for a field of which the album is unsure."""
+    unsure = {field for field, items in pooled.chosen.items() if not items and own.chosen[field]}
+    return replace(
+        pooled,
+        chosen={f: own.chosen[f] if f in unsure else it for f, it in pooled.chosen.items()},
+        steps=(
+            *(step for step in pooled.steps if step.field not in unsure),
+            *(step for step in own.steps if step.field in unsure),
+        ),
+    )
 
 
 def propose(
@@ -146,7 +175,7 @@ def propose(
         chosen |= decision.chosen
         by |= {field: name for field, items in decision.chosen.items() if items}
     one = replace(decisions[asked[0].card.name], chosen=chosen)
-    said = leantag_field.of(heard, asked, form=leantag)
+    said = leantag_field.of(heard, asked, form=leantag, album=values)
     return plan(path, one, heard.fields, rules=rules, said=said, by=by)
 
 

@@ -12,11 +12,14 @@ supervisor and every worker load it.
 """
 
 from lean_tagger.rules.album_vote import (
+    LEAST_TRACKS,
     NOISE,
     AlbumDecision,
     Outlier,
     Tie,
+    album_folder,
     album_key,
+    may_be_album,
     outliers,
     pool,
 )
@@ -39,6 +42,7 @@ from lean_tagger.rules.players import PLAIN, PLAYERS, FieldLayout
 __all__ = [
     "DEFAULT",
     "FIELDS",
+    "LEAST_TRACKS",
     "NOISE",
     "PLAIN",
     "PLAYERS",
@@ -55,10 +59,12 @@ __all__ = [
     "Tie",
     "Track",
     "adjusted",
+    "album_folder",
     "album_key",
     "check",
     "decide",
     "load",
+    "may_be_album",
     "outliers",
     "pool",
     "strangers",

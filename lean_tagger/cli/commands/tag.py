@@ -37,6 +37,7 @@ def run(arguments: list[str], stop: Stop) -> int:
     from lean_tagger.run.find_files import walk
     from lean_tagger.run.summary import Summary
     from lean_tagger.store.albums import album_jobs
+    from lean_tagger.store.albums_on_the_way import AlbumsOnTheWay
     from lean_tagger.store.resume import Resume, new_jobs
 
     max_mem_bytes = session.budget_bytes(given.max_mem)
@@ -54,7 +55,12 @@ def run(arguments: list[str], stop: Stop) -> int:
             journal.forget_failures(under)
         if console.wants_total:
             console.expect(music())
-        found = new_jobs(resume.judge, music())
+        recorder = resume.recorder
+        if chosen.albums:
+            album = console.notice if given.verbose else _silent
+            found = AlbumsOnTheWay(resume.judge, recorder, notice=album).jobs(music())
+        else:
+            found = new_jobs(resume.judge, music())
         summary = Summary(max_mem_bytes=max_mem_bytes)
         do = functools.partial(session.do, console=console, stop=stop, summary=summary)
         if not chosen.by_album:
@@ -67,6 +73,10 @@ def run(arguments: list[str], stop: Stop) -> int:
         resume = Resume(journal, "tag", deciding)
         albums = album_jobs(resume.judge, under, notice=console.notice)
         return do(albums, resume.recorder, given, deciding)
+
+
+def _silent(_: str) -> None:
+    """Say nothing."""
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
