@@ -222,7 +222,7 @@ class Console:
         elif not self._quiet:
             width = columns() if self._columnar else 0
             self._print(self._out, self._joined(self._summary_parts(summary), width))
-            for advice in _advice(summary):
+            for advice in (*_advice(summary), *_unsure(summary)):
                 self._print(self._out, escape(advice))
 
     def _line(self, outcome: Reported) -> str:
@@ -333,6 +333,7 @@ def _heard(outcome: Reported) -> Tagged | None:
 
 
 _MOST_SHOWN = 10
+_MANY_UNSURE, _UNSURE_SHARE = 20, 0.25
 _UNSURE = 0.7
 """Below, a decision from a part of a track is said to be one."""
 
@@ -378,6 +379,16 @@ def _advice(summary: Summary) -> Iterator[str]:
         values = ", ".join(f"{value} ({count})" for value, count in most[:_MOST_SHOWN])
         more = ", ..." if len(most) > _MOST_SHOWN else ""
         yield f"genres that say nothing: {values}{more}; --replace-junk replaces them"
+
+
+def _unsure(summary: Summary) -> Iterator[str]:
+    """Say what another model would do about tracks without a genre, where there are many."""
+    scored = summary.tagged + summary.would_tag + summary.unchanged
+    if summary.unsure >= _MANY_UNSURE and summary.unsure > _UNSURE_SHARE * scored:
+        yield (
+            f"nothing was sure enough for {summary.unsure} of {scored} files; --model standard "
+            "also knows classical music, for twice the time, and lean-tag learn your own genres"
+        )
 
 
 def _restored(outcome: Restored) -> Iterator[str]:

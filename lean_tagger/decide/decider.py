@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from lean_tagger.card import load_cards
 from lean_tagger.decide import leantag_field, tag_plan
+from lean_tagger.decide.derived import head_of
 from lean_tagger.jobs import Asked, Heard, Pooling
 from lean_tagger.rules import Rules, Step, adjusted
 from lean_tagger.settings import LeantagForm, Settings
@@ -83,7 +84,11 @@ class Decider:
         self._leantag: LeantagForm = leantag
         self.albums = albums
         self.names = ", ".join(it.card.name for it in asked)
-        self.needs_track = by_album or bool(rules.ignore_artists or rules.ignore_albums)
+        self.needs_track = (
+            by_album
+            or bool(rules.ignore_artists or rules.ignore_albums)
+            or any(it.card.parts and head_of(it.card).has_heirs for it in asked)
+        )
 
     @classmethod
     def of(cls, options: Settings) -> "Decider":

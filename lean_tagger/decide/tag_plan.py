@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lean_tagger.decide import leantag_field
+from lean_tagger.decide.derived import inherited
 from lean_tagger.jobs import (
     Asked,
     Heard,
@@ -100,9 +101,11 @@ def decisions_on(
     taken: set[str] = set()
     for number, (by, it) in enumerate(zip(asked, heard.each(), strict=True)):
         card = by.card
-        own = decide(quantised(it.values), card.labels, rules, track=track, abstain=card.abstain)
+        heirs = inherited(card, track, it.values)
+        scores = quantised(heirs or it.values)
+        own = decide(scores, card.labels, rules, track=track, abstain=card.abstain)
         whole = own
-        if values is not None and tuple(values[number]) != tuple(it.values):
+        if values is not None and not heirs and tuple(values[number]) != tuple(it.values):
             pooled = decide(
                 quantised(values[number]), card.labels, rules, track=track, abstain=card.abstain
             )

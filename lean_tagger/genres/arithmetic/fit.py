@@ -69,8 +69,7 @@ def learn(request: Request) -> Iterator[dict[str, Any]]:
         ],
         "confusion": judged.confusion(),
         "inherited": inherited.report if inherited else None,
-        "head": _head(material, model, stock),
-        "inherit": inherited.table if inherited else {},
+        "head": _head(material, model, stock, inherited.heirs if inherited else []),
         "labels": _labels(rows, request),
     }
 
@@ -158,7 +157,9 @@ def _labels(rows: list[dict[str, Any]], request: Request) -> list[dict[str, Any]
     ]
 
 
-def _head(material: Material, model: logistic.Linear, stock: Stock) -> str:
+def _head(
+    material: Material, model: logistic.Linear, stock: Stock, heirs: list[dict[str, str]]
+) -> str:
     """Return the file of the model: the same data give the same bytes."""
     first = material.models[0].name
     labels = [
@@ -175,6 +176,7 @@ def _head(material: Material, model: logistic.Linear, stock: Stock) -> str:
         "labels": labels,
         "parts": material.sizes,
         "activation": "sigmoid" if model.several else "softmax",
+        **({"inherit": heirs} if heirs else {}),
         **{name: to_text(array.astype("<f4").tobytes()) for name, array in arrays.items()},
     }
     return json.dumps(whole, indent=0) + "\n"
