@@ -45,7 +45,7 @@ def learn(request: Request) -> Iterator[dict[str, Any]]:
     stock = _stock(material, classes)
     mixed, stock = _better_stock(held_out, stock, classes)
     inherited = inherit.measure(material, classes) if request.inherit else None
-    model = logistic.fit(material.rows, classes.wanted, several=classes.several)
+    model = logistic.fit(material.rows, classes.wanted, several=classes.several, overwrite=True)
     judged = Judged(classes, numbers, mixed, stock=stock, precision=request.precision)
     rows = judged.per_class()
     yield {
@@ -90,12 +90,12 @@ def out_of_fold(
     classes : Classes
     fold_of : (n,) int
     method : callable
-        ``method(rows, wanted, several=...)`` returns what has `probabilities`.
+        ``method(rows, wanted, several=..., overwrite=...)`` returns what has `probabilities`.
     """
     found = np.zeros(classes.wanted.shape, np.float32)
     for number in range(int(fold_of.max()) + 1):
         out = fold_of == number
-        model = method(rows[~out], classes.wanted[~out], several=classes.several)
+        model = method(rows[~out], classes.wanted[~out], several=classes.several, overwrite=True)
         found[out] = model.probabilities(rows[out])
     return found
 
