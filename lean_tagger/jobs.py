@@ -52,7 +52,7 @@ def quantised(scores: Iterable[float]) -> tuple[float, ...]:
 Values = Mapping[str, tuple[str, ...]]
 """What fields hold, by field; an absent field holds nothing."""
 
-TagStatus = Literal["tagged", "would_tag", "unchanged"]
+TagStatus = Literal["tagged", "would_tag", "unchanged", "held"]
 RestoreStatus = Literal["undone", "would_undo", "redone", "would_redo"]
 
 PART = "part"
@@ -149,7 +149,8 @@ class Asked:
 class TrackInfo:
     """Whose music it is, by the file's tags; empty where they do not say.
 
-    Year and title are also empty where 0.1.0 looked, which did not ask for them.
+    Year and title are also empty where 0.1.0 looked, which did not ask for them. Whether the
+    tags call the album a compilation is known only of a file that was just looked at.
     """
 
     artist: str = ""
@@ -157,6 +158,7 @@ class TrackInfo:
     album: str = ""
     year: str = ""
     title: str = ""
+    compilation: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +261,11 @@ class Restore:
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """In the place of a job: nothing can be done before what is under way has ended."""
+
+
+@dataclass(frozen=True, slots=True)
 class Recognise:
     """Look at a file that may be one that we wrote to, under another name.
 
@@ -298,6 +305,8 @@ class Job:
         Tell which audio it has, and do nothing else.
     with_embedding : bool
         What was heard before counts only where its embedding is on record.
+    hold : bool
+        Write nothing yet where its tags say that it is on an album.
     """
 
     path: str
@@ -309,6 +318,7 @@ class Job:
     restore: Restore | None = None
     recognise: Recognise | None = None
     with_embedding: bool = False
+    hold: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -349,8 +359,9 @@ class Tagged:
     ----------
     path, model : str
         The file and the name of the model that heard it.
-    status : {'tagged', 'would_tag', 'unchanged'}
-        Written; would be written but for ``--dry-run``; nothing to write.
+    status : {'tagged', 'would_tag', 'unchanged', 'held'}
+        Written; would be written but for ``--dry-run``; nothing to write; to be decided on when
+        all of its album has been heard, which nobody is told of.
     seconds : float
         Length of the track.
     windows : int

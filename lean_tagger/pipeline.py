@@ -41,6 +41,7 @@ from lean_tagger.listen.effort import enough
 from lean_tagger.listen.label_scores import Words
 from lean_tagger.listen.listener import Listener
 from lean_tagger.listen.recognise import digests, has_audio, recognise
+from lean_tagger.rules import may_be_album
 from lean_tagger.settings import WriteSettings
 from lean_tagger.write import FileState
 from lean_tagger.write.spoken_word import marked
@@ -126,7 +127,7 @@ class Pipeline:
         """
         file = write.look(
             job.path,
-            with_track=self._decider.needs_track,
+            with_track=self._decider.needs_track or self._decider.albums,
             ways=self._ways,
             may_change=self._decider.may_change,
         )
@@ -135,8 +136,15 @@ class Pipeline:
         heard, known = self._hear(job, file)
         track = file.track or heard.track
         heard = replace(heard, identity=file.identity, fields=file.fields, track=track)
-        plan = self._decider.plan(job.path, heard, scores=job.scores)
+        scores = job.scores
+        if scores is not None and self._decider.albums and not self.may_be_album(heard, job.path):
+            scores = None  # its tags say something else by now
+        plan = self._decider.plan(job.path, heard, scores=scores)
         return Decided(file=file, heard=heard, known=known, plan=plan)
+
+    def may_be_album(self, heard: Heard, path: str) -> bool:
+        """Tell whether a file's tags say that it is on an album of one artist."""
+        return may_be_album(tag_plan.whose(path, heard.track))
 
     def carry_out(self, decided: Decided) -> Tagged:
         """Write what was decided, and prove that the file lost nothing.

@@ -77,7 +77,9 @@ class Settings:
     replace_junk : bool
         Genres that say nothing give way.
     by_album : bool
-        One decision for all tracks of an album.
+        One decision for all tracks of an album, also of one that is only a folder.
+    albums : bool
+        The same where the tags say what an album is.
     dry_run : bool
         Score and decide, write nothing.
     spoken_word : bool
@@ -114,6 +116,7 @@ class Settings:
     player: str | None = None
     replace_junk: bool = False
     by_album: bool = False
+    albums: bool = False
     dry_run: bool = False
     spoken_word: bool = False
     min_score: float | None = None

@@ -16,6 +16,10 @@ A card with ``"weights": "derived"`` names such a file and the models, its parts
     of the embeddings one behind the other; a track's is the mean over its windows. Since that
     is linear, it is the mean of the windows' logits, too.
 
+``inherit``
+    Classes of artists and albums nearly all tracks of which have one by hand: lists of names, with
+    the label of each. A track of one has this label for certain, and no other of the field.
+
 All is computed in float64 from what the journal keeps, one number after the other: so a
 track has the same score whether it is heard now or was on record, and the supervisor, which has
 no numpy, decides by itself. That takes 0.3 ms for 20 labels.
@@ -85,6 +89,23 @@ class _Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Heir:
+    """A label that what is by an artist, or on an album, inherits.
+
+    Attributes
+    ----------
+    artist, album : str
+        Without regard to case; an empty album stands for all of the artist.
+    label : str
+        Its name.
+    """
+
+    artist: str
+    album: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Source:
     """The same, with places in place of names: each (part, label)."""
 
@@ -100,6 +121,7 @@ class _File:
     labels: tuple[_Said, ...]
     parts: tuple[int, ...]
     activation: Literal["softmax", "sigmoid"] = "softmax"
+    inherit: tuple[Heir, ...] = ()
     mean: str = ""
     scale: str = ""
     weights: str = ""
@@ -127,8 +149,19 @@ class DerivedHead:
             self._file = build(_File, json.loads(data), where=str(spec.path))
             self._sources = _sources(self._file.labels, spec)
             self._take_matrix(spec)
+            self._heirs = {(it.artist, it.album): it.label for it in self._file.inherit}
         except (ValueError, RecursionError, ConfigError) as error:
             raise ModelError(f"the model {spec.path} cannot be used: {error}") from error
+
+    @property
+    def has_heirs(self) -> bool:
+        """Whether anything is inherited, so that it matters whose music a file is."""
+        return bool(self._heirs)
+
+    def inherited(self, *, artist: str, album: str) -> str | None:
+        """Return the label that a track inherits by its tags, if it does: its album's first."""
+        who, what = artist.strip().casefold(), album.strip().casefold()
+        return self._heirs.get((who, what)) or self._heirs.get((who, ""))
 
     def __call__(self, parts: Sequence[Part]) -> tuple[float, ...]:
         """Return the score of each label, 0 to 1.

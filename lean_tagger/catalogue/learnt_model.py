@@ -49,9 +49,7 @@ def save(name: str, report: Mapping[str, Any], options: Mapping[str, Any], *, re
             "by": f"lean-tag {lean_tagger.__version__}",
             "from": f"lean-tag learn, {report['tracks']} tracks of {report['artists']} artists",
             "learnt": dict(options),
-            "report": {
-                key: value for key, value in report.items() if key not in {"head", "inherit"}
-            },
+            "report": {key: value for key, value in report.items() if key != "head"},
         }
         user_models.write_json(prepared / f"{name}.added", record)
         user_models.settle(prepared, name, card)
@@ -83,7 +81,6 @@ def _card(name: str, report: Mapping[str, Any], sha256: str) -> dict[str, Any]:
         "weights": "derived",
         "head_of": first,
         **({"also_of": others} if others else {}),
-        **({"inherit": report["inherit"]} if any(report["inherit"].values()) else {}),
         "tensors": {"input": "embedding", "logits": "scores", "layout": "embedding"},
         "activation": "sigmoid",
         "pooling": "logit-mean",

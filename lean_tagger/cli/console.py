@@ -250,7 +250,7 @@ class Console:
         elif summary.files == 0 or summary.files > self._without_music:
             width = columns() if self._columnar else 0
             self._print(self._out, self._joined(self._summary_parts(summary), width))
-            for advice in _advice(summary):
+            for advice in (*_advice(summary), *_unsure(summary)):
                 self._print(self._out, escape(advice))
 
     def _is_old_news(self, outcome: Reported) -> bool:
@@ -375,6 +375,7 @@ def _discard(stream: TextIO) -> None:
 
 
 _MOST_SHOWN = 10
+_MANY_UNSURE, _UNSURE_SHARE = 20, 0.25
 
 
 def _advice(summary: Summary) -> Iterator[str]:
@@ -384,6 +385,16 @@ def _advice(summary: Summary) -> Iterator[str]:
         values = ", ".join(f"{value} ({count})" for value, count in most[:_MOST_SHOWN])
         more = ", ..." if len(most) > _MOST_SHOWN else ""
         yield f"genres that say nothing: {values}{more}; --replace-junk replaces them"
+
+
+def _unsure(summary: Summary) -> Iterator[str]:
+    """Say what another model would do about tracks without a genre, where there are many."""
+    scored = summary.tagged + summary.would_tag + summary.unchanged
+    if summary.unsure >= _MANY_UNSURE and summary.unsure > _UNSURE_SHARE * scored:
+        yield (
+            f"nothing was sure enough for {summary.unsure} of {scored} files; --model standard "
+            "also knows classical music, for twice the time, and lean-tag learn your own genres"
+        )
 
 
 def _braced(text: str) -> str:

@@ -74,7 +74,19 @@ def add_choice(group: argparse._ArgumentGroup) -> None:
     )
     add("--rules", metavar="FILE", help="your own vocabulary; see lean-tag rules --init")
     add("--player", choices=sorted(PLAYERS), metavar="NAME", help=f"for: {', '.join(PLAYERS)}")
-    add("--album-genre", action="store_true", help="one decision for all tracks of an album")
+    albums = group.add_mutually_exclusive_group()
+    albums.add_argument(
+        "--album-genre",
+        action="store_true",
+        default=None,
+        help="one decision for all tracks of a folder, too; default: of an album by its tags",
+    )
+    albums.add_argument(
+        "--no-album-genre",
+        dest="album_genre",
+        action="store_false",
+        help="each track by itself",
+    )
     add(
         "--fields",
         type=fields,
@@ -234,7 +246,10 @@ def add_output(group: argparse._ArgumentGroup) -> None:
     add("--json", action="store_true", help="one JSON object per line, for programs")
     much = group.add_mutually_exclusive_group()
     much.add_argument(
-        "-v", "--verbose", action="store_true", help="also print files where nothing changes"
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="also print files where nothing changes, and albums",
     )
     much.add_argument(
         "-q", "--quiet", action="store_true", help="print only what failed, and the summary"

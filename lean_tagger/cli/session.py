@@ -11,7 +11,7 @@ from lean_tagger.cli.console import Console
 from lean_tagger.cli.options import models
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import BudgetError, ConfigError, LeanTagError
-from lean_tagger.jobs import Job, Outcome, Recognised, Reported, Skipped, Tagged
+from lean_tagger.jobs import Job, Later, Outcome, Recognised, Reported, Skipped, Tagged
 from lean_tagger.run.budget import SUPERVISOR_BYTES
 from lean_tagger.run.executor import executor
 from lean_tagger.run.summary import Summary, report_all
@@ -77,7 +77,7 @@ def journal_to_read(given: argparse.Namespace) -> Journal:
 
 
 def do(
-    found: Iterable[Job | Outcome],
+    found: Iterable[Job | Outcome | Later],
     recorder: Recorder,
     given: argparse.Namespace,
     options: Settings,
@@ -113,14 +113,17 @@ def do(
         before_write=recorder.before_write,
     )
     console.rss_bytes = runner.rss_bytes
-    heard = summary if only_hear else None
     code, ending = 0, "done"
     cause: LeanTagError | None = None
     with contextlib.closing(runner):
         try:
             report_all(
                 _reported(
-                    runner.outcomes(recorder.watch(emptied(found))), recorder, console, heard
+                    runner.outcomes(recorder.watch(emptied(found))),
+                    recorder,
+                    console,
+                    summary,
+                    only_hear=only_hear,
                 ),
                 report=console.result,
                 peak_rss_bytes=runner.peak_bytes,
@@ -142,20 +145,26 @@ def do(
 
 
 def _reported(
-    outcomes: Iterable[Outcome], recorder: Recorder, console: Console, heard: Summary | None
+    outcomes: Iterable[Outcome],
+    recorder: Recorder,
+    console: Console,
+    summary: Summary,
+    *,
+    only_hear: bool,
 ) -> Iterator[Reported]:
     """Put outcomes on record, and yield those that are reported now.
 
-    With a summary in `heard`, what was only heard counts there, and is reported by another run.
+    What was only heard counts in the summary, and is reported when it is decided on: by another
+    run with `only_hear`, else by this one when all of an album is there.
     """
     for outcome in outcomes:
         recorder.record(outcome)
         scored = outcome.scored if isinstance(outcome, Skipped) else outcome
         if isinstance(outcome, Recognised):
             console.set_down(outcome.path)
-        elif heard is not None and isinstance(scored, Tagged):
+        elif isinstance(scored, Tagged) and (only_hear or scored.status == "held"):
             console.set_down(outcome.path)
-            heard.audio_seconds += 0.0 if scored.known else scored.seconds
+            summary.audio_seconds += 0.0 if scored.known else scored.seconds
         else:
             yield outcome
 
@@ -199,7 +208,8 @@ def build(given: argparse.Namespace, *, max_mem_bytes: int, listen: bool = True)
         policy=given.policy,
         player=given.player,
         replace_junk=given.replace_junk,
-        by_album=given.album_genre,
+        by_album=bool(given.album_genre),
+        albums=given.album_genre is None,
         dry_run=given.dry_run,
         spoken_word=getattr(given, "spoken_word", False),
         min_score=given.min_score,

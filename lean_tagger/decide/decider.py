@@ -7,7 +7,8 @@ does from what it heard.
 from collections.abc import Sequence
 
 from lean_tagger.card import load_cards
-from lean_tagger.decide import tag_plan
+from lean_tagger.decide import leantag_field, tag_plan
+from lean_tagger.decide.derived import head_of
 from lean_tagger.jobs import Asked, Heard, Pooling, Values
 from lean_tagger.rules import Rules, Step, adjusted
 from lean_tagger.settings import LeantagForm, Settings
@@ -52,7 +53,9 @@ class Decider:
     rules : Rules
         The person's, with the options of the command line in them.
     by_album : bool
-        One decision for all tracks of an album.
+        One decision for all tracks of an album, also of one that is only a folder.
+    albums : bool
+        The same where the tags say what an album is.
     leantag : {'short', 'full', 'none'}
         How much is left in a file of what was heard and done.
 
@@ -64,6 +67,8 @@ class Decider:
         What the models are called, for people.
     needs_track : bool
         Whether it matters whose music a file is.
+    albums : bool
+        As given.
     """
 
     def __init__(
@@ -72,12 +77,18 @@ class Decider:
         rules: Rules,
         *,
         by_album: bool = False,
+        albums: bool = False,
         leantag: LeantagForm = "short",
     ) -> None:
         self.asked, self.rules = asked, rules
         self._leantag: LeantagForm = leantag
+        self.albums = albums
         self.names = ", ".join(it.card.name for it in asked)
-        self.needs_track = by_album or bool(rules.ignore_artists or rules.ignore_albums)
+        self.needs_track = (
+            by_album
+            or bool(rules.ignore_artists or rules.ignore_albums)
+            or any(it.card.parts and head_of(it.card).has_heirs for it in asked)
+        )
 
     @classmethod
     def of(cls, options: Settings) -> "Decider":
@@ -104,11 +115,18 @@ class Decider:
             player=options.player,
             replace_junk=options.replace_junk,
         )
-        return cls(asked, rules, by_album=options.by_album, leantag=options.leantag)
+        return cls(
+            asked,
+            rules,
+            by_album=options.by_album,
+            albums=options.albums,
+            leantag=options.leantag,
+        )
 
     def steps(self, path: str, heard: Heard) -> list[tuple[str, Step]]:
         """Return what each rule did to each label that had a chance, and whose label it is."""
-        decisions = tag_plan.decisions_on(path, self.asked, heard, rules=self.rules)
+        values = self.basis(heard)
+        decisions = tag_plan.decisions_on(path, self.asked, heard, rules=self.rules, values=values)
         return [(name, step) for name, decision in decisions.items() for step in decision.steps]
 
     def may_change(self, present: Values) -> tuple[str, ...]:
@@ -122,6 +140,11 @@ class Decider:
         self, path: str, heard: Heard, *, scores: Sequence[Sequence[float]] | None = None
     ) -> tag_plan.TagPlan:
         """Return what to write; see `tag_plan.propose`."""
+        values = self.basis(heard) if scores is None else scores
         return tag_plan.propose(
-            path, self.asked, heard, rules=self.rules, values=scores, leantag=self._leantag
+            path, self.asked, heard, rules=self.rules, values=values, leantag=self._leantag
         )
+
+    def basis(self, heard: Heard) -> Sequence[Sequence[float]] | None:
+        """Return the scores of its album, by which a file was decided before; else None."""
+        return leantag_field.album_scores_in(heard.fields, self.asked) if self.albums else None

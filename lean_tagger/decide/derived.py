@@ -5,9 +5,11 @@ Needs no network and no numpy, so that the supervisor decides by it from what is
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
-from lean_tagger.card import DerivedHead, Part
+from lean_tagger.card import DerivedHead, ModelSpec, Part
 from lean_tagger.jobs import Asked, Heard, quantised
+from lean_tagger.rules import Track
 
 
 class Derived:
@@ -25,9 +27,7 @@ class Derived:
     """
 
     def __init__(self, asked: Sequence[Asked]) -> None:
-        self._heads = {
-            number: DerivedHead(it.card) for number, it in enumerate(asked) if it.card.parts
-        }
+        self._heads = {number: head_of(it.card) for number, it in enumerate(asked) if it.card.parts}
 
     def __contains__(self, number: int) -> bool:
         """Tell whether a model is one."""
@@ -45,6 +45,27 @@ class Derived:
             [Part(values=quantised(it.values), embedding=it.embedding) for it in whole]
         )
         return replace(whole[0], values=quantised(values), embedding=b"", others=(), parts=())
+
+
+@lru_cache(maxsize=16)
+def head_of(card: ModelSpec) -> DerivedHead:
+    """Return what a derived model's file says; read once."""
+    return DerivedHead(card)
+
+
+def inherited(card: ModelSpec, track: Track, values: Sequence[float]) -> tuple[float, ...] | None:
+    """Return scores by which a track has what its artist or album has by hand; else None."""
+    if not card.parts or not head_of(card).has_heirs:
+        return None
+    artist = track.albumartist.strip() or track.artist
+    name = head_of(card).inherited(artist=artist, album=track.album)
+    found = next((label for label in card.labels if label.name == name), None)
+    if found is None:
+        return None
+    return tuple(
+        float(label is found) if label.kind == found.kind else value
+        for label, value in zip(card.labels, values, strict=True)
+    )
 
 
 def can_be_part(heard: Heard) -> bool:

@@ -33,12 +33,23 @@ _DAMAGE = (KeyError, IndexError, ValueError, TypeError, AttributeError, Overflow
 
 
 def of(
-    heard: Heard, asked: Sequence[Asked], *, form: LeantagForm = "short"
+    heard: Heard,
+    asked: Sequence[Asked],
+    *,
+    form: LeantagForm = "short",
+    album: Sequence[Sequence[float]] | None = None,
 ) -> dict[str, object] | None:
-    """Return what is to be said of a file that these models heard; None for nothing."""
+    """Return what is to be said of a file that these models heard; None for nothing.
+
+    With the scores of its `album` by which it was decided, for each model: they are not its
+    own, and another album, with a further track, would have others.
+    """
     if form == "none":
         return None
     models = [_of_one(it, by, form) for it, by in zip(heard.each(), asked, strict=True)]
+    for said, scores, it in zip(models, album or (), heard.each(), strict=False):
+        if tuple(scores) != tuple(it.values):
+            said["album"] = b64encode(to_uint16(scores)).decode("ascii")
     said = {"lean-tag": lean_tagger.__version__, **models[0]}
     others = {by.card.name: model for by, model in zip(asked[1:], models[1:], strict=True)}
     return {**said, "others": others} if others else said
@@ -137,6 +148,23 @@ def _values(said: Mapping[str, Any], by: Asked) -> tuple[float, ...]:
     if len(values) != len(by.card.labels):
         raise ValueError("other labels")
     return values
+
+
+def album_scores_in(fields: Values, asked: Sequence[Asked]) -> tuple[tuple[float, ...], ...] | None:
+    """Return the scores of its album by which a file was decided, for each model, if it was."""
+    try:
+        whole = json.loads(fields["leantag"][0])
+        each = [whole.get("others", {}).get(by.card.name, whole) for by in asked]
+        found = []
+        for said, by in zip(each, asked, strict=True):
+            scores = from_uint16(b64decode(said["album"], validate=True))
+            model = by.card.identity[:_IDENTITY_DIGITS]
+            if said["identity"] != model or len(scores) != len(by.card.labels):
+                return None
+            found.append(scores)
+    except _DAMAGE:
+        return None
+    return tuple(found)
 
 
 def audio_in(fields: Values) -> str:

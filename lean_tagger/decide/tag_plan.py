@@ -5,11 +5,12 @@ person's: a plan looks at what stood there before, so that later rules replace o
 never theirs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from lean_tagger.decide import leantag_field
-from lean_tagger.decide.yes_or_no import decide_each
+from lean_tagger.decide.derived import inherited
+from lean_tagger.decide.yes_or_no import decide_each, is_yes_or_no
 from lean_tagger.jobs import (
     Asked,
     Heard,
@@ -87,6 +88,8 @@ def decisions_on(
     A field is the first model's that is sure enough of a value for it: the decisions of later
     ones are without it. `yes_or_no` says which models have a say together.
 
+    A field of which an album is unsure is decided by the track's own scores.
+
     Parameters
     ----------
     path : str
@@ -100,15 +103,10 @@ def decisions_on(
     values : sequence of sequence of float, optional
         Scores to decide by in place of the file's own, for each model; numbers stay its own.
     """
-    folder, _, _ = path.rpartition("/")
-    known = heard.track or TrackInfo()
-    whose = Track(
-        artist=known.artist, albumartist=known.albumartist, album=known.album, folder=folder
-    )
-    scores = values or [it.values for it in heard.each()]
+    track = whose(path, heard.track)
     decisions: dict[str, Decision] = {}
     taken: set[str] = set()
-    wholes = decide_each(asked, scores, rules, whose)
+    wholes = _wholes(asked, heard, rules, track, values)
     for by, whole, own in zip(asked, wholes, heard.each(), strict=True):
         numbers = numbers_of(own.values, by.card.labels, rules)
         decisions[by.card.name] = replace(
@@ -119,6 +117,69 @@ def decisions_on(
         )
         taken |= {field for field, items in whole.chosen.items() if items} | set(numbers)
     return decisions
+
+
+def whose(path: str, known: TrackInfo | None) -> Track:
+    """Return whose music a file is, in the rules' words."""
+    known = known or TrackInfo()
+    return Track(
+        artist=known.artist,
+        albumartist=known.albumartist,
+        album=known.album,
+        folder=path.rpartition("/")[0],
+        compilation=known.compilation,
+    )
+
+
+def _wholes(
+    asked: Sequence[Asked],
+    heard: Heard,
+    rules: Rules,
+    track: Track,
+    values: Sequence[Sequence[float]] | None,
+) -> list[Decision]:
+    """Return what each model decides: on the album's scores, then on the track's own."""
+    heirs = [
+        inherited(by.card, track, it.values) for by, it in zip(asked, heard.each(), strict=True)
+    ]
+    mine = [heir or it.values for heir, it in zip(heirs, heard.each(), strict=True)]
+    own = decide_each(asked, mine, rules, track)
+    if values is None:
+        return own
+    pooled = decide_each(
+        asked, [heir or it for heir, it in zip(heirs, values, strict=True)], rules, track
+    )
+    together = {
+        field
+        for by, it in zip(asked, pooled, strict=True)
+        if is_yes_or_no(by.card)
+        for field, items in it.chosen.items()
+        if items
+    }
+    return [
+        _or_own(album, one, sure=together if is_yes_or_no(by.card) else set())
+        for by, album, one in zip(asked, pooled, own, strict=True)
+    ]
+
+
+def _or_own(pooled: Decision, own: Decision, *, sure: Set[str]) -> Decision:
+    """Return an album's decision, and the track's own for a field of which the album is unsure.
+
+    Of the fields in `sure`, another model has spoken for all.
+    """
+    unsure = {
+        field
+        for field, items in pooled.chosen.items()
+        if not items and own.chosen[field] and field not in sure
+    }
+    return replace(
+        pooled,
+        chosen={f: own.chosen[f] if f in unsure else it for f, it in pooled.chosen.items()},
+        steps=(
+            *(step for step in pooled.steps if step.field not in unsure),
+            *(step for step in own.steps if step.field in unsure),
+        ),
+    )
 
 
 def propose(
@@ -158,7 +219,7 @@ def propose(
         by |= {field: name for field, items in decision.chosen.items() if items}
         by |= dict.fromkeys(decision.numbers, name)
     one = replace(decisions[asked[0].card.name], chosen=chosen, numbers=numbers)
-    said = leantag_field.of(heard, asked, form=leantag)
+    said = leantag_field.of(heard, asked, form=leantag, album=values)
     return plan(path, one, heard.fields, rules=rules, said=said, by=by)
 
 

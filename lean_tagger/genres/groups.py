@@ -25,11 +25,11 @@ def groups(paths: Sequence[str], infos: Sequence[TrackInfo]) -> list[Group]:
 
 
 def album(path: str, info: TrackInfo) -> Group:
-    """Return the album of a track: its name, and the artist or else the folder; or the folder."""
-    whose = _plain(info.albumartist)
-    if _plain(info.album) and whose:
+    """Return the album of a track: its name and artist; where they are not said, the folder."""
+    whose = _plain(info.albumartist) or _plain(info.artist)
+    if _plain(info.album) and whose and not is_various(whose):
         return ("album", _plain(info.album), whose)
-    return _album(path, info)
+    return ("folder", os.path.dirname(path))
 
 
 def _group(path: str, info: TrackInfo, of_album: set[str]) -> Group:

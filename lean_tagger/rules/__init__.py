@@ -12,11 +12,14 @@ supervisor and every worker load it.
 """
 
 from lean_tagger.rules.album_vote import (
+    LEAST_TRACKS,
     NOISE,
     AlbumDecision,
     Outlier,
     Tie,
+    album_folder,
     album_key,
+    may_be_album,
     outliers,
     pool,
 )
@@ -41,6 +44,7 @@ from lean_tagger.rules.players import PLAIN, PLAYERS, FieldLayout
 __all__ = [
     "DEFAULT",
     "FIELDS",
+    "LEAST_TRACKS",
     "NOISE",
     "NUMBERS",
     "PLAIN",
@@ -59,10 +63,12 @@ __all__ = [
     "Tie",
     "Track",
     "adjusted",
+    "album_folder",
     "album_key",
     "check",
     "decide",
     "load",
+    "may_be_album",
     "numbers_of",
     "outliers",
     "pool",

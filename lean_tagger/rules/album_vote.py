@@ -6,6 +6,8 @@ geometric mean of odds, as windows are pooled within a track.
 
 import math
 import operator
+import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -103,6 +105,33 @@ VARIOUS = frozenset(
 def is_various(artist: str) -> bool:
     """Tell whether an album artist stands for several."""
     return artist.strip().casefold() in VARIOUS
+
+
+_DISC = re.compile(
+    r"(cd|dvd|disc|disk|disque|disco|vinyl|lp|side|vol|volume|part)[ ._#-]*(\d{1,2}|[a-d]|[ivx]+)"
+    r"([ ._:,(\[-].*)?",
+    re.IGNORECASE,
+)
+"""The name of a folder that is one disc of the album in the folder above."""
+
+LEAST_TRACKS = 3
+"""Of an album that has one opinion unasked: two may as well be two singles."""
+
+
+def album_folder(path: str) -> str:
+    """Return the folder of a file's album: of one in folders of its discs, the one above."""
+    folder = os.path.dirname(path)
+    while _DISC.fullmatch(os.path.basename(folder)):
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def may_be_album(track: Track) -> bool:
+    """Tell whether a track's tags say that it is on an album of one artist."""
+    if not track.album.strip() or track.compilation:
+        return False
+    artist = track.albumartist.strip() or track.artist.strip()
+    return bool(artist) and not is_various(artist)
 
 
 def pool(

@@ -275,12 +275,15 @@ class Track:
         the first two has its name.
     folder : str
         The folder's path. Where there is no album tag, its last part stands for the album.
+    compilation : bool
+        The tags say that the album is of several artists.
     """
 
     artist: str = ""
     albumartist: str = ""
     album: str = ""
     folder: str = ""
+    compilation: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

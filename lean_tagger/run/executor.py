@@ -7,7 +7,7 @@ cluster's) can take the place of the local `Supervisor`; `executor` is where it 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
-from lean_tagger.jobs import Job, Outcome, Writing
+from lean_tagger.jobs import Job, Later, Outcome, Writing
 from lean_tagger.run.messages import Ready
 from lean_tagger.run.supervisor import Supervisor
 from lean_tagger.settings import Settings
@@ -21,7 +21,7 @@ class Executor(Protocol):
         """Whether files may have been begun."""
         ...
 
-    def outcomes(self, found: Iterable[Job | Outcome]) -> Iterator[Outcome]:
+    def outcomes(self, found: Iterable[Job | Outcome | Later]) -> Iterator[Outcome]:
         """Do the jobs, and yield what became of each as soon as it is known.
 
         Parameters

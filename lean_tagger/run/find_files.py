@@ -6,7 +6,6 @@ is opened here: what a file really is, the decoder finds out.
 """
 
 import os
-import re
 import stat
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 
 from lean_tagger.errors import ConfigError
 from lean_tagger.jobs import Failed, Identity, Job, Skipped
+from lean_tagger.rules.album_vote import album_folder
 from lean_tagger.run.exclude import Excluded
 from lean_tagger.system.packed_sort import PackedSort
 
@@ -33,13 +33,6 @@ EXTENSIONS = frozenset(
 _IGNORED = frozenset(
     {"@eaDir", "@Recycle", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information"}
 )
-
-_DISC = re.compile(
-    r"(cd|dvd|disc|disk|disque|disco|vinyl|lp|side|vol|volume|part)[ ._#-]*(\d{1,2}|[a-d]|[ivx]+)"
-    r"([ ._:,(\[-].*)?",
-    re.IGNORECASE,
-)
-"""The name of a folder that is one disc of the album in the folder above."""
 
 _FOLDER = b"/"
 """Ends the name of a folder in a listing."""
@@ -132,9 +125,7 @@ def part(
     for item in found:
         path = os.path.normpath(item.path)
         top = next((it for it in given if path.startswith(os.path.join(it, ""))), "")
-        folder = os.path.dirname(path[len(top) :].lstrip("/"))
-        while _DISC.fullmatch(os.path.basename(folder)):
-            folder = os.path.dirname(folder)
+        folder = album_folder(path[len(top) :].lstrip("/"))
         if zlib.crc32(os.fsencode(folder)) % n == k - 1:
             yield item
 

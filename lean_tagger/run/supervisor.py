@@ -11,11 +11,11 @@ import errno
 import os
 import selectors
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 
 from lean_tagger.errors import StateError
-from lean_tagger.jobs import Failed, Job, Outcome, Writing
+from lean_tagger.jobs import Failed, Job, Later, Outcome, Writing
 from lean_tagger.run import budget, failed_start
 from lean_tagger.run.lost_mounts import LostMounts
 from lean_tagger.run.messages import (
@@ -150,7 +150,7 @@ class Supervisor:
             self._forget(first)
         return first.ready
 
-    def outcomes(self, found: Iterable[Job | Outcome]) -> Iterator[Outcome]:
+    def outcomes(self, found: Iterable[Job | Outcome | Later]) -> Iterator[Outcome]:
         """Do the jobs, and yield what became of each as soon as it is known.
 
         Parameters
@@ -167,14 +167,7 @@ class Supervisor:
         waiting: deque[Job] = deque()
         ended = False
         while True:
-            while not ended and len(waiting) <= self.jobs:
-                item = next(source, None)
-                if item is None:
-                    ended = True
-                elif isinstance(item, Job):
-                    waiting.append(item)
-                else:
-                    yield item
+            ended = ended or (yield from self._fill(waiting, source))
             if not waiting and not self.started:
                 return  # nothing to do: no model is loaded for it
             if not self.started:
@@ -186,6 +179,24 @@ class Supervisor:
                 break
             yield from self._look()
         yield from self._try_again()
+
+    def _fill(
+        self, waiting: deque[Job], source: Iterator[Job | Outcome | Later]
+    ) -> Generator[Outcome, None, bool]:
+        """Take jobs until enough wait, yield what is none, and tell whether that was all."""
+        while len(waiting) <= self.jobs:
+            item = next(source, None)
+            if item is None:
+                return True
+            if isinstance(item, Job):
+                waiting.append(item)
+            elif not isinstance(item, Later):
+                yield item
+            elif waiting or self._busy() or self._away:
+                return False
+            else:  # it waits for what was to be tried again at the end
+                yield from self._try_again()
+        return False
 
     @property
     def started(self) -> bool:

@@ -152,6 +152,8 @@ class Worker:
             return self._pipeline.recognise(job.path, job.recognise)
         decided = self._pipeline.decide(job)
         self._guard.check(job.path)
+        if job.hold and self._pipeline.may_be_album(decided.heard, job.path):
+            return self._pipeline.outcome(decided, "held")
         try:
             return self._pipeline.carry_out(decided)
         except FileError as error:  # what was heard is not lost with it

@@ -1,15 +1,25 @@
 """One decision for all tracks of an album.
 
-An album is what has one album name and album artist in its tags, else one folder. Every
-track has one vote. What is decided so is written as for a single file, track by track.
+An album is what has one album name and artist in its tags; a folder, too, where that is asked for.
+Every track has one vote. What is decided so is written as for a single file, track by track.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from itertools import groupby
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby, islice
 
-from lean_tagger.jobs import Heard, Job, Outcome, TrackInfo
-from lean_tagger.rules import AlbumDecision, Outlier, Track, album_key, outliers, pool
+from lean_tagger.decide.tag_plan import whose
+from lean_tagger.jobs import Heard, Job, Outcome
+from lean_tagger.rules import (
+    LEAST_TRACKS,
+    AlbumDecision,
+    Outlier,
+    album_folder,
+    album_key,
+    may_be_album,
+    outliers,
+    pool,
+)
 from lean_tagger.store.journal import Known
 from lean_tagger.store.judge import Judge
 from lean_tagger.system.free_lists import emptied
@@ -38,25 +48,75 @@ def album_jobs(
     Neither the library nor an album stays in memory but for packed names: what was heard in a
     track is read for each look at it.
     """
-    for paths in _albums(judge, under, notice=notice):
-        album = _Album(judge, paths)
-        decided: list[AlbumDecision] = []
-        for n, by in enumerate(judge.asked):
-            labels = by.card.labels
-            one = pool((scores for _, scores in album.scores(n)), labels=labels)
-            for text in _told(one, outliers(album.scores(n), one, labels=labels), album.folder):
+    for paths in _albums(_with_key(judge, under, notice=notice)):
+        album = Album(judge, paths)
+        decided = album.decided()
+        for n, one in enumerate(decided):
+            strange = outliers(album.scores(n), one, labels=judge.asked[n].card.labels)
+            for text in _told(one, strange, album.folder):
                 notice(text)
-            decided.append(one)
         for known, _ in album:
             yield judge.judge_stored(known, scores=tuple(one.scores for one in decided))
 
 
-class _Album:
+def tagged_album_jobs(
+    judge: Judge, under: Iterable[str], *, notice: Callable[[str], None]
+) -> Iterator[Job | Outcome]:
+    """Yield the same, where only what tags call an album has one opinion.
+
+    Parameters
+    ----------
+    judge : Judge
+        The run's.
+    under : iterable of str
+        Files and folders; all without any.
+    notice : callable
+        Told what each album came to.
+    """
+    for paths in _albums(_with_tagged_key(judge, under)):
+        scores = None
+        if _has_at_least(paths, LEAST_TRACKS):
+            album = Album(judge, paths)
+            decided = album.decided()
+            notice(album.in_short(decided))
+            scores = tuple(one.scores for one in decided)
+        for path in paths:
+            known = judge.recall(os.fsdecode(path))
+            if known is not None:
+                yield judge.judge_stored(known, scores=scores or own_scores(judge, known.heard))
+
+
+def own_scores(judge: Judge, heard: Heard | None) -> tuple[tuple[float, ...], ...] | None:
+    """Return what each model heard in a track, by which it is decided without its album."""
+    if heard is None or judge.lacks_scores(heard):
+        return None
+    return tuple(it.values for it in heard.each())
+
+
+class Album:
     """The tracks of one album, each read from the journal whenever it is come to."""
 
-    def __init__(self, judge: Judge, paths: PackedSort) -> None:
+    def __init__(self, judge: Judge, paths: Iterable[bytes]) -> None:
         self._judge, self._paths = judge, paths
         self.folder = os.path.dirname(os.fsdecode(next(iter(paths))))
+
+    def decided(self) -> list[AlbumDecision]:
+        """Return what its tracks say together, for each model."""
+        return [
+            pool((scores for _, scores in self.scores(n)), labels=by.card.labels)
+            for n, by in enumerate(self._judge.asked)
+        ]
+
+    def in_short(self, decided: Sequence[AlbumDecision]) -> str:
+        """Return one line of what it came to."""
+        best = [
+            (one.label, score)
+            for one, by in zip(decided, self._judge.asked, strict=True)
+            for label, score in zip(by.card.labels, one.scores, strict=True)
+            if label.name == one.label
+        ]
+        said = ", ".join(f"{label} ({score:.0%})" for label, score in best)
+        return f"{self.folder}: one album, most like {said}"
 
     def __iter__(self) -> Iterator[tuple[Known, Heard]]:
         for path in self._paths:
@@ -70,11 +130,13 @@ class _Album:
             yield known.path, heard.each()[n].values
 
 
-def _albums(
-    judge: Judge, under: Iterable[str], *, notice: Callable[[str], None]
-) -> Iterator[PackedSort]:
+def _has_at_least(paths: Iterable[bytes], count: int) -> bool:
+    return sum(1 for _ in islice(paths, count)) == count
+
+
+def _albums(with_key: Iterable[bytes]) -> Iterator[PackedSort]:
     """Yield the paths of each album, in the order of each one's first."""
-    by_key = PackedSort(_with_key(judge, under, notice=notice))
+    by_key = PackedSort(with_key)
     by_first = PackedSort(_with_first(by_key))
     for _, album in groupby(by_first, key=lambda name: name[:_PLACE_DIGITS]):
         yield PackedSort(name[_PLACE_DIGITS:] for name in album)
@@ -99,6 +161,25 @@ def _with_key(
         )
 
 
+def _with_tagged_key(judge: Judge, under: Iterable[str]) -> Iterator[bytes]:
+    """Yield the path of each file, behind its album's key and the file's place.
+
+    A file that is on no album, or of which nothing is known, has a key of its own.
+    """
+    for place, known in enumerate(judge.files(under)):
+        key = tagged_key(known.path, known.heard)
+        if known.heard is None or judge.lacks_scores(known.heard):
+            key = None
+        text = repr(key if key is not None else place).encode()
+        yield text + _END + b"%0*d" % (_PLACE_DIGITS, place) + os.fsencode(known.path)
+
+
+def tagged_key(path: str, heard: Heard | None) -> tuple[str, ...] | None:
+    """Return what the tracks of one album have in common; None for one that is on none."""
+    track = whose(path, heard.track if heard is not None else None)
+    return (*album_key(track), album_folder(path)) if may_be_album(track) else None
+
+
 def _with_first(by_key: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the path of each file, behind the place of the first one of its album."""
     split = (name.partition(_END)[::2] for name in by_key)
@@ -110,15 +191,7 @@ def _with_first(by_key: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _key(path: str, heard: Heard) -> tuple[str, ...]:
-    track = heard.track or TrackInfo()
-    return album_key(
-        Track(
-            artist=track.artist,
-            albumartist=track.albumartist,
-            album=track.album,
-            folder=os.path.dirname(path),
-        )
-    )
+    return album_key(whose(path, heard.track))
 
 
 def _told(decided: AlbumDecision, strangers: Iterable[Outlier], where: str) -> Iterator[str]:

@@ -116,9 +116,20 @@ class Judge:
             return replace(job, candidates=candidates, scores=scores)
         return self._decide(replace(job, scores=scores), known, known.heard)
 
-    def judge_found(self, job: Job) -> Job | Outcome:
-        """Return what is left to do with a file that was found, or its outcome."""
+    def judge_found(
+        self, job: Job, *, scores: tuple[tuple[float, ...], ...] | None = None
+    ) -> Job | Outcome:
+        """Return what is left to do with a file that was found, or its outcome.
+
+        Parameters
+        ----------
+        job : Job
+            The file.
+        scores : tuple of tuple of float, optional
+            To decide by in place of its own, for each model.
+        """
         path = os.path.abspath(job.path)
+        job = replace(job, scores=scores)
         known = self._journal.recall(path, self._keys.scores[0])
         if job.identity is None:
             return job
@@ -181,7 +192,9 @@ class Judge:
         if known.kind == NoTagSupportError.kind:
             kind, message = known.kind, known.message
             return Skipped(path=job.path, kind=kind, message=message, scored=unchanged)
-        if self._dry_run and self._nothing_in_the_way(job.path):
+        # Whether an album is a compilation, the file itself says.
+        sure = job.scores is None or not self._decider.albums
+        if self._dry_run and sure and self._nothing_in_the_way(job.path):
             return tag_plan.outcome(plan, heard, self.asked, "would_tag", known=True)
         return replace(job, heard=heard)  # a worker writes it, or says why not
 

@@ -9,6 +9,7 @@ from lean_tagger.jobs import (
     Heard,
     Identity,
     Job,
+    Later,
     Outcome,
     Recognised,
     Restored,
@@ -35,14 +36,25 @@ class Recorder:
         The run's number.
     keys : ModelKeys
         Of its models.
+
+    Attributes
+    ----------
+    held : set of str
+        Files that were heard and are to be decided on with their albums; who does so takes them
+        out.
     """
 
     def __init__(self, journal: Journal, run: int, keys: ModelKeys) -> None:
         self._journal, self._run, self._keys = journal, run, keys
         self._jobs: dict[str, Job] = {}
+        self.held: set[str] = set()
         self._writes: dict[str, int] = {}
 
-    def watch(self, found: Iterable[Job | Outcome]) -> Iterator[Job | Outcome]:
+    def is_at(self, path: str) -> bool:
+        """Tell whether a file's outcome is still to come."""
+        return path in self._jobs
+
+    def watch(self, found: Iterable[Job | Outcome | Later]) -> Iterator[Job | Outcome | Later]:
         """Pass on what is to be done; the outcomes of these jobs are to be recorded."""
         for item in found:
             if isinstance(item, Job):
@@ -68,6 +80,8 @@ class Recorder:
         if job is None:
             return
         self._settle(outcome)
+        if isinstance(outcome, Tagged) and outcome.status == "held":
+            self.held.add(outcome.path)
         if isinstance(outcome, Recognised):
             note(self._journal.whereabouts, replace(outcome, path=_name(job)), run=self._run)
         elif isinstance(outcome, Restored):
@@ -134,5 +148,5 @@ def _name(job: Job) -> str:
 
 def _status(outcome: Tagged | Skipped | Failed) -> str:
     if isinstance(outcome, Tagged):
-        return outcome.status
+        return "unchanged" if outcome.status == "held" else outcome.status
     return "failed" if isinstance(outcome, Failed) else "skipped"

@@ -6,6 +6,7 @@ of every file that is opened anyway. A file that does not say is nobody's.
 """
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import mutagen
@@ -35,6 +36,9 @@ _FRAMES = {
     "title": ("TIT2", "TT2"),
 }
 
+_COMPILATION = ("compilation", "Compilation", "WM/IsCompilation", "TCMP")
+_COMPILATION_FRAMES = ("TCMP", "TCP")
+
 _AT_HAND_BYTES = 1 << 20
 """Reading so much of tags takes less than a millisecond, and no memory that would be missed."""
 
@@ -62,10 +66,11 @@ def track_at_hand(path: str) -> TrackInfo | None:
                 return None
             id3 = parse(source).id3
             if id3 is not None:
-                return _short({name: id3.text(of) for name, of in _FRAMES.items()})
+                found = _short({name: id3.text(of) for name, of in _FRAMES.items()})
+                return replace(found, compilation=_is_set(id3.text(_COMPILATION_FRAMES)))
         with translated(path), _Sparing(io.FileIO(path)) as file:
-            found = _read(file)
-            return found if file.left_bytes >= 0 else None
+            of_file = _read(file)
+            return of_file if file.left_bytes >= 0 else None
     except FileError:
         return None
 
@@ -88,11 +93,24 @@ def _read(file: str | _Sparing) -> TrackInfo:
     found = mutagen.File(file, easy=True)
     tags = found.tags if found is not None else None
     texts = {name: _first(tags, keys) for name, keys in _KEYS.items()}
-    return _short(texts)
+    plain = getattr(tags, "_EasyMP4Tags__mp4", tags)  # "easy" tags of MP4 do not know cpil
+    flag = _first(tags, _COMPILATION) or _first(plain, ("cpil",))
+    return replace(_short(texts), compilation=_is_set(flag))
+
+
+def _is_set(text: str) -> bool:
+    return text.strip().casefold() in {"1", "true", "yes"}
 
 
 def _short(texts: dict[str, str]) -> TrackInfo:
-    return TrackInfo(**{name: text[: _LONGEST.get(name)] for name, text in texts.items()})
+    short = {name: text[: _LONGEST.get(name)] for name, text in texts.items()}
+    return TrackInfo(
+        artist=short["artist"],
+        albumartist=short["albumartist"],
+        album=short["album"],
+        year=short["year"],
+        title=short["title"],
+    )
 
 
 def _first(tags: Any, keys: tuple[str, ...]) -> str:

@@ -41,7 +41,7 @@ def run(arguments: list[str], stop: Stop) -> int:
         report = own_genres.calculate(_FUNCTION, request, max_mem_bytes=max_mem_bytes)
     if not given.dry_run:
         learnt_model.save(name, report, {**how, "name": name}, replace=True)
-    said = {key: value for key, value in report.items() if key not in {"head", "inherit", "labels"}}
+    said = {key: value for key, value in report.items() if key not in {"head", "labels"}}
     if given.json:
         console.line(json.dumps({**said, "name": None if given.dry_run else name}))
         return 0

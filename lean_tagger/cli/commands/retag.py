@@ -9,7 +9,7 @@ from lean_tagger.cli import given_paths, options, session
 from lean_tagger.cli.commands.playlists import after_run
 from lean_tagger.cli.signals import Stop
 from lean_tagger.run.summary import Summary
-from lean_tagger.store.albums import album_jobs
+from lean_tagger.store.albums import album_jobs, tagged_album_jobs
 from lean_tagger.store.resume import Resume, stored_jobs
 
 
@@ -28,13 +28,19 @@ def _retag(given: argparse.Namespace, stop: Stop) -> int:
     with contextlib.closing(console), session.journal(given, console) as journal:
         given_paths.require(given.paths, journal=journal)
         resume = Resume(journal, "retag", chosen)
-        found = (
-            album_jobs(resume.judge, under, notice=console.notice)
-            if chosen.by_album
-            else stored_jobs(resume.judge, under)
-        )
+        if chosen.by_album:
+            found = album_jobs(resume.judge, under, notice=console.notice)
+        elif chosen.albums:
+            album = console.notice if given.verbose else _silent
+            found = tagged_album_jobs(resume.judge, under, notice=album)
+        else:
+            found = stored_jobs(resume.judge, under)
         do = functools.partial(session.do, console=console, stop=stop, summary=summary)
         return do(found, resume.recorder, given, chosen)
+
+
+def _silent(_: str) -> None:
+    """Say nothing."""
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:

@@ -47,6 +47,7 @@ def _tag(given: argparse.Namespace, stop: Stop) -> int:
     from lean_tagger.run.find_files import walk
     from lean_tagger.run.summary import Summary
     from lean_tagger.store.albums import album_jobs
+    from lean_tagger.store.albums_on_the_way import AlbumsOnTheWay
     from lean_tagger.store.resume import Resume, new_jobs
 
     max_mem_bytes = session.budget_bytes(given.max_mem)
@@ -68,7 +69,12 @@ def _tag(given: argparse.Namespace, stop: Stop) -> int:
             journal.forget_failures(under)
         if console.wants_total or given.dry_run:
             console.expect(music(), with_forecast=given.dry_run)
-        found = new_jobs(resume.judge, music())
+        recorder = resume.recorder
+        if chosen.albums:
+            album = console.notice if given.verbose else _silent
+            found = AlbumsOnTheWay(resume.judge, recorder, notice=album).jobs(music())
+        else:
+            found = new_jobs(resume.judge, music())
         summary = Summary(max_mem_bytes=max_mem_bytes)
         do = functools.partial(session.do, console=console, stop=stop, summary=summary)
         if not chosen.by_album:
@@ -81,6 +87,10 @@ def _tag(given: argparse.Namespace, stop: Stop) -> int:
         resume = Resume(journal, "tag", deciding)
         albums = album_jobs(resume.judge, under, notice=console.notice)
         return do(albums, resume.recorder, given, deciding)
+
+
+def _silent(_: str) -> None:
+    """Say nothing."""
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:

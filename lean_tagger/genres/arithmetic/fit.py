@@ -45,7 +45,7 @@ def learn(request: Request) -> Iterator[dict[str, Any]]:
     stock = _stock(material, classes)
     mixed, stock = _better_stock(held_out, stock, classes)
     inherited = inherit.measure(material, classes) if request.inherit else None
-    model = logistic.fit(material.rows, classes.wanted, several=classes.several)
+    model = logistic.fit(material.rows, classes.wanted, several=classes.several, overwrite=True)
     judged = Judged(classes, numbers, mixed, stock=stock, precision=request.precision)
     rows = judged.per_class()
     yield {
@@ -69,8 +69,7 @@ def learn(request: Request) -> Iterator[dict[str, Any]]:
         ],
         "confusion": judged.confusion(),
         "inherited": inherited.report if inherited else None,
-        "head": _head(material, model, stock),
-        "inherit": inherited.table if inherited else {},
+        "head": _head(material, model, stock, inherited.heirs if inherited else []),
         "labels": _labels(rows, request),
     }
 
@@ -91,12 +90,12 @@ def out_of_fold(
     classes : Classes
     fold_of : (n,) int
     method : callable
-        ``method(rows, wanted, several=...)`` returns what has `probabilities`.
+        ``method(rows, wanted, several=..., overwrite=...)`` returns what has `probabilities`.
     """
     found = np.zeros(classes.wanted.shape, np.float32)
     for number in range(int(fold_of.max()) + 1):
         out = fold_of == number
-        model = method(rows[~out], classes.wanted[~out], several=classes.several)
+        model = method(rows[~out], classes.wanted[~out], several=classes.several, overwrite=True)
         found[out] = model.probabilities(rows[out])
     return found
 
@@ -158,7 +157,9 @@ def _labels(rows: list[dict[str, Any]], request: Request) -> list[dict[str, Any]
     ]
 
 
-def _head(material: Material, model: logistic.Linear, stock: Stock) -> str:
+def _head(
+    material: Material, model: logistic.Linear, stock: Stock, heirs: list[dict[str, str]]
+) -> str:
     """Return the file of the model: the same data give the same bytes."""
     first = material.models[0].name
     labels = [
@@ -175,6 +176,7 @@ def _head(material: Material, model: logistic.Linear, stock: Stock) -> str:
         "labels": labels,
         "parts": material.sizes,
         "activation": "sigmoid" if model.several else "softmax",
+        **({"inherit": heirs} if heirs else {}),
         **{name: to_text(array.astype("<f4").tobytes()) for name, array in arrays.items()},
     }
     return json.dumps(whole, indent=0) + "\n"

@@ -1,7 +1,7 @@
 """Where nearly all tracks of an artist or an album have one class by hand, so has the rest."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ SHARE = 0.9
 LEAST = 3
 """Tracks with a class, below which nothing is inherited."""
 
+_NAME_AND_ARTIST = 3  # of an album's key; the group of a compilation has its name alone
+
 
 @dataclass(frozen=True, slots=True)
 class Inherited:
@@ -20,14 +22,13 @@ class Inherited:
 
     Attributes
     ----------
-    table : dict of str to dict of str to str
-        ``artist`` and ``album`` to the class of each that has one; of an album, the key is
-        its artist and its name with a newline between.
+    heirs : list of dict of str to str
+        ``artist``, ``album`` and ``label`` of each artist and album that has one class.
     report : dict
         How right that would have been for tracks whose class is known.
     """
 
-    table: dict[str, dict[str, str]]
+    heirs: list[dict[str, str]]
     report: dict[str, Any]
 
 
@@ -51,10 +52,7 @@ def measure(material: Material, classes: Classes) -> Inherited:
         right += found == number
     n = max(len(first), 1)
     return Inherited(
-        {
-            "album": _table(albums, classes.names, "album"),
-            "artist": _table(artists, classes.names, "artist"),
-        },
+        [*_heirs(albums, classes.names), *_heirs(artists, classes.names)],
         {
             "coverage": round(said / n, 3),
             "precision": round(right / said, 3) if said else None,
@@ -75,11 +73,13 @@ def _shared(counts: Counter[int]) -> int | None:
     return number if count >= SHARE * total else None
 
 
-def _table(counts: dict[Group, Counter[int]], names: Iterable[str], kind: str) -> dict[str, str]:
-    spelt = list(names)
-    shared = {key: _shared(it) for key, it in sorted(counts.items()) if key[0] == kind}
-    return {
-        "\n".join(reversed(key[1:])): spelt[number]
-        for key, number in shared.items()
-        if number is not None
-    }
+def _heirs(counts: dict[Group, Counter[int]], names: list[str]) -> Iterator[dict[str, str]]:
+    """Yield the artists and albums nearly all tracks of which have one class."""
+    for key, of in sorted(counts.items()):
+        number = _shared(of)
+        if number is None:
+            continue
+        if key[0] == "artist":
+            yield {"artist": key[1], "album": "", "label": names[number]}
+        elif key[0] == "album" and len(key) == _NAME_AND_ARTIST:
+            yield {"artist": key[2], "album": key[1], "label": names[number]}

@@ -7,28 +7,30 @@ probabilities are of no use, only their order is.
 import numpy as np
 import numpy.typing as npt
 
-from lean_tagger.genres.arithmetic.logistic import Linear
+from lean_tagger.genres.arithmetic.logistic import Linear, z_scored
 
 Floats = npt.NDArray[np.float32]
 
 SHRINKAGE = 0.6
-_LEAST_SCALE = 1e-6
 
 
-def fit(rows: Floats, wanted: Floats, *, several: bool = False) -> Linear:  # noqa: ARG001 - as `logistic.fit`
+def fit(
+    rows: Floats,
+    wanted: Floats,
+    *,
+    several: bool = False,  # noqa: ARG001 - as `logistic.fit`
+    overwrite: bool = False,
+) -> Linear:
     """Learn classes from rows, each as likely as the others; as `logistic.fit`.
 
     Of a row with several classes, each counts.
     """
-    mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
-    z = rows - mean
-    scale = np.maximum(np.sqrt(np.einsum("ij,ij->j", z, z) / len(z)), np.float32(_LEAST_SCALE))
-    z /= scale
+    z, mean, scale = z_scored(rows, overwrite=overwrite)
     counts = np.maximum(wanted.sum(axis=0), 1)
     centres = (wanted.T @ z) / counts[:, None]
     # The scatter within the classes: of everything, less that of the centres.
-    total = (z * wanted.sum(axis=1)[:, None]).T @ z
-    within = total - (centres * counts[:, None]).T @ centres
+    z *= np.sqrt(wanted.sum(axis=1))[:, None]
+    within = z.T @ z - (centres * counts[:, None]).T @ centres
     within = within.astype(np.float64) / max(float(wanted.sum()), 1)
     dim = len(within)
     shrunk = (1 - SHRINKAGE) * within

@@ -61,23 +61,34 @@ class Linear:
         return _softmax(logits)
 
 
-def fit(rows: Floats, wanted: Floats, *, several: bool = False) -> Linear:
+def z_scored(rows: Floats, *, overwrite: bool) -> tuple[Floats, Floats, Floats]:
+    """Return rows with mean 0 and spread 1 in each column; the means; the spreads.
+
+    With `overwrite`, the rows themselves become these: a library's are the largest thing here.
+    """
+    mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+    z = np.subtract(rows, mean, out=rows if overwrite else None)
+    scale = np.sqrt(np.einsum("ij,ij->j", z, z) / len(z))
+    scale = np.maximum(scale, np.float32(_LEAST_SCALE))
+    z /= scale
+    return z, mean, scale
+
+
+def fit(rows: Floats, wanted: Floats, *, several: bool = False, overwrite: bool = False) -> Linear:
     """Learn classes from rows.
 
     Parameters
     ----------
     rows : (n, dim) float32
-        Features; not changed.
+        Features.
     wanted : (n, n_classes) float32
         1 where a row is of a class; without `several`, of one class each.
     several : bool
         One against the rest for each class.
+    overwrite : bool
+        The rows are of no use any more, and their memory is taken.
     """
-    mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
-    z = rows - mean
-    scale = np.sqrt(np.einsum("ij,ij->j", z, z) / len(z))
-    scale = np.maximum(scale, np.float32(_LEAST_SCALE))
-    z /= scale
+    z, mean, scale = z_scored(rows, overwrite=overwrite)
     dim, classes = rows.shape[1], wanted.shape[1]
     loss = _several(z, wanted) if several else _one(z, wanted)
     found = _minimise(loss, np.zeros((classes, dim + 1)))

@@ -1,0 +1,156 @@
+"""Decide on albums while a library is walked: when the walk has left a folder, and all is heard.
+
+A file on no album is written as soon as it is heard. One on an album is held until the walk has
+left its folder (discs count as one) and all of that has been heard; so whatever ends a run, every
+album before that is finished. Of one or two files of an album each is decided by itself.
+
+A file that was decided on before keeps what it was decided by, which its LEANTAG says: a track that
+comes later hears its siblings' votes and changes none of them. `retag` decides on all of them anew.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from lean_tagger.decide import leantag_field
+from lean_tagger.jobs import Failed, Heard, Identity, Job, Later, Outcome, Skipped, Tagged
+from lean_tagger.rules import LEAST_TRACKS, album_folder
+from lean_tagger.store.albums import Album, own_scores, tagged_key
+from lean_tagger.store.judge import Judge
+from lean_tagger.store.recorder import Recorder
+
+MOST_AT_ONCE = 8
+"""Folders of which something is still to be heard; then nothing new is begun."""
+
+
+@dataclass(slots=True)
+class _Folder:
+    """A folder that the walk is in, or has left.
+
+    Attributes
+    ----------
+    name : str
+        Of its albums; of several discs, the one above.
+    begun : list of str
+        Files that are being heard, or were.
+    known : list of str
+        Files that were heard in earlier runs, and are to be decided on with their album.
+    voters : list of str
+        Files that were decided on in earlier runs.
+    """
+
+    name: str
+    begun: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
+    voters: list[str] = field(default_factory=list)
+
+
+class AlbumsOnTheWay:
+    """Turns what is found into jobs, of which those on albums come twice: to hear, to write.
+
+    Parameters
+    ----------
+    judge : Judge
+        The run's.
+    recorder : Recorder
+        The run's, which knows what has been heard.
+    notice : callable
+        Told what each album came to.
+    """
+
+    def __init__(self, judge: Judge, recorder: Recorder, *, notice: Callable[[str], None]) -> None:
+        self._judge, self._recorder, self._notice = judge, recorder, notice
+        self._folders: deque[_Folder] = deque()
+
+    def jobs(self, found: Iterable[Job | Skipped | Failed]) -> Iterator[Job | Outcome | Later]:
+        """Yield what is left to do of what was found, and the outcome of the rest."""
+        for item in found:
+            yield from self._come_to(album_folder(item.path))
+            yield from self._take(item) if isinstance(item, Job) else [item]
+        while self._folders:
+            yield from self._finish_first()
+
+    def _come_to(self, name: str) -> Iterator[Job | Outcome | Later]:
+        """Begin a folder, unless the walk is in it; finish what can be."""
+        if not self._folders or self._folders[-1].name != name:
+            self._folders.append(_Folder(name))
+        while len(self._folders) > MOST_AT_ONCE or (
+            len(self._folders) > 1 and not self._waits(self._folders[0])
+        ):
+            yield from self._finish_first()
+
+    def _finish_first(self) -> Iterator[Job | Outcome | Later]:
+        first = self._folders[0]
+        if self._waits(first):
+            yield Later()
+        else:
+            self._folders.popleft()
+            yield from self._decide(first)
+
+    def _waits(self, folder: _Folder) -> bool:
+        """Tell whether something of a folder is still to be heard."""
+        return any(map(self._recorder.is_at, folder.begun))
+
+    def _take(self, job: Job) -> Iterator[Job | Outcome]:
+        """Begin with a file: yield it, unless all is known and it may be on an album."""
+        folder = self._folders[-1]
+        next_ = self._judge.judge_found(job)
+        if isinstance(next_, Job) and next_.heard is None:
+            folder.begun.append(job.path)
+            yield replace(next_, hold=True)
+            return
+        heard = next_.heard if isinstance(next_, Job | Tagged) else None
+        if heard is None or tagged_key(os.path.abspath(job.path), heard) is None:
+            yield next_
+        elif leantag_field.ours_in(heard.fields):
+            folder.voters.append(job.path)
+            yield next_
+        else:
+            folder.known.append(job.path)
+
+    def _decide(self, folder: _Folder) -> Iterator[Job | Outcome]:
+        """Yield what is to be done with the files of a folder, album by album."""
+        held = [path for path in folder.begun if path in self._recorder.held]
+        self._recorder.held.difference_update(held)
+        undecided = sorted([*held, *folder.known], key=os.fsencode)
+        if not undecided:
+            return
+        albums: dict[tuple[str, ...] | None, list[str]] = {}
+        for path in (*undecided, *folder.voters):
+            albums.setdefault(self._key(path), []).append(path)
+        scores = {key: self._scores(key, paths) for key, paths in albums.items()}
+        for path in undecided:
+            yield from self._again(path, scores[self._key(path)])
+
+    def _key(self, path: str) -> tuple[str, ...] | None:
+        return tagged_key(os.path.abspath(path), self._heard(path))
+
+    def _heard(self, path: str) -> Heard | None:
+        known = self._judge.recall(os.path.abspath(path))
+        return known.heard if known is not None else None
+
+    def _scores(
+        self, key: tuple[str, ...] | None, paths: list[str]
+    ) -> tuple[tuple[float, ...], ...] | None:
+        """Return what an album says, for each model; None where these are no album."""
+        if key is None or len(paths) < LEAST_TRACKS:
+            return None
+        album = Album(self._judge, [os.fsencode(os.path.abspath(path)) for path in paths])
+        decided = album.decided()
+        self._notice(album.in_short(decided))
+        return tuple(one.scores for one in decided)
+
+    def _again(
+        self, path: str, scores: tuple[tuple[float, ...], ...] | None
+    ) -> Iterator[Job | Outcome]:
+        """Yield what is to be done with a file that was heard."""
+        try:
+            identity = Identity.at(path)
+        except OSError as error:
+            message = f"it went away: {error.strerror}"
+            yield Failed(path=path, kind="unreadable", message=message)
+            return
+        job = Job(path, identity.size_bytes, identity)
+        own = own_scores(self._judge, self._heard(path))
+        yield self._judge.judge_found(job, scores=scores or own)

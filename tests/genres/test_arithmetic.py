@@ -1,0 +1,152 @@
+"""Learning and measuring, against definitions and against scikit-learn where it is there."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from lean_tagger.genres.arithmetic import folds, lda, logistic, measures
+
+
+def made(n: int = 400, classes: int = 4, dim: int = 30) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    of = rng.integers(classes, size=n)
+    rows = rng.normal(size=(classes, dim))[of] + rng.normal(size=(n, dim)) * 2 + 5
+    return rows.astype(np.float32), np.eye(classes, dtype=np.float32)[of]
+
+
+@pytest.mark.parametrize("method", [logistic.fit, lda.fit])
+def test_classes_that_differ_are_told_apart(method) -> None:
+    rows, wanted = made()
+    model = method(rows[:300], wanted[:300])
+    right = model.probabilities(rows[300:]).argmax(axis=1) == wanted[300:].argmax(axis=1)
+    assert right.mean() > 0.8
+
+
+def test_each_class_by_itself_gives_more_than_one() -> None:
+    rows, wanted = made()
+    both = np.maximum(wanted, np.roll(wanted, 1, axis=1))
+    model = logistic.fit(rows, both, several=True)
+    assert ((model.probabilities(rows) > 0.5) == (both > 0)).mean() > 0.85
+
+
+def test_rare_classes_count_as_much_as_frequent_ones() -> None:
+    rows, wanted = made(n=1000, classes=2, dim=5)
+    first = np.flatnonzero(wanted[:, 0])
+    kept = np.sort(np.concatenate([first[:20], np.flatnonzero(wanted[:, 1])]))
+    model = logistic.fit(rows[kept], wanted[kept])
+    said = model.probabilities(rows).argmax(axis=1)
+    assert (said[first] == 0).mean() > 0.6
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_the_loss_falls_as_its_gradient_says(several: bool) -> None:
+    rows, wanted = made(n=60, dim=6)
+    loss = (logistic._several if several else logistic._one)(rows, wanted)
+    at = np.random.default_rng(1).normal(size=(4, 7)) * 0.1
+    _, gradient = loss(at)
+    step = np.zeros_like(at)
+    for place in np.ndindex(at.shape):
+        step[:] = 0
+        step[place] = 1e-2
+        slope = (loss(at + step)[0] - loss(at - step)[0]) / 2e-2
+        assert slope == pytest.approx(gradient[place], abs=2e-3)
+
+
+def test_the_same_data_give_the_same_bytes() -> None:
+    rows, wanted = made()
+    one, other = logistic.fit(rows, wanted), logistic.fit(rows.copy(), wanted.copy())
+    assert one.weights.tobytes() == other.weights.tobytes()
+    assert one.bias.tobytes() == other.bias.tobytes()
+
+
+def test_a_feature_that_never_changes_does_no_harm() -> None:
+    rows, wanted = made()
+    rows[:, 3] = 7
+    assert np.isfinite(logistic.fit(rows, wanted).probabilities(rows)).all()
+    assert np.isfinite(lda.fit(rows, wanted).probabilities(rows)).all()
+
+
+def test_no_group_is_in_two_folds_and_each_fold_has_each_class() -> None:
+    _, wanted = made()
+    groups = np.arange(400) // 4
+    fold = folds.by_group(wanted, groups)
+    assert all(len(set(fold[groups == group])) == 1 for group in range(100))
+    assert all(wanted[fold == number].any(axis=0).all() for number in range(folds.FOLDS))
+
+
+def test_there_are_no_more_folds_than_groups() -> None:
+    fold = folds.by_group(np.ones((6, 1), np.float32), np.array([0, 0, 1, 1, 2, 2]))
+    assert sorted(set(fold)) == [0, 1, 2]
+
+
+scores = hnp.arrays(np.float64, st.integers(2, 40), elements=st.integers(0, 5).map(float))
+
+
+@given(scores, st.data())
+def test_areas_are_those_of_their_definitions(values: np.ndarray, data: st.DataObject) -> None:
+    right = data.draw(hnp.arrays(bool, len(values)))
+    area = measures.roc_auc(values, right)
+    if right.all() or not right.any():
+        assert np.isnan(area)
+    else:
+        pairs = values[right][:, None] - values[~right][None]
+        assert area == pytest.approx(((pairs > 0) + 0.5 * (pairs == 0)).mean())
+    if right.any():
+        last, total = 0.0, 0.0
+        for threshold in sorted(set(values), reverse=True):
+            above = values >= threshold
+            recall = right[above].sum() / right.sum()
+            total += (recall - last) * right[above].mean()
+            last = recall
+        assert measures.average_precision(values, right) == pytest.approx(total)
+
+
+@given(scores, st.data())
+def test_areas_are_those_of_scikit_learn(values: np.ndarray, data: st.DataObject) -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    right = data.draw(hnp.arrays(bool, len(values)))
+    if right.any() and not right.all():
+        assert measures.roc_auc(values, right) == pytest.approx(
+            metrics.roc_auc_score(right, values)
+        )
+        assert measures.average_precision(values, right) == pytest.approx(
+            metrics.average_precision_score(right, values)
+        )
+
+
+def test_logistic_regression_is_that_of_scikit_learn() -> None:
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    rows, wanted = made()
+    z = (rows - rows.mean(axis=0)) / rows.std(axis=0)
+    weight = wanted @ (1 / (wanted.shape[1] * wanted.sum(axis=0)))
+    theirs = linear_model.LogisticRegression(C=1.0, tol=1e-8, max_iter=1000)
+    theirs.fit(z, wanted.argmax(axis=1), sample_weight=weight)
+    ours = logistic.fit(rows, wanted).probabilities(rows)
+    assert np.abs(ours - theirs.predict_proba(z)).max() < 0.01
+
+
+@given(scores, st.data(), st.sampled_from([0.5, 0.8, 1.0]))
+def test_from_a_threshold_on_the_wanted_share_is_right(
+    values: np.ndarray, data: st.DataObject, precision: float
+) -> None:
+    right = data.draw(hnp.arrays(bool, len(values)))
+    found = measures.threshold_for(values, right, precision)
+    good = [
+        it
+        for it in set(values)
+        if right.any()
+        and right[values >= it].mean() >= precision
+        and (values >= it).sum() >= min(measures.LEAST_ABOVE, right.sum())
+    ]
+    assert found == (min(good) if good else None)
+
+
+def test_ranges_contain_the_whole() -> None:
+    rng = np.random.default_rng(3)
+    right, classes, groups = rng.random(300) < 0.7, rng.integers(3, size=300), np.arange(300) // 10
+    drawn = measures.spread(right, classes, groups, 3)
+    low, high = np.percentile(drawn[:, 0], [2.5, 97.5])
+    assert low < right.mean() < high
+    assert high - low < 0.2

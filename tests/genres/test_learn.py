@@ -1,0 +1,385 @@
+"""The commands for one's own genres, over journals of made-up tracks."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import madeup
+import pytest
+
+from lean_tagger.card import DerivedHead, Part, load_card
+from lean_tagger.catalogue import user_models
+
+ROOT = Path(__file__).parents[2]
+CLASSES = ("Polka", "Ska", "Zydeco")
+
+
+def lean_tag(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "lean_tagger", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def said(*arguments: str | Path) -> dict[str, Any]:
+    done = lean_tag(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+@pytest.fixture(autouse=True)
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LEAN_TAG_MODELS", str(tmp_path / "models"))
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    return madeup.write(tmp_path / "j.sqlite3", madeup.library(CLASSES, tagged=6))
+
+
+def test_what_was_learnt_is_a_model_like_any_other(models: Path, journal: Path) -> None:
+    report = said("learn", "--state", journal)
+    assert report["name"] == "my-genres"
+    assert report["overall"]["learnt"]["balanced_accuracy"] > 0.9
+    assert [row["class"] for row in report["classes"]] == list(CLASSES)
+    assert {path.suffix for path in models.iterdir()} == {".json", ".head", ".added"}
+    card = load_card("my-genres")
+    assert [part.name for part in card.parts] == list(madeup.BOTH)
+    shown = lean_tag("models", "show", "my-genres")
+    assert "Polka, Ska, Zydeco" in shown.stdout, shown.stderr
+    retagged = said_lines("retag", "-n", "--model", "my-genres", "--state", journal)
+    untagged = [it for it in retagged if it["type"] == "result" and it["scores"]]
+    assert all(it["status"] == "skipped" for it in untagged)  # made-up files cannot be reached
+    rows = [json.loads(line) for line in exported(journal).splitlines()]
+    assert all(row["score: Ska"] is not None for row in rows)
+    assert lean_tag("models", "remove", "my-genres").returncode == 0
+    assert list(models.iterdir()) == []
+
+
+def said_lines(*arguments: str | Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lean_tag(*arguments, "--json").stdout.splitlines()]
+
+
+def exported(journal: Path) -> str:
+    return lean_tag("export", "--model", "my-genres", "--state", journal).stdout
+
+
+def test_the_same_tags_give_the_same_bytes(models: Path, journal: Path) -> None:
+    said("learn", "--state", journal)
+    first = (models / "my-genres.head").read_bytes()
+    said("learn", "--replace", "--state", journal)
+    (head,) = models.glob("my-genres*.head")
+    assert head.read_bytes() == first
+
+
+def test_corrections_come_in_with_update(tmp_path: Path) -> None:
+    tracks = madeup.library(CLASSES)
+    said("learn", "--name", "mine", "--state", madeup.write(tmp_path / "a.sqlite3", tracks))
+    more = [*tracks, *madeup.library(["Mambo"])]
+    later = madeup.write(tmp_path / "b.sqlite3", more)
+    report = said("learn", "--update", "--name", "mine", "--state", later)
+    assert "Mambo" in [row["class"] for row in report["classes"]]
+    assert "Mambo" in [label.name for label in load_card("mine").labels]
+
+
+def test_a_name_that_is_taken_is_refused(journal: Path) -> None:
+    said("learn", "--state", journal)
+    again = lean_tag("learn", "--state", journal)
+    assert again.returncode == 2
+    assert "there is a model my-genres already" in again.stderr
+
+
+def test_a_dry_run_saves_nothing(models: Path, journal: Path) -> None:
+    assert said("learn", "-n", "--state", journal)["name"] is None
+    assert not models.exists()
+
+
+def test_the_table_for_people_names_each_class(journal: Path) -> None:
+    out = lean_tag("learn", "-n", "--state", journal).stdout
+    assert all(name in out for name in CLASSES)
+    assert "stock labels" in out
+
+
+def test_an_embedding_of_one_model_is_enough(tmp_path: Path) -> None:
+    tracks = madeup.library(CLASSES)
+    path = madeup.write(tmp_path / "j.sqlite3", tracks, models=["msd-musicnn"])
+    assert said("learn", "--state", path)["models"] == ["msd-musicnn"]
+
+
+def test_tracks_with_several_genres_are_judged_class_by_class(tmp_path: Path) -> None:
+    tracks = [
+        replace(track, fields={"genre": (track.fields["genre"][0], "Party")})
+        if number % 2
+        else track
+        for number, track in enumerate(madeup.library(CLASSES))
+    ]
+    report = said("learn", "--state", madeup.write(tmp_path / "j.sqlite3", tracks))
+    assert report["several"]
+    assert "Party" in [row["class"] for row in report["classes"]]
+
+
+def test_small_classes_are_named_and_left_out_or_pooled(tmp_path: Path) -> None:
+    small = madeup.library(["Mambo", "Csárdás"], tracks=2)
+    path = madeup.write(tmp_path / "j.sqlite3", [*madeup.library(CLASSES), *small])
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[tree]\n"Polka" = ["Csárdás"]\n')
+    report = said("learn", "-n", "--state", path, "--rules", rules)
+    assert [it["class"] for it in report["left_out"]] == ["Mambo"]
+    assert report["pooled"] == [{"class": "Csárdás", "as": "Polka"}]
+
+
+def test_other_spellings_are_one_class(tmp_path: Path) -> None:
+    spelt = {0: "polka", 1: "POLKA"}
+    tracks = [
+        replace(track, fields={"genre": (spelt.get(number, track.sounds),)})
+        for number, track in enumerate(madeup.library(CLASSES))
+    ]
+    report = said("learn", "-n", "--state", madeup.write(tmp_path / "j.sqlite3", tracks))
+    assert [row["class"] for row in report["classes"]] == list(CLASSES)
+
+
+def test_what_an_artist_has_by_hand_is_inherited(tmp_path: Path) -> None:
+    path = madeup.write(tmp_path / "j.sqlite3", madeup.library(CLASSES))
+    report = said("learn", "--inherit", "--state", path)
+    assert report["inherited"]["precision"] == 1
+    head = DerivedHead(load_card("my-genres"))
+    assert head.inherited(artist="polka ARTIST 0", album="new") == "Polka"
+    assert head.inherited(artist="somebody", album="Polka album 0") is None
+
+
+def test_a_head_scores_as_its_arithmetic_says(models: Path, journal: Path) -> None:
+    import base64
+
+    import numpy as np
+
+    said("learn", "--state", journal)
+    file = json.loads((models / "my-genres.head").read_text())
+    mean, scale, weights, bias = (
+        np.frombuffer(base64.b64decode(file[name]), "<f4").astype(float)
+        for name in ("mean", "scale", "weights", "bias")
+    )
+    row = np.random.default_rng(5).normal(size=400).astype("<f4")
+    logits = weights.reshape(3, 400) @ ((row - mean) / scale) + bias
+    wanted = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+    parts = [Part(values=[0.0] * 50, embedding=half.tobytes()) for half in np.split(row, 2)]
+    assert DerivedHead(load_card("my-genres"))(parts) == pytest.approx(tuple(wanted), abs=1e-12)
+
+
+# Bad input: one sentence, and nothing is written
+
+
+def ours(value: str) -> dict[str, tuple[str, ...]]:
+    text = json.dumps({"lean-tag": "1", "wrote": {"genre": [value]}, "over": {}})
+    return {"genre": (value,), "leantag": (text,)}
+
+
+BAD = {
+    "no tags": (madeup.library(CLASSES, tagged=0), (), "has a genre to learn from"),
+    "one class": (madeup.library(["Polka"]), (), "have one genre, Polka"),
+    "three tracks": (madeup.library(CLASSES, artists=1, tracks=1), (), "it takes two genres"),
+    "one artist": (
+        [replace(it, artist="A", album="") for it in madeup.library(CLASSES)],
+        (),
+        "by one artist",
+    ),
+    "only ours": (
+        [replace(it, fields=ours(it.sounds)) for it in madeup.library(CLASSES)],
+        (),
+        "lean-tag's own",
+    ),
+    "only junk": (
+        [replace(it, fields={"genre": ("Other",)}) for it in madeup.library(CLASSES)],
+        (),
+        "say nothing",
+    ),
+    "empty journal": ([], (), "none of these files is on record"),
+    "no moods": (madeup.library(CLASSES), ("--field", "mood"), "has a mood to learn from"),
+    "no such path": (madeup.library(CLASSES), ("/nowhere/at all",), "there is no /nowhere"),
+    "folders of nothing": (madeup.library(CLASSES), ("--from", "folders"), "needs a PATH"),
+    "two sources": (
+        madeup.library(CLASSES),
+        ("--from", "tags", "--from", "x.csv"),
+        "either tags, or folders, or files",
+    ),
+    "no such model": (madeup.library(CLASSES), ("--model", "nothing"), "there is no model"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_sentence_and_nothing_is_written(
+    models: Path, tmp_path: Path, name: str
+) -> None:
+    tracks, more, says = BAD[name]
+    path = madeup.write(tmp_path / "j.sqlite3", tracks)
+    done = lean_tag("learn", "--state", path, *more)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not models.exists() or not list(models.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"name,style\na,b\n", "no columns 'path' and 'label'"),
+        (b"path,label\ngone.mp3,Rock\n", "1 of the files that are named are not there"),
+        (b"path,label\n\xff\xff,Rock\n", "not UTF-8"),
+        (b"", "no columns"),
+    ],
+)
+def test_a_bad_table_is_one_sentence(
+    models: Path, journal: Path, tmp_path: Path, data: bytes, says: str
+) -> None:
+    (tmp_path / "t.csv").write_bytes(data)
+    done = lean_tag("learn", "--state", journal, "--from", tmp_path / "t.csv")
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not models.exists()
+
+
+def test_without_a_journal_it_says_so(tmp_path: Path) -> None:
+    done = lean_tag("learn", "--state", tmp_path / "none.sqlite3")
+    assert done.returncode == 5
+    assert "no journal" in done.stderr
+
+
+# Check
+
+
+def test_wrong_tags_come_first_and_nothing_is_written(tmp_path: Path) -> None:
+    tracks = madeup.library(CLASSES)
+    wrong = {3: "Ska", 40: "Zydeco", 70: "Polka"}
+    mixed = [
+        replace(track, fields={"genre": (wrong.get(number, track.sounds),)})
+        for number, track in enumerate(tracks)
+    ]
+    path = madeup.write(tmp_path / "j.sqlite3", mixed)
+    playlist = tmp_path / "wrong.m3u8"
+    report = said("check", "--state", path, "--m3u8", playlist)
+    paths = [tracks[number].path for number in wrong]
+    assert {it["path"] for it in report["wrong"][:3]} == set(paths)
+    assert all(it["says"] in CLASSES for it in report["wrong"])
+    assert 1 <= report["wrong_of_first"] <= 8
+    assert set(playlist.read_text().splitlines()[1:4]) == set(paths)
+    assert {it["album"] for it in report["mixed"]} == {
+        tracks[number].album.casefold() for number in wrong
+    }
+
+
+def test_spellings_missing_and_junk_are_listed(tmp_path: Path) -> None:
+    fields = {0: {"genre": ("polka",)}, 1: {}, 2: {"genre": ("Other", "(12)")}}
+    tracks = [
+        replace(track, fields=fields.get(number, track.fields))
+        for number, track in enumerate(madeup.library(CLASSES))
+    ]
+    report = said("check", "--state", madeup.write(tmp_path / "j.sqlite3", tracks))
+    assert report["spellings"] == [{"Polka": 29, "polka": 1}]
+    assert report["missing"] == [tracks[1].path]
+    assert report["junk"] == [{"path": tracks[2].path, "values": ["Other", "(12)"]}]
+
+
+def test_a_name_that_is_no_text_can_be_printed(tmp_path: Path) -> None:
+    bad = os.fsdecode(b"/music/\xff\n.mp3")
+    tracks = [
+        replace(track, fields={"genre": ("Ska",)}, path=bad) if number == 3 else track
+        for number, track in enumerate(madeup.library(CLASSES))
+    ]
+    path = madeup.write(tmp_path / "j.sqlite3", tracks)
+    assert said("check", "--state", path)["wrong"][0]["path"] == bad
+    assert "sounds like Polka" in lean_tag("check", "--state", path).stdout
+
+
+# Eval
+
+
+def test_a_model_is_held_against_tags(tmp_path: Path) -> None:
+    tracks = [
+        replace(track, fields={"genre": ("Rock",)}) if number % 2 else track
+        for number, track in enumerate(madeup.library(CLASSES))
+    ]
+    path = madeup.write(tmp_path / "j.sqlite3", tracks)
+    report = said("eval", "--state", path)
+    assert [row["label"] for row in report["labels"]] == ["rock"]
+    assert report["tracks"] == 48
+    assert report["counts"]["unlabelled"] == 48
+
+
+def test_magnatagatunes_layout_is_understood_and_empty_files_survived(tmp_path: Path) -> None:
+    labels = [label.name for label in load_card("mtt-musicnn").labels]
+    folder = tmp_path / "mtt"
+    (folder / "a").mkdir(parents=True)
+    lines, tracks = ["\t".join(["clip_id", *labels, "mp3_path"])], []
+    for number in range(60):
+        file = folder / "a" / f"{number}.mp3"
+        file.write_bytes(b"" if number == 7 else b"x")
+        ticks = ["1" if (number + at) % 3 == 0 else "0" for at in range(len(labels))]
+        lines.append("\t".join([str(number), *ticks, f"a/{number}.mp3"]))
+        tracks.append(madeup.Track(sounds="x", artist="a", fields={}, path=str(file)))
+    lines.append("\t".join(["60", *["0"] * len(labels), "a/gone.mp3"]))
+    table = tmp_path / "annotations_final.csv"
+    table.write_text("\n".join(f'"{line}"'.replace("\t", '"\t"') for line in lines))
+    path = madeup.write(tmp_path / "j.sqlite3", tracks)
+    report = said("eval", "--state", path, "--model", "mtt-musicnn", "--annotations", table, folder)
+    assert report["tracks"] == 59
+    assert (report["counts"]["empty"], report["counts"]["missing"]) == (1, 1)
+    assert len(report["labels"]) == 50
+    assert 0.3 < report["macro"]["roc_auc"] < 0.7
+
+
+def test_jamendos_layout_is_understood(tmp_path: Path) -> None:
+    tracks, lines = [], ["TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\tTAGS"]
+    for number in range(12):
+        file = tmp_path / f"{number}.mp3"
+        file.write_bytes(b"x")
+        tags = ["genre---rock", "mood/theme---sad"] if number % 2 else ["genre---pop"]
+        lines.append("\t".join([str(number), "a", "b", file.name, "1.0", *tags]))
+        tracks.append(madeup.Track(sounds="x", artist="a", fields={}, path=str(file)))
+    (tmp_path / "t.tsv").write_text("\n".join(lines))
+    path = madeup.write(tmp_path / "j.sqlite3", tracks)
+    report = said("eval", "--state", path, "--annotations", tmp_path / "t.tsv")
+    found = {row["label"]: row["tracks"] for row in report["labels"]}
+    assert (found["rock"], found["pop"]) == (6, 6)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("clip_id\trock\n1\t1\n", "no column 'path'"), ("path\tx\na\t7\n", "must hold 0 or 1")],
+)
+def test_annotations_that_are_none_are_refused(
+    tmp_path: Path, journal: Path, text: str, says: str
+) -> None:
+    (tmp_path / "t.tsv").write_text(text)
+    done = lean_tag("eval", "--state", journal, "--annotations", tmp_path / "t.tsv")
+    assert done.returncode == 2
+    assert says in done.stderr
+
+
+def test_a_damaged_head_is_refused(models: Path, journal: Path) -> None:
+    said("learn", "--state", journal)
+    (models / "my-genres.head").write_text("{}")
+    done = lean_tag("retag", "-n", "--model", "my-genres", "--state", journal)
+    assert done.returncode == 3
+    assert "is not the one its card describes" in done.stderr
+
+
+def test_a_model_on_which_one_was_learnt_is_not_removed(models: Path, journal: Path) -> None:
+    said("learn", "--state", journal)
+    for ending in (".json", ".onnx"):
+        shutil.copy(ROOT / "models" / f"mtt-musicnn{ending}", models / f"own{ending}")
+    card = json.loads((models / "my-genres.json").read_text())
+    (models / "my-genres.json").write_text(json.dumps(card | {"also_of": ["own"]}))
+    assert "own" in [path.stem for path in models.glob("*.json")]
+    with pytest.raises(Exception, match="is a head of own"):
+        user_models.remove("own")
