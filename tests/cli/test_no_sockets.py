@@ -43,6 +43,7 @@ def commands(tmp_path: Path) -> dict[str, list[list[str | Path]]]:
         "doctor": [["doctor", tmp_path]],
         "explain": [["explain", song]],
         "export": [["export", tmp_path / "out.jsonl"]],
+        "find": [["find", "rock"]],
         "import": [["import", empty]],
         "labels": [["labels", "--help"]],
         "merge": [["merge", tmp_path / "none.sqlite3"]],
@@ -53,10 +54,13 @@ def commands(tmp_path: Path) -> dict[str, list[list[str | Path]]]:
             ["models", "get", "moods"],  # its licence is not agreed to
             ["models", "get", "--url", "http://127.0.0.1:9/"],
         ],
+        "path": [["path", song, song]],
+        "playlists": [["playlists", words]],
         "redo": [["redo", tmp_path]],
         "retag": [["retag", "-n", tmp_path]],
         "rules": [["rules", "--check"]],
         "runs": [["runs"]],
+        "similar": [["-n", song], ["similar", song]],
         "status": [["status"]],
         "undo": [["undo", tmp_path]],
     }
