@@ -6,6 +6,7 @@ Both go on record, so that it happens once.
 
 import argparse
 import contextlib
+import dataclasses
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -153,7 +154,9 @@ class LibrarySession:
             Features(self.library.state) as features,
         ):
             for path in paths:
-                known = journal.whereabouts.at(path)
+                known = journal.whereabouts.at(path) or journal.whereabouts.at(
+                    os.path.realpath(path)
+                )
                 if known is None or not known.digest or not _as_it_was(path, known.identity):
                     continue
                 if any(features.of(known.digest, key) for key in self.library.keys):
@@ -163,14 +166,19 @@ class LibrarySession:
     def _hear(self, paths: Sequence[str]) -> None:
         """Hear songs, and put what was heard on record; nothing is written into them."""
         jobs = [_to_hear(path) for path in paths]
+        if not all(self.library.names):
+            raise ConfigError(
+                "what is on record was heard by a network that is not here; see lean-tag models"
+            )
         chosen = Settings(models=self.library.names, dry_run=True, max_mem_bytes=self.max_mem_bytes)
         with (
             contextlib.closing(self.console),
             session.journal(self._given, self.console) as journal,
         ):
+            resume = Resume(journal, "hear", chosen)
             code = session.do(
-                jobs,
-                Resume(journal, "hear", chosen).recorder,
+                (_with_candidates(job, journal, resume.keys.scores) for job in jobs),
+                resume.recorder,
                 self._given,
                 chosen,
                 console=self.console,
@@ -231,11 +239,11 @@ def _library(given: argparse.Namespace) -> Library:
     state = session.state_path(given)
     with session.journal_to_read(given):  # which says what is wrong with its place
         pass
-    kinds = {
-        card.name: {label.name: label.kind for label in card.labels} for card in readable_cards()
-    }
+    cards = list(readable_cards())
+    kinds = {card.name: {label.name: label.kind for label in card.labels} for card in cards}
+    bare = {card.without_words: card.name for card in cards if card.label_vectors is not None}
     with Features(state) as features:
-        names = {key: name for name, key, _ in features.counts()}
+        names = {key: name or bare.get(key.model, "") for name, key, _ in features.counts()}
         keys = compared_by(features)
         return Library(
             state=state,
@@ -259,6 +267,14 @@ def _to_hear(path: str) -> Job:
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     return Job(path, identity.size_bytes, identity, with_embedding=True)
+
+
+def _with_candidates(job: Job, journal: Journal, keys: Sequence[Key]) -> Job:
+    """Return a job with what was heard in files that may be this one, moved or renamed."""
+    identity = job.identity
+    assert identity is not None  # noqa: S101 - `_to_hear` looked
+    heard = tuple(journal.resemble(job.path, identity, key) for key in keys)
+    return dataclasses.replace(job, candidates=heard)
 
 
 def _as_it_was(path: str, identity: Identity) -> bool:

@@ -381,7 +381,7 @@ def test_json_is_one_object_per_line_and_nothing_else():
             "skipped",
             "failed",
         ),
-        *("audio_seconds", "wall_seconds", "peak_rss_bytes", "max_mem_bytes"),
+        *("junk", "unsure", "audio_seconds", "wall_seconds", "peak_rss_bytes", "max_mem_bytes"),
     }
 
 

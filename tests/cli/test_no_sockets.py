@@ -74,6 +74,7 @@ def arguments_of(name: str, music: Path) -> list[list[str | Path]]:
             ["models", "get", "--url", "http://127.0.0.1:9/"],
         ],
         "path": [["path", song, song]],
+        "playlists": [["playlists", music / "words.txt"]],
         "retag": [["retag", "-n", music]],
         "rules": [["rules", "--check"]],
         "tag": [["tag", "-n", song]],

@@ -58,11 +58,11 @@ def test_single_parts_of_a_layout_go_before_the_preset():
 FAULTS = [
     ("unknown table", "\n[genr]\n", "2: unknown key 'genr'; did you mean 'genre'?"),
     ("unknown key", "[genre]\n\nmin_scor = 0.1", "3: unknown key 'min_scor'; did you mean 'min_score'?"),
-    ("unknown, like nothing", "zzz = 1", "1: unknown key 'zzz'; there are genre, mood, valence, arousal, rename, ignore, junk, tree, output"),
+    ("unknown, like nothing", "zzz = 1", "1: unknown key 'zzz'; there are genre, mood, rename, ignore, junk, tree, output"),
     ("unknown in a list of tables", "[[rename]]\nmatch='a'\nto='B'\n[[rename]]\nmatch='c'\nto='D'\nwith='E'",
      "7: unknown key 'with'; there are match, to"),
     ("unknown in ignore", "ignore.artist = {}", "1: unknown key 'artist'; did you mean 'artists'?"),
-    ("no table", "x = 0\ngenre = 3", "1: unknown key 'x'; there are genre, mood, valence, arousal, rename, ignore, junk, tree, output",
+    ("no table", "x = 0\ngenre = 3", "1: unknown key 'x'; there are genre, mood, rename, ignore, junk, tree, output",
      "2: 'genre' must be a table, as in [genre]"),
     ("text for a number", "[mood]\nmin_score = '0.5'", "2: 'min_score' must be a number from 0 to 1"),
     ("true for a number", "[mood]\nratio = true", "2: 'ratio' must be a number from 0 to 1"),
