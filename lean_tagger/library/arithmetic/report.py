@@ -85,8 +85,9 @@ def _strongest(
         if not whole or not count:
             continue
         numbers: Sequence[int] = [number for number, _ in whole]
-        scores = np.frombuffer(b"".join(data for _, data in whole), "<u2").reshape(-1, count)
-        order = np.argsort(-scores.astype(np.int64), axis=1, kind="stable")[:, :shown]
+        packed = np.frombuffer(b"".join(data for _, data in whole), "<u2")
+        scores = packed.reshape(-1, count).astype(np.int64)
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :shown]
         percent = np.take_along_axis(scores, order, axis=1) * (100 / SCORE_STEPS)
         heard["label"][numbers, :shown] = order
         heard["percent"][numbers, :shown] = np.rint(percent)

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from lean_tagger.library.heat_map import HeatMap, svg
+from lean_tagger.library.markup import escaped
 from lean_tagger.library.page.gather import UNSURE, Counts, Reason
-from lean_tagger.library.page.text import escaped
 from lean_tagger.store.journal import Run
 from lean_tagger.system.memory import format_size
 
