@@ -18,9 +18,9 @@ from lean_tagger.library.page.lay_out import page
 from lean_tagger.store.features import Features
 from lean_tagger.store.rows import Key
 
-PAGE_AXES = 48
+PAGE_AXES = 64
 """Numbers of a vector in the page: with 32 the ten nearest are to .91 the right ones, with 48 to
-.94, with 64 to .95 (labelled tracks)."""
+.94, with 64 to .95 (labelled tracks). One of 64 takes 85 bytes."""
 
 SHOWN_LABELS = 3
 _UINT16 = 65_535
