@@ -173,7 +173,7 @@ def test_hovering_names_a_track_and_a_click_tells_all_of_it(page: Path, browser:
     assert "<script>" in name
     on_canvas(driver, x, y).click().perform()
     assert text(driver, "#detail h3") == name
-    assert "80 %" in text(driver, "#detail")
+    assert "80\N{NO-BREAK SPACE}%" in text(driver, "#detail")
 
 
 def test_more_like_this_leads_to_tracks_of_the_same_kind(page: Path, browser: Open) -> None:

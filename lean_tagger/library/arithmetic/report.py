@@ -30,7 +30,8 @@ def pieces(request: Request) -> Iterator[str]:
     """Yield the page, piece by piece."""
     found = gather(request.state, root=request.root, most=request.most_tracks)
     sound = _sound(request, set(found.rows.digests))
-    yield from page(found, sound, pictures=request.heat_maps)
+    extras = [it.below(found.root) for it in request.extras]
+    yield from page(found, sound, pictures=request.heat_maps, extras=extras)
 
 
 def _sound(request: Request, wanted: set[str]) -> Sound:

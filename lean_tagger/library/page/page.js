@@ -165,7 +165,7 @@
       ["Album", [text("albums", i), data.years[i]].filter(Boolean).join(", ")],
       ["Genre", genres(i) || "none"],
       ["Before", data.before[i] === 0 ? "" : before(i) || "none"],
-      ["Heard", heard(i).map(([label, percent]) => `${label} ${percent} %`).join(", ")],
+      ["Heard", heard(i).map(([label, percent]) => `${label} ${percent}\u00a0%`).join(", ")],
       ["Length", data.seconds[i] ? clock(data.seconds[i]) : ""],
       ["Outcome", status(i)],
       ["Why", text("reasons", i)],
@@ -183,7 +183,7 @@
     const nearest = make("ol");
     for (const [other, cosine] of like) {
       const label = artist(other) ? `${title(other)} – ${artist(other)}` : title(other);
-      const button = make("button", { type: "button" }, isolated(label), make("span", {}, `${Math.round(100 * cosine)} %`));
+      const button = make("button", { type: "button" }, isolated(label), make("span", {}, `${Math.round(100 * cosine)}\u00a0%`));
       button.addEventListener("click", () => {
         choose(other);
         byId("detail").querySelector("li button")?.focus();
@@ -356,7 +356,7 @@
     const tip = byId("tip");
     tip.style.visibility = i < 0 ? "hidden" : "visible";
     if (i < 0) return;
-    const most = heard(i).map(([label, percent]) => `${label} ${percent} %`).join(", ");
+    const most = heard(i).map(([label, percent]) => `${label} ${percent}\u00a0%`).join(", ");
     const lines = [artist(i), genres(i) || "no genre", most].filter(Boolean);
     tip.replaceChildren(make("b", {}, isolated(title(i))));
     for (const line of lines) tip.append(make("br"), isolated(line));
@@ -494,7 +494,7 @@
   const COLUMNS = [
     ["Track", title, 20], ["Artist", artist, 14], ["Album", (i) => text("albums", i), 14],
     ["Genre", genres, 10], ["Before", (i) => (data.before[i] === 0 ? "" : before(i) || "none"), 8],
-    ["Sounds like", (i) => heard(i).slice(0, 2).map(([l, p]) => `${l} ${p} %`).join(", "), 12],
+    ["Sounds like", (i) => heard(i).slice(0, 2).map(([l, p]) => `${l} ${p}\u00a0%`).join(", "), 12],
     ["Outcome", (i) => [status(i), text("reasons", i)].filter(Boolean).join(": "), 14],
     ["Folder", (i) => text("folders", i), 12],
   ];
