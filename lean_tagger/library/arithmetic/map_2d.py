@@ -87,7 +87,7 @@ def _among(
     for start, numbers, likeness in nearest(vectors, landmarks, count=3):
         weight = np.exp(20 * (likeness - likeness.max(axis=1, keepdims=True)))
         weight /= weight.sum(axis=1, keepdims=True)
-        out[start : start + len(numbers)] = np.einsum("nk,nkd->nd", weight, placed[numbers])
+        out[start : start + len(numbers)] = np.einsum("ik,ikj->ij", weight, placed[numbers])
     out[chosen] = placed
     return out
 

@@ -297,8 +297,11 @@
     groups.forEach((group, n) => {
       const own = buckets[n][1];
       if (group.faint || group.name === "others" || own.length < Math.max(3, sounds / 200)) return;
-      const [x, y] = densest(own).map((at, axis) => (axis ? toY(at) - radius() - 5 : toX(at)));
       const half = paper.measureText(group.name).width / 2 + 3;
+      const [across, down] = densest(own);
+      if (toX(across) < 0 || toX(across) > canvas.clientWidth) return;
+      const x = Math.min(canvas.clientWidth - half - 2, Math.max(half + 2, toX(across)));
+      const y = toY(down) - radius() - 5;
       if (taken.some((it) => Math.abs(it.x - x) < it.half + half && Math.abs(it.y - y) < 16)) return;
       taken.push({ x, y, half });
       paper.lineWidth = 4;
@@ -341,10 +344,10 @@
     const zoom = Math.min(60, Math.max(1, view.zoom * factor));
     const share = (1 / view.zoom - 1 / zoom) / size();
     view = { zoom, x: view.x + (x - canvas.clientWidth / 2) * share, y: view.y + (y - canvas.clientHeight / 2) * share };
-    keepIn();
+    clampView();
   }
 
-  function keepIn() {
+  function clampView() {
     const room = 0.5 - 0.5 / view.zoom;
     view.x = Math.min(0.5 + room + 0.1, Math.max(0.5 - room - 0.1, view.x));
     view.y = Math.min(0.5 + room + 0.1, Math.max(0.5 - room - 0.1, view.y));
@@ -392,7 +395,7 @@
     } else if (moved > 4) {
       view.x -= dx / (size() * view.zoom);
       view.y -= dy / (size() * view.zoom);
-      keepIn();
+      clampView();
     }
   });
   canvas.addEventListener("pointerup", (event) => {
@@ -443,7 +446,7 @@
     if (px < 0 || py < 0 || px > canvas.clientWidth || py > canvas.clientHeight) {
       view.x = xs[best];
       view.y = ys[best];
-      keepIn();
+      clampView();
     }
     choose(fileOf[best]);
   }
