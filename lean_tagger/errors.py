@@ -130,6 +130,11 @@ class FileError(LeanTagError):
     def __str__(self) -> str:
         return self.message
 
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The message with its file, for a command that ends with it."""
+        return (f"{self.path}: {self.message}",)
+
 
 class DecodeError(FileError):
     """The audio cannot be read."""

@@ -24,6 +24,10 @@ USUAL: dict[str, Any] = {
 }
 """How it is learnt where nobody says otherwise."""
 
+CHECK = "lean_tagger.genres.arithmetic.scan:check"
+_LEAST_TRACKS, _LEAST_GROUPS = 5, 2
+"""Of a class to check: less than for learning, since nothing is written."""
+
 EMBEDDINGS = ("msd-musicnn", "mtt-musicnn")
 """Measured, both together are best for telling a person's genres apart."""
 
@@ -111,6 +115,23 @@ def request(given: argparse.Namespace, said: dict[str, Any], **more: Any) -> Req
         inherit=bool(said.get("inherit")),
         tree=rules.tree,
         **more,
+    )
+
+
+def check_request(given: argparse.Namespace, said: dict[str, Any], *, limit: int = 50) -> Request:
+    """Return the request for `CHECK`; `said` is what differs from `USUAL`.
+
+    Raises
+    ------
+    ConfigError
+        As `request`.
+    """
+    return request(
+        given,
+        USUAL | {key: value for key, value in said.items() if value},
+        least_tracks=_LEAST_TRACKS,
+        least_groups=_LEAST_GROUPS,
+        limit=limit,
     )
 
 

@@ -9,10 +9,10 @@ import struct
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from html import escape
 from itertools import pairwise
 
 from lean_tagger.library import pixel_font
+from lean_tagger.library.markup import escaped
 
 ROW = 14
 """Pixels of a row; a label is 7 high."""
@@ -78,7 +78,7 @@ def svg(picture: HeatMap) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 24} {height + 28}" '
         f'width="{left + width + 24}" role="img" font-family="system-ui, sans-serif" '
-        f'font-size="11" fill="currentColor"><title>{escape(picture.title)}</title>'
+        f'font-size="11" fill="currentColor"><title>{escaped(picture.title)}</title>'
         "<metadata>lean-tag</metadata>",
         f'<image x="{left}" y="4" width="{width}" height="{height}" preserveAspectRatio="none" '
         f'image-rendering="pixelated" href="data:image/png;base64,{inner}"/>'
@@ -86,7 +86,7 @@ def svg(picture: HeatMap) -> str:
         else "",
     ]
     parts += [
-        f'<text x="{left - 6}" y="{number * ROW + 15}" text-anchor="end">{escape(label)}</text>'
+        f'<text x="{left - 6}" y="{number * ROW + 15}" text-anchor="end">{escaped(label)}</text>'
         for number, label in enumerate(picture.labels)
     ]
     for second in ticks(picture.seconds):

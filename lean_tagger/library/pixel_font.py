@@ -1,4 +1,4 @@
-"""Letters of five by seven pixels, for pictures that are made without a library for text."""
+"""Letters of five by eight pixels, for pictures that are made without a library for text."""
 
 import re
 from collections.abc import Sequence

@@ -121,10 +121,16 @@ class AlbumsOnTheWay:
             albums.setdefault(self._key(path), []).append(path)
         scores = {key: self._scores(key, paths) for key, paths in albums.items()}
         for path in undecided:
-            yield from self._again(path, scores[self._key(path)])
+            # Without a journal a file's LEANTAG says that it was decided on before.
+            decided = self._was_decided(path)
+            yield from self._again(path, None if decided else scores[self._key(path)])
 
     def _key(self, path: str) -> tuple[str, ...] | None:
         return tagged_key(os.path.abspath(path), self._heard(path))
+
+    def _was_decided(self, path: str) -> bool:
+        heard = self._heard(path)
+        return heard is not None and bool(leantag_field.ours_in(heard.fields))
 
     def _heard(self, path: str) -> Heard | None:
         known = self._judge.recall(os.path.abspath(path))

@@ -12,24 +12,14 @@ from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import StateError
 
-_FUNCTION = "lean_tagger.genres.arithmetic.scan:check"
-_LEAST_TRACKS, _LEAST_GROUPS = 5, 2
-"""Of a class: less than for learning, since nothing is written."""
-
 
 def run(arguments: list[str], _: Stop) -> int:
     """Print what looks wrong, worst first."""
     given = _parse(arguments)
     console = Console(json_lines=given.json, quiet=given.quiet)
-    request = own_genres.request(
-        given,
-        own_genres.USUAL | {key: value for key, value in own_genres.how(given).items() if value},
-        least_tracks=_LEAST_TRACKS,
-        least_groups=_LEAST_GROUPS,
-        limit=given.limit,
-    )
+    request = own_genres.check_request(given, own_genres.how(given), limit=given.limit)
     max_mem_bytes = session.budget_bytes(given.max_mem)
-    report = own_genres.calculate(_FUNCTION, request, max_mem_bytes=max_mem_bytes)
+    report = own_genres.calculate(own_genres.CHECK, request, max_mem_bytes=max_mem_bytes)
     if given.m3u8:
         _write_playlist(Path(given.m3u8), [it["path"] for it in report["wrong"]])
     for line in [json.dumps(report)] if given.json else _lines(report):

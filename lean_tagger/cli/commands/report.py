@@ -4,12 +4,12 @@ import argparse
 import os
 from collections.abc import Iterator
 
-from lean_tagger.cli import options, session
+from lean_tagger.cli import options, own_genres, report_tables, session
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import ConfigError
 from lean_tagger.library.heat_map import HeatMap
-from lean_tagger.library.page import MOST_TRACKS, Request
+from lean_tagger.library.page import MOST_TRACKS, Extra, Request
 from lean_tagger.library.taggram import Request as Song
 from lean_tagger.library.taggram import heat_maps
 from lean_tagger.run.calculation import Calculation
@@ -36,6 +36,7 @@ def run(arguments: list[str], _: Stop) -> int:
         most_tracks=given.most,
         models=tuple(given.model or ()),
         heat_maps=tuple(_heard(given, console)),
+        extras=(*report_tables.learnt(), *_checked(given, console)),
     )
     max_mem_bytes = min(given.max_mem or DEFAULT_BYTES, session.budget_bytes(given.max_mem))
     with (
@@ -68,6 +69,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         metavar="SONG",
         help="show what is heard in it second by second; again for another",
     )
+    add("--check", action="store_true", help="show which tags look wrong, as lean-tag check does")
     add(
         "--most",
         type=options.tracks,
@@ -88,6 +90,22 @@ def _root(name: str | None) -> str:
     if not os.path.isdir(name):
         raise ConfigError(f"{name} is no folder")
     return os.path.abspath(name)
+
+
+def _checked(given: argparse.Namespace, console: Console) -> Iterator[Extra]:
+    """Yield the list of `check`, for what the page shows."""
+    if not given.check:
+        return
+    try:
+        paths = [os.path.abspath(given.root)] if given.root else []
+        request = own_genres.check_request(given, {"paths": paths, "models": given.model or []})
+        report = own_genres.calculate(
+            own_genres.CHECK, request, max_mem_bytes=session.budget_bytes(given.max_mem)
+        )
+    except ConfigError as error:  # too little to compare with; the rest of the page stands
+        console.notice(f"no list of tags that look wrong: {error}")
+        return
+    yield from report_tables.checked(report)
 
 
 def _heard(given: argparse.Namespace, console: Console) -> Iterator[HeatMap]:

@@ -24,7 +24,10 @@ MOST_LANDMARKS = 25_000
 
 STEPS, EXAGGERATED_STEPS = 300, 100
 EXAGGERATION = 12.0
-GRID_CELLS = 32, 64
+MOST_PAIRED = 300
+"""Of so few tracks each is compared with each, which is faster than the grid."""
+
+GRID_CELLS = 32, 96
 """Along a side, at least and at most; of three nodes each."""
 
 _NODES = 3
@@ -84,7 +87,7 @@ def _among(
     for start, numbers, likeness in nearest(vectors, landmarks, count=3):
         weight = np.exp(20 * (likeness - likeness.max(axis=1, keepdims=True)))
         weight /= weight.sum(axis=1, keepdims=True)
-        out[start : start + len(numbers)] = np.einsum("nk,nkd->nd", weight, placed[numbers])
+        out[start : start + len(numbers)] = np.einsum("ik,ikj->ij", weight, placed[numbers])
     out[chosen] = placed
     return out
 
@@ -163,7 +166,22 @@ def _attraction(places: Floats, neighbours: npt.NDArray[np.int32], weights: Floa
 
 
 def _repulsion(places: Floats) -> Floats:
-    """Return how all tracks push each other away, (n, 2), interpolated on a grid."""
+    """Return how all tracks push each other away, (n, 2)."""
+    if len(places) <= MOST_PAIRED:
+        return _repulsion_by_pairs(places)
+    return _repulsion_on_grid(places)
+
+
+def _repulsion_by_pairs(places: Floats) -> Floats:
+    apart = places[:, None] - places[None]
+    near = 1 / (1 + np.square(apart).sum(axis=2))
+    total = float(near.sum()) - len(places)
+    push = (np.square(near)[:, :, None] * apart).sum(axis=1)
+    return np.asarray(push / max(total, 1e-12), np.float32)
+
+
+def _repulsion_on_grid(places: Floats) -> Floats:
+    """Return the same, interpolated on a grid."""
     low = float(places.min()) - 1e-3
     side = float(places.max()) + 1e-3 - low
     cells = int(np.clip(np.ceil(side), *GRID_CELLS))

@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 
-BLOCK_BYTES = 12 << 20
-"""Of likenesses at a time; sorting them takes three times as much."""
+BLOCK_BYTES = 6 << 20
+"""Of likenesses at a time; sorting them takes four times as much."""
 
 
 def nearest(

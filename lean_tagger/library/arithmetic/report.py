@@ -18,9 +18,9 @@ from lean_tagger.library.page.lay_out import page
 from lean_tagger.store.features import Features
 from lean_tagger.store.rows import Key
 
-PAGE_AXES = 48
+PAGE_AXES = 64
 """Numbers of a vector in the page: with 32 the ten nearest are to .91 the right ones, with 48 to
-.94, with 64 to .95 (labelled tracks)."""
+.94, with 64 to .95 (labelled tracks). One of 64 takes 85 bytes."""
 
 SHOWN_LABELS = 3
 _UINT16 = 65_535
@@ -30,7 +30,8 @@ def pieces(request: Request) -> Iterator[str]:
     """Yield the page, piece by piece."""
     found = gather(request.state, root=request.root, most=request.most_tracks)
     sound = _sound(request, set(found.rows.digests))
-    yield from page(found, sound, pictures=request.heat_maps)
+    extras = [it.below(found.root) for it in request.extras]
+    yield from page(found, sound, pictures=request.heat_maps, extras=extras)
 
 
 def _sound(request: Request, wanted: set[str]) -> Sound:
@@ -85,8 +86,9 @@ def _strongest(
         if not whole or not count:
             continue
         numbers: Sequence[int] = [number for number, _ in whole]
-        scores = np.frombuffer(b"".join(data for _, data in whole), "<u2").reshape(-1, count)
-        order = np.argsort(-scores.astype(np.int64), axis=1, kind="stable")[:, :shown]
+        packed = np.frombuffer(b"".join(data for _, data in whole), "<u2")
+        scores = packed.reshape(-1, count).astype(np.int64)
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :shown]
         percent = np.take_along_axis(scores, order, axis=1) * (100 / SCORE_STEPS)
         heard["label"][numbers, :shown] = order
         heard["percent"][numbers, :shown] = np.rint(percent)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from lean_tagger import __version__
 from lean_tagger.library.heat_map import MOST_WIDTH, HeatMap, png, svg
-from lean_tagger.library.page.text import plain
+from lean_tagger.library.markup import plain
 from lean_tagger.library.taggram import Request
 from lean_tagger.listen.listener import Taggram
 from lean_tagger.system import library_pages

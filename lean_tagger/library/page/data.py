@@ -3,8 +3,8 @@
 import base64
 from dataclasses import dataclass
 
+from lean_tagger.library.markup import packed, plain
 from lean_tagger.library.page.gather import Gathered
-from lean_tagger.library.page.text import packed, plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lean_tagger.library.page.text import plain, without_folders
+from lean_tagger.library.markup import plain, without_folders
 from lean_tagger.store import sql
 from lean_tagger.store.journal import Journal, Run
 from lean_tagger.store.tracks import Track, Tracks

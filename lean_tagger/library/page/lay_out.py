@@ -10,10 +10,10 @@ from importlib import resources
 
 from lean_tagger import __version__
 from lean_tagger.library.heat_map import HeatMap
-from lean_tagger.library.page import sections
+from lean_tagger.library.markup import escaped
+from lean_tagger.library.page import Extra, sections
 from lean_tagger.library.page.data import Sound, script_data
 from lean_tagger.library.page.gather import Gathered
-from lean_tagger.library.page.text import escaped
 
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 
@@ -23,7 +23,7 @@ def page(
     sound: Sound,
     *,
     pictures: Iterable[HeatMap] = (),
-    extras: Iterable[sections.Extra] = (),
+    extras: Iterable[Extra] = (),
 ) -> Iterator[str]:
     """Yield the page, piece by piece."""
     script, style = _own("page.js"), _own("page.css")

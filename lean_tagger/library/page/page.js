@@ -165,7 +165,7 @@
       ["Album", [text("albums", i), data.years[i]].filter(Boolean).join(", ")],
       ["Genre", genres(i) || "none"],
       ["Before", data.before[i] === 0 ? "" : before(i) || "none"],
-      ["Heard", heard(i).map(([label, percent]) => `${label} ${percent} %`).join(", ")],
+      ["Heard", heard(i).map(([label, percent]) => `${label} ${percent}\u00a0%`).join(", ")],
       ["Length", data.seconds[i] ? clock(data.seconds[i]) : ""],
       ["Outcome", status(i)],
       ["Why", text("reasons", i)],
@@ -183,7 +183,7 @@
     const nearest = make("ol");
     for (const [other, cosine] of like) {
       const label = artist(other) ? `${title(other)} – ${artist(other)}` : title(other);
-      const button = make("button", { type: "button" }, isolated(label), make("span", {}, `${Math.round(100 * cosine)} %`));
+      const button = make("button", { type: "button" }, isolated(label), make("span", {}, `${Math.round(100 * cosine)}\u00a0%`));
       button.addEventListener("click", () => {
         choose(other);
         byId("detail").querySelector("li button")?.focus();
@@ -297,8 +297,11 @@
     groups.forEach((group, n) => {
       const own = buckets[n][1];
       if (group.faint || group.name === "others" || own.length < Math.max(3, sounds / 200)) return;
-      const [x, y] = densest(own).map((at, axis) => (axis ? toY(at) - radius() - 5 : toX(at)));
       const half = paper.measureText(group.name).width / 2 + 3;
+      const [across, down] = densest(own);
+      if (toX(across) < 0 || toX(across) > canvas.clientWidth) return;
+      const x = Math.min(canvas.clientWidth - half - 2, Math.max(half + 2, toX(across)));
+      const y = toY(down) - radius() - 5;
       if (taken.some((it) => Math.abs(it.x - x) < it.half + half && Math.abs(it.y - y) < 16)) return;
       taken.push({ x, y, half });
       paper.lineWidth = 4;
@@ -341,10 +344,10 @@
     const zoom = Math.min(60, Math.max(1, view.zoom * factor));
     const share = (1 / view.zoom - 1 / zoom) / size();
     view = { zoom, x: view.x + (x - canvas.clientWidth / 2) * share, y: view.y + (y - canvas.clientHeight / 2) * share };
-    keepIn();
+    clampView();
   }
 
-  function keepIn() {
+  function clampView() {
     const room = 0.5 - 0.5 / view.zoom;
     view.x = Math.min(0.5 + room + 0.1, Math.max(0.5 - room - 0.1, view.x));
     view.y = Math.min(0.5 + room + 0.1, Math.max(0.5 - room - 0.1, view.y));
@@ -356,7 +359,7 @@
     const tip = byId("tip");
     tip.style.visibility = i < 0 ? "hidden" : "visible";
     if (i < 0) return;
-    const most = heard(i).map(([label, percent]) => `${label} ${percent} %`).join(", ");
+    const most = heard(i).map(([label, percent]) => `${label} ${percent}\u00a0%`).join(", ");
     const lines = [artist(i), genres(i) || "no genre", most].filter(Boolean);
     tip.replaceChildren(make("b", {}, isolated(title(i))));
     for (const line of lines) tip.append(make("br"), isolated(line));
@@ -392,7 +395,7 @@
     } else if (moved > 4) {
       view.x -= dx / (size() * view.zoom);
       view.y -= dy / (size() * view.zoom);
-      keepIn();
+      clampView();
     }
   });
   canvas.addEventListener("pointerup", (event) => {
@@ -443,7 +446,7 @@
     if (px < 0 || py < 0 || px > canvas.clientWidth || py > canvas.clientHeight) {
       view.x = xs[best];
       view.y = ys[best];
-      keepIn();
+      clampView();
     }
     choose(fileOf[best]);
   }
@@ -494,7 +497,7 @@
   const COLUMNS = [
     ["Track", title, 20], ["Artist", artist, 14], ["Album", (i) => text("albums", i), 14],
     ["Genre", genres, 10], ["Before", (i) => (data.before[i] === 0 ? "" : before(i) || "none"), 8],
-    ["Sounds like", (i) => heard(i).slice(0, 2).map(([l, p]) => `${l} ${p} %`).join(", "), 12],
+    ["Sounds like", (i) => heard(i).slice(0, 2).map(([l, p]) => `${l} ${p}\u00a0%`).join(", "), 12],
     ["Outcome", (i) => [status(i), text("reasons", i)].filter(Boolean).join(": "), 14],
     ["Folder", (i) => text("folders", i), 12],
   ];

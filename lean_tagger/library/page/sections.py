@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 from lean_tagger.library.heat_map import HeatMap, svg
+from lean_tagger.library.markup import escaped
+from lean_tagger.library.page import Extra
 from lean_tagger.library.page.gather import UNSURE, Counts, Reason
-from lean_tagger.library.page.text import escaped
 from lean_tagger.store.journal import Run
 from lean_tagger.system.memory import format_size
 
@@ -23,26 +23,6 @@ MEANINGS = {
     "restored": "put back as they were",
     "would_restore": "would be put back; it was a trial run",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Extra:
-    """A table that another command has to add, such as thresholds of learnt genres.
-
-    Attributes
-    ----------
-    title, text : str
-        Over it, and what it says.
-    head : tuple of str
-        Of its columns.
-    rows : list of tuple of str
-        Its cells.
-    """
-
-    title: str
-    text: str
-    head: tuple[str, ...]
-    rows: list[tuple[str, ...]] = field(default_factory=list)
 
 
 def summary(counts: Counts) -> Iterator[str]:

@@ -1,10 +1,10 @@
-"""Text of tags and names, made harmless in HTML and in JSON within HTML."""
+"""Text of tags and names, made harmless in HTML, in XML, and in JSON within HTML."""
 
 import html
 import json
 import re
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _IN_SCRIPT = {
     ord(character): f"\\u{ord(character):04x}" for character in "<>&\N{LINE SEPARATOR}\u2029"
 }

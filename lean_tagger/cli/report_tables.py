@@ -1,0 +1,70 @@
+"""What `learn` and `check` have to say, as tables of a page."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from lean_tagger.card import installed_models
+from lean_tagger.catalogue import user_models
+from lean_tagger.cli.genres_page import percent
+from lean_tagger.library.page import Extra
+
+_NEVER = "never"
+
+
+def learnt() -> Iterator[Extra]:
+    """Yield thresholds and mistakes of each model that was learnt on this machine."""
+    for name in installed_models():
+        report = user_models.record(name).get("report")
+        if isinstance(report, dict) and report.get("type") == "learnt":
+            # Somebody may have changed the file, which is theirs.
+            with contextlib.suppress(KeyError, TypeError, ValueError):
+                yield from _of_model(name, report)
+
+
+def checked(report: dict[str, Any]) -> Iterator[Extra]:
+    """Yield what looks wrong, as `check` reports it."""
+    rows = tuple(
+        (it["path"], ", ".join(it["has"]), it["says"], percent(it["sure"]))
+        for it in report["wrong"]
+    )
+    yield Extra(
+        title="Tags that look wrong",
+        text=f"{report['tracks']:,} tracks with a {report['field']} were compared with what others "
+        f"of the same {report['field']} sound like; the most suspicious first. Of the first "
+        f"{report['first']}, about {report['wrong_of_first']:.0f} are likely wrong.",
+        head=("File", f"Has the {report['field']}", "Sounds like", "Sure"),
+        rows=rows,
+        of_files=True,
+    )
+
+
+def _of_model(name: str, report: dict[str, Any]) -> Iterator[Extra]:
+    field, overall = report["field"], report["overall"]
+    rows = tuple(
+        (
+            row["class"],
+            f"{row['tracks']:,}",
+            f"{row['artists']:,}",
+            percent(row["precision"]),
+            percent(row["recall"]),
+            _NEVER if row["threshold"] is None else f"{row['threshold']:.2f}",
+            percent(row["recall_above"]),
+        )
+        for row in report["classes"]
+    )
+    yield Extra(
+        title=f"Learnt: {name}",
+        text=f"{report['tracks']:,} tracks of {report['artists']:,} artists; how right it is for "
+        f"artists that were not learnt from. Written would be {percent(overall['coverage'])} of "
+        f"them, and of that {percent(overall['precision'])} right.",
+        head=(field.title(), "Tracks", "Artists", "Right", "Found", "Sure from", "Then found"),
+        rows=rows,
+    )
+    if report["confusion"]:
+        yield Extra(
+            title=f"Mistaken by {name}",
+            text="Which is taken for which, most often first.",
+            head=(field.title(), "Taken for", "Tracks"),
+            rows=tuple((it["class"], it["taken_for"], str(it["n"])) for it in report["confusion"]),
+        )
