@@ -114,9 +114,12 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def said(card: ModelSpec) -> list[Label]:
-    """Return the labels that say something: "non_happy" only says that "happy" is not there."""
+    """Return the labels that say something: "non_happy" only says that "happy" is not there.
+
+    A card may say otherwise of one: that "no vocals" is instrumental.
+    """
     silent = absent([label.name for label in card.labels])
-    return [label for label in card.labels if label.name not in silent]
+    return [it for it in card.labels if it.kind != "other" or it.name not in silent]
 
 
 def kinds(card: ModelSpec) -> dict[str, int]:
