@@ -32,7 +32,16 @@ _NOT_TAGS = {
     *("SourceFile", "ExifToolVersion", "FileName", "Directory", "FileSize", "FileModifyDate"),
     *("FileAccessDate", "FileInodeChangeDate", "FilePermissions", "FileType", "MIMEType"),
     *("FileTypeExtension", "ID3Size", "Duration", "AvgBitrate", "AudioBitrate", "Warning"),
-    *("MediaDataOffset", "MediaDataSize", "Padding", "HeaderSize", "Error", "NumberOfItems"),
+    *(
+        "MediaDataOffset",
+        "MediaDataSize",
+        "Padding",
+        "Free",
+        "Unknown_free",
+        "HeaderSize",
+        "Error",
+        "NumberOfItems",
+    ),
 }
 
 
