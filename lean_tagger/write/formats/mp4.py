@@ -121,13 +121,7 @@ class Mp4File:
 
     def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
         """Return what to change in the file for new values of our fields."""
-        # What another structure says already needs no item: so undo leaves none behind.
-        said = self._said()
-        changes = {
-            f: () if said.get(f) == values and not isinstance(values, Exact) else values
-            for f, values in changes.items()
-        }
-        patches, grown = self._fitted(changes)
+        patches, grown = self._fitted(self._needed(changes))
         # Parents grow by what the free space inside the deepest of them did not take.
         for atom in self._path:
             own = growth(p for p in patches if atom.start <= p.start and p.end <= atom.end)
@@ -136,6 +130,14 @@ class Mp4File:
             patches += mp4_move.patches(self._source, self._moov, grown, self._top)
         return patches
 
+    def _needed(self, changes: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+        """Return changes without values that another structure says already: undo leaves none."""
+        said = self._said()
+        return {
+            f: () if said.get(f) == values and not isinstance(values, Exact) else values
+            for f, values in changes.items()
+        }
+
     def removal(self, changes: Mapping[str, Sequence[str]]) -> list[Patch] | None:
         """Return what makes free space of the list and of all that is there for it alone.
 
@@ -143,7 +145,11 @@ class Mp4File:
         """
         ours = all(item.field in changes for item in self._items)
         rest = {atom.name for atom in self._around}
-        if any(changes.values()) or not ours or not rest <= {b"hdlr", b"ilst", *_FREE}:
+        if (
+            any(self._needed(changes).values())
+            or not ours
+            or not rest <= {b"hdlr", b"ilst", *_FREE}
+        ):
             return None
         last = self._outermost
         if last.end - last.body > _LARGEST_FREED_BYTES:
