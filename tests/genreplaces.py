@@ -15,6 +15,12 @@ from mutagen.asf import ASF, ASFByteArrayAttribute
 
 Build = Callable[[bytes], bytes]
 TITLE = tags.text("TIT2", "Title")
+XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-'
+    b'syntax-ns#"><rdf:Description rdf:about="" xmlns:xmpDM="http://ns.adobe.com/xmp/1.0/'
+    b'DynamicMedia/" xmpDM:genre="Zouk"/></rdf:RDF></x:xmpmeta>'
+)
+XMP_FRAME = tags.id3(TITLE, tags.frame("PRIV", b"XMP\0" + XMP))
 ID3 = tags.id3(TITLE, tags.text("TCON", "Zouk"))
 ID3_22 = tags.id3(tags.text("TT2", "Title", 2), tags.text("TCO", "Zouk", 2), version=2)
 ID3_23 = tags.id3(tags.text("TIT2", "Title", 3), tags.text("TCON", "(4)Zouk", 3), version=3)
@@ -109,6 +115,7 @@ WAV: dict[str, Build] = {
     ),
     "INFO and ID3v2": partial(wav, INFO + tags.chunk(b"id3 ", tags.id3(TITLE))),
     "ID3v2 and an INFO list without": partial(wav, info((b"INAM", b"T\0")) + ID3_CHUNK),
+    "XMP": partial(wav, tags.chunk(b"_PMX", XMP)),
     "INFO behind the end": partial(behind, INFO),
 }
 
@@ -194,6 +201,7 @@ def into(path: tuple[bytes, ...], new: bytes, data: bytes) -> bytes:
     return data[:at] + atom(path[0], inner) + data[end:]
 
 
+XMP_ID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 MOOV, TRAK = (b"moov",), (b"moov", b"trak")
 MP4: dict[str, Build] = {
     "item": partial(into, MOOV, atom(b"udta", meta(GEN))),
@@ -221,6 +229,8 @@ MP4: dict[str, Build] = {
     "QuickTime's keys beside moov": partial(into, (), keyed(b"com.apple.quicktime.genre")),
     "a plain key": partial(into, MOOV, keyed(b"genre")),
     "QuickTime's text": partial(into, MOOV, atom(b"udta", USER_DATA)),
+    "XMP": partial(into, (), atom(b"uuid", XMP_ID, XMP)),
+    "XMP in user data": partial(into, MOOV, atom(b"udta", atom(b"XMP_", XMP))),
     "3GPP's text": partial(into, MOOV, atom(b"udta", THREE_GPP)),
 }
 
@@ -271,7 +281,7 @@ APE_HOSTS = {
     "APE and ID3v2": MIXES["ID3v2 and APE"],
 }
 PLACES: dict[str, dict[str, Build]] = {
-    "mp3": ID3_HOSTS,
+    "mp3": {**ID3_HOSTS, "XMP in ID3v2": partial(in_front, XMP_FRAME)},
     "aac": ID3_HOSTS,
     "tta": ID3_HOSTS,
     "wv": APE_HOSTS,

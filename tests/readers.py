@@ -32,7 +32,9 @@ _NOT_TAGS = {
     *("SourceFile", "ExifToolVersion", "FileName", "Directory", "FileSize", "FileModifyDate"),
     *("FileAccessDate", "FileInodeChangeDate", "FilePermissions", "FileType", "MIMEType"),
     *("FileTypeExtension", "ID3Size", "Duration", "AvgBitrate", "AudioBitrate", "Warning"),
-    *("MediaDataOffset", "MediaDataSize", "Padding", "HeaderSize", "Error", "NumberOfItems"),
+    *("MediaDataOffset", "MediaDataSize", "HeaderSize", "Error", "NumberOfItems"),
+    *("Padding", "Free", "Unknown_free", "Void"),  # room
+    *("CRC-32", "SeekPosition", "CueClusterPosition", "CueRelativePosition"),  # places
 }
 
 

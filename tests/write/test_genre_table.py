@@ -1,7 +1,7 @@
 """Every kind of file, every place for a genre, every reader: the whole table.
 
-A genre is there if a reader shows it, and only then. What is there stays, unless it is to be
-overwritten; then every reader shows ours, or none. After undo, each sees what it saw before.
+A genre is there if a reader shows it. What is there stays, unless it is to be overwritten; then
+every reader shows ours, or none. After undo, each sees what it saw before.
 """
 
 import re
@@ -49,6 +49,8 @@ STAYS = {
     # What comes first stays, and FFmpeg takes the last.
     *(("m4a", it) for it in ("moov's own metadata", "QuickTime's keys", "a plain key")),
     *(("m4a", it) for it in ("QuickTime's text", "3GPP's text", "freeform of another maker")),
+    # exiftool shows a packet of XMP by itself.
+    *(("mp3", "XMP in ID3v2"), ("wav", "XMP"), ("m4a", "XMP"), ("m4a", "XMP in user data")),
 }
 """Where the old genre stays, besides ours."""
 SEVERAL = {("wav", "INFO with two genres"), ("wav", "two INFO lists")}
@@ -102,8 +104,8 @@ def check(path: Path, kind: str, place: str, readers: tuple[str, ...]) -> None:
     genres = shown(before)
     there = write.read(str(path)).get("genre", ())
     assert there or not genres, genres
-    if readers == tuple(READERS):
-        assert genres or not there, there
+    if place.startswith("ID3v1 of a number"):
+        assert not there
     heard = (lambda _: "as it was") if kind == "mpc" else fingerprint  # which is no real sound
     for changes in ({"mood": ("Sad",)}, {"genre": ("Techno", "Dub"), "mood": ("Sad",)}):
         path.write_bytes(content)

@@ -169,7 +169,7 @@ class AllTags:
         return found
 
     def _can_be_removed(self) -> bool:
-        return isinstance(self._main, (ApeFile, FlacFile, Id3File))
+        return isinstance(self._main, (ApeFile, FlacFile, Id3File, Mp4File))
 
     def patches(self, changes: Values) -> list[Patch]:
         """Return what to change in the file for what `in_full` returned."""
@@ -185,6 +185,8 @@ class AllTags:
 
     def _main_patches(self, changes: Values, *, made: bool) -> list[Patch]:
         main = self._main
+        if isinstance(main, Mp4File) and made and self.tagged:
+            return main.removal(changes) or main.patches(changes)
         if not isinstance(main, (ApeFile, FlacFile, Id3File)):
             return main.patches(changes)
         if self.tagged and self._is_to_go(main, changes, made=made):
@@ -278,7 +280,7 @@ class AllTags:
     def removable(self) -> list[bytes]:
         """Return digests of what is in the tag that ours are in."""
         main = self._main
-        if not isinstance(main, (ApeFile, FlacFile, Id3File)):
+        if not isinstance(main, (ApeFile, FlacFile, Id3File, Mp4File)):
             return []
         return [self._source.digest(piece) for piece in main.inside()]
 

@@ -32,6 +32,7 @@ from lean_tagger.write.formats.mp4 import Mp4File
 from lean_tagger.write.formats.ogg import OggFile, codec_of
 from lean_tagger.write.formats.older_tags import InfoList
 from lean_tagger.write.formats.other_tags import BuriedId3, OnlyRead, buried, leading, trailing
+from lean_tagger.write.formats.xmp import Xmp
 from lean_tagger.write.source import Source
 
 
@@ -63,14 +64,22 @@ def _mpeg(source: Source) -> AllTags:
             if ape.describes and not buried(source, 0, shown=True):
                 return AllTags(source, ape, trailing(source, ape=False, shown_first=True))
     hidden = buried(source, file.room.end if file.room else 0, shown=not file.tagged)
+    packets = [Xmp(source, span) for span in file.xmp()]
     start, tagged = (file.room.end, True) if file.room else (0, False)
     adts = mpeg.is_adts(source, start, after_tag=tagged)
-    return AllTags(source, file, [*hidden, *trailing(source, ape=True, shown_first=adts)])
+    behind = trailing(source, ape=True, shown_first=adts)
+    return AllTags(source, file, [*hidden, *behind, *packets])
 
 
 def _wav(source: Source) -> AllTags:
     file = Id3File(source, Chunked(source, chunks.RIFF))
-    return AllTags(source, file, file.info_lists)
+    packets = [Xmp(source, span) for span in file.xmp()]
+    return AllTags(source, file, [*file.info_lists, *packets])
+
+
+def _mp4(source: Source) -> AllTags:
+    file = Mp4File(source)
+    return AllTags(source, file, [Xmp(source, span) for span in file.xmp()])
 
 
 def _asf(source: Source) -> AllTags:
@@ -120,7 +129,7 @@ _PARSERS: dict[str, Callable[[Source], AllTags]] = {
     "dsf": _with_trailer(lambda source: Id3File(source, Dsf(source))),
     "flac": _flac,
     "ogg": _with_trailer(OggFile),
-    "mp4": _alone(Mp4File),
+    "mp4": _mp4,
     "asf": _asf,
     "matroska": _matroska,
     "ape": _ape,

@@ -193,6 +193,15 @@ class Id3Tag:
                         found[frame.field].append(value)
         return {field: tuple(values) for field, values in found.items() if values}
 
+    def xmp(self) -> list[Span]:
+        """Return where private frames with Adobe's XMP have it."""
+        found = []
+        for frame in self.frames if self.version > 2 else ():
+            start = frame.span.start + HEAD_BYTES
+            if frame.name == "PRIV" and self._source.peek(start, 4) == b"XMP\0":
+                found.append(Span(start + 4, frame.span.end))
+        return found
+
     def text(self, names: Sequence[str]) -> str:
         """Return the first text in frames of these names, empty if there is none."""
         for frame in self.frames:

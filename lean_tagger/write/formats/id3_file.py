@@ -59,6 +59,10 @@ class Id3File:
         lists = enumerate(self._host.lists, 1)
         return [InfoList(self._source, span, number) for number, span in lists]
 
+    def xmp(self) -> list[Span]:
+        """Return where there are XMP packets: in the tag, or in a chunk of their own."""
+        return [*self._host.named(b"_PMX"), *(self._tag.xmp() if self._tag else ())]
+
     @property
     def tag(self) -> id3.Id3Tag | None:
         """Its ID3v2 tag, if there is one."""

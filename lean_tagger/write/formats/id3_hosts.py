@@ -29,6 +29,9 @@ class Host(Protocol):
     def lists(self) -> Sequence[Span]:
         """The data of RIFF's INFO lists."""
 
+    def named(self, name: bytes) -> list[Span]:
+        """Return the data of chunks of this name."""
+
     @property
     def others(self) -> Sequence[tuple[str, Span]]:
         """Everything beside the tag's room, named."""
@@ -64,6 +67,11 @@ class Leading:
         self.others = [("the audio", Span(end, source.size))]
         self.lists: list[Span] = []
         self.mends = False
+
+    def named(self, name: bytes) -> list[Span]:
+        """Return nothing: there are no chunks."""
+        del name
+        return []
 
     def place(self, tag: Sequence[Piece]) -> list[Patch]:
         """Put the tag first."""
@@ -125,11 +133,8 @@ class Chunked:
         if self._chunk and not source.is_zero(Span(self._chunk.start, self._chunk.end)):
             self.room = Span(self._chunk.start, self._chunk.end)
         self.others = self._others()
-        self.lists = [
-            Span(c.start, c.end)
-            for c in self._chunks
-            if c.name.upper() == b"LIST" and source.peek(c.start, 4) == b"INFO"
-        ]
+        lists = [*self.named(b"LIST"), *self.named(b"list")]
+        self.lists = sorted(it for it in lists if source.peek(it.start, 4) == b"INFO")
 
     def _walk(self) -> tuple[list[Chunk], int]:
         """Return the chunks and where the last one ends, its pad byte included."""
@@ -193,6 +198,10 @@ class Chunked:
                 is_open = chunk.name in self._AUDIO
                 others += [(name, span) for span in (spans if is_open else whole)]
         return [*others, ("what stands behind the last chunk", Span(self._end, self._source.size))]
+
+    def named(self, name: bytes) -> list[Span]:
+        """Return the data of chunks of this name."""
+        return [Span(chunk.start, chunk.end) for chunk in self._chunks if chunk.name == name]
 
     def place(self, tag: Sequence[Piece]) -> list[Patch]:
         """Put the tag into the empty chunk that there is, or into a new one at the end."""
@@ -261,6 +270,11 @@ class Dsf:
         self.others = [("the audio", Span(28, end)), ("what stands behind its end", behind)]
         self.lists: list[Span] = []
         self.mends = False
+
+    def named(self, name: bytes) -> list[Span]:
+        """Return nothing: there are no chunks that anybody names."""
+        del name
+        return []
 
     def place(self, tag: Sequence[Piece]) -> list[Patch]:
         """Append the tag and point to it."""

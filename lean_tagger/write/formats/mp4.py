@@ -17,6 +17,7 @@ from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth
 
 _PADDING_BYTES = 1024
+_LARGEST_FREED_BYTES = 1 << 16
 _FREE = (b"free", b"skip")
 
 
@@ -51,7 +52,7 @@ class Mp4File:
                 rest = atom.start
             if atom.name == b"moov":
                 moov.append(atom)
-            if atom.name in (b"meta", b"udta"):
+            if atom.name in (b"meta", b"udta", b"uuid"):
                 self._beside.append(atom)
             if len(moov) > 1:
                 break
@@ -61,6 +62,10 @@ class Mp4File:
                 "its MP4 structure is damaged: there is not exactly one moov atom"
             )
         return moov[0], behind, end if rest is None else rest
+
+    def xmp(self) -> list[Span]:
+        """Return where there are XMP packets."""
+        return mp4_shown.xmp(self._source, self._moov, self._beside)
 
     @property
     def tagged(self) -> bool:
@@ -116,13 +121,7 @@ class Mp4File:
 
     def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
         """Return what to change in the file for new values of our fields."""
-        # What another structure says already needs no item: so undo leaves none behind.
-        said = self._said()
-        changes = {
-            f: () if said.get(f) == values and not isinstance(values, Exact) else values
-            for f, values in changes.items()
-        }
-        patches, grown = self._fitted(changes)
+        patches, grown = self._fitted(self._needed(changes))
         # Parents grow by what the free space inside the deepest of them did not take.
         for atom in self._path:
             own = growth(p for p in patches if atom.start <= p.start and p.end <= atom.end)
@@ -130,6 +129,53 @@ class Mp4File:
         if grown and self._behind is not None:
             patches += mp4_move.patches(self._source, self._moov, grown, self._top)
         return patches
+
+    def _needed(self, changes: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+        """Return changes without values that another structure says already: undo leaves none."""
+        said = self._said()
+        return {
+            f: () if said.get(f) == values and not isinstance(values, Exact) else values
+            for f, values in changes.items()
+        }
+
+    def removal(self, changes: Mapping[str, Sequence[str]]) -> list[Patch] | None:
+        """Return what makes free space of the list and of all that is there for it alone.
+
+        None if something else is in there, or would be after these changes.
+        """
+        ours = all(item.field in changes for item in self._items)
+        rest = {atom.name for atom in self._around}
+        if (
+            any(self._needed(changes).values())
+            or not ours
+            or not rest <= {b"hdlr", b"ilst", *_FREE}
+        ):
+            return None
+        last = self._outermost
+        if last.end - last.body > _LARGEST_FREED_BYTES:
+            return None
+        zeros = bytes(last.end - last.body)
+        return [
+            Patch(last.start + 4, last.start + 8, (b"free",)),
+            Patch(last.body, last.end, (zeros,)),
+        ]
+
+    @property
+    def _around(self) -> list[Atom]:
+        """What stands beside the list of items, and itself."""
+        return list(mp4_atoms.children(self._source, self._path[2])) if self.tagged else []
+
+    @property
+    def _outermost(self) -> Atom:
+        """What of moov is there for the list alone."""
+        _, udta, meta, _ = self._path
+        inside = [atom for atom in mp4_atoms.children(self._source, udta) if atom.name not in _FREE]
+        return udta if inside == [meta] and udta.body - udta.start == 8 else meta
+
+    def inside(self) -> list[Piece]:
+        """Return what `removal` removes that is not ours."""
+        handler = [Span(it.start, it.end) for it in self._around if it.name == b"hdlr"]
+        return [b"udta", b"meta", *handler] if self.tagged else []
 
     def _item_patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
         patches: list[Patch] = []

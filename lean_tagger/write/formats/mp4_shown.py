@@ -18,6 +18,7 @@ from lean_tagger.write.source import Source, Span
 _LARGEST_KEYS_BYTES = 1 << 20
 _LARGEST_TEXT_BYTES = 1 << 16
 _FIRST_ISO = 0x400  # smaller numbers of languages are the Macintosh's, and so is the text
+_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _ENCODINGS = {1: "utf-8", 2: "utf-16-be"}
 
 
@@ -52,6 +53,18 @@ def shown(source: Source, moov: Atom, beside: Sequence[Atom], ours: Atom | None)
         for track in (atom for atom in inside if atom.name == b"trak"):
             for atom in mp4_atoms.whole_ones(source, Span(track.body, track.end)):
                 found += (it._replace(position=0) for it in _of(source, atom, ours))
+    return found
+
+
+def xmp(source: Source, moov: Atom, beside: Sequence[Atom]) -> list[Span]:
+    """Return where Adobe's XMP is: in an atom of its own, or in QuickTime's user data."""
+    kinds = (it for it in beside if it.name == b"uuid")
+    found = [Span(it.body + 16, it.end) for it in kinds if source.peek(it.body, 16) == _XMP]
+    with suppress(WriteError):
+        for atom in mp4_atoms.whole_ones(source, Span(moov.body, moov.end)):
+            if atom.name == b"udta":
+                inside = mp4_atoms.whole_ones(source, Span(atom.body, atom.end))
+                found += [Span(it.body, it.end) for it in inside if it.name == b"XMP_"]
     return found
 
 

@@ -1,0 +1,66 @@
+"""Adobe's XMP packets, which exiftool shows a genre of: read, never written.
+
+"XMP Specification", part 2: dynamic media. Audition and Premiere keep one in a chunk of a WAV
+file, in a private frame of ID3v2, and in an atom of MP4.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from html import unescape
+
+from lean_tagger.write.formats.carried import Carried
+from lean_tagger.write.source import Source, Span
+from lean_tagger.write.splice import Patch
+
+_LARGEST_BYTES = 1 << 20
+_GENRE = re.compile(
+    rb"xmpDM:genre\s*=\s*(?:\"([^\"<]+)\"|'([^'<]+)')|<xmpDM:genre>([^<]+)</xmpDM:genre>"
+)
+
+
+class Xmp:
+    """An XMP packet.
+
+    Parameters
+    ----------
+    source : Source
+        The file.
+    span : Span
+        Where in it.
+    """
+
+    name = "xmp"
+    shown_first = False
+
+    def __init__(self, source: Source, span: Span) -> None:
+        data = source.at(span.start, min(span.end - span.start, _LARGEST_BYTES))
+        found = _GENRE.search(data)
+        raw = b"".join(found.groups(b"")) if found else b""
+        self._genre = unescape(raw.decode("utf-8", "replace")).strip()
+
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """Return the genre."""
+        return {"genre": (self._genre,)} if self._genre else {}
+
+    def exact(self, field: str) -> tuple[str, ...]:
+        """Return nothing: it stays as it is."""
+        del field
+        return ()
+
+    def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
+        """Return what it says already."""
+        del values
+        return self.values().get(field, ())
+
+    def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
+        """Return nothing to change."""
+        del changes
+        return []
+
+    def holes(self) -> list[Span]:
+        """Return no span."""
+        return []
+
+    def carried(self) -> Carried:
+        """Return nothing: no other tag hides it."""
+        return Carried()
