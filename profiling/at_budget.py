@@ -44,7 +44,7 @@ def row(name: str, music: Path, budget: str | None) -> dict[str, object]:
     progress(f"{name}, {budget or 'no budget'}")
     limit = ["--max-mem", budget] if budget else []
     with tempfile.TemporaryDirectory() as folder:
-        copy = shutil.copytree(music, Path(folder, "copy"))
+        copy = shutil.copytree(music, Path(folder, "copy"), copy_function=shutil.copyfile)
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(
             lean_tag("--json", "--overwrite", "--min-score", "0", "--jobs", "1", *limit, str(copy)),
