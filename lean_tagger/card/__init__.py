@@ -32,16 +32,18 @@ from lean_tagger.card.locate import (
 )
 from lean_tagger.card.preprocessing import (
     AnyFrontend,
-    AnyResampler,
-    DecodingSpec,
     Ends,
     FrontendSpec,
-    LibsamplerateLinearSpec,
-    LibsamplerateSincSpec,
     LogMelSpec,
     Padding,
-    ResamplerSpec,
     SamplesSpec,
+)
+from lean_tagger.card.sound import (
+    AnyResampler,
+    DecodingSpec,
+    LibsamplerateLinearSpec,
+    LibsamplerateSincSpec,
+    ResamplerSpec,
 )
 
 __all__ = [

@@ -10,15 +10,8 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from lean_tagger.card.preprocessing import (
-    AS_OURS,
-    AnyFrontend,
-    AnyResampler,
-    DecodingSpec,
-    Ends,
-    LastPatch,
-    ShortTrack,
-)
+from lean_tagger.card.preprocessing import AnyFrontend, Ends, LastPatch, ShortTrack
+from lean_tagger.card.sound import AS_OURS, AnyResampler, DecodingSpec
 from lean_tagger.errors import ConfigError
 from lean_tagger.system.digest import sha256_of
 
@@ -271,8 +264,8 @@ class ModelSpec:
     activation : {'logits', 'sigmoid', 'softmax', 'numbers'}
         What the graph's scores are; see `Prediction.logits` for what becomes of them. Numbers,
         such as a valence from 1 to 9, are no probabilities and never become any.
-    pooling : {'logit-mean'}
-        How windows become one score per label.
+    pooling : {'logit-mean', 'prob-mean'}
+        How windows become one score per label, where nobody says otherwise.
     labels : tuple of Label
         In output order; none where the network gives an embedding only.
     decoding : DecodingSpec
@@ -320,7 +313,7 @@ class ModelSpec:
     short_track: ShortTrack
     tensors: Tensors
     activation: Literal["logits", "sigmoid", "softmax", "numbers"]
-    pooling: Literal["logit-mean"]
+    pooling: Literal["logit-mean", "prob-mean"]
     labels: tuple[Label, ...] = ()
     decoding: DecodingSpec = AS_OURS
     documented: str | None = None

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lean_tagger.card import family_names
+from lean_tagger.card import family_names, load_card
 from lean_tagger.card.onnx_graph import FLOAT, Graph, Tensor
 from lean_tagger.catalogue import essentia, families, find_outputs
 from lean_tagger.catalogue.find_outputs import GraphOutputs
@@ -162,7 +162,7 @@ def _head(
         "head_of": backbone,
         "tensors": {**tensors, "batch": count if isinstance(count, int) else None},
         "activation": scores.activation,
-        "pooling": "logit-mean",
+        "pooling": load_card(backbone).pooling,
     }
     return _proposal(card, said, scores, [f"a head: it takes the embeddings of {backbone}"], ())
 

@@ -304,7 +304,9 @@ def fields(text: str) -> tuple[str, ...]:
     names = [name.strip() for name in text.lower().split(",")]
     known = (*FIELDS, *NUMBERS)
     if not set(names) <= set(known):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of {', '.join(known)}")
+        words, numbers = " and ".join(FIELDS), " and ".join(NUMBERS)
+        message = f"{text!r} is not a list of {words}, {numbers}"
+        raise argparse.ArgumentTypeError(message)
     return tuple(name for name in known if name in names)
 
 

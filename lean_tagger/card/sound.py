@@ -1,0 +1,134 @@
+"""The part of a card that says how a file becomes samples at the network's rate."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from lean_tagger.card.preprocessing import Ranges
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodingSpec:
+    """What the makers' decoder gives that others do not.
+
+    Attributes
+    ----------
+    mp3 : {'float', 'int16'}
+        What MP3s are decoded to. Loud ones go beyond full scale, which integers cut off in each
+        channel.
+    mp4_delay : {'dropped', 'kept'}
+        The encoder's delay at the start of an MP4: dropped as its edit list says, or heard.
+    """
+
+    mp3: Literal["float", "int16"] = "float"
+    mp4_delay: Literal["dropped", "kept"] = "dropped"
+
+
+AS_OURS = DecodingSpec()
+"""The makers' decoder does nothing that ours does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResamplerSpec:
+    """A windowed-sinc resampler (J. O. Smith, "Digital Audio Resampling"; resampy 0.2).
+
+    Attributes
+    ----------
+    kind : {'windowed_sinc'}
+        Tells it from other resamplers.
+    zero_crossings : int
+        Of the sinc, on each side.
+    table_steps : int
+        Entries of the filter table per zero crossing.
+    rolloff : float
+        Cutoff as a fraction of the lower Nyquist frequency.
+    kaiser_beta : float
+        Of the Kaiser window over the sinc.
+    """
+
+    kind: Literal["windowed_sinc"]
+    zero_crossings: int
+    table_steps: int
+    rolloff: float
+    kaiser_beta: float
+
+    @property
+    def reach_samples(self) -> float:
+        """How far from an output its taps lie, in samples of the lower rate."""
+        return self.zero_crossings
+
+    @property
+    def ranges(self) -> Ranges:
+        """What the constants may be."""
+        return {
+            "zero_crossings": (self.zero_crossings, 1, 1_024),
+            "table_steps": (self.table_steps, 256, 1 << 16),
+            "rolloff": (self.rolloff, 0.1, 1.0),
+            "kaiser_beta": (self.kaiser_beta, 0.0, 50.0),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibsamplerateSincSpec:
+    """A sinc converter of libsamplerate: a windowed sinc whose cutoff follows the rates exactly.
+
+    Attributes
+    ----------
+    kind : {'libsamplerate_sinc'}
+        Tells it from other resamplers.
+    half_width : float
+        Of the filter, in samples of the lower rate.
+    table_steps : int
+        Entries of the filter table per such sample.
+    rolloff : float
+        Cutoff as a fraction of the lower Nyquist frequency.
+    kaiser_beta : float
+        Of the Kaiser window over the sinc.
+    """
+
+    kind: Literal["libsamplerate_sinc"]
+    half_width: float
+    table_steps: int
+    rolloff: float
+    kaiser_beta: float
+
+    @property
+    def reach_samples(self) -> float:
+        """How far from an output its taps lie, in samples of the lower rate."""
+        return self.half_width
+
+    @property
+    def ranges(self) -> Ranges:
+        """What the constants may be."""
+        return {
+            "half_width": (self.half_width, 1.0, 1_024.0),
+            "table_steps": (self.table_steps, 16, 1 << 16),
+            "rolloff": (self.rolloff, 0.1, 1.0),
+            "kaiser_beta": (self.kaiser_beta, 0.0, 50.0),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibsamplerateLinearSpec:
+    """The linear converter of libsamplerate: a line from each sample to the next, and no filter.
+
+    Attributes
+    ----------
+    kind : {'libsamplerate_linear'}
+        Tells it from other resamplers.
+    """
+
+    kind: Literal["libsamplerate_linear"]
+
+    @property
+    def reach_samples(self) -> float:
+        """How far from an output its taps lie, in samples of the lower rate."""
+        return 2.0
+
+    @property
+    def ranges(self) -> Ranges:
+        """What the constants may be: there are none."""
+        return {}
+
+
+AnyResampler: TypeAlias = ResamplerSpec | LibsamplerateSincSpec | LibsamplerateLinearSpec
+"""The resamplers that a card may name, told apart by their ``kind``."""
