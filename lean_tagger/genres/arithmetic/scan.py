@@ -49,7 +49,9 @@ def check(request: Request) -> Iterator[dict[str, Any]]:
     labelled = np.flatnonzero(classes.wanted.any(axis=1))
     groups = folds.numbered([material.groups[at] for at in labelled])
     albums = folds.numbered([_album(material, int(at)) for at in labelled])
-    rows = material.rows[labelled]
+    rows = material.rows[labelled] if len(labelled) < len(material.rows) else material.rows
+    material.rows = material.rows[:0]  # the largest thing in memory, of no use any more
+    logistic.z_score(rows)
     classes.wanted = classes.wanted[labelled]
     suspicious, sure = suspicion(rows, classes, groups, albums)
     order = np.argsort(-suspicious, kind="stable")
@@ -76,7 +78,7 @@ def suspicion(rows: Floats, classes: Classes, groups: Ints, albums: Ints) -> tup
     Parameters
     ----------
     rows : (n, dim) float32
-        Embeddings.
+        Embeddings, z-scored.
     classes : Classes
         What the tags say of these tracks.
     groups, albums : (n,) int
