@@ -34,6 +34,7 @@ Ints = npt.NDArray[np.intp]
 FIRST = 20
 _LEAST = 1e-12
 _LEAST_OF_ALBUM = 3
+_FIRST_GUESS, _ROUNDS = 0.1, 50
 
 
 def check(request: Request) -> Iterator[dict[str, Any]]:
@@ -122,12 +123,18 @@ def _witness(doubt: Wide) -> Wide:
 
 
 def _expected(order: Ints, sure: Floats, classes: Classes) -> float:
-    """Return how many of the first ones are likely wrong, by out-of-fold probabilities."""
-    first = order[:FIRST]
-    wanted = classes.wanted[first] > 0
-    own = np.where(wanted, sure[first], 0).max(axis=1)
-    other = np.where(wanted, 0, sure[first]).max(axis=1)
-    return round(float((other / np.maximum(own + other, _LEAST)).sum()), 1)
+    """Return how many of the first ones are likely wrong, as this library itself says.
+
+    A share of the tags is wrong, each as likely to be any other class. That share is the one
+    that agrees with the out-of-fold probabilities of all tracks (by expectation maximisation).
+    """
+    own = np.maximum(np.where(classes.wanted > 0, sure, 0).max(axis=1), _LEAST)
+    other = np.maximum(1 - own, _LEAST) / max(classes.wanted.shape[1] - 1, 1)
+    share, wrong = _FIRST_GUESS, np.zeros(len(own))
+    for _ in range(_ROUNDS):
+        wrong = share * other / (share * other + (1 - share) * own)
+        share = float(wrong.mean())
+    return round(float(wrong[order[:FIRST]].sum()), 1)
 
 
 def _wrong(
