@@ -146,6 +146,10 @@ class Pipeline:
         """Tell whether a file's tags say that it is on an album of one artist."""
         return may_be_album(tag_plan.whose(path, heard.track))
 
+    def waits_for_album(self, heard: Heard, path: str) -> bool:
+        """Tell whether a file is to be decided on with its album: not one that was before."""
+        return self.may_be_album(heard, path) and not leantag_field.ours_in(heard.fields)
+
     def carry_out(self, decided: Decided) -> Tagged:
         """Write what was decided, and prove that the file lost nothing.
 

@@ -152,7 +152,7 @@ class Worker:
             return self._pipeline.recognise(job.path, job.recognise)
         decided = self._pipeline.decide(job)
         self._guard.check(job.path)
-        if job.hold and self._pipeline.may_be_album(decided.heard, job.path):
+        if job.hold and self._pipeline.waits_for_album(decided.heard, job.path):
             return self._pipeline.outcome(decided, "held")
         try:
             return self._pipeline.carry_out(decided)

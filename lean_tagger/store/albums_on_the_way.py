@@ -112,6 +112,7 @@ class AlbumsOnTheWay:
     def _decide(self, folder: _Folder) -> Iterator[Job | Outcome]:
         """Yield what is to be done with the files of a folder, album by album."""
         held = [path for path in folder.begun if path in self._recorder.held]
+        folder.voters += [path for path in folder.begun if path not in self._recorder.held]
         self._recorder.held.difference_update(held)
         undecided = sorted([*held, *folder.known], key=os.fsencode)
         if not undecided:

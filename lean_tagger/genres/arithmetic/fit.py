@@ -41,11 +41,12 @@ def learn(request: Request) -> Iterator[dict[str, Any]]:
     classes = choose(material, request)
     _only_labelled(material, classes)
     numbers = folds.numbered(material.groups)
+    of_rows = logistic.z_score(material.rows)
     held_out = out_of_fold(material.rows, classes, folds.by_group(classes.wanted, numbers))
     stock = _stock(material, classes)
     mixed, stock = _better_stock(held_out, stock, classes)
     inherited = inherit.measure(material, classes) if request.inherit else None
-    model = logistic.fit(material.rows, classes.wanted, several=classes.several, overwrite=True)
+    model = logistic.fit(material.rows, classes.wanted, several=classes.several)
     judged = Judged(classes, numbers, mixed, stock=stock, precision=request.precision)
     rows = judged.per_class()
     yield {
@@ -69,7 +70,9 @@ def learn(request: Request) -> Iterator[dict[str, Any]]:
         ],
         "confusion": judged.confusion(),
         "inherited": inherited.report if inherited else None,
-        "head": _head(material, model, stock, inherited.heirs if inherited else []),
+        "head": _head(
+            material, model, of_rows, stock=stock, heirs=inherited.heirs if inherited else []
+        ),
         "labels": _labels(rows, request),
     }
 
@@ -79,24 +82,25 @@ def vars_of(counts: Any) -> dict[str, int]:
     return {name: getattr(counts, name) for name in counts.__slots__}
 
 
-def out_of_fold(
-    rows: Floats, classes: Classes, fold_of: Ints, method: Any = logistic.fit
-) -> Floats:
+def out_of_fold(z: Floats, classes: Classes, fold_of: Ints, method: Any = logistic.fit) -> Floats:
     """Return the probability of each class for each track, learnt from the other folds.
 
     Parameters
     ----------
-    rows : (n, dim) float32
+    z : (n, dim) float32
+        Features, z-scored.
     classes : Classes
+        What the tracks are.
     fold_of : (n,) int
+        Of each track.
     method : callable
-        ``method(rows, wanted, several=..., overwrite=...)`` returns what has `probabilities`.
+        ``method(z, wanted, several=..., out=...)`` returns what has `probabilities`.
     """
     found = np.zeros(classes.wanted.shape, np.float32)
     for number in range(int(fold_of.max()) + 1):
         out = fold_of == number
-        model = method(rows[~out], classes.wanted[~out], several=classes.several, overwrite=True)
-        found[out] = model.probabilities(rows[out])
+        model = method(z, classes.wanted, several=classes.several, out=out)
+        found[out] = model.probabilities(z[out])
     return found
 
 
@@ -158,7 +162,12 @@ def _labels(rows: list[dict[str, Any]], request: Request) -> list[dict[str, Any]
 
 
 def _head(
-    material: Material, model: logistic.Linear, stock: Stock, heirs: list[dict[str, str]]
+    material: Material,
+    model: logistic.Linear,
+    of_rows: tuple[Floats, Floats],
+    *,
+    stock: Stock,
+    heirs: list[dict[str, str]],
 ) -> str:
     """Return the file of the model: the same data give the same bytes."""
     first = material.models[0].name
@@ -167,8 +176,8 @@ def _head(
         for at in range(len(model.bias))
     ]
     arrays = {
-        "mean": model.mean,
-        "scale": model.scale,
+        "mean": of_rows[0],
+        "scale": of_rows[1],
         "weights": model.weights,
         "bias": model.bias,
     }

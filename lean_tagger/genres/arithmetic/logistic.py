@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 Wide = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 L2 = 1.0
 """Of the weights' squares, half of it, against the *mean* cost of a track."""
@@ -28,73 +29,61 @@ _LEAST_SCALE = 1e-6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linear:
-    """What was learnt: ``logits = weights · (row - mean) / scale + bias``.
+    """What was learnt of z-scored rows: ``logits = weights · row + bias``.
 
     Attributes
     ----------
-    mean, scale : (dim,) float32
-        Of the features.
     weights : (n_classes, dim) float32
     bias : (n_classes,) float32
     several : bool
         Each class is judged by itself, since tracks carry several.
     """
 
-    mean: Floats
-    scale: Floats
     weights: Floats
     bias: Floats
     several: bool
 
-    def probabilities(self, rows: Floats) -> Floats:
-        """Return the probability of each class, (n, n_classes) float32.
-
-        Parameters
-        ----------
-        rows : (n, dim) float32
-            As they are, not z-scored.
-        """
-        folded = (self.weights / self.scale).T
-        logits = rows @ folded + (self.bias - self.mean @ folded)
+    def probabilities(self, z: Floats) -> Floats:
+        """Return the probability of each class, (n, n_classes) float32, of z-scored rows."""
+        logits: Floats = z @ self.weights.T + self.bias
         if self.several:
             return np.exp(-np.logaddexp(np.float32(0), -logits))
         return _softmax(logits)
 
 
-def z_scored(rows: Floats, *, overwrite: bool) -> tuple[Floats, Floats, Floats]:
-    """Return rows with mean 0 and spread 1 in each column; the means; the spreads.
+def z_score(rows: Floats) -> tuple[Floats, Floats]:
+    """Give each column of rows mean 0 and spread 1, in place; return what these were.
 
-    With `overwrite`, the rows themselves become these: a library's are the largest thing here.
+    In place, and once for all folds: a library's rows are the largest thing in memory, and no
+    label is in their mean.
     """
     mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
-    z = np.subtract(rows, mean, out=rows if overwrite else None)
-    scale = np.sqrt(np.einsum("ij,ij->j", z, z) / len(z))
+    rows -= mean
+    scale = np.sqrt(np.einsum("ij,ij->j", rows, rows) / len(rows))
     scale = np.maximum(scale, np.float32(_LEAST_SCALE))
-    z /= scale
-    return z, mean, scale
+    rows /= scale
+    return mean, scale
 
 
-def fit(rows: Floats, wanted: Floats, *, several: bool = False, overwrite: bool = False) -> Linear:
+def fit(z: Floats, wanted: Floats, *, several: bool = False, out: Bools | None = None) -> Linear:
     """Learn classes from rows.
 
     Parameters
     ----------
-    rows : (n, dim) float32
-        Features.
+    z : (n, dim) float32
+        Features, z-scored.
     wanted : (n, n_classes) float32
         1 where a row is of a class; without `several`, of one class each.
     several : bool
         One against the rest for each class.
-    overwrite : bool
-        The rows are of no use any more, and their memory is taken.
+    out : (n,) bool, optional
+        Rows from which nothing is learnt.
     """
-    z, mean, scale = z_scored(rows, overwrite=overwrite)
-    dim, classes = rows.shape[1], wanted.shape[1]
-    loss = _several(z, wanted) if several else _one(z, wanted)
+    dim, classes = z.shape[1], wanted.shape[1]
+    counted = np.ones(len(z), np.float32) if out is None else (~out).astype(np.float32)
+    loss = (_several if several else _one)(z, wanted, counted)
     found = _minimise(loss, np.zeros((classes, dim + 1)))
     return Linear(
-        mean=mean,
-        scale=scale,
         weights=np.ascontiguousarray(found[:, :dim], np.float32),
         bias=found[:, dim].astype(np.float32),
         several=several,
@@ -104,10 +93,10 @@ def fit(rows: Floats, wanted: Floats, *, several: bool = False, overwrite: bool 
 Loss = Callable[[Wide], tuple[float, Wide]]
 
 
-def _one(z: Floats, wanted: Floats) -> Loss:
+def _one(z: Floats, wanted: Floats, counted: Floats) -> Loss:
     """Return the loss of one class for each row: cross-entropy of the softmax."""
-    counts = wanted.sum(axis=0)
-    weight = wanted @ (1 / (len(counts) * np.maximum(counts, 1))).astype(np.float32)
+    counts = counted @ wanted
+    weight = counted * (wanted @ (1 / (len(counts) * np.maximum(counts, 1))).astype(np.float32))
 
     def loss(parameters: Wide) -> tuple[float, Wide]:
         p = _softmax(_logits(z, parameters))
@@ -119,12 +108,12 @@ def _one(z: Floats, wanted: Floats) -> Loss:
     return loss
 
 
-def _several(z: Floats, wanted: Floats) -> Loss:
+def _several(z: Floats, wanted: Floats, counted: Floats) -> Loss:
     """Return the loss of one class against the rest, for all classes together."""
-    counts = wanted.sum(axis=0)
+    counts = counted @ wanted
     yes = (1 / (2 * np.maximum(counts, 1))).astype(np.float32)
-    no = (1 / (2 * np.maximum(len(z) - counts, 1))).astype(np.float32)
-    weight = wanted * yes + (1 - wanted) * no
+    no = (1 / (2 * np.maximum(counted.sum() - counts, 1))).astype(np.float32)
+    weight = (wanted * yes + (1 - wanted) * no) * counted[:, None]
     sign = 1 - 2 * wanted
 
     def loss(parameters: Wide) -> tuple[float, Wide]:

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lean_tagger import write
 from lean_tagger.errors import FileError
 from lean_tagger.genres import labels
 from lean_tagger.genres.groups import Group, groups
@@ -176,6 +175,8 @@ def _now(track: Track) -> tuple[Values, TrackInfo]:
         same = True  # it is away: what is on record is all that there is
     if same and track.info is not None:
         return track.fields, track.info
+    from lean_tagger import write  # late: it loads FFmpeg, 30 MiB
+
     try:
         state = write.look(track.path, with_track=True)
     except FileError:

@@ -34,6 +34,7 @@ Ints = npt.NDArray[np.intp]
 FIRST = 20
 _LEAST = 1e-12
 _LEAST_OF_ALBUM = 3
+_FIRST_GUESS, _ROUNDS = 0.1, 50
 
 
 def check(request: Request) -> Iterator[dict[str, Any]]:
@@ -49,7 +50,9 @@ def check(request: Request) -> Iterator[dict[str, Any]]:
     labelled = np.flatnonzero(classes.wanted.any(axis=1))
     groups = folds.numbered([material.groups[at] for at in labelled])
     albums = folds.numbered([_album(material, int(at)) for at in labelled])
-    rows = material.rows[labelled]
+    rows = material.rows[labelled] if len(labelled) < len(material.rows) else material.rows
+    material.rows = material.rows[:0]  # the largest thing in memory, of no use any more
+    logistic.z_score(rows)
     classes.wanted = classes.wanted[labelled]
     suspicious, sure = suspicion(rows, classes, groups, albums)
     order = np.argsort(-suspicious, kind="stable")
@@ -76,7 +79,7 @@ def suspicion(rows: Floats, classes: Classes, groups: Ints, albums: Ints) -> tup
     Parameters
     ----------
     rows : (n, dim) float32
-        Embeddings.
+        Embeddings, z-scored.
     classes : Classes
         What the tags say of these tracks.
     groups, albums : (n,) int
@@ -120,12 +123,18 @@ def _witness(doubt: Wide) -> Wide:
 
 
 def _expected(order: Ints, sure: Floats, classes: Classes) -> float:
-    """Return how many of the first ones are likely wrong, by out-of-fold probabilities."""
-    first = order[:FIRST]
-    wanted = classes.wanted[first] > 0
-    own = np.where(wanted, sure[first], 0).max(axis=1)
-    other = np.where(wanted, 0, sure[first]).max(axis=1)
-    return round(float((other / np.maximum(own + other, _LEAST)).sum()), 1)
+    """Return how many of the first ones are likely wrong, as this library itself says.
+
+    A share of the tags is wrong, each as likely to be any other class. That share is the one
+    that agrees with the out-of-fold probabilities of all tracks (by expectation maximisation).
+    """
+    own = np.maximum(np.where(classes.wanted > 0, sure, 0).max(axis=1), _LEAST)
+    other = np.maximum(1 - own, _LEAST) / max(classes.wanted.shape[1] - 1, 1)
+    share, wrong = _FIRST_GUESS, np.zeros(len(own))
+    for _ in range(_ROUNDS):
+        wrong = share * other / (share * other + (1 - share) * own)
+        share = float(wrong.mean())
+    return round(float(wrong[order[:FIRST]].sum()), 1)
 
 
 def _wrong(
