@@ -6,6 +6,7 @@ Both go on record, so that it happens once.
 
 import argparse
 import contextlib
+import dataclasses
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -153,7 +154,9 @@ class LibrarySession:
             Features(self.library.state) as features,
         ):
             for path in paths:
-                known = journal.whereabouts.at(path)
+                known = journal.whereabouts.at(path) or journal.whereabouts.at(
+                    os.path.realpath(path)
+                )
                 if known is None or not known.digest or not _as_it_was(path, known.identity):
                     continue
                 if any(features.of(known.digest, key) for key in self.library.keys):
@@ -168,9 +171,10 @@ class LibrarySession:
             contextlib.closing(self.console),
             session.journal(self._given, self.console) as journal,
         ):
+            resume = Resume(journal, "hear", chosen)
             code = session.do(
-                jobs,
-                Resume(journal, "hear", chosen).recorder,
+                (_with_candidates(job, journal, resume.keys.scores) for job in jobs),
+                resume.recorder,
                 self._given,
                 chosen,
                 console=self.console,
@@ -259,6 +263,14 @@ def _to_hear(path: str) -> Job:
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     return Job(path, identity.size_bytes, identity, with_embedding=True)
+
+
+def _with_candidates(job: Job, journal: Journal, keys: Sequence[Key]) -> Job:
+    """Return a job with what was heard in files that may be this one, moved or renamed."""
+    identity = job.identity
+    assert identity is not None  # noqa: S101 - `_to_hear` looked
+    heard = tuple(journal.resemble(job.path, identity, key) for key in keys)
+    return dataclasses.replace(job, candidates=heard)
 
 
 def _as_it_was(path: str, identity: Identity) -> bool:

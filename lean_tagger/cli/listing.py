@@ -11,7 +11,7 @@ from typing import Any
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.terminal import cells, escape, pad, shorten
 from lean_tagger.errors import ConfigError
-from lean_tagger.library import playlist
+from lean_tagger.library.playlist import Names, Playlist, parse_map, refuse_foreign, told
 from lean_tagger.store.tracks import Track
 
 _NAME_COLUMNS = 48
@@ -78,7 +78,7 @@ def add_names(group: argparse._ActionsContainer) -> None:
     add("--absolute", action="store_true", help="in the playlist: whole names, not relative ones")
 
 
-def check(given: argparse.Namespace) -> playlist.Names:
+def check(given: argparse.Namespace) -> Names:
     """Return how files are called in a playlist; refuse what does not go together.
 
     Raises
@@ -93,9 +93,9 @@ def check(given: argparse.Namespace) -> playlist.Names:
     if given.null and not given.only_paths:
         raise ConfigError("-0 is for --paths; give both")
     if given.m3u8:
-        playlist.refuse_foreign(os.path.realpath(given.m3u8))
-    maps = tuple(map(playlist.parse_map, given.path_map))
-    return playlist.Names(maps=maps, absolute=given.absolute)
+        refuse_foreign(os.path.realpath(given.m3u8))
+    maps = tuple(map(parse_map, given.path_map))
+    return Names(maps=maps, absolute=given.absolute)
 
 
 class Present:
@@ -118,11 +118,7 @@ def show(items: Iterable[Item], given: argparse.Namespace, console: Console) -> 
     names = check(given)
     items = islice(items, given.most)
     if given.m3u8:
-        tracks = (item.track for item in items)
-        done = playlist.write(given.m3u8, tracks, names=names)
-        for text in playlist.told(done):
-            console.notice(text)
-        return done.tracks
+        return _write(given.m3u8, items, names, console)
     shown = 0
     for item in items:
         shown += 1
@@ -134,6 +130,17 @@ def show(items: Iterable[Item], given: argparse.Namespace, console: Console) -> 
             for text in _lines(item, console.width()):
                 console.line(text)
     return shown
+
+
+def _write(path: str, items: Iterable[Item], names: Names, console: Console) -> int:
+    """Write a playlist, and return how many tracks are in it; one of none is not written."""
+    with Playlist(path, names=names) as playlist:
+        for item in items:
+            playlist.add(item.track)
+        if playlist.done.tracks:
+            for text in told(playlist.finish()):
+                console.notice(text)
+        return playlist.done.tracks
 
 
 def _record(item: Item) -> dict[str, Any]:

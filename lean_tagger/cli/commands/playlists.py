@@ -1,19 +1,18 @@
 """``lean-tag playlists``: keep playlists up to date, as a file describes them."""
 
 import argparse
-import contextlib
 import os
-from pathlib import Path
+from collections.abc import Sequence
 
 from lean_tagger.cli import listing, options
+from lean_tagger.cli.after_run import playlists_file
 from lean_tagger.cli.commands.find import items
 from lean_tagger.cli.library_session import LibrarySession, add_asking
 from lean_tagger.cli.listing import Present
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import ConfigError, StateError
-from lean_tagger.library import playlist, playlists_file
-from lean_tagger.library.playlists import update
-from lean_tagger.system import folders
+from lean_tagger.library import playlist, playlists
+from lean_tagger.library.playlists_file import load
 
 _DESCRIPTION = """\
 Write the playlists that a file describes, or bring them up to date. One that somebody else wrote
@@ -45,46 +44,22 @@ def run(arguments: list[str], stop: Stop) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
     )
-    usual = f"default: {_usual() or 'none'}"
-    parser.add_argument("paths", nargs="*", metavar="FILE.toml", help=usual)
+    usual = playlists_file()
+    parser.add_argument("paths", nargs="*", metavar="FILE.toml", help=f"default: {usual or 'none'}")
     add_asking(parser)
     given = parser.parse_anywhere(arguments)
-    names = given.paths or [str(_usual() or parser.error("give a file"))]
+    return update(given, stop, given.paths or [str(usual or parser.error("give a file"))])
+
+
+def update(given: argparse.Namespace, stop: Stop, paths: Sequence[str]) -> int:
+    """Write the playlists of these files; return 1 where one was not ours to write."""
     asked = LibrarySession(given, stop)
-    return max([_update(asked, name) for name in names])
-
-
-def after_run(given: argparse.Namespace, stop: Stop, code: int) -> int:
-    """Bring the playlists of the usual file up to date, if there is one.
-
-    Parameters
-    ----------
-    given, stop
-        Of a run that may have changed tags.
-    code : int
-        Its exit code.
-
-    Returns
-    -------
-    int
-        The exit code; 1 where a playlist could not be written.
-    """
-    path = _usual()
-    if code > 1 or given.dry_run or path is None or not path.exists():
-        return code
-    return max(code, _update(LibrarySession(given, stop), str(path)))
-
-
-def _usual() -> Path | None:
-    """Return where the file is looked for; None without a home folder."""
-    with contextlib.suppress(ConfigError):
-        return folders.config() / "playlists.toml"
-    return None
+    return max([_update(asked, path) for path in paths])
 
 
 def _update(asked: LibrarySession, path: str) -> int:
     """Write all playlists of a file; return 1 where one was not ours to write."""
-    said = playlists_file.load(path, [label.name for label in asked.library.labels])
+    said = load(path, [label.name for label in asked.library.labels])
     try:
         os.makedirs(said.folder, exist_ok=True)
     except OSError as error:
@@ -94,7 +69,7 @@ def _update(asked: LibrarySession, path: str) -> int:
         asked.read_tags(wanted.query)
         present = Present()
         tracks = (item.track for item in present.of(items(asked, wanted.query)))
-        for done in update(said, wanted, tracks, gone=lambda: present.gone):  # noqa: B023 - used within this turn
+        for done in playlists.update(said, wanted, tracks, gone=lambda: present.gone):  # noqa: B023 - used within this turn
             if isinstance(done, ConfigError):
                 asked.console.error(*done.sentences)
                 code = 1

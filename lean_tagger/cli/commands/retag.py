@@ -6,7 +6,7 @@ import functools
 import os
 
 from lean_tagger.cli import given_paths, options, session
-from lean_tagger.cli.commands.playlists import after_run
+from lean_tagger.cli.after_run import update_playlists
 from lean_tagger.cli.signals import Stop
 from lean_tagger.run.summary import Summary
 from lean_tagger.store.albums import album_jobs, tagged_album_jobs
@@ -16,7 +16,7 @@ from lean_tagger.store.resume import Resume, stored_jobs
 def run(arguments: list[str], stop: Stop) -> int:
     """Decide anew, and write what comes out differently."""
     given = _parse(arguments)
-    return after_run(given, stop, _retag(given, stop))
+    return update_playlists(given, stop, _retag(given, stop))
 
 
 def _retag(given: argparse.Namespace, stop: Stop) -> int:

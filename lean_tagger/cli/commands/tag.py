@@ -7,6 +7,7 @@ import functools
 import os
 
 from lean_tagger.cli import given_paths, options
+from lean_tagger.cli.after_run import update_playlists
 from lean_tagger.cli.signals import Stop
 
 _EXAMPLES = """\
@@ -19,6 +20,7 @@ examples:
 
 other commands, each with its own --help:
   retag, undo, redo                from what is on record, without listening
+  find, similar, path, playlists   questions to the library
   explain, status, runs, doctor    what was done and why, what can be done here
   models, labels                   networks and words of your own
   rules, export, import, merge     your vocabulary; several machines
@@ -35,10 +37,7 @@ def run(arguments: list[str], stop: Stop) -> int:
     """Tag music."""
     given = parse(arguments)
     given_paths.require(given.paths)
-    code = _tag(given, stop)
-    from lean_tagger.cli.commands.playlists import after_run
-
-    return after_run(given, stop, code)
+    return update_playlists(given, stop, _tag(given, stop))
 
 
 def _tag(given: argparse.Namespace, stop: Stop) -> int:

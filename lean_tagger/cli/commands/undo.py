@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 
 from lean_tagger.cli import given_paths, options, session
-from lean_tagger.cli.commands.playlists import after_run
+from lean_tagger.cli.after_run import update_playlists
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import ConfigError
 from lean_tagger.jobs import Job, Outcome
@@ -41,7 +41,7 @@ def redo(arguments: list[str], stop: Stop) -> int:
 
 def _run(arguments: list[str], stop: Stop, *, command: str) -> int:
     given = _parse(arguments, command)
-    return after_run(given, stop, _undo(given, stop, command))
+    return update_playlists(given, stop, _undo(given, stop, command))
 
 
 def _undo(given: argparse.Namespace, stop: Stop, command: str) -> int:
