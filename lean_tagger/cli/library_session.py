@@ -166,6 +166,10 @@ class LibrarySession:
     def _hear(self, paths: Sequence[str]) -> None:
         """Hear songs, and put what was heard on record; nothing is written into them."""
         jobs = [_to_hear(path) for path in paths]
+        if not all(self.library.names):
+            raise ConfigError(
+                "what is on record was heard by a network that is not here; see lean-tag models"
+            )
         chosen = Settings(models=self.library.names, dry_run=True, max_mem_bytes=self.max_mem_bytes)
         with (
             contextlib.closing(self.console),
@@ -235,11 +239,11 @@ def _library(given: argparse.Namespace) -> Library:
     state = session.state_path(given)
     with session.journal_to_read(given):  # which says what is wrong with its place
         pass
-    kinds = {
-        card.name: {label.name: label.kind for label in card.labels} for card in readable_cards()
-    }
+    cards = list(readable_cards())
+    kinds = {card.name: {label.name: label.kind for label in card.labels} for card in cards}
+    bare = {card.without_words: card.name for card in cards if card.label_vectors is not None}
     with Features(state) as features:
-        names = {key: name for name, key, _ in features.counts()}
+        names = {key: name or bare.get(key.model, "") for name, key, _ in features.counts()}
         keys = compared_by(features)
         return Library(
             state=state,

@@ -13,6 +13,8 @@ from lean_tagger.store.tracks import Track
 SIDE_BY_SIDE = ("msd-musicnn", "mtt-musicnn")
 """Networks that tell more together than each alone, in the order in which they are asked."""
 
+_LOOKED_AT = 6400  # rows, of which one has an embedding if any do
+
 MIX_SECONDS = 1200.0
 """A mean over a longer file is that of many tracks, and like nothing in it."""
 
@@ -123,11 +125,19 @@ def compared_by(features: Features, names: Sequence[str] = ()) -> tuple[Key, ...
     tuple of Key
         One for each model: of several cards or ways to listen, that with which most was heard.
     """
-    counted = features.counts()
     most: dict[str, Key] = {}
-    for name, key, _ in sorted(counted, key=lambda it: it[2]):
-        most[name] = key
+    for name, key, _ in sorted(features.counts(), key=lambda it: it[2]):
+        if _has_embeddings(features, key):
+            most.pop(name, None)  # so that the last one is that which heard most
+            most[name] = key
     wanted = [name for name in names or SIDE_BY_SIDE if name in most]
-    if not wanted and not names and most:
-        wanted = [next(reversed(most))]
+    if not wanted and not names:
+        wanted = list(most)[-1:]
     return tuple(most[name] for name in wanted)
+
+
+def _has_embeddings(features: Features, key: Key) -> bool:
+    """Tell whether there are some, as far as a look at some tracks tells."""
+    return any(
+        embedding for block in features.sample(key, most=_LOOKED_AT) for embedding, _ in block
+    )

@@ -20,7 +20,7 @@ def heard(number: int, *, embedding: bytes | None = None) -> Heard:
     return Heard(
         identity=Identity(1, number, number),
         digest=f"digest {number}",
-        values=(0.25, number / 100),
+        values=(0.25, number / 1000),
         embedding=number.to_bytes(4, "little") if embedding is None else embedding,
         windows=1,
         seconds=3.0,
@@ -81,3 +81,81 @@ def test_a_model_that_heard_nothing_has_no_blocks(path: Path) -> None:
 def test_a_missing_journal_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="there is no journal yet"):
         Features(tmp_path / "nothing.sqlite3")
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    first=st.lists(st.integers(0, 30), unique=True),
+    second=st.lists(st.integers(0, 30), unique=True),
+    together=st.lists(st.integers(31, 60), unique=True),
+    empty=st.sets(st.integers(0, 60)),
+    size=st.integers(1, 9),
+)
+def test_side_by_side_finds_every_pair_however_they_were_heard(
+    first: list[int],
+    second: list[int],
+    together: list[int],
+    empty: set[int],
+    size: int,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """In two runs, in one run, by one model only, or without an embedding."""
+    path = tmp_path_factory.mktemp("journal") / "journal.sqlite3"
+    kept: dict[int, list[bytes | None]] = {}
+    with Journal(path) as journal:
+        journal._database.connection.execute("PRAGMA synchronous = OFF")
+        run = journal.begin_run("tag", version="", model="", options={})
+        for numbers, keys in ((first, [FIRST]), (second, [SECOND]), (together, [FIRST, SECOND])):
+            for number in numbers:
+                each = [
+                    heard(number, embedding=b"" if number in empty and key == FIRST else None)
+                    for key in keys
+                ]
+                journal.record(
+                    f"/music/{number}",
+                    identity=Identity(1, number, number),
+                    status="tagged",
+                    run=run,
+                    key=keys[0],
+                    other_keys=keys[1:],
+                    heard=replace(each[0], others=tuple(each[1:])),
+                )
+                row = kept.setdefault(number, [None, None])
+                for key, it in zip(keys, each, strict=True):
+                    row[(FIRST, SECOND).index(key)] = it.embedding or None
+    expected = {f"digest {n}": tuple(row) for n, row in kept.items() if any(row)}
+    with Features(path) as features:
+        blocks = list(features.side_by_side([FIRST, SECOND], size=size))
+    assert max(map(len, blocks), default=0) <= size
+    rows = [row for block in blocks for row in block]
+    found = {digest: tuple(it or None for it in each) for digest, _, *each in rows}
+    assert found == expected
+    assert len(rows) == len(expected)
+
+
+def test_a_sample_is_all_of_a_small_journal_and_evenly_some_of_a_large_one(path: Path) -> None:
+    with Features(path) as features:
+        rows = [row for block in features.sample(FIRST) for row in block]
+        assert [embedding for embedding, _ in rows] == [n.to_bytes(4, "little") for n in range(7)]
+        assert next(row for block in features.sample(SECOND) for row in block)[0] == b"\1\2\3\4"
+
+
+def test_a_sample_of_a_large_journal_is_taken_from_all_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    with Journal(path) as journal:
+        journal._database.connection.execute("PRAGMA synchronous = OFF")
+        run = journal.begin_run("tag", version="", model="", options={})
+        for number in range(1000):
+            journal.record(
+                f"/music/{number}", identity=Identity(1, number, number), status="tagged",
+                run=run, key=FIRST, heard=heard(number),
+            )  # fmt: skip
+    with Features(path) as features:
+        rows = [row for block in features.sample(FIRST, most=256) for row in block]
+        again = [row for block in features.sample(FIRST, most=256) for row in block]
+    numbers = [int.from_bytes(embedding, "little") for embedding, _ in rows]
+    assert rows == again
+    assert len(set(numbers)) == len(numbers) == 256
+    assert [sum(first <= n < first + 250 for n in numbers) for first in range(0, 1000, 250)] == [
+        64
+    ] * 4
