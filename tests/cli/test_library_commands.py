@@ -255,6 +255,29 @@ def test_a_song_that_was_never_heard_is_heard_once(
     assert now == seen
 
 
+def test_a_song_of_which_only_leantag_knew_is_heard_for_its_embedding(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    music, one = tmp_path / "music", tmp_path / "one"
+    for folder, clips in ((music, ("farm.wav", "celtic.m4a")), (one, ("west.flac",))):
+        folder.mkdir()
+        for clip in clips:
+            shutil.copyfile(DATA / clip, folder / clip)
+    song = one / "west.flac"
+    state = tmp_path / "state"
+    assert Said(capsys, song, "--state", tmp_path / "lost", "--min-score", "0.01").code == 0
+    assert Said(capsys, "-n", music, "--state", state).code == 0
+    assert Said(capsys, "-n", one, "--state", state).code == 0  # known by its LEANTAG
+    other = Said(capsys, "similar", music / "farm.wav", "--state", state)
+    assert "1 track has no embedding on record by msd-musicnn" in other.err
+    before = song.read_bytes()
+    said = Said(capsys, "similar", song, "--json", "--state", state)
+    assert (said.code, sorted(said.names)) == (0, ["celtic", "farm"])
+    assert song.read_bytes() == before
+    other = Said(capsys, "similar", music / "farm.wav", "--json", "--state", state)
+    assert "west" in other.names
+
+
 def test_tags_that_an_older_version_did_not_read_are_read_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
