@@ -198,10 +198,10 @@ class _Look:
         seeds = (*request.seeds, *request.against) if isinstance(request, Likeness) else ends
         self._not_these = set(seeds)
         self._most_seconds = request.most_seconds
-        self._wanted: npt.NDArray[np.int64] | None = None
+        self._wanted: _Digests | None = None
         if request.where is not None:
             condition = Condition(request.where, features, tracks, request.labels)
-            self._wanted = _hashes(condition.digests())
+            self._wanted = _Digests(condition.digests())
         self._count = self._too_long = self._heard = 0
 
     def blocks(self, directions: Sequence[Direction]) -> Iterator[tuple[Block, Floats]]:
@@ -230,14 +230,25 @@ class _Look:
 
     def _is_wanted(self, digests: list[str]) -> npt.NDArray[np.bool_]:
         others = np.array([it not in self._not_these for it in digests])
-        if self._wanted is None:
-            return others
-        return others & np.isin(np.array([hash(it) for it in digests]), self._wanted)
+        return others if self._wanted is None else others & self._wanted.has(digests)
 
 
-def _hashes(digests: Iterator[str]) -> npt.NDArray[np.int64]:
-    """Return eight bytes for each digest: a million of them as they are would not fit."""
-    return np.fromiter((hash(it) for it in digests), np.int64)
+class _Digests:
+    """A set of digests in eight bytes each: a million of them as they are would not fit."""
+
+    def __init__(self, digests: Iterator[str]) -> None:
+        self._hashes = np.unique(np.fromiter(map(hash, digests), np.int64))
+
+    def has(self, digests: list[str]) -> npt.NDArray[np.bool_]:
+        """Tell of each of these whether it is in the set."""
+        if not len(self._hashes):
+            return np.zeros(len(digests), bool)
+        hashes = np.fromiter(map(hash, digests), np.int64)
+        places = np.searchsorted(self._hashes, hashes)
+        there: npt.NDArray[np.bool_] = (
+            self._hashes[np.minimum(places, len(self._hashes) - 1)] == hashes
+        )
+        return there
 
 
 def _near(
@@ -255,8 +266,8 @@ def _near(
     each = tuple(_between(own, seed) for seed in seeds)
     version = ""
     for name, like in zip(names, each, strict=False):
-        other = look.files(name)
-        if like >= SAME_COSINE and other and _same_length(files[0].seconds, other[0].seconds):
+        other = look.files(name) if like >= SAME_COSINE else ()
+        if other and _same_length(files[0].seconds, other[0].seconds):
             version = name
     return Near(
         files=files, cosine=max(each) if cosine is None else cosine, cosines=each, version=version
