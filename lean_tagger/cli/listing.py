@@ -137,10 +137,10 @@ def _write(path: str, items: Iterable[Item], names: Names, console: Console) -> 
     with Playlist(path, names=names) as playlist:
         for item in items:
             playlist.add(item.track)
-        if playlist.done.tracks:
-            for text in told(playlist.finish()):
-                console.notice(text)
-        return playlist.done.tracks
+        done = playlist.finish() if playlist.done.tracks else playlist.done
+        for text in told(done):
+            console.notice(text)
+        return done.tracks
 
 
 def _record(item: Item) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from madelibrary import MSD, MTT, Made, make
 
 from lean_tagger.cli import main
 from lean_tagger.jobs import TrackInfo
+from lean_tagger.store.journal import Journal
 
 DIM = 8
 
@@ -294,6 +295,32 @@ def test_tags_that_an_older_version_did_not_read_are_read_once(
     assert "reading tags" not in again.err
     untouched = Said(capsys, "find", "score.rock:..0.1", "--json", "--state", state)
     assert untouched.names == ["song"]
+
+
+def test_tags_wait_for_a_run_that_is_at_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    song = there(tmp_path / "song.flac")
+    state = make(tmp_path / "state", [Made(path=song, embeddings={MSD: np.ones(4)}, track=None)])
+    with Journal(state):
+        said = Said(capsys, "find", "song", "--json", "--state", state)
+    assert (said.code, said.names) == (0, ["song"])
+    assert "wait for the run that is at work" in said.err
+
+
+def test_a_share_that_is_away_is_told_and_its_playlist_stays(
+    tmp_path: Path, say, music: Path
+) -> None:
+    playlist = tmp_path / "all.m3u8"
+    assert say("find", "--m3u8", playlist).code == 0
+    before = playlist.read_bytes()
+    music.rename(tmp_path / "away")
+    said = say("find", "--m3u8", playlist)
+    assert "12 files are not there now" in said.err
+    assert playlist.read_bytes() == before
+    said = say("similar", music / "00.mp3")
+    assert (said.code, said.out) == (0, "")
+    assert "11 files are not there now" in said.err
 
 
 def test_playlists_follow_each_run(

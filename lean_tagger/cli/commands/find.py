@@ -51,7 +51,7 @@ def run(arguments: list[str], stop: Stop) -> int:
     present = Present()
     shown = listing.show(present.of(items(asked, query)), given, asked.console)
     listing.tell_gone(asked.console, present.gone)
-    if not shown:
+    if not shown and not present.gone:
         asked.console.notice("nothing on record is so")
     return 0
 

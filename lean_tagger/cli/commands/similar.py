@@ -116,6 +116,6 @@ def _show(asked: LibrarySession, given: argparse.Namespace, request: Likeness | 
     shown = listing.show(alike.items(), given, asked.console)
     alike.tell(asked.console)
     listing.tell_gone(asked.console, alike.gone)
-    if not shown:
+    if not shown and not alike.gone:
         asked.console.notice("there is no other track on record that fits")
     return 0
