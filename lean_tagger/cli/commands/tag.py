@@ -24,6 +24,7 @@ other commands, each with its own --help:
   explain, status, runs, doctor    what was done and why, what can be done here
   models, labels                   networks and words of your own
   rules, export, import, merge     your vocabulary; several machines
+  report, taggram                  a page to look at, a picture of what is heard
 
 A folder that is called like a command: lean-tag ./find
 

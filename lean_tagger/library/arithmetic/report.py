@@ -23,6 +23,7 @@ PAGE_AXES = 64
 .94, with 64 to .95 (labelled tracks). One of 64 takes 85 bytes."""
 
 SHOWN_LABELS = 3
+PART = 1 << 18
 _UINT16 = 65_535
 
 
@@ -31,7 +32,9 @@ def pieces(request: Request) -> Iterator[str]:
     found = gather(request.state, root=request.root, most=request.most_tracks)
     sound = _sound(request, set(found.rows.digests))
     extras = [it.below(found.root) for it in request.extras]
-    yield from page(found, sound, pictures=request.heat_maps, extras=extras)
+    for piece in page(found, sound, pictures=request.heat_maps, extras=extras):
+        # In parts: whoever writes them has little memory.
+        yield from (piece[at : at + PART] for at in range(0, len(piece), PART))
 
 
 def _sound(request: Request, wanted: set[str]) -> Sound:

@@ -40,7 +40,12 @@ class Sound:
 
 
 def script_data(found: Gathered, sound: Sound) -> str:
-    """Return what the script reads, as JSON that may stand in HTML."""
+    """Return what the script reads, as JSON that may stand in HTML.
+
+    Lists have an entry for each file; numbers there are places in `texts`, in `labels`, or, for
+    ``sound``, rows of what stands behind it (-1: none). In ``before``, 0 is the same as ``genres``
+    and -1 nothing.
+    """
     rows = found.rows
     return packed(
         {
