@@ -56,10 +56,7 @@ class LeanTagError(Exception):
 class ConfigError(LeanTagError):
     """An option, a model card or a rules file makes no sense.
 
-    Parameters
-    ----------
-    *sentences : str
-        One, or one for each mistake: a rules file may have several.
+    It is made of one sentence, or one for each mistake: a rules file may have several.
     """
 
     exit_code = 2
