@@ -110,18 +110,22 @@ class AllTags:
         return found
 
     def exact(self) -> dict[str, tuple[str, ...]]:
-        """Return the same, and what each single tag says."""
+        """Return the same, what each single tag says, and the bytes that this does not tell."""
+        found = self._said()
+        for name, tag in self._each().items():
+            for field in FIELDS:
+                if told := tag.exact(field):
+                    found[f"{field}@{name}{ENDING}"] = told
+        return {**found, MADE: ("yes",)} if self.tagged else found
+
+    def _said(self) -> dict[str, tuple[str, ...]]:
         found = self.values()
         for field, values in self._own.items():
             found[field + _OWN] = values
         for other in self._others:
             for field, values in other.values().items():
                 found[f"{field}@{other.name}"] = values
-        for name, tag in self._each().items():
-            for field in FIELDS:
-                if told := tag.exact(field):
-                    found[f"{field}@{name}{ENDING}"] = told
-        return {**found, MADE: ("yes",)} if self.tagged else found
+        return found
 
     def _each(self) -> dict[str, Document | OtherTag]:
         return {"tag": self._main, **{it.name: it for it in self._others}}
@@ -240,7 +244,7 @@ class AllTags:
             What `in_full` returned for the file before; this is the file after.
         """
         # Where mutagen reads in any case, a second time would be no second reading.
-        exact = self.exact()
+        exact = self._said()
         second = self._own if isinstance(self._main, Id3File) else self._main.second_reading()
         removed = not self.tagged
         for name, values in full.items():

@@ -30,7 +30,7 @@ from lean_tagger.write.formats.id3_hosts import Chunked, Dsf, Leading
 from lean_tagger.write.formats.matroska import MatroskaFile
 from lean_tagger.write.formats.mp4 import Mp4File
 from lean_tagger.write.formats.ogg import OggFile, codec_of
-from lean_tagger.write.formats.older_tags import InfoList
+from lean_tagger.write.formats.older_tags import Id3v1, InfoList
 from lean_tagger.write.formats.other_tags import BuriedId3, OnlyRead, buried, leading, trailing
 from lean_tagger.write.formats.xmp import Xmp
 from lean_tagger.write.source import Source
@@ -66,7 +66,7 @@ def _mpeg(source: Source) -> AllTags:
     hidden = buried(source, file.room.end if file.room else 0, shown=not file.tagged)
     packets = [Xmp(source, span) for span in file.xmp()]
     start, tagged = (file.room.end, True) if file.room else (0, False)
-    adts = mpeg.is_adts(source, start, after_tag=tagged)
+    adts = bool(Id3v1.find(source)) and mpeg.is_adts(source, start, after_tag=tagged)
     behind = trailing(source, ape=True, shown_first=adts)
     return AllTags(source, file, [*hidden, *behind, *packets])
 

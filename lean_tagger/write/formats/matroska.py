@@ -51,9 +51,11 @@ class MatroskaFile:
         return self._tags.values()
 
     def exact(self, field: str) -> tuple[str, ...]:
-        """Return nothing: what stands at several levels is put back at the first one."""
-        del field
-        return ()
+        """Return the bytes of a field's tags, where its values do not tell them.
+
+        What stands at several levels is put back at the first one.
+        """
+        return self._tags.exact(field)
 
     def second_reading(self) -> dict[str, tuple[str, ...]]:
         """Return the values of our fields as FFmpeg reads them, if it finds them in the file."""

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lean_tagger.write.formats import ebml
+from lean_tagger.write.formats.exact import items_for, told
 from lean_tagger.write.formats.fields import FIELDS, field_of
 from lean_tagger.write.source import Piece, Source
 
@@ -147,6 +148,12 @@ class MatroskaTags:
                 found.setdefault(it.field, {})[it.value] = None
         return {field: tuple(values) for field, values in found.items()}
 
+    def exact(self, field: str) -> tuple[str, ...]:
+        """Return a field's SimpleTags, where its values do not tell them: with a language."""
+        mine = [it for it in self.ours() if it.field == field]
+        usual = _several(mine[0].name, self.values().get(field, ())) if mine else ()
+        return told((it.raw for it in mine), usual)
+
     def rendered(self, changes: Mapping[str, Sequence[str]]) -> bytes:
         """Return the content with new values of our fields; empty if nothing is left of it.
 
@@ -160,16 +167,21 @@ class MatroskaTags:
         for it in self.ours():
             if it.field in changes and not it.plain:
                 raise self._source.refuse(f"its tag {it.name} holds more than a text")
-        waiting = {field: list(values) for field, values in changes.items()}
+        waiting = dict(changes)
         of_tags: dict[int, list[bytes]] = {}
         for number, tag in enumerate(self._tags):
             mine, of_tags[number] = tag.ours, []
             for it in tag.simple:
                 if it.field and it in mine and it.field in changes:
-                    of_tags[number] += _several(it.name, waiting.pop(it.field, []))
+                    values = waiting.pop(it.field, ())
+                    of_tags[number] += items_for(values, _several(it.name, values))
                 else:
                     of_tags[number].append(it.raw)
-        added = [it for f, values in waiting.items() for it in _several(FIELDS[f].matroska, values)]
+        added = [
+            it
+            for field, values in waiting.items()
+            for it in items_for(values, _several(FIELDS[field].matroska, values))
+        ]
         usual = [n for n, tag in enumerate(self._tags) if tag.of_music and tag.usual]
         usual = [n for n in usual if of_tags[n]]  # one that is left empty goes
         if usual and added:

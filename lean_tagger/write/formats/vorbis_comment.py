@@ -43,6 +43,7 @@ class Comments:
             entry, position = self._string(data, position)
             self._entries.append(entry)
         self.suffix = data[position:]
+        self._fields = [_field_of(entry) for entry in self._entries]
 
     def _string(self, data: memoryview, position: int) -> tuple[memoryview, int]:
         end = position + 4 + int.from_bytes(data[position : position + 4], "little")
@@ -56,8 +57,7 @@ class Comments:
     def values(self) -> dict[str, tuple[str, ...]]:
         """Return the values of our fields."""
         found: dict[str, list[str]] = {}
-        for entry in self._entries:
-            field = _field_of(entry)
+        for entry, field in zip(self._entries, self._fields, strict=True):
             if field is not None:
                 value = _decoded(bytes(entry).split(b"=", 1)[1])
                 if value.strip() and value not in found.setdefault(field, []):
@@ -98,8 +98,7 @@ class Comments:
         """
         entries: list[bytes | memoryview] = [*self.inherited(inherited)]
         waiting = dict(changes)
-        for entry in self._entries:
-            field = _field_of(entry)
+        for entry, field in zip(self._entries, self._fields, strict=True):
             if field is None or field not in changes:
                 entries.append(entry)
             else:
@@ -118,22 +117,23 @@ class Comments:
 
     def exact(self, field: str) -> tuple[str, ...]:
         """Return a field's comments, where its values do not tell them."""
-        mine = [entry for entry in self._entries if _field_of(entry) == field]
-        values = self.values().get(field, ())
-        return told(map(bytes, mine), self._usual(mine[0], values) if mine else ())
+        if field not in self._fields:
+            return ()
+        mine = [it for it, of in zip(self._entries, self._fields, strict=True) if of == field]
+        return told(map(bytes, mine), self._usual(mine[0], self.values().get(field, ())))
 
     def foreign(self) -> Iterator[tuple[str, Piece]]:
         """Yield everything that is not ours."""
         yield "the vendor string", self.vendor
-        for entry in self._entries:
-            if _field_of(entry) is None:
+        for entry, field in zip(self._entries, self._fields, strict=True):
+            if field is None:
                 name = bytes(entry[:40]).split(b"=", 1)[0].decode("utf-8", "replace")
                 yield f"the comment {name}", entry
         yield "what stands behind the comments", self.suffix
 
     def second_reading(self) -> dict[str, tuple[str, ...]]:
         """Return the values of our fields as mutagen reads them."""
-        mine = [entry for entry in self._entries if _field_of(entry)]
+        mine = [it for it, of in zip(self._entries, self._fields, strict=True) if of]
         data = b"".join(_sized(b"", mine))
         found: dict[str, tuple[str, ...]] = {}
         for key, value in mutagen_check.read_vorbis(data):
