@@ -20,6 +20,7 @@ from lean_tagger.run.messages import (
     receive,
 )
 from lean_tagger.run.worker import Worker
+from lean_tagger.system.free_lists import emptied
 from lean_tagger.system.memory import (
     current_rss_bytes,
     format_size,
@@ -91,7 +92,7 @@ def serve(inbox: BinaryIO, outbox_fd: int) -> None:
                 "take another model"
             ) from error
         post.send(Ready(worker.model, worker.device, worker.needed_bytes))
-        while (message := receive(inbox)) is not None:
+        for message in emptied(iter(lambda: receive(inbox), None)):
             match message:
                 case Limit(size):
                     worker.limit(size)

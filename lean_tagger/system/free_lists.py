@@ -1,8 +1,8 @@
 """Keep CPython's free lists short in a loop over a whole library.
 
 CPython keeps up to 2,000 dead tuples of each length to 20 for later use. A tuple made from a
-generator is put there and not taken from there, so that they fill up: 3 MiB after 30,000 files.
-Only a full collection empties them, and where no garbage is made there is none.
+generator is put there and not taken from there, so that they fill up: 3 MiB in a supervisor after
+30,000 files. Only a full collection empties them, and where no garbage is made there is none.
 """
 
 import gc
