@@ -79,6 +79,11 @@ class Console:
         Returns the memory in use; asked ten times a second at most.
     out, err : text stream or None
         Standard output and standard error unless given.
+
+    Attributes
+    ----------
+    by_default_model : bool
+        Nobody has chosen a model, so that another one can be recommended.
     """
 
     def __init__(
@@ -98,6 +103,7 @@ class Console:
         self._without_music = 0  # folders
         self._prefix = os.path.join(base, "") if base else ""
         self._max_mem_bytes, self.rss_bytes = max_mem_bytes, rss_bytes
+        self.by_default_model = False
         self._out, self._err = _usable(out or sys.stdout), _usable(err or sys.stderr)
         dumb = os.environ.get("TERM") == "dumb"
         self._columnar = self._out.isatty() and not json_lines
@@ -223,6 +229,10 @@ class Console:
             self._bytes_done += active[0].size_bytes
         return active is not None
 
+    def put_aside(self, path: str) -> None:
+        """Forget a file in work that is to come again; it does not count as done yet."""
+        self._active.pop(path, None)
+
     def result(self, outcome: Reported) -> None:
         """Print what became of one file."""
         active = self.set_down(outcome.path)
@@ -250,7 +260,8 @@ class Console:
         elif summary.files == 0 or summary.files > self._without_music:
             width = columns() if self._columnar else 0
             self._print(self._out, self._joined(self._summary_parts(summary), width))
-            for advice in (*_advice(summary), *_unsure(summary)):
+            unsure = _unsure(summary) if self.by_default_model else ()
+            for advice in (*_advice(summary), *unsure):
                 self._print(self._out, escape(advice))
 
     def _is_old_news(self, outcome: Reported) -> bool:

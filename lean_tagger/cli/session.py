@@ -15,7 +15,7 @@ from lean_tagger.jobs import Job, Later, Outcome, Recognised, Reported, Skipped,
 from lean_tagger.run.budget import SUPERVISOR_BYTES
 from lean_tagger.run.executor import executor
 from lean_tagger.run.summary import Summary, report_all
-from lean_tagger.settings import Settings, WriteSettings
+from lean_tagger.settings import DEFAULT_MODEL, Settings, WriteSettings
 from lean_tagger.store import location
 from lean_tagger.store.journal import Journal
 from lean_tagger.store.recorder import Recorder
@@ -113,6 +113,7 @@ def do(
         before_write=recorder.before_write,
     )
     console.rss_bytes = runner.rss_bytes
+    console.by_default_model = options.models == (DEFAULT_MODEL,)
     code, ending = 0, "done"
     cause: LeanTagError | None = None
     with contextlib.closing(runner):
@@ -163,7 +164,7 @@ def _reported(
         if isinstance(outcome, Recognised):
             console.set_down(outcome.path)
         elif isinstance(scored, Tagged) and (only_hear or scored.status == "held"):
-            console.set_down(outcome.path)
+            (console.set_down if only_hear else console.put_aside)(outcome.path)
             summary.audio_seconds += 0.0 if scored.known else scored.seconds
         else:
             yield outcome

@@ -34,6 +34,8 @@ class _Folder:
         Of its albums; of several discs, the one above.
     begun : list of str
         Files that are being heard, or were.
+    waiting : deque of str
+        Those of them that may still be heard.
     known : list of str
         Files that were heard in earlier runs, and are to be decided on with their album.
     voters : list of str
@@ -42,6 +44,7 @@ class _Folder:
 
     name: str
     begun: list[str] = field(default_factory=list)
+    waiting: deque[str] = field(default_factory=deque)
     known: list[str] = field(default_factory=list)
     voters: list[str] = field(default_factory=list)
 
@@ -90,7 +93,9 @@ class AlbumsOnTheWay:
 
     def _waits(self, folder: _Folder) -> bool:
         """Tell whether something of a folder is still to be heard."""
-        return any(map(self._recorder.is_at, folder.begun))
+        while folder.waiting and not self._recorder.is_at(folder.waiting[0]):
+            folder.waiting.popleft()
+        return bool(folder.waiting)
 
     def _take(self, job: Job) -> Iterator[Job | Outcome]:
         """Begin with a file: yield it, unless all is known and it may be on an album."""
@@ -98,6 +103,7 @@ class AlbumsOnTheWay:
         next_ = self._judge.judge_found(job)
         if isinstance(next_, Job) and next_.heard is None:
             folder.begun.append(job.path)
+            folder.waiting.append(job.path)
             yield replace(next_, hold=True)
             return
         heard = next_.heard if isinstance(next_, Job | Tagged) else None

@@ -152,7 +152,7 @@ def test_a_head_that_makes_no_sense_is_refused(
     [
         ({"also_of": ["first"]}, "names a model twice"),
         ({"also_of": ["../first"]}, "must be the name of a model"),
-        ({"labels": []}, "needs 'labels'"),
+        ({"labels": []}, "'labels' is empty"),
         ({"weights": "onnx"}, "for derived models"),
     ],
 )

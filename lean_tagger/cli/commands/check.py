@@ -64,7 +64,7 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
     wrong, first = report["wrong"], report["first"]
     yield (
         f"{report['tracks']} tracks with a {report['field']} were compared; of the first {first}, "
-        f"about {report['wrong_of_first']:.0f} are likely wrong"
+        f"up to {report['wrong_of_first']} are likely wrong"
     )
     for it in wrong:
         has = ", ".join(it["has"])

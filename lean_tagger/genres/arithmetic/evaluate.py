@@ -11,10 +11,11 @@ from lean_tagger.errors import ConfigError
 from lean_tagger.genres.annotations import Annotations
 from lean_tagger.genres.arithmetic import measures
 from lean_tagger.genres.arithmetic.judged import rounded
+from lean_tagger.genres.arithmetic.material import now
 from lean_tagger.genres.labels import classes, fold, own_values
 from lean_tagger.genres.request import EvalRequest
-from lean_tagger.jobs import SCORE_STEPS
-from lean_tagger.store.journal import Journal
+from lean_tagger.jobs import SCORE_STEPS, Values
+from lean_tagger.store.journal import Journal, Known
 from lean_tagger.store.known_scores import KnownScores
 
 Floats = npt.NDArray[np.float32]
@@ -48,7 +49,7 @@ def evaluate(request: EvalRequest) -> Iterator[dict[str, Any]]:
             said = (
                 given.by_path[known.path]
                 if given is not None
-                else classes(own_values(known.heard.fields, request.field), request.junk)
+                else classes(own_values(_fields_now(known), request.field), request.junk)
             )
             counts["unlabelled"] += not table.add(said, known.heard.values)
     if given is not None:
@@ -59,6 +60,12 @@ def evaluate(request: EvalRequest) -> Iterator[dict[str, Any]]:
         "counts": counts,
         **table.report(),
     }
+
+
+def _fields_now(known: Known) -> Values:
+    """Return what a file holds now, as far as it can be reached."""
+    assert known.heard is not None  # noqa: S101 - narrows the type for mypy
+    return now(known.path, known.identity, known.heard.fields, known.heard.track)[0]
 
 
 class _Table:

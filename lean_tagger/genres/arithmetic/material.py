@@ -151,7 +151,7 @@ def _take(
         found.counts.unheard += 1
     if track.digest in places or track.digest.startswith(PART):
         return
-    fields, info = _now(track)
+    fields, info = now(track.path, track.identity, track.fields, track.info)
     raw = _raw(track.path, fields, request, given)
     values = labels.classes(raw, request.junk)
     if not values:
@@ -167,20 +167,32 @@ def _take(
     found.infos.append(info)
 
 
-def _now(track: Track) -> tuple[Values, TrackInfo]:
-    """Return what a file holds now: what is on record of it, if it is as it was."""
+def now(
+    path: str, before: Identity, fields: Values, info: TrackInfo | None
+) -> tuple[Values, TrackInfo]:
+    """Return what a file holds now: what is on record of it, if it is as it was.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    before : Identity
+        When it was last looked at.
+    fields, info
+        What it held then.
+    """
     try:
-        same = track.identity.matches(Identity.at(track.path))
+        same = before.matches(Identity.at(path))
     except OSError:
         same = True  # it is away: what is on record is all that there is
-    if same and track.info is not None:
-        return track.fields, track.info
+    if same and info is not None:
+        return fields, info
     from lean_tagger import write  # late: it loads FFmpeg, 30 MiB
 
     try:
-        state = write.look(track.path, with_track=True)
+        state = write.look(path, with_track=True)
     except FileError:
-        return track.fields, track.info or TrackInfo()
+        return fields, info or TrackInfo()
     return state.fields, state.track or TrackInfo()
 
 
