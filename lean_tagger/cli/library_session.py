@@ -48,7 +48,7 @@ class Library:
     names : tuple of str
         Of these models.
     labels : tuple of Label
-        Of all models.
+        Of all models; what they are is known once a query has words.
     """
 
     state: Path
@@ -108,8 +108,16 @@ class LibrarySession:
             It makes no sense.
         """
         query = queries.parse(text, [label.name for label in self.library.labels])
-        self.read_tags(query)
+        self.prepare(query)
         return query
+
+    def prepare(self, query: Query) -> None:
+        """Find out what a query needs to know: tags, and what the labels of words are."""
+        if query.words:
+            with Features(self.library.state) as features:
+                labels = labels_on_record(features, _kinds())
+            self.library = dataclasses.replace(self.library, labels=tuple(labels))
+        self._read_tags(query)
 
     # Seeds
 
@@ -193,7 +201,7 @@ class LibrarySession:
 
     # Tags
 
-    def read_tags(self, query: Query) -> None:
+    def _read_tags(self, query: Query) -> None:
         """Read the tags that a query asks for, where an older lean-tag did not.
 
         A worker does, within the budget. Where another run has the journal, that waits.
@@ -239,18 +247,27 @@ def _library(given: argparse.Namespace) -> Library:
     state = session.state_path(given)
     with session.journal_to_read(given):  # which says what is wrong with its place
         pass
-    cards = list(readable_cards())
-    kinds = {card.name: {label.name: label.kind for label in card.labels} for card in cards}
-    bare = {card.without_words: card.name for card in cards if card.label_vectors is not None}
     with Features(state) as features:
-        names = {key: name or bare.get(key.model, "") for name, key, _ in features.counts()}
+        names = {key: name for name, key, _ in features.counts()}
         keys = compared_by(features)
         return Library(
             state=state,
             keys=keys,
-            names=tuple(names[key] for key in keys),
-            labels=tuple(labels_on_record(features, kinds)),
+            names=tuple(names[key] or _bare_name(key) for key in keys),
+            labels=tuple(labels_on_record(features, {})),
         )
+
+
+def _kinds() -> dict[str, dict[str, str]]:
+    """Return what each label is, by the names of models; it takes a tenth of a second."""
+    return {
+        card.name: {label.name: label.kind for label in card.labels} for card in readable_cards()
+    }
+
+
+def _bare_name(key: Key) -> str:
+    """Return the name of a model of which the journal has embeddings alone; empty for none."""
+    return next((it.name for it in readable_cards() if it.without_words == key.model), "")
 
 
 def _opened(

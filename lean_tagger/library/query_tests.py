@@ -111,6 +111,7 @@ class Texts:
         self._testers: list[Tester] = []
         self._scales: list[Mapping[int, Scale]] = []
         self.too_long: str | None = None
+        self._row, self._row_texts = b"", tuple[str, ...]()
         functions = (
             ("lt_test", 2, self._test),
             ("lt_test_path", 2, self._test_path),
@@ -157,9 +158,11 @@ class Texts:
     def _test_anywhere(
         self, number: int, path: bytes, fields: str | bytes | None, *texts: str | None
     ) -> bool:
-        name = "/".join(os.fsdecode(path).split("/")[-_FOLDERS:])
-        there = (text for text in texts if text)
-        return self._holds(number, (name, *_listed(fields, _SHOWN_FIELDS), *there))
+        if path != self._row:  # else another word of the query looks at the same file
+            name = "/".join(os.fsdecode(path).split("/")[-_FOLDERS:])
+            there = (text for text in texts if text)
+            self._row, self._row_texts = path, (name, *_listed(fields, _SHOWN_FIELDS), *there)
+        return self._holds(number, self._row_texts)
 
     def _holds(self, number: int, values: Sequence[str]) -> bool:
         try:

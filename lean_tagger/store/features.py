@@ -4,6 +4,7 @@ Read by the child of a `run.calculation.Calculation`, which opens the journal fo
 in the order in which they were recorded, which is the order in which they lie in the file.
 """
 
+import functools
 import json
 import os
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -107,7 +108,12 @@ class Features:
         """Return the name of each model, its key, and how many tracks it heard.
 
         The name is that which the model had when it was asked; empty where that is not known.
+        Counted once: a run beside may have come further.
         """
+        return self._counts
+
+    @functools.cached_property
+    def _counts(self) -> list[tuple[str, Key, int]]:
         rows = self._database.rows(
             """SELECT coalesce(models.name, ''), model, pool, hop, (SELECT count(*) FROM scores
                 WHERE scores.key = keys.id) FROM keys LEFT JOIN models ON models.sha256 = model

@@ -66,7 +66,7 @@ def _update(asked: LibrarySession, path: str) -> int:
         raise StateError(f"cannot make the folder {said.folder}: {error.strerror}") from error
     code = 0
     for wanted in said.wanted:
-        asked.read_tags(wanted.query)
+        asked.prepare(wanted.query)
         present = Present()
         tracks = (item.track for item in present.of(items(asked, wanted.query)))
         for done in playlists.update(said, wanted, tracks, gone=lambda: present.gone):  # noqa: B023 - used within this turn
