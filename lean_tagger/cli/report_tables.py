@@ -4,9 +4,9 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from lean_tagger.card import installed_models
-from lean_tagger.catalogue import user_models
+from lean_tagger.card import installed_models, read_json, user_models_folder
 from lean_tagger.cli.genres_page import percent
+from lean_tagger.errors import ConfigError
 from lean_tagger.library.page import Extra
 
 _NEVER = "never"
@@ -15,7 +15,7 @@ _NEVER = "never"
 def learnt() -> Iterator[Extra]:
     """Yield thresholds and mistakes of each model that was learnt on this machine."""
     for name in installed_models():
-        report = user_models.record(name).get("report")
+        report = _record(name).get("report")
         if isinstance(report, dict) and report.get("type") == "learnt":
             # Somebody may have changed the file, which is theirs.
             with contextlib.suppress(KeyError, TypeError, ValueError):
@@ -37,6 +37,18 @@ def checked(report: dict[str, Any]) -> Iterator[Extra]:
         rows=rows,
         of_files=True,
     )
+
+
+def _record(name: str) -> dict[str, Any]:
+    """Return what stands beside a model of the person's; empty where nothing does.
+
+    As `catalogue.user_models` has it, which loads 4 MiB of libraries.
+    """
+    try:
+        found = read_json(user_models_folder() / f"{name}.added")
+    except ConfigError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _of_model(name: str, report: dict[str, Any]) -> Iterator[Extra]:

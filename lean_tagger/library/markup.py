@@ -1,6 +1,5 @@
 """Text of tags and names, made harmless in HTML, in XML, and in JSON within HTML."""
 
-import html
 import json
 import re
 
@@ -8,6 +7,8 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _IN_SCRIPT = {
     ord(character): f"\\u{ord(character):04x}" for character in "<>&\N{LINE SEPARATOR}\u2029"
 }
+# As html.escape does, whose module has a table of 2,231 names: 1 MiB.
+_IN_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
 _ABSOLUTE = re.compile(r"""(?<![\w./])(?:/[^/\s'":;,]+)+/""")
 
 
@@ -23,7 +24,7 @@ def _shown(found: re.Match[str]) -> str:
 
 def escaped(text: object) -> str:
     """Return text for HTML, also within quotes."""
-    return html.escape(plain(str(text)))
+    return plain(str(text)).translate(_IN_HTML)
 
 
 def packed(value: object) -> str:

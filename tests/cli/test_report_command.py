@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from largelibrary import peak_mib
 from madelibrary import MSD, Made, make
 
 from lean_tagger.jobs import TrackInfo
@@ -155,3 +156,8 @@ def test_what_cannot_be_heard_or_written_is_one_sentence(
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not list(tmp_path.glob("*.png"))
+
+
+@pytest.mark.memory
+def test_the_supervising_process_stays_small(tmp_path: Path) -> None:
+    assert peak_mib("report", tmp_path / "page.html", "--state", library(tmp_path)) < 25

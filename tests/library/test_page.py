@@ -21,7 +21,7 @@ from lean_tagger.jobs import Identity, TrackInfo
 from lean_tagger.library.arithmetic import report
 from lean_tagger.library.heat_map import HeatMap
 from lean_tagger.library.markup import escaped, packed, plain, without_folders
-from lean_tagger.library.page import Request
+from lean_tagger.library.page import Request, gather
 from lean_tagger.store.journal import Journal
 
 NASTY = "</script><script>alert(1)</script><!-- <b>\"'& \u2028\u2029 \x00 \u202e \udcff"
@@ -286,3 +286,16 @@ def test_folders_go_from_messages() -> None:
     assert without_folders("cannot read /a/b/c.mp3: /x/y.mp3, 3/4", "/a") == (
         "cannot read b/c.mp3: y.mp3, 3/4"
     )
+
+
+@given(
+    pairs=st.lists(st.tuples(st.binary(max_size=2), st.integers())),
+    names=st.sets(st.binary(max_size=2)),
+)
+def test_values_are_found_in_step_with_the_names(
+    pairs: list[tuple[bytes, int]], names: set[bytes]
+) -> None:
+    ordered = sorted(pairs, key=lambda pair: pair[0])
+    in_step = gather._InStep(ordered)
+    found = {name: in_step.at(name, -1) for name in sorted(names)}
+    assert found == {name: dict(ordered).get(name, -1) for name in names}

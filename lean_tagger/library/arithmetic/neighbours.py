@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 
-BLOCK_BYTES = 6 << 20
+BLOCK_BYTES = 4 << 20
 """Of likenesses at a time; sorting them takes four times as much."""
 
 

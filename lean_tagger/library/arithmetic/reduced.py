@@ -4,7 +4,7 @@ The first principal axes of unit vectors, not centred, keep their dot products b
 labelled tracks, ten nearest of 48 numbers of 8 bits are to .94 those of all 400.
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +41,7 @@ def reduced(
     features: Features,
     spaces: Sequence[Space],
     *,
-    wanted: Container[str] | None = None,
+    wanted: Collection[str],
     axes: int = AXES,
 ) -> Reduced:
     """Return tracks that were heard with one of these models at least.
@@ -52,8 +52,8 @@ def reduced(
         Of the journal.
     spaces : sequence of Space
         The models, and how their embeddings are made comparable.
-    wanted : container of str, optional
-        Digests; all tracks without.
+    wanted : collection of str
+        Their digests.
     axes : int
         Most numbers for a track.
     """
@@ -68,18 +68,25 @@ def reduced(
     kept = np.asarray(found[:, ::-1][:, :axes], np.float32)
     # An axis may point either way: its largest part is positive.
     kept *= np.sign(kept[np.abs(kept).argmax(axis=0), np.arange(kept.shape[1])])
+    return _projected(features, spaces, kept, wanted)
+
+
+def _projected(
+    features: Features, spaces: Sequence[Space], kept: Floats, wanted: Collection[str]
+) -> Reduced:
+    """Return tracks along these axes, of unit length."""
     digests: dict[str, int] = {}
-    parts = [np.empty((0, kept.shape[1]), np.float32)]
+    vectors = np.empty((len(wanted), kept.shape[1]), np.float32)
     for block in blocks(features, spaces):
         new = [
             number
             for number, digest in enumerate(block.digests)
-            if digest not in digests and (wanted is None or digest in wanted)
+            if digest in wanted and digest not in digests
         ]
-        parts.append((_unit(np.concatenate(block.parts, axis=1)) @ kept)[new])
-        for number in new:
-            digests[block.digests[number]] = len(digests)
-    return Reduced(digests, _unit(np.concatenate(parts)))
+        rows = _unit(np.concatenate(block.parts, axis=1)[new] @ kept)
+        vectors[len(digests) : len(digests) + len(new)] = rows
+        digests |= {block.digests[number]: len(digests) + at for at, number in enumerate(new)}
+    return Reduced(digests, vectors[: len(digests)])
 
 
 def to_int8(vectors: Floats, *, axes: int) -> npt.NDArray[np.int8]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lean_tagger.library.heat_map import HeatMap
 
-MOST_TRACKS = 50_000
+MOST_TRACKS = 40_000
 """A page of more would be slow in a browser; of a larger library it shows an even choice."""
 
 

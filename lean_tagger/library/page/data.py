@@ -1,10 +1,24 @@
 """What the page's script shows, packed: columns as JSON, numbers in Base64."""
 
 import base64
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lean_tagger.library.markup import packed, plain
 from lean_tagger.library.page.gather import Gathered
+
+_AS_THEY_ARE = (
+    "names",
+    "titles",
+    "years",
+    "folders",
+    "artists",
+    "albums",
+    "statuses",
+    "reasons",
+    "seconds",
+)
+"""Columns of `gather.Rows`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,40 +53,38 @@ class Sound:
     sounds: tuple[int, ...] = ()
 
 
-def script_data(found: Gathered, sound: Sound) -> str:
-    """Return what the script reads, as JSON that may stand in HTML.
+def script_data(found: Gathered, sound: Sound) -> Iterator[str]:
+    """Yield what the script reads, as JSON that may stand in HTML, a column at a time.
 
     Lists have an entry for each file; numbers there are places in `texts`, in `labels`, or, for
     ``sound``, rows of what stands behind it (-1: none). In ``before``, 0 is the same as ``genres``
     and -1 nothing.
     """
+    for number, (name, column) in enumerate(_columns(found, sound)):
+        yield f'{"," if number else "{"}"{name}":{packed(column)}'
+    yield "}"
+
+
+def _columns(found: Gathered, sound: Sound) -> Iterator[tuple[str, object]]:
     rows = found.rows
-    return packed(
-        {
-            "names": rows.names,
-            "titles": rows.titles,
-            "years": rows.years,
-            "folders": rows.folders,
-            "artists": rows.artists,
-            "albums": rows.albums,
-            "statuses": rows.statuses,
-            "reasons": rows.reasons,
-            "genres": [_one_or_many(it) for it in rows.genres],
-            "before": [
-                0 if it == now else _one_or_many(it) or -1
-                for it, now in zip(rows.before, rows.genres, strict=True)
-            ],
-            "seconds": rows.seconds,
-            "sound": [sound.rows.get(digest, -1) for digest in rows.digests],
-            "texts": {name: it.texts() for name, it in rows.texts.items()},
-            "axes": sound.axes,
-            "vectors": _base64(sound.vectors),
-            "places": _base64(sound.places),
-            "labels": [plain(label) for label in sound.labels],
-            "heard": _base64(sound.heard),
-            "sounds": list(sound.sounds),
-        }
+    for name in _AS_THEY_ARE:
+        yield name, getattr(rows, name)
+    yield "genres", [_one_or_many(it) for it in rows.genres]
+    yield (
+        "before",
+        [
+            0 if it == now else _one_or_many(it) or -1
+            for it, now in zip(rows.before, rows.genres, strict=True)
+        ],
     )
+    yield "sound", [sound.rows.get(digest, -1) for digest in rows.digests]
+    yield "texts", {name: it.texts() for name, it in rows.texts.items()}
+    yield "axes", sound.axes
+    yield "vectors", _base64(sound.vectors)
+    yield "places", _base64(sound.places)
+    yield "labels", [plain(label) for label in sound.labels]
+    yield "heard", _base64(sound.heard)
+    yield "sounds", list(sound.sounds)
 
 
 def _one_or_many(numbers: list[int]) -> int | list[int]:

@@ -2,14 +2,17 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from lean_tagger.library.markup import plain, without_folders
 from lean_tagger.store import sql
 from lean_tagger.store.journal import Journal, Run
 from lean_tagger.store.tracks import Track, Tracks
+
+_Value = TypeVar("_Value")
 
 SHOWN_REASONS = 5
 """Files that are named for each reason; the table has them all."""
@@ -169,36 +172,78 @@ def gather(state: Path, *, root: str, most: int) -> Gathered:
     StateError
         There is no journal, or it cannot be read.
     """
-    with Journal(state, locked=False, on_network=True) as journal:
-        runs = journal.runs()
-        before = {
-            write.path: write.previous.get("genre", ())
-            for write in journal.writes(under=[root] if root else [])
-            if "genre" in write.written  # of each file the first write comes last, and stays
-        }
-    with Tracks(state) as tracks:
+    with (
+        Journal(state, locked=False, on_network=True) as journal,
+        Tracks(state) as tracks,
+    ):
         root = root or _common_folder(tracks)
-        why = dict(_reasons(tracks))
         counts, rows = Counts(), Rows()
-        ((counts.outside,),) = tracks.database.rows("SELECT count(*) FROM files")
-        ((counts.files,),) = tracks.database.rows(
-            f"SELECT count(*) FROM files WHERE {sql.WITHIN}",  # noqa: S608 - ours
-            _span(root),
-        )
-        counts.outside -= counts.files
+        counts.files, counts.outside = _numbers(tracks, root)
         shown = min(counts.files, most)
-        within = tracks.select(f"WHERE {sql.WITHIN} ORDER BY path", _span(root))
-        for number, track in enumerate(within):
-            had = before.get(track.path, track.genre)
-            kind, message = why.get(track.path, ("", ""))
+        before, why = _InStep(_genres_before(journal, root)), _InStep(_reasons(tracks, root))
+        for number, track in enumerate(
+            tracks.select(f"WHERE {sql.WITHIN} ORDER BY path", _span(root))
+        ):
+            name = os.fsencode(track.path)
+            had = before.at(name, track.genre)
+            kind, message = why.at(name, ("", ""))
             message = without_folders(message, root)
             _count(counts, track, had)
             if kind:
-                name = os.path.relpath(track.path, root)
-                counts.reasons.setdefault(kind, Reason(track.status)).add(name, message)
+                reason = counts.reasons.setdefault(kind, Reason(track.status))
+                reason.add(os.path.relpath(track.path, root), message)
             if (number + 1) * shown // counts.files > number * shown // counts.files:
                 _add(rows, track, had, message, root)
-    return Gathered(root=root, rows=rows, counts=counts, runs=runs)
+        return Gathered(root=root, rows=rows, counts=counts, runs=journal.runs())
+
+
+class _InStep(Generic[_Value]):
+    """Values by name, in the order of the names, in which they are asked for as well.
+
+    Nothing is kept: of a large library all writes would be too much.
+    """
+
+    def __init__(self, pairs: Iterable[tuple[bytes, _Value]]) -> None:
+        self._pairs = iter(pairs)
+        self._next = next(self._pairs, None)
+
+    def at(self, name: bytes, otherwise: _Value) -> _Value:
+        """Return the last value of a name."""
+        found = otherwise
+        while self._next is not None and self._next[0] <= name:
+            if self._next[0] == name:
+                found = self._next[1]
+            self._next = next(self._pairs, None)
+        return found
+
+
+def _genres_before(journal: Journal, root: str) -> Iterator[tuple[bytes, tuple[str, ...]]]:
+    """Yield what files held before each write; of each file the first write comes last."""
+    for write in journal.writes(under=[root]):
+        if "genre" in write.written:
+            yield os.fsencode(write.path), write.previous.get("genre", ())
+
+
+def _reasons(tracks: Tracks, root: str) -> Iterator[tuple[bytes, tuple[str, str]]]:
+    # The plus: by the index of paths, and not sorted in memory.
+    yield from (
+        (path, (kind, message))
+        for path, kind, message in tracks.database.rows(
+            f"SELECT path, kind, message FROM files WHERE {sql.WITHIN} "  # noqa: S608 - ours
+            "AND +status IN ('failed', 'skipped') ORDER BY path",
+            _span(root),
+        )
+    )
+
+
+def _numbers(tracks: Tracks, root: str) -> tuple[int, int]:
+    """Return how many files there are within the root, and elsewhere."""
+    ((every,),) = tracks.database.rows("SELECT count(*) FROM files")
+    ((inside,),) = tracks.database.rows(
+        f"SELECT count(*) FROM files WHERE {sql.WITHIN}",  # noqa: S608 - ours
+        _span(root),
+    )
+    return int(inside), int(every - inside)
 
 
 def _span(root: str) -> tuple[bytes, bytes]:
@@ -212,13 +257,6 @@ def _common_folder(tracks: Tracks) -> str:
         return "/"
     names = [os.path.dirname(os.fsdecode(name)) for name in (first, last)]
     return os.path.commonpath(names)
-
-
-def _reasons(tracks: Tracks) -> Iterator[tuple[str, tuple[str, str]]]:
-    for path, kind, message in tracks.database.rows(
-        "SELECT path, kind, message FROM files WHERE status IN ('failed', 'skipped')"
-    ):
-        yield os.fsdecode(path), (kind, message)
 
 
 def status_of(track: Track) -> str:

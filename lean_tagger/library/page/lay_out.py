@@ -31,7 +31,7 @@ def page(
         "policy": lambda: [_policy(script, style)],
         "style": lambda: [style],
         "script": lambda: [script],
-        "data": lambda: [script_data(found, sound)],
+        "data": lambda: script_data(found, sound),
         "name": lambda: [escaped(os.path.basename(found.root) or found.root)],
         "made": lambda: [f"{time.strftime('%Y-%m-%d %H:%M')}, lean-tag {escaped(__version__)}"],
         "summary": lambda: sections.summary(found.counts),
