@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from lean_tagger.errors import ConfigError
 from lean_tagger.jobs import Failed, Identity, Job, Skipped
 from lean_tagger.run.exclude import Excluded
+from lean_tagger.run.within import Within
 from lean_tagger.system.packed_sort import PackedSort
 
 EXTENSIONS = frozenset(
@@ -73,6 +74,7 @@ def walk(
     follow_symlinks: bool = False,
     shard: tuple[int, int] | None = None,
     exclude: Sequence[str] = (),
+    within: Within | None = None,
 ) -> Iterator[Job | Skipped | Failed]:
     """Yield every music file once, and what is wrong with the rest.
 
@@ -88,6 +90,8 @@ def walk(
         Only this part of them; see `part`.
     exclude : sequence of str
         Patterns of what is left out of folders; see `exclude`. What is named itself is done.
+    within : Within, optional
+        Only what is in these folders below the given ones; the others are not even listed.
 
     Yields
     ------
@@ -107,7 +111,7 @@ def walk(
     or given files stay in memory, so a large library costs next to nothing here.
     """
     Excluded("", exclude)  # a mistake is said before anything is done
-    found = _Walker(follow_symlinks=follow_symlinks, exclude=exclude).walk(paths)
+    found = _Walker(follow_symlinks=follow_symlinks, exclude=exclude, within=within).walk(paths)
     return part(found, [os.fspath(path) for path in paths], shard) if shard else found
 
 
@@ -132,11 +136,16 @@ def part(
     for item in found:
         path = os.path.normpath(item.path)
         top = next((it for it in given if path.startswith(os.path.join(it, ""))), "")
-        folder = os.path.dirname(path[len(top) :].lstrip("/"))
-        while _DISC.fullmatch(os.path.basename(folder)):
-            folder = os.path.dirname(folder)
+        folder = album_folder(os.path.dirname(path[len(top) :].lstrip("/")))
         if zlib.crc32(os.fsencode(folder)) % n == k - 1:
             yield item
+
+
+def album_folder(folder: str) -> str:
+    """Return the folder of the album that a folder is a disc of, or else the folder itself."""
+    while _DISC.fullmatch(os.path.basename(folder)):
+        folder = os.path.dirname(folder)
+    return folder
 
 
 class _Walker:
@@ -146,8 +155,14 @@ class _Walker:
     so only those are remembered, as (folder, name).
     """
 
-    def __init__(self, *, follow_symlinks: bool, exclude: Sequence[str] = ()) -> None:
-        self._follow_symlinks, self._exclude = follow_symlinks, exclude
+    def __init__(
+        self,
+        *,
+        follow_symlinks: bool,
+        exclude: Sequence[str] = (),
+        within: Within | None = None,
+    ) -> None:
+        self._follow_symlinks, self._exclude, self._within = follow_symlinks, exclude, within
         self._folders: set[_FolderKey] = set()
         self._singles: set[tuple[_FolderKey, str]] = set()
 
@@ -167,7 +182,7 @@ class _Walker:
     def _walk_given_folder(self, path: str) -> Iterator[Job | Skipped | Failed]:
         seen = _Given()
         yield from self._walk_folder(path, seen)
-        if not seen.music:
+        if not seen.music and self._within is None:
             hint = "; it has linked folders: see --follow-symlinks" if seen.links_passed else ""
             hint = "; some of it is excluded" if seen.excluded else hint
             message = f"no music files in this folder{hint}"
@@ -210,20 +225,21 @@ class _Walker:
             return None
         with os.scandir(path) as listing:
             excluded = excluded.in_folder(path)
-            names = PackedSort(self._wanted(listing, seen, excluded))
+            names = PackedSort(self._wanted(path, listing, seen, excluded))
         self._folders.add(key)
         return _Folder(path, key, iter(names), excluded)
 
     def _wanted(
-        self, listing: Iterable[os.DirEntry[str]], seen: _Given, excluded: Excluded
+        self, path: str, listing: Iterable[os.DirEntry[str]], seen: _Given, excluded: Excluded
     ) -> Iterator[bytes]:
         """Yield the names of folders to walk, with a slash, and of what may be music.
 
         So marked they sort as the paths of all files do. What an entry knows beside its name
         is not kept: it is 600 bytes.
         """
+        here = self._within is None or self._within.holds(path)
         for entry in listing:
-            if _is_ignored(entry.name):
+            if is_ignored(entry.name):
                 continue
             try:
                 folder = entry.is_dir()
@@ -232,12 +248,15 @@ class _Walker:
                 folder = walked = False  # `_take` meets the same error, and says it
             if folder and not walked:
                 seen.links_passed = True
-            elif not folder and not _has_audio_extension(entry.name):
+            elif not (self._leads_on(entry.path) if folder else here and is_audio(entry.name)):
                 continue
             elif excluded.matches(entry.path, is_folder=folder):
                 seen.excluded = True
             else:
                 yield os.fsencode(entry.name) + (_FOLDER if folder else b"")
+
+    def _leads_on(self, folder: str) -> bool:
+        return self._within is None or self._within.leads_to(folder)
 
     def _take(self, path: str, key: _FolderKey) -> Iterator[Job | Failed]:
         try:
@@ -258,7 +277,7 @@ class _Walker:
             key = _folder_key(folder)
         except OSError:
             return True  # not ours to judge: opening it will say what is wrong
-        if key in self._folders and _has_audio_extension(name) and not _is_ignored(name):
+        if key in self._folders and is_audio(name) and not is_ignored(name):
             return False
         if (key, name) in self._singles:
             return False
@@ -271,11 +290,13 @@ def _folder_key(path: str) -> _FolderKey:
     return found.st_dev << 64 | found.st_ino
 
 
-def _is_ignored(name: str) -> bool:
+def is_ignored(name: str) -> bool:
+    """Tell whether a file or folder of this name is passed over in a folder."""
     return name.startswith(".") or name in _IGNORED
 
 
-def _has_audio_extension(name: str) -> bool:
+def is_audio(name: str) -> bool:
+    """Tell whether a name has the extension of an audio format."""
     return name.rpartition(".")[2].lower() in EXTENSIONS and "." in name
 
 

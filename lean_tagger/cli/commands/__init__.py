@@ -30,6 +30,7 @@ NAMES = {
     "taggram": ("taggram", "run"),
     "undo": ("undo", "run"),
     "version": ("help", "version"),
+    "watch": ("watch", "run"),
 }
 """Module and function of each command, by the word that asks for it."""
 

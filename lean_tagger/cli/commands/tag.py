@@ -5,9 +5,15 @@ import contextlib
 import dataclasses
 import functools
 import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from lean_tagger.cli import given_paths, options
 from lean_tagger.cli.signals import Stop
+
+if TYPE_CHECKING:
+    from lean_tagger.cli.console import Console
+    from lean_tagger.jobs import Job, Outcome
 
 _EXAMPLES = """\
 examples:
@@ -20,6 +26,7 @@ examples:
 other commands, each with its own --help:
   retag, undo, redo                from what is on record, without listening
   explain, status, runs, doctor    what was done and why, what can be done here
+  watch, service                   tag what arrives, at every start of the machine
   models, labels                   networks and words of your own
   rules, export, import, merge     your vocabulary; several machines
 
@@ -34,7 +41,8 @@ exit codes: 0 all done, 1 some files failed, 2 bad option, 3 bad model,
 def run(arguments: list[str], stop: Stop) -> int:
     """Tag music."""
     given = parse(arguments)
-    given_paths.require(given.paths)
+    if given.only_in is None:  # else a path may be a share that is gone for a while
+        given_paths.require(given.paths)
     code = _tag(given, stop)
     from lean_tagger.cli.commands.playlists import after_run
 
@@ -46,9 +54,14 @@ def _tag(given: argparse.Namespace, stop: Stop) -> int:
     from lean_tagger.cli import session
     from lean_tagger.run.find_files import walk
     from lean_tagger.run.summary import Summary
+    from lean_tagger.run.within import Within
     from lean_tagger.store.albums import album_jobs
     from lean_tagger.store.resume import Resume, new_jobs
 
+    if given.pace == "gentle":
+        from lean_tagger.system.pace import be_gentle
+
+        be_gentle()
     max_mem_bytes = session.budget_bytes(given.max_mem)
     console = session.console(given, max_mem_bytes=max_mem_bytes)
     chosen = session.build(given, max_mem_bytes=max_mem_bytes)
@@ -60,6 +73,7 @@ def _tag(given: argparse.Namespace, stop: Stop) -> int:
         follow_symlinks=given.follow_symlinks,
         shard=given.shard,
         exclude=(*chosen.rules.exclude, *given.exclude),
+        within=None if given.only_in is None else Within(given.only_in),
     )
     with contextlib.closing(console), session.journal(given, console) as journal:
         resume = Resume(journal, "tag", chosen)
@@ -68,7 +82,7 @@ def _tag(given: argparse.Namespace, stop: Stop) -> int:
             journal.forget_failures(under)
         if console.wants_total or given.dry_run:
             console.expect(music(), with_forecast=given.dry_run)
-        found = new_jobs(resume.judge, music())
+        found = _held_back(new_jobs(resume.judge, music()), given, console)
         summary = Summary(max_mem_bytes=max_mem_bytes)
         do = functools.partial(session.do, console=console, stop=stop, summary=summary)
         if not chosen.by_album:
@@ -81,6 +95,24 @@ def _tag(given: argparse.Namespace, stop: Stop) -> int:
         resume = Resume(journal, "tag", deciding)
         albums = album_jobs(resume.judge, under, notice=console.notice)
         return do(albums, resume.recorder, given, deciding)
+
+
+def _held_back(
+    found: "Iterable[Job | Outcome]", given: argparse.Namespace, console: "Console"
+) -> "Iterable[Job | Outcome]":
+    """Return what was found, without what is to wait."""
+    if given.settle:
+        from lean_tagger.run.arriving import settled
+
+        found = settled(found, given.settle)
+    if given.until:
+        import datetime
+
+        from lean_tagger.run.until import next_time, until
+
+        end = next_time(given.until, datetime.datetime.now())  # as the clock on the wall has it
+        found = until(found, end, console.notice)
+    return found
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -121,13 +153,16 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         metavar="K/N",
         help="only the K-th of N parts, of which each machine takes one; see lean-tag merge",
     )
+    options.add_waiting(written)
     listening = parser.add_argument_group("how it listens")
     options.add_model(listening)
     options.add_effort(listening)
     before = parser.add_argument_group("what was done before")
     options.add_state(before)
     before.add_argument("--retry-failed", action="store_true", help="try again what failed before")
-    options.add_resources(parser.add_argument_group("resources and output"))
+    resources = parser.add_argument_group("resources and output")
+    options.add_pace(resources)
+    options.add_resources(resources)
     given = parser.parse_anywhere(arguments)
     if not given.paths:
         parser.error("give a file or a folder")
