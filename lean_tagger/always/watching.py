@@ -12,6 +12,7 @@ from lean_tagger.always.polling import Look
 from lean_tagger.always.roots import Root
 from lean_tagger.always.settling import Settling
 from lean_tagger.run.arriving import KIND
+from lean_tagger.system import library_pages
 
 ROOT_SECONDS = 10.0
 """How often we look whether the folders are still there."""
@@ -42,7 +43,7 @@ class Watching:
     told : callable
         Called with each result of a batch.
     ended : callable
-        Called with the exit code of each batch.
+        Called after the last result of each batch.
     notice : callable
         Told what a person should know, once.
     """
@@ -55,7 +56,7 @@ class Watching:
         settle_seconds: float,
         poll_seconds: float,
         told: Callable[[dict[str, Any]], None],
-        ended: Callable[[int], None],
+        ended: Callable[[], None],
         notice: Callable[[str], None],
     ) -> None:
         self._arguments, self._told, self._ended, self._notice = arguments, told, ended, notice
@@ -152,6 +153,7 @@ class Watching:
         self._doing = folders
         self._batch = Batch(self._arguments, folders)
         self._selector.register(self._batch, selectors.EVENT_READ, "batch")
+        library_pages.release()  # what only the start of us, or of a batch, needed
 
     def _end(self) -> int | None:
         """See to the end of a batch; see `run`."""
@@ -167,7 +169,7 @@ class Watching:
                 self._settling.touch(os.path.dirname(path), now)
         self._moved.clear()
         self._written.clear()
-        self._ended(code)
+        self._ended()
         if code in (0, 1):
             self._worked, self._retry_seconds, self._not_before = True, FIRST_RETRY_SECONDS, 0.0
             return None

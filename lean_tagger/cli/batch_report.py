@@ -35,8 +35,8 @@ class BatchReport:
             self._news = True
             self._tell(record)
 
-    def ended(self, code: int) -> None:
-        """Sum a batch up, which ended with this exit code."""
+    def ended(self) -> None:
+        """Sum up a batch that has ended."""
         summary, self._summary = self._summary, None
         news, self._news = self._news, False
         if summary is None or not (news or self._verbose):
