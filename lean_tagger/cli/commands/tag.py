@@ -5,13 +5,15 @@ import contextlib
 import dataclasses
 import functools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from lean_tagger.cli import given_paths, options
+from lean_tagger.cli.notifying import add_notify, players_of, telling
 from lean_tagger.cli.signals import Stop
 
 if TYPE_CHECKING:
+    from lean_tagger.always.players import Player
     from lean_tagger.cli.console import Console
     from lean_tagger.jobs import Job, Outcome
 
@@ -41,15 +43,16 @@ exit codes: 0 all done, 1 some files failed, 2 bad option, 3 bad model,
 def run(arguments: list[str], stop: Stop) -> int:
     """Tag music."""
     given = parse(arguments)
+    told = players_of(given.notify)
     if given.only_in is None:  # else a path may be a share that is gone for a while
         given_paths.require(given.paths)
-    code = _tag(given, stop)
+    code = _tag(given, stop, told)
     from lean_tagger.cli.commands.playlists import after_run
 
     return after_run(given, stop, code)
 
 
-def _tag(given: argparse.Namespace, stop: Stop) -> int:
+def _tag(given: argparse.Namespace, stop: Stop, told: "Sequence[Player]") -> int:
     # Late: --help and mistakes have no use for what these load.
     from lean_tagger.cli import session
     from lean_tagger.run.find_files import walk
@@ -75,7 +78,12 @@ def _tag(given: argparse.Namespace, stop: Stop) -> int:
         exclude=(*chosen.rules.exclude, *given.exclude),
         within=None if given.only_in is None else Within(given.only_in),
     )
-    with contextlib.closing(console), session.journal(given, console) as journal:
+    summary = Summary(max_mem_bytes=max_mem_bytes)
+    with (
+        contextlib.closing(console),
+        telling(told, summary, console),
+        session.journal(given, console) as journal,
+    ):
         resume = Resume(journal, "tag", chosen)
         under = [os.path.abspath(path) for path in given.paths]
         if given.retry_failed:
@@ -83,7 +91,6 @@ def _tag(given: argparse.Namespace, stop: Stop) -> int:
         if console.wants_total or given.dry_run:
             console.expect(music(), with_forecast=given.dry_run)
         found = _held_back(new_jobs(resume.judge, music()), given, console)
-        summary = Summary(max_mem_bytes=max_mem_bytes)
         do = functools.partial(session.do, console=console, stop=stop, summary=summary)
         if not chosen.by_album:
             return do(found, resume.recorder, given, chosen)
@@ -163,6 +170,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     resources = parser.add_argument_group("resources and output")
     options.add_pace(resources)
     options.add_resources(resources)
+    add_notify(resources)
     given = parser.parse_anywhere(arguments)
     if not given.paths:
         parser.error("give a file or a folder")
