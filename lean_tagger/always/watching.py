@@ -89,12 +89,15 @@ class Watching:
             if code is not None:
                 return code
             now = time.monotonic()
-            self._look_at_roots(now)
+            if now >= self._look_at_roots_at:
+                self._look_at_roots(now)
             self._poll(now)
-            if self._batch is None and now >= self._not_before:
-                ready = self._take(now)
-                if ready:
-                    self._start(ready)
+            due = self._settling.due()
+            if due is None or self._batch is not None or now < max(due, self._not_before):
+                continue
+            self._look_at_roots(now)  # lest a batch looks for what has just gone
+            if ready := self._take(now):
+                self._start(ready)
 
     def close(self) -> None:
         """End a batch that is being done; the file in hand is finished or as it was."""
@@ -143,6 +146,8 @@ class Watching:
         if error.get("kind") == KIND:
             self._settling.touch(os.path.dirname(os.path.abspath(path)), time.monotonic())
             return
+        if error.get("kind") == "missing" and any(path == root.path for root in self._roots):
+            return  # it went in this very moment; `_look_at_roots` will see that
         if record.get("status") == "tagged" and len(self._written) < _MOST_WRITTEN:
             self._written.add(os.path.abspath(path))
         self._told(record)
@@ -185,9 +190,6 @@ class Watching:
     def _take(self, now: float) -> list[str]:
         """Return the folders that are ready and there."""
         if self._settling.overflowed:
-            due = self._settling.due()
-            if due is None or due > now:
-                return []
             self._settling.clear()
             return [os.path.join(root.path, "") for root in self._roots if root.here]
         gone = [root.path for root in self._roots if not root.here]
@@ -254,8 +256,6 @@ class Watching:
 
     def _look_at_roots(self, now: float) -> None:
         """Find out which folders are there; do all of one that is there again."""
-        if now < self._look_at_roots_at:
-            return
         self._look_at_roots_at = now + ROOT_SECONDS
         back = False
         for root in self._roots:
