@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import datetime
 import os
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -229,6 +230,36 @@ def add_resources(group: argparse._ArgumentGroup) -> None:
     add_output(group)
 
 
+def add_waiting(group: argparse._ActionsContainer) -> None:
+    """Add what may wait for another run."""
+    add = group.add_argument
+    add(
+        "--settle",
+        type=seconds,
+        metavar="S",
+        help="leave alone what changed in the last S seconds, or is being written",
+    )
+    add("--until", type=clock, metavar="HH:MM", help="begin no file after this time of day")
+    add(
+        "--only-in",
+        type=_listed_folders,
+        metavar="FILE",
+        help="only these folders below PATH: absolute names, each ended by a NUL, with a slash at "
+        "its end where all below is meant; - reads standard input",
+    )
+
+
+def add_pace(group: argparse._ActionsContainer, default: str = "normal") -> None:
+    """Add how much a run makes itself felt."""
+    group.add_argument(
+        "--pace",
+        choices=("normal", "gentle"),
+        default=default,
+        metavar="normal|gentle",
+        help=f"gentle lets all others have processors and disks first (default: {default})",
+    )
+
+
 def add_start_timeout(group: argparse._ActionsContainer) -> None:
     """Add how long a worker may take to load its model."""
     group.add_argument(
@@ -240,7 +271,7 @@ def add_start_timeout(group: argparse._ActionsContainer) -> None:
     )
 
 
-def add_output(group: argparse._ArgumentGroup) -> None:
+def add_output(group: argparse._ActionsContainer) -> None:
     """Add how a command reports."""
     add = group.add_argument
     add("--json", action="store_true", help="one JSON object per line, for programs")
@@ -323,6 +354,28 @@ def count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text[:10]) <= _MOST):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {_MOST}")
     return int(text)
+
+
+def clock(text: str) -> datetime.time:
+    """Return a time of day, of hours and minutes."""
+    hours, _, minutes = text.partition(":")
+    if text.isascii() and hours.isdigit() and minutes.isdigit() and len(minutes) == 2:
+        with contextlib.suppress(ValueError):
+            return datetime.time(int(hours), int(minutes))
+    raise argparse.ArgumentTypeError(f"{text!r} is not a time of day such as 06:00")
+
+
+def _listed_folders(name: str) -> list[str]:
+    """Return the names in a file, or on standard input."""
+    try:
+        with open(0 if name == "-" else name, "rb", closefd=name != "-") as file:
+            names = [os.fsdecode(it) for it in file.read().split(b"\0") if it]
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"cannot read {name!r}: {error}") from error
+    wrong = next((it for it in names if not os.path.isabs(it)), None)
+    if wrong is not None:
+        raise argparse.ArgumentTypeError(f"{wrong!r} is not an absolute name")
+    return names
 
 
 def tracks(text: str) -> int:

@@ -15,6 +15,7 @@ from lean_tagger.errors import ConfigError
 from lean_tagger.jobs import Failed, Identity, Job, Skipped
 from lean_tagger.rules.album_vote import album_folder
 from lean_tagger.run.exclude import Excluded
+from lean_tagger.run.within import Within
 from lean_tagger.system.packed_sort import PackedSort
 
 EXTENSIONS = frozenset(
@@ -66,6 +67,7 @@ def walk(
     follow_symlinks: bool = False,
     shard: tuple[int, int] | None = None,
     exclude: Sequence[str] = (),
+    within: Within | None = None,
 ) -> Iterator[Job | Skipped | Failed]:
     """Yield every music file once, and what is wrong with the rest.
 
@@ -81,6 +83,8 @@ def walk(
         Only this part of them; see `part`.
     exclude : sequence of str
         Patterns of what is left out of folders; see `exclude`. What is named itself is done.
+    within : Within, optional
+        Only what is in these folders below the given ones; the others are not even listed.
 
     Yields
     ------
@@ -100,7 +104,7 @@ def walk(
     or given files stay in memory, so a large library costs next to nothing here.
     """
     Excluded("", exclude)  # a mistake is said before anything is done
-    found = _Walker(follow_symlinks=follow_symlinks, exclude=exclude).walk(paths)
+    found = _Walker(follow_symlinks=follow_symlinks, exclude=exclude, within=within).walk(paths)
     return part(found, [os.fspath(path) for path in paths], shard) if shard else found
 
 
@@ -137,8 +141,14 @@ class _Walker:
     so only those are remembered, as (folder, name).
     """
 
-    def __init__(self, *, follow_symlinks: bool, exclude: Sequence[str] = ()) -> None:
-        self._follow_symlinks, self._exclude = follow_symlinks, exclude
+    def __init__(
+        self,
+        *,
+        follow_symlinks: bool,
+        exclude: Sequence[str] = (),
+        within: Within | None = None,
+    ) -> None:
+        self._follow_symlinks, self._exclude, self._within = follow_symlinks, exclude, within
         self._folders: set[_FolderKey] = set()
         self._singles: set[tuple[_FolderKey, str]] = set()
 
@@ -158,7 +168,7 @@ class _Walker:
     def _walk_given_folder(self, path: str) -> Iterator[Job | Skipped | Failed]:
         seen = _Given()
         yield from self._walk_folder(path, seen)
-        if not seen.music:
+        if not seen.music and self._within is None:
             hint = "; it has linked folders: see --follow-symlinks" if seen.links_passed else ""
             hint = "; some of it is excluded" if seen.excluded else hint
             message = f"no music files in this folder{hint}"
@@ -201,20 +211,21 @@ class _Walker:
             return None
         with os.scandir(path) as listing:
             excluded = excluded.in_folder(path)
-            names = PackedSort(self._wanted(listing, seen, excluded))
+            names = PackedSort(self._wanted(path, listing, seen, excluded))
         self._folders.add(key)
         return _Folder(path, key, iter(names), excluded)
 
     def _wanted(
-        self, listing: Iterable[os.DirEntry[str]], seen: _Given, excluded: Excluded
+        self, path: str, listing: Iterable[os.DirEntry[str]], seen: _Given, excluded: Excluded
     ) -> Iterator[bytes]:
         """Yield the names of folders to walk, with a slash, and of what may be music.
 
         So marked they sort as the paths of all files do. What an entry knows beside its name
         is not kept: it is 600 bytes.
         """
+        here = self._within is None or self._within.holds(path)
         for entry in listing:
-            if _is_ignored(entry.name):
+            if is_ignored(entry.name):
                 continue
             try:
                 folder = entry.is_dir()
@@ -223,12 +234,15 @@ class _Walker:
                 folder = walked = False  # `_take` meets the same error, and says it
             if folder and not walked:
                 seen.links_passed = True
-            elif not folder and not _has_audio_extension(entry.name):
+            elif not (self._leads_on(entry.path) if folder else here and is_audio(entry.name)):
                 continue
             elif excluded.matches(entry.path, is_folder=folder):
                 seen.excluded = True
             else:
                 yield os.fsencode(entry.name) + (_FOLDER if folder else b"")
+
+    def _leads_on(self, folder: str) -> bool:
+        return self._within is None or self._within.leads_to(folder)
 
     def _take(self, path: str, key: _FolderKey) -> Iterator[Job | Failed]:
         try:
@@ -249,7 +263,7 @@ class _Walker:
             key = _folder_key(folder)
         except OSError:
             return True  # not ours to judge: opening it will say what is wrong
-        if key in self._folders and _has_audio_extension(name) and not _is_ignored(name):
+        if key in self._folders and is_audio(name) and not is_ignored(name):
             return False
         if (key, name) in self._singles:
             return False
@@ -262,11 +276,13 @@ def _folder_key(path: str) -> _FolderKey:
     return found.st_dev << 64 | found.st_ino
 
 
-def _is_ignored(name: str) -> bool:
+def is_ignored(name: str) -> bool:
+    """Tell whether a file or folder of this name is passed over in a folder."""
     return name.startswith(".") or name in _IGNORED
 
 
-def _has_audio_extension(name: str) -> bool:
+def is_audio(name: str) -> bool:
+    """Tell whether a name has the extension of an audio format."""
     return name.rpartition(".")[2].lower() in EXTENSIONS and "." in name
 
 

@@ -24,15 +24,18 @@ NAMES = {
     "retag": ("retag", "run"),
     "rules": ("rules", "run"),
     "runs": ("runs", "run"),
+    "service": ("service", "run"),
     "similar": ("similar", "run"),
     "status": ("status", "run"),
     "tag": ("tag", "run"),
     "taggram": ("taggram", "run"),
     "undo": ("undo", "run"),
     "version": ("help", "version"),
+    "watch": ("watch", "run"),
 }
 """Module and function of each command, by the word that asks for it."""
 
-ONLINE = (("models", "get"),)
-"""What may open a connection, and only once it is told what to fetch: all there is. Nothing else
-does, which `tests/cli/test_no_sockets.py` watches at the system calls."""
+ONLINE = (("models", "get"), ("--notify",))
+"""What may open a connection, and only once it is told what to fetch, or whom to tell: all there
+is; the second with `tag` and `watch`. Nothing else does, which `tests/cli/test_no_sockets.py`
+watches at the system calls."""

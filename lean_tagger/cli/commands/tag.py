@@ -5,10 +5,18 @@ import contextlib
 import dataclasses
 import functools
 import os
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from lean_tagger.cli import given_paths, options
 from lean_tagger.cli.after_run import update_playlists
+from lean_tagger.cli.notifying import add_notify, players_of, telling
 from lean_tagger.cli.signals import Stop
+
+if TYPE_CHECKING:
+    from lean_tagger.always.players import Player
+    from lean_tagger.cli.console import Console
+    from lean_tagger.jobs import Failed, Job, Skipped
 
 _EXAMPLES = """\
 examples:
@@ -22,6 +30,7 @@ other commands, each with its own --help:
   retag, undo, redo                from what is on record, without listening
   find, similar, path, playlists   questions to the library
   explain, status, runs, doctor    what was done and why, what can be done here
+  watch, service                   tag what arrives, at every start of the machine
   models, labels                   networks and words of your own
   rules, export, import, merge     your vocabulary; several machines
   report, taggram                  a page to look at, a picture of what is heard
@@ -37,19 +46,27 @@ exit codes: 0 all done, 1 some files failed, 2 bad option, 3 bad model,
 def run(arguments: list[str], stop: Stop) -> int:
     """Tag music."""
     given = parse(arguments)
-    given_paths.require(given.paths)
-    return update_playlists(given, stop, _tag(given, stop))
+    told = players_of(given.notify)
+    if given.only_in is None:  # else a path may be a share that is gone for a while
+        given_paths.require(given.paths)
+    return update_playlists(given, stop, _tag(given, stop, told))
 
 
-def _tag(given: argparse.Namespace, stop: Stop) -> int:
+def _tag(given: argparse.Namespace, stop: Stop, told: "Sequence[Player]") -> int:
     # Late: --help and mistakes have no use for what these load.
     from lean_tagger.cli import session
+    from lean_tagger.run.arriving import settled
     from lean_tagger.run.find_files import walk
     from lean_tagger.run.summary import Summary
+    from lean_tagger.run.within import Within
     from lean_tagger.store.albums import album_jobs
     from lean_tagger.store.albums_on_the_way import AlbumsOnTheWay
     from lean_tagger.store.resume import Resume, new_jobs
 
+    if given.pace == "gentle":
+        from lean_tagger.system.pace import be_gentle
+
+        be_gentle()
     max_mem_bytes = session.budget_bytes(given.max_mem)
     console = session.console(given, max_mem_bytes=max_mem_bytes)
     chosen = session.build(given, max_mem_bytes=max_mem_bytes)
@@ -61,8 +78,14 @@ def _tag(given: argparse.Namespace, stop: Stop) -> int:
         follow_symlinks=given.follow_symlinks,
         shard=given.shard,
         exclude=(*chosen.rules.exclude, *given.exclude),
+        within=None if given.only_in is None else Within(given.only_in),
     )
-    with contextlib.closing(console), session.journal(given, console) as journal:
+    summary = Summary(max_mem_bytes=max_mem_bytes)
+    with (
+        contextlib.closing(console),
+        telling(told, summary, console),
+        session.journal(given, console) as journal,
+    ):
         resume = Resume(journal, "tag", chosen)
         under = [os.path.abspath(path) for path in given.paths]
         if given.retry_failed:
@@ -70,12 +93,14 @@ def _tag(given: argparse.Namespace, stop: Stop) -> int:
         if console.wants_total or given.dry_run:
             console.expect(music(), with_forecast=given.dry_run)
         recorder = resume.recorder
+        files = _until(music(), given, console)
         if chosen.albums:
             album = console.notice if given.verbose else _silent
-            found = AlbumsOnTheWay(resume.judge, recorder, notice=album).jobs(music())
+            found = AlbumsOnTheWay(resume.judge, recorder, notice=album).jobs(files)
         else:
-            found = new_jobs(resume.judge, music())
-        summary = Summary(max_mem_bytes=max_mem_bytes)
+            found = new_jobs(resume.judge, files)
+        if given.settle:
+            found = settled(found, given.settle)
         do = functools.partial(session.do, console=console, stop=stop, summary=summary)
         if not chosen.by_album:
             return do(found, resume.recorder, given, chosen)
@@ -91,6 +116,20 @@ def _tag(given: argparse.Namespace, stop: Stop) -> int:
 
 def _silent(_: str) -> None:
     """Say nothing."""
+
+
+def _until(
+    found: "Iterable[Job | Skipped | Failed]", given: argparse.Namespace, console: "Console"
+) -> "Iterable[Job | Skipped | Failed]":
+    """Return what was found, up to the time at which the run is to end."""
+    if not given.until:
+        return found
+    import datetime
+
+    from lean_tagger.run.until import next_time, until
+
+    end = next_time(given.until, datetime.datetime.now())  # as the clock on the wall has it
+    return until(found, end, console.notice)
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -131,13 +170,17 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         metavar="K/N",
         help="only the K-th of N parts, of which each machine takes one; see lean-tag merge",
     )
+    options.add_waiting(written)
     listening = parser.add_argument_group("how it listens")
     options.add_model(listening)
     options.add_effort(listening)
     before = parser.add_argument_group("what was done before")
     options.add_state(before)
     before.add_argument("--retry-failed", action="store_true", help="try again what failed before")
-    options.add_resources(parser.add_argument_group("resources and output"))
+    resources = parser.add_argument_group("resources and output")
+    options.add_pace(resources)
+    options.add_resources(resources)
+    add_notify(resources)
     given = parser.parse_anywhere(arguments)
     if not given.paths:
         parser.error("give a file or a folder")

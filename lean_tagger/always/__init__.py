@@ -1,0 +1,1 @@
+"""Tag what arrives, for as long as the machine is on."""

@@ -1,0 +1,73 @@
+"""One batch: the command that tags, as a process of its own.
+
+So what waits stays small whatever a batch needs, and what ends a batch does not end the waiting.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from lean_tagger.run.child_process import environment
+
+
+class Batch:
+    """A run of ``lean-tag tag`` over some folders.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        Options and paths of the run.
+    folders : sequence of str
+        As `within.Within` takes them.
+    """
+
+    def __init__(self, arguments: Sequence[str], folders: Sequence[str]) -> None:
+        # A file and no pipe: the list may be longer than a pipe holds.
+        with tempfile.TemporaryFile() as listed:
+            listed.writelines(os.fsencode(folder) + b"\0" for folder in folders)
+            listed.seek(0)
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [
+                    *(sys.executable, "-P", "-m", "lean_tagger", "tag", "--json", "--quiet"),
+                    *("--only-in", "-", *arguments),
+                ],
+                stdin=listed,
+                stdout=subprocess.PIPE,
+                env=environment(),
+                process_group=0,  # Ctrl-C in the terminal is ours to pass on
+            )
+        assert self._process.stdout is not None  # noqa: S101 - narrows the type for mypy
+        self._fd = self._process.stdout.fileno()
+        self._rest = b""
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when there are results, or it has ended."""
+        return self._fd
+
+    def records(self) -> Iterator[dict[str, Any]] | None:
+        """Return the results that have come; None when there will be no more. Waits for some."""
+        data = os.read(self._fd, 1 << 16)
+        if not data:
+            return None
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        return (json.loads(line) for line in lines)
+
+    def end(self) -> int:
+        """Wait for its end and return its exit code."""
+        assert self._process.stdout is not None  # noqa: S101 - narrows the type for mypy
+        self._process.stdout.close()
+        return self._process.wait()
+
+    def stop(self) -> None:
+        """Let it finish or undo what it is at, and end."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGTERM)
+        while self.records() is not None:
+            pass
+        self.end()

@@ -1,0 +1,172 @@
+"""Units for systemd: one that watches, and one that a timer starts.
+
+What is set is in systemd.exec(5), systemd.resource-control(5) and systemd.timer(5); that it is
+right, ``systemd-analyze verify`` says in the tests.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+MARGIN_BYTES = 128 * 1024**2
+"""Beyond the budget: what waits, and pages of files that are being read."""
+
+WATCH, ONCE, TIMER = "lean-tag-watch.service", "lean-tag.service", "lean-tag.timer"
+
+_SANDBOX = """\
+NoNewPrivileges=yes
+ProtectSystem=strict
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+ProtectProc=invisible
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+RemoveIPC=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @obsolete @keyring
+SystemCallErrorNumber=EPERM
+CapabilityBoundingSet=
+AmbientCapabilities=
+KeyringMode=private
+"""
+
+_NO_NETWORK = """\
+PrivateNetwork=yes
+RestrictAddressFamilies=AF_UNIX
+IPAddressDeny=any
+"""
+_NETWORK = "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What is to be done, by whom, and where.
+
+    Attributes
+    ----------
+    program : sequence of str
+        The command and its first arguments, by absolute path.
+    options, paths : sequence of str
+        Of ``lean-tag``; the paths are absolute folders.
+    budget_bytes : int
+        Of a run.
+    writable : sequence of str
+        Folders beside the music that are written: the journal's.
+    environment : mapping
+        Variables that say where those are.
+    system : bool
+        For the whole machine, and not for the user who logs in.
+    user : str
+        Of a system unit: who owns the music.
+    network : bool
+        Whether players are told.
+    """
+
+    program: Sequence[str]
+    options: Sequence[str]
+    paths: Sequence[str]
+    budget_bytes: int
+    writable: Sequence[str]
+    environment: Mapping[str, str]
+    system: bool
+    user: str = ""
+    network: bool = False
+
+
+def units(service: Service) -> dict[str, str]:
+    """Return the text of each unit, by its file's name."""
+    target = "multi-user.target" if service.system else "default.target"
+    watch = _service(
+        service,
+        "Tag music as it arrives",
+        ("watch", *service.options),
+        "Type=exec\nRestart=on-failure\nRestartSec=60\n",
+    )
+    once = _service(
+        service,
+        "Tag music that has no genre yet",
+        ("tag", "--pace", "gentle", "--quiet", *service.options),
+        "Type=oneshot\nSuccessExitStatus=1\n",  # some files failed: no reason for an alarm
+    )
+    return {
+        WATCH: f"{watch}\n[Install]\nWantedBy={target}\n",
+        ONCE: once,
+        TIMER: _TIMER,
+    }
+
+
+_TIMER = f"""\
+[Unit]
+Description=Tag new music every night
+
+[Timer]
+OnCalendar=*-*-* 03:00
+RandomizedDelaySec=30min
+Persistent=yes
+Unit={ONCE}
+
+[Install]
+WantedBy=timers.target
+"""
+
+
+def quoted(text: str) -> str:
+    """Return one word of a unit, whatever is in it, also bytes that are no UTF-8."""
+    plain = all((it.isalnum() and it.isascii()) or it in "/._-+=:,@" for it in text)
+    if plain and text:
+        return text
+    return '"' + "".join(map(_escaped, text.encode("utf-8", "surrogateescape"))) + '"'
+
+
+def _escaped(byte: int) -> str:
+    if byte == 0x25:  # stands for %h and the like
+        return "%%"
+    if byte < 0x20 or byte > 0x7E or byte in b'"\\':
+        return f"\\x{byte:02x}"
+    return chr(byte)
+
+
+def _service(service: Service, what: str, arguments: Sequence[str], kind: str) -> str:
+    words = [*service.program, *arguments, "--", *service.paths]
+    # In a command, and only there, a dollar sign stands for a variable.
+    command = " ".join(quoted(it).replace("$", "$$") for it in words)
+    after = "After=network-online.target\nWants=network-online.target\n" if service.network else ""
+    mounts = " ".join(map(quoted, service.paths))
+    writable = " ".join(map(quoted, (*service.paths, *service.writable)))
+    variables = "".join(
+        f"Environment={quoted(f'{name}={value}')}\n" for name, value in service.environment.items()
+    )
+    return (
+        f"[Unit]\nDescription={what}\nRequiresMountsFor={mounts}\n{after}\n"
+        f"[Service]\n{kind}ExecStart={command}\n"
+        f"{_identity(service)}{variables}{_limits(service)}{_SANDBOX}"
+        f"{_NETWORK if service.network else _NO_NETWORK}"
+        f"ReadWritePaths={writable}\n"
+    )
+
+
+def _identity(service: Service) -> str:
+    """Return who it is: of a user's own unit, the user."""
+    if not service.system:
+        return "EnvironmentFile=-%E/lean-tag/environment\n" if service.network else ""
+    secrets = "EnvironmentFile=-/etc/lean-tag/environment\n" if service.network else ""
+    return (
+        f"User={service.user}\nUMask=0022\nStateDirectory=lean-tag\nCacheDirectory=lean-tag\n"
+        f"ProtectHome=read-only\n{secrets}"
+    )
+
+
+def _limits(service: Service) -> str:
+    return (
+        f"MemoryMax={service.budget_bytes + MARGIN_BYTES}\nMemorySwapMax=0\n"
+        "OOMPolicy=continue\nTasksMax=128\n"
+        "Nice=10\nIOSchedulingClass=idle\nCPUWeight=20\nIOWeight=20\n"
+    )
