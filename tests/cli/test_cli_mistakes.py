@@ -48,15 +48,16 @@ STORES: dict[str, tuple[str, ...]] = {
     "export": ("export",),
     "import": ("import", "text.txt"),
     "merge": ("merge", "other.sqlite3"),
+    "report": ("report", "page.html"),
 }
 """What each command that has a journal is to do with it."""
 
-READERS = ("explain", "status", "runs", "export")
+READERS = ("explain", "status", "runs", "export", "report")
 ASKS_MODELS = ("tag", "retag", "explain", "export")
 REPORTS = ("tag", "retag", "undo", "redo")
 
 
-WITHOUT_JOURNAL = {"doctor", "help", "labels", "models", "rules", "version"}
+WITHOUT_JOURNAL = {"doctor", "help", "labels", "models", "rules", "taggram", "version"}
 
 
 def test_every_command_is_among_these() -> None:
