@@ -49,15 +49,25 @@ STORES: dict[str, tuple[str, ...]] = {
     "import": ("import", "text.txt"),
     "merge": ("merge", "other.sqlite3"),
     "report": ("report", "page.html"),
+    "find": ("find", "genre:rock"),
+    "similar": ("similar", SONG),
+    "path": ("path", SONG, SONG),
+    "learn": ("learn",),
+    "check": ("check",),
+    "eval": ("eval",),
+    "playlists": ("playlists", "lists.toml"),
 }
 """What each command that has a journal is to do with it."""
 
-READERS = ("explain", "status", "runs", "export", "report")
+READERS = ("explain", "status", "runs", "export", "report", "find", "check", "eval", "learn")
 ASKS_MODELS = ("tag", "retag", "explain", "export")
 REPORTS = ("tag", "retag", "undo", "redo")
 
 
-WITHOUT_JOURNAL = {"doctor", "help", "labels", "models", "rules", "taggram", "version"}
+WITHOUT_JOURNAL = {
+    *("doctor", "help", "labels", "models", "rules", "service", "taggram", "version"),
+    "watch",  # which starts runs that have one
+}
 
 
 def test_every_command_is_among_these() -> None:
