@@ -117,6 +117,7 @@ FORMATS: dict[str, Callable[[float, Path], None]] = {
 def measure(paths: list[Path], jobs: int, model: str) -> dict[str, object]:
     """Run the command over files and return a row."""
     options = ["-n", "--json", "--model", model, "--jobs", str(jobs)]
+    options += ["--hardlinks", "break"]  # of one file there are several, and nothing is written
     done = run(lean_tag(*options, *map(str, paths)))
     *results, summary = map(json.loads, done.output.splitlines())
     failed = [result["error"] for result in results if result["error"]]

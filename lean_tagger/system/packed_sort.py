@@ -9,6 +9,7 @@ BLOCK = 4096
 """Names that are sorted, and packed, together."""
 
 _END = b"\0"
+_JOINED = 64  # names that are handed to the packer at once
 _PIECE = 512  # bytes of a packed block that are unpacked at a time
 _WINDOW_BITS = 12  # 4 KiB for each block that is read: sorted names resemble their neighbours
 
@@ -42,7 +43,11 @@ class PackedSort:
 
 def _pack(block: list[bytes]) -> bytes:
     packer = zlib.compressobj(wbits=_WINDOW_BITS)
-    return packer.compress(_END.join((*block, b""))) + packer.flush()
+    pieces = [
+        packer.compress(_END.join((*block[at : at + _JOINED], b"")))
+        for at in range(0, len(block), _JOINED)
+    ]
+    return b"".join((*pieces, packer.flush()))
 
 
 def _unpack(packed: bytes) -> Iterator[bytes]:
