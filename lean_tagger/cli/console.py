@@ -20,9 +20,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TextIO
 
+from lean_tagger.cli.advice import advices
 from lean_tagger.cli.forecast import Forecast
 from lean_tagger.cli.outcome_words import heard_in, judgement, value_text
-from lean_tagger.cli.advice import advices
 from lean_tagger.cli.terminal import (
     OutputClosed,
     beginning,
