@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TextIO
 
+from lean_tagger.cli.advice import advices
 from lean_tagger.cli.forecast import Forecast
 from lean_tagger.cli.outcome_words import heard_in, judgement, value_text
 from lean_tagger.cli.terminal import (
@@ -260,8 +261,7 @@ class Console:
         elif summary.files == 0 or summary.files > self._without_music:
             width = columns() if self._columnar else 0
             self._print(self._out, self._joined(self._summary_parts(summary), width))
-            unsure = _unsure(summary) if self.by_default_model else ()
-            for advice in (*_advice(summary), *unsure):
+            for advice in advices(summary, by_default_model=self.by_default_model):
                 self._print(self._out, escape(advice))
 
     def _is_old_news(self, outcome: Reported) -> bool:
@@ -383,29 +383,6 @@ def _discard(stream: TextIO) -> None:
     """
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-_MOST_SHOWN = 10
-_MANY_UNSURE, _UNSURE_SHARE = 20, 0.25
-
-
-def _advice(summary: Summary) -> Iterator[str]:
-    """Yield what could be done about what the run met."""
-    if summary.junk:
-        most = sorted(summary.junk.items(), key=lambda item: (-item[1], item[0]))
-        values = ", ".join(f"{value} ({count})" for value, count in most[:_MOST_SHOWN])
-        more = ", ..." if len(most) > _MOST_SHOWN else ""
-        yield f"genres that say nothing: {values}{more}; --replace-junk replaces them"
-
-
-def _unsure(summary: Summary) -> Iterator[str]:
-    """Say what another model would do about tracks without a genre, where there are many."""
-    scored = summary.tagged + summary.would_tag + summary.unchanged
-    if summary.unsure >= _MANY_UNSURE and summary.unsure > _UNSURE_SHARE * scored:
-        yield (
-            f"nothing was sure enough for {summary.unsure} of {scored} files; --model standard "
-            "also knows classical music, for twice the time, and lean-tag learn your own genres"
-        )
 
 
 def _braced(text: str) -> str:

@@ -132,7 +132,7 @@ def _stock(material: Material, classes: Classes) -> Stock:
 
 def _better_stock(held_out: Floats, stock: Stock, classes: Classes) -> tuple[Floats, Stock]:
     """Return the scores that a model gives with stock where that is better, and where it is."""
-    mixed, used = held_out.copy(), set()
+    mixed, used = held_out, set()
     for column, label in enumerate(stock.labels):
         if label is None:
             continue

@@ -142,7 +142,8 @@ def _penalised(parameters: Wide, cost: float, slope: Floats, z: Floats) -> tuple
 
 
 def _softmax(logits: Floats) -> Floats:
-    logits = logits - logits.max(axis=1, keepdims=True)
+    """Return probabilities, in the place of the logits."""
+    logits -= logits.max(axis=1, keepdims=True)
     np.exp(logits, out=logits)
     logits /= logits.sum(axis=1, keepdims=True)
     return logits
