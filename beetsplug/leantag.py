@@ -99,7 +99,8 @@ class LeanTagPlugin(BeetsPlugin):
     def imported(self, _session: ImportSession, task: ImportTask) -> None:
         """Do what an import brought."""
         items = [item for item in task.imported_items() if self._wanted(item)]
-        changed = self._set_all(items, write=ui.should_write())
+        # beets writes all fields at the end of an import, into its own copies where it makes some.
+        changed = self._set_all(items, write=False)
         if changed and task.is_album:
             self._set_album(task.album)
 
