@@ -76,7 +76,7 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
         "(default: %(default)g)",
     )
     options.add_pace(parser, default="gentle")
-    options.add_output(parser)
+    options.add_output(parser.add_argument_group("output"))
     split = arguments.index("--") if "--" in arguments else len(arguments)
     own, rest = parser.parse_known_args(arguments[:split])
     if not rest and split >= len(arguments) - 1:
