@@ -24,7 +24,7 @@ ORDER = (
     {"pipeline"},
     {"tagger"},
     {"store", "run"},
-    {"genres", "library", "catalogue"},
+    {"genres", "library", "catalogue", "cluster"},
     {"cli"},
     {"__main__"},
 )

@@ -5,10 +5,12 @@ import contextlib
 import dataclasses
 import functools
 import os
+from collections.abc import Callable, Iterator
 
-from lean_tagger.cli import given_paths, options
+from lean_tagger.cli import given_paths, hear_first, options
 from lean_tagger.cli.after_run import update_playlists
 from lean_tagger.cli.signals import Stop
+from lean_tagger.jobs import Failed, Job, Skipped
 
 _EXAMPLES = """\
 examples:
@@ -29,7 +31,7 @@ A folder that is called like a command: lean-tag ./find
 
 exit codes: 0 all done, 1 some files failed, 2 bad option, 3 bad model,
 4 memory budget too small, 5 cannot write, 6 cannot download,
-11 another run is using the journal, 130 stopped by Ctrl-C
+7 the cluster is gone, 11 another run is using the journal, 130 stopped by Ctrl-C
 """
 
 
@@ -54,7 +56,7 @@ def _tag(given: argparse.Namespace, stop: Stop) -> int:
     chosen = session.build(given, max_mem_bytes=max_mem_bytes)
     if chosen.by_album:  # what is heard first is decided on later
         chosen = dataclasses.replace(chosen, dry_run=True)
-    music = functools.partial(
+    music: Callable[[], Iterator[Job | Skipped | Failed]] = functools.partial(
         walk,
         given.paths,
         follow_symlinks=given.follow_symlinks,
@@ -62,10 +64,18 @@ def _tag(given: argparse.Namespace, stop: Stop) -> int:
         exclude=(*chosen.rules.exclude, *given.exclude),
     )
     with contextlib.closing(console), session.journal(given, console) as journal:
-        resume = Resume(journal, "tag", chosen)
         under = [os.path.abspath(path) for path in given.paths]
         if given.retry_failed:
             journal.forget_failures(under)
+        summary = Summary(max_mem_bytes=max_mem_bytes)
+        if given.dask or given.out:
+            hearing = hear_first.Hearing(given, chosen, journal, music, under)
+            code = hearing.run(console=console, stop=stop, summary=summary)
+            if code > 1 or given.out:
+                return code
+            chosen = dataclasses.replace(chosen, listen=False)
+            music = hearing.left
+        resume = Resume(journal, "tag", chosen)
         if console.wants_total or given.dry_run:
             console.expect(music(), with_forecast=given.dry_run)
         recorder = resume.recorder
@@ -74,7 +84,6 @@ def _tag(given: argparse.Namespace, stop: Stop) -> int:
             found = AlbumsOnTheWay(resume.judge, recorder, notice=album).jobs(music())
         else:
             found = new_jobs(resume.judge, music())
-        summary = Summary(max_mem_bytes=max_mem_bytes)
         do = functools.partial(session.do, console=console, stop=stop, summary=summary)
         if not chosen.by_album:
             return do(found, resume.recorder, given, chosen)
@@ -133,6 +142,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     listening = parser.add_argument_group("how it listens")
     options.add_model(listening)
     options.add_effort(listening)
+    hear_first.add_options(listening)
     before = parser.add_argument_group("what was done before")
     options.add_state(before)
     before.add_argument("--retry-failed", action="store_true", help="try again what failed before")
@@ -140,4 +150,6 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     given = parser.parse_anywhere(arguments)
     if not given.paths:
         parser.error("give a file or a folder")
+    if given.path_map and not given.dask:
+        parser.error("--path-map needs --dask")
     return given
