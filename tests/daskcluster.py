@@ -26,10 +26,10 @@ class TestCluster:
     workers: list[subprocess.Popen] = field(default_factory=list)
 
     def add_worker(self, *options: str) -> subprocess.Popen:
-        """Start one more worker, with one thread and without a nanny."""
+        """Start one more worker, with one thread; it has a nanny unless the options say no."""
         name = f"w{len(self.workers)}"
         command = [sys.executable, "-m", "distributed.cli.dask_worker", self.address]
-        usual = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--name", name]
+        usual = ["--nthreads", "1", "--no-dashboard", "--name", name]
         usual += ["--local-directory", str(self.folder / name), "--memory-limit", "1GiB"]
         self.workers.append(_start([*command, *usual, *options], self.folder / f"{name}.log"))
         return self.workers[-1]
@@ -48,14 +48,21 @@ def _start(command: list[str], log: Path) -> subprocess.Popen:
             command,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
+            env={
+                **os.environ,
+                "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
+                "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
+            },
             cwd=ROOT,
         )
 
 
 @contextlib.contextmanager
-def cluster(folder: Path, *, workers: int = 2) -> Iterator[TestCluster]:
-    """Give a cluster; all its processes end with the context."""
+def cluster(folder: Path, *options_of_workers: str, workers: int = 2) -> Iterator[TestCluster]:
+    """Give a cluster; all its processes end with the context.
+
+    A task whose worker is lost twice is given up, which Dask's usual four would only make slower.
+    """
     told = folder / "scheduler.json"
     command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1"]
     options = ["--port", "0", "--no-dashboard", "--no-show", "--scheduler-file", str(told)]
@@ -67,10 +74,14 @@ def cluster(folder: Path, *, workers: int = 2) -> Iterator[TestCluster]:
             time.sleep(0.1)
         made = TestCluster(folder, json.loads(told.read_text())["address"], scheduler)
         for _ in range(workers):
-            made.add_worker()
+            made.add_worker(*options_of_workers)
         made.wait_for(workers)
         yield made
     finally:
         for process in [*(made.workers if made else []), scheduler]:
+            process.terminate()  # a nanny takes its worker along
+        for process in [*(made.workers if made else []), scheduler]:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(20)
             process.kill()
             process.wait()

@@ -1,8 +1,9 @@
 """An executor that lets a Dask cluster hear; it writes nothing.
 
-Tasks of 20 to 200 files go to the cluster, a few for each of its threads and never all. What comes
+Tasks of 20 to 200 files go to the cluster, a few for each of its workers and never all. What comes
 back is given on at once, so that it is in the journal whatever happens to the cluster then. A task
-whose workers were lost again and again is parted: each of its files goes once more, alone.
+whose workers were lost again and again is parted: at the end each of its files goes once more,
+with nothing else on the cluster that could be blamed for it, or it for that.
 """
 
 import collections
@@ -24,8 +25,8 @@ from lean_tagger.run.messages import Ready
 from lean_tagger.settings import Settings
 from lean_tagger.system.memory import current_rss_bytes, peak_rss_bytes
 
-TASKS_FOR_THREAD = 2
-"""One that is heard and one that waits: more would only grow the scheduler."""
+TASKS_FOR_PLACE = 2
+"""For each worker one that is heard and one that waits: more would only grow the scheduler."""
 
 LOOK_SECONDS = 1.0
 """How often the cluster's size is asked for, and whether it is still there."""
@@ -164,20 +165,20 @@ class DaskExecutor:
         with _cluster_errors():
             places = max(1, self._places())
             fresh = map(_Task, batches(hearing_jobs(found), places=places))
-            ended = False
             while True:
-                while not ended and len(self._under_way) < TASKS_FOR_THREAD * places:
-                    task = self._again.popleft() if self._again else next(fresh, None)
-                    if task is None:
-                        ended = True
-                    else:
-                        self._submit(task)
+                self._fill(fresh, most=TASKS_FOR_PLACE * places)
                 if not self._under_way:
                     return
                 for future in self._wait():
                     yield from self._ended(self._under_way.pop(future), future)
-                ended = ended and not self._again
                 places = max(1, self._places())
+
+    def _fill(self, fresh: Iterator[_Task], *, most: int) -> None:
+        """Give the cluster tasks, up to so many; at the end, one by one, what is to go alone."""
+        while len(self._under_way) < most and (task := next(fresh, None)) is not None:
+            self._submit(task)
+        if not self._under_way and self._again:
+            self._submit(self._again.popleft())
 
     def rss_bytes(self) -> int:
         """Return the resident size of this process: the cluster has budgets of its own."""

@@ -21,6 +21,7 @@ from lean_tagger.run.supervisor import Supervisor
 from lean_tagger.settings import Settings
 from lean_tagger.system import machine
 from lean_tagger.system.memory import current_rss_bytes
+from lean_tagger.system.urls import is_url
 
 Row = dict[str, Any]
 """What is known of one file; see `hear`."""
@@ -200,6 +201,8 @@ def row(path: str, outcome: Outcome) -> Row:
 
 def look(path: str) -> Job | Failed:
     """Return the job for a file of this machine, or why there is none."""
+    if is_url(path):
+        return Job(path, size_bytes=0)
     try:
         identity = Identity.at(path)
     except (OSError, ValueError) as error:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lean_tagger.errors import ConfigError
+from lean_tagger.system.urls import is_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class PathMap:
 
     def there(self, path: str) -> str:
         """Return the cluster's name of a file of this machine."""
+        if is_url(path):
+            return path
         path = os.path.abspath(path)
         for home, there in sorted(self.pairs, key=lambda pair: len(pair[0]), reverse=True):
             if path == home:

@@ -4,13 +4,13 @@ import argparse
 import contextlib
 import dataclasses
 import functools
-import os
 from collections.abc import Callable, Iterator
 
 from lean_tagger.cli import given_paths, hear_first, options
 from lean_tagger.cli.after_run import update_playlists
 from lean_tagger.cli.signals import Stop
 from lean_tagger.jobs import Failed, Job, Skipped
+from lean_tagger.system.urls import full_name
 
 _EXAMPLES = """\
 examples:
@@ -64,7 +64,7 @@ def _tag(given: argparse.Namespace, stop: Stop) -> int:
         exclude=(*chosen.rules.exclude, *given.exclude),
     )
     with contextlib.closing(console), session.journal(given, console) as journal:
-        under = [os.path.abspath(path) for path in given.paths]
+        under = [full_name(path) for path in given.paths]
         if given.retry_failed:
             journal.forget_failures(under)
         summary = Summary(max_mem_bytes=max_mem_bytes)
