@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from lean_tagger.errors import (
         BudgetError,
         ChangedError,
+        ClusterError,
         ConfigError,
         DecodeError,
         DownloadError,
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BudgetError",
     "ChangedError",
+    "ClusterError",
     "ConfigError",
     "DecodeError",
     "DownloadError",

@@ -8,6 +8,7 @@
     ├─ BudgetError        cannot fit, said before starting  abort, exit 4
     ├─ StateError         our own I/O failed (disk full)    abort, exit 5
     ├─ DownloadError      a network could not be fetched    abort, exit 6
+    ├─ ClusterError       it is gone, or not answering      abort, exit 7
     ├─ LockedError        another run holds the library     abort, exit 11
     └─ FileError(path)    becomes Failed; the run goes on   exit 1 at the end
        ├─ DecodeError     the audio cannot be read
@@ -97,6 +98,13 @@ class DownloadError(LeanTagError):
 
     exit_code = 6
     kind = "download"
+
+
+class ClusterError(LeanTagError):
+    """The cluster that is to hear does not answer any more."""
+
+    exit_code = 7
+    kind = "cluster"
 
 
 class LockedError(LeanTagError):

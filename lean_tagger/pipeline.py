@@ -24,6 +24,7 @@ from lean_tagger.errors import (
 )
 from lean_tagger.jobs import (
     Heard,
+    Identity,
     Job,
     Recognise,
     Recognised,
@@ -32,6 +33,7 @@ from lean_tagger.jobs import (
     RestoreStatus,
     Tagged,
     TagStatus,
+    TrackInfo,
     Values,
     Writing,
 )
@@ -43,6 +45,7 @@ from lean_tagger.listen.listener import Listener
 from lean_tagger.listen.recognise import digests, has_audio, recognise
 from lean_tagger.rules import may_be_album
 from lean_tagger.settings import WriteSettings
+from lean_tagger.system.urls import is_url
 from lean_tagger.write import FileState
 from lean_tagger.write.spoken_word import marked
 
@@ -125,6 +128,8 @@ class Pipeline:
         FileError
             As `Listener.score`.
         """
+        if is_url(job.path):
+            return self._only_hear(job)
         file = write.look(
             job.path,
             with_track=self._decider.needs_track or self._decider.albums,
@@ -229,6 +234,17 @@ class Pipeline:
         )
 
     # Its steps
+
+    def _only_hear(self, job: Job) -> Decided:
+        """Listen to what is at an address: its tags are not looked at, and never written."""
+        message = "what is at an address is heard, and no tags are written into it"
+        identity = job.identity or Identity(0, 0, 0)
+        obstacle = NoTagSupportError(job.path, message)
+        file = FileState(path=job.path, identity=identity, fields={}, obstacle=obstacle)
+        heard, known = self._hear(job, file)
+        heard = replace(heard, identity=identity, fields={}, track=TrackInfo())
+        plan = self._decider.plan(job.path, heard)
+        return Decided(file=file, heard=heard, known=known, plan=plan)
 
     def _hear(self, job: Job, file: FileState) -> tuple[Heard, bool]:
         """Return what the models hear in a file, and whether all of it was known."""

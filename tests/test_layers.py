@@ -24,7 +24,7 @@ ORDER = (
     {"pipeline"},
     {"tagger"},
     {"store", "run"},
-    {"genres", "library", "catalogue", "always"},
+    {"genres", "library", "catalogue", "always", "cluster"},
     {"cli"},
     {"__main__"},
 )

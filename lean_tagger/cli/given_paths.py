@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from lean_tagger.cli import commands
 from lean_tagger.errors import ConfigError
 from lean_tagger.store.journal import Journal
+from lean_tagger.system.urls import is_url
 
 SHOWN = 5
 """Wrong paths that are named; of a mistyped pattern there may be thousands."""
@@ -45,6 +46,8 @@ def _on_record(journal: Journal) -> Callable[[str], bool]:
 
 def _is_there(path: str) -> bool:
     """Tell whether a path names something, also a link to nothing or what may not be seen."""
+    if is_url(path):
+        return True  # asked for when it is its turn
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError, ValueError):  # the last: a NUL in it

@@ -3,7 +3,7 @@
 import argparse
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from lean_tagger import rules
@@ -13,7 +13,7 @@ from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import BudgetError, ConfigError, LeanTagError
 from lean_tagger.jobs import Job, Later, Outcome, Recognised, Reported, Skipped, Tagged
 from lean_tagger.run.budget import SUPERVISOR_BYTES
-from lean_tagger.run.executor import executor
+from lean_tagger.run.executor import Executor, executor
 from lean_tagger.run.summary import Summary, report_all
 from lean_tagger.settings import DEFAULT_MODEL, Settings, WriteSettings
 from lean_tagger.store import location
@@ -86,11 +86,13 @@ def do(
     stop: Stop,
     summary: Summary,
     only_hear: bool = False,
+    make: Callable[..., Executor] | None = None,
 ) -> int:
     """Do what was found, with a summary whatever ends it, and return the exit code.
 
     With `only_hear`, what was heard or recognised goes into the journal and no further, for
-    another run to decide on, which adds to the same summary and prints it.
+    another run to decide on, which adds to the same summary and prints it. `make` chooses another
+    executor than the local one; it takes the parameters of `run.executor.executor`.
 
     Raises
     ------
@@ -102,7 +104,7 @@ def do(
         recorder.commit_old()  # also while one long file is heard
         console.progress(job, seconds, fraction)
 
-    runner = executor(
+    runner = (make or executor)(
         options,
         jobs=given.jobs,
         patience_seconds=given.timeout,

@@ -27,6 +27,7 @@ from lean_tagger.listen.pooling import Scores, Tally
 from lean_tagger.listen.read_ahead import ahead
 from lean_tagger.listen.stopping import Confidence, choices
 from lean_tagger.rules import DEFAULT, Rules
+from lean_tagger.system.urls import is_url
 
 SHORTEST_SECONDS = 0.5
 """Less than this is no music to judge."""
@@ -167,7 +168,7 @@ class Listener:
             The file cannot be read, holds no audio, or less than 0.5 s of it.
         """
         path = os.fsdecode(path)
-        if self._effort is not efforts.FULL:
+        if self._effort is not efforts.FULL and not is_url(path):
             scores = self._score_part(path)
             if scores is not None:
                 return scores

@@ -17,6 +17,7 @@ from lean_tagger.rules.album_vote import album_folder
 from lean_tagger.run.exclude import Excluded
 from lean_tagger.run.within import Within
 from lean_tagger.system.packed_sort import PackedSort
+from lean_tagger.system.urls import find, is_url
 
 EXTENSIONS = frozenset(
     {
@@ -155,6 +156,9 @@ class _Walker:
     def walk(self, paths: Iterable[str | os.PathLike[str]]) -> Iterator[Job | Skipped | Failed]:
         for given in paths:
             path = os.fspath(given)
+            if is_url(path):
+                yield from _at_address(path)
+                continue
             try:
                 found = os.stat(path)  # a Path would lose "./" and "//"
             except (OSError, ValueError) as error:
@@ -294,6 +298,22 @@ def _judge(path: str, found: os.stat_result) -> Job | Failed:
     if found.st_size == 0:
         return Failed(path=path, kind="empty", message="the file is empty")
     return Job(path, found.st_size, Identity.of(found))
+
+
+def _at_address(url: str) -> Iterator[Job | Skipped | Failed]:
+    """Yield the file at an address, or all music below a folder there."""
+    music = False
+    try:
+        for address, size_bytes, time_ns in find(url):
+            name = address.rpartition("/")[2]
+            if address == url or (is_audio(name) and not is_ignored(name)):
+                music = True
+                yield Job(address, size_bytes, Identity(size_bytes, time_ns, 0))
+    except OSError as error:
+        yield _failure(url, "unreadable", "cannot look at this address", error)
+        return
+    if not music:
+        yield Skipped(path=url, kind="no-music", message="no music files at this address")
 
 
 _NOT_FILES = (

@@ -74,6 +74,9 @@ class Supervisor:
         How long a worker may take to load its model.
     pressed : callable, optional
         Tells whether others need the memory: then no file is begun beside another.
+    host_bytes : int
+        What this process needs of the budget above what the command's own does, because it does
+        other things too.
     """
 
     def __init__(
@@ -88,8 +91,10 @@ class Supervisor:
         before_write: Callable[[Job, Writing], None] | None = None,
         start_seconds: float = START_SECONDS,
         pressed: Callable[[], bool] | None = None,
+        host_bytes: int = 0,
     ) -> None:
         self._options = options
+        self._for_workers_bytes = options.max_mem_bytes - host_bytes
         self.jobs = jobs
         self._cores = min(machine.usable_cores(), jobs)
         self._patience_seconds = patience_seconds
@@ -133,7 +138,7 @@ class Supervisor:
             for _ in self._look():
                 pass  # a worker without a job has no outcome; its end raises
         self._shape = budget.shape(
-            self._options.max_mem_bytes,
+            self._for_workers_bytes,
             first.ready.needed_bytes,
             cores=cores,
             files=max(1, files),
@@ -273,7 +278,7 @@ class Supervisor:
         options = replace(
             self._options,
             threads=threads,
-            max_mem_bytes=self._options.max_mem_bytes - budget.SUPERVISOR_BYTES,
+            max_mem_bytes=self._for_workers_bytes - budget.SUPERVISOR_BYTES,
             max_gpu_mem_bytes=-(-self._options.max_gpu_mem_bytes // workers),  # 0 is no limit
         )
         try:

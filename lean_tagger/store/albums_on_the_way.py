@@ -19,6 +19,7 @@ from lean_tagger.rules import LEAST_TRACKS, album_folder
 from lean_tagger.store.albums import Album, own_scores, tagged_key
 from lean_tagger.store.judge import Judge
 from lean_tagger.store.recorder import Recorder
+from lean_tagger.system.urls import full_name
 
 MOST_AT_ONCE = 8
 """Folders of which something is still to be heard; then nothing new is begun."""
@@ -107,7 +108,7 @@ class AlbumsOnTheWay:
             yield replace(next_, hold=True)
             return
         heard = next_.heard if isinstance(next_, Job | Tagged) else None
-        if heard is None or tagged_key(os.path.abspath(job.path), heard) is None:
+        if heard is None or tagged_key(full_name(job.path), heard) is None:
             yield next_
         elif leantag_field.ours_in(heard.fields):
             folder.voters.append(job.path)
@@ -133,14 +134,14 @@ class AlbumsOnTheWay:
             yield from self._again(path, None if decided else scores[self._key(path)])
 
     def _key(self, path: str) -> tuple[str, ...] | None:
-        return tagged_key(os.path.abspath(path), self._heard(path))
+        return tagged_key(full_name(path), self._heard(path))
 
     def _was_decided(self, path: str) -> bool:
         heard = self._heard(path)
         return heard is not None and bool(leantag_field.ours_in(heard.fields))
 
     def _heard(self, path: str) -> Heard | None:
-        known = self._judge.recall(os.path.abspath(path))
+        known = self._judge.recall(full_name(path))
         return known.heard if known is not None else None
 
     def _scores(
@@ -149,7 +150,7 @@ class AlbumsOnTheWay:
         """Return what an album says, for each model; None where these are no album."""
         if key is None or len(paths) < LEAST_TRACKS:
             return None
-        album = Album(self._judge, [os.fsencode(os.path.abspath(path)) for path in paths])
+        album = Album(self._judge, [os.fsencode(full_name(path)) for path in paths])
         decided = album.decided()
         self._notice(album.in_short(decided))
         return tuple(one.scores for one in decided)

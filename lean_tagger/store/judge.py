@@ -26,6 +26,7 @@ from lean_tagger.store.journal import Journal, Known
 from lean_tagger.store.known_scores import KnownScores
 from lean_tagger.store.model_keys import ModelKeys
 from lean_tagger.system import mounts, obstacles
+from lean_tagger.system.urls import full_name
 
 TRIES = 3
 """So often a failure that may pass (no memory, a share that is away) is tried by itself."""
@@ -128,7 +129,7 @@ class Judge:
         scores : tuple of tuple of float, optional
             To decide by in place of its own, for each model.
         """
-        path = os.path.abspath(job.path)
+        path = full_name(job.path)
         job = replace(job, scores=scores)
         known = self._journal.recall(path, self._keys.scores[0])
         if job.identity is None:

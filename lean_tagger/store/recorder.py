@@ -1,6 +1,5 @@
 """Put on record what becomes of a run's files, and each write before it happens."""
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
@@ -20,6 +19,7 @@ from lean_tagger.jobs import (
 from lean_tagger.store.journal import Journal
 from lean_tagger.store.model_keys import ModelKeys
 from lean_tagger.store.moved import note
+from lean_tagger.system.urls import full_name
 
 MAY_HAVE_RENAMED = frozenset({"crashed", "hung", "killed"})
 """A worker that ended so may have got as far as to rename: only a look at the file tells."""
@@ -143,7 +143,7 @@ class Recorder:
 
 def _name(job: Job) -> str:
     """Return under which name a file is on record."""
-    return os.path.abspath(job.path)
+    return full_name(job.path)
 
 
 def _status(outcome: Tagged | Skipped | Failed) -> str:

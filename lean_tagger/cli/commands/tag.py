@@ -4,19 +4,21 @@ import argparse
 import contextlib
 import dataclasses
 import functools
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from lean_tagger.cli import given_paths, options
+from lean_tagger.cli import given_paths, hear_first, options
 from lean_tagger.cli.after_run import update_playlists
 from lean_tagger.cli.notifying import add_notify, players_of, telling
 from lean_tagger.cli.signals import Stop
+from lean_tagger.jobs import Failed, Job, Skipped
+from lean_tagger.system.urls import full_name
 
 if TYPE_CHECKING:
     from lean_tagger.always.players import Player
     from lean_tagger.cli.console import Console
-    from lean_tagger.jobs import Failed, Job, Skipped
+    from lean_tagger.jobs import Later, Outcome
+    from lean_tagger.store.resume import Resume
 
 _EXAMPLES = """\
 examples:
@@ -39,7 +41,7 @@ A folder that is called like a command: lean-tag ./find
 
 exit codes: 0 all done, 1 some files failed, 2 bad option, 3 bad model,
 4 memory budget too small, 5 cannot write, 6 cannot download,
-11 another run is using the journal, 130 stopped by Ctrl-C
+7 the cluster is gone, 11 another run is using the journal, 130 stopped by Ctrl-C
 """
 
 
@@ -55,13 +57,11 @@ def run(arguments: list[str], stop: Stop) -> int:
 def _tag(given: argparse.Namespace, stop: Stop, told: "Sequence[Player]") -> int:
     # Late: --help and mistakes have no use for what these load.
     from lean_tagger.cli import session
-    from lean_tagger.run.arriving import settled
     from lean_tagger.run.find_files import walk
     from lean_tagger.run.summary import Summary
     from lean_tagger.run.within import Within
     from lean_tagger.store.albums import album_jobs
-    from lean_tagger.store.albums_on_the_way import AlbumsOnTheWay
-    from lean_tagger.store.resume import Resume, new_jobs
+    from lean_tagger.store.resume import Resume
 
     if given.pace == "gentle":
         from lean_tagger.system.pace import be_gentle
@@ -72,7 +72,7 @@ def _tag(given: argparse.Namespace, stop: Stop, told: "Sequence[Player]") -> int
     chosen = session.build(given, max_mem_bytes=max_mem_bytes)
     if chosen.by_album:  # what is heard first is decided on later
         chosen = dataclasses.replace(chosen, dry_run=True)
-    music = functools.partial(
+    music: Callable[[], Iterator[Job | Skipped | Failed]] = functools.partial(
         walk,
         given.paths,
         follow_symlinks=given.follow_symlinks,
@@ -86,21 +86,20 @@ def _tag(given: argparse.Namespace, stop: Stop, told: "Sequence[Player]") -> int
         telling(told, summary, console),
         session.journal(given, console) as journal,
     ):
-        resume = Resume(journal, "tag", chosen)
-        under = [os.path.abspath(path) for path in given.paths]
+        under = [full_name(path) for path in given.paths]
         if given.retry_failed:
             journal.forget_failures(under)
+        if given.dask or given.out:
+            hearing = hear_first.Hearing(given, chosen, journal, music, under)
+            code = hearing.run(console=console, stop=stop, summary=summary)
+            if code > 1 or given.out:
+                return code
+            chosen = dataclasses.replace(chosen, listen=False)
+            music = hearing.left
+        resume = Resume(journal, "tag", chosen)
         if console.wants_total or given.dry_run:
             console.expect(music(), with_forecast=given.dry_run)
-        recorder = resume.recorder
-        files = _until(music(), given, console)
-        if chosen.albums:
-            album = console.notice if given.verbose else _silent
-            found = AlbumsOnTheWay(resume.judge, recorder, notice=album).jobs(files)
-        else:
-            found = new_jobs(resume.judge, files)
-        if given.settle:
-            found = settled(found, given.settle)
+        found = _left_to_do(resume, _until(music(), given, console), given, console)
         do = functools.partial(session.do, console=console, stop=stop, summary=summary)
         if not chosen.by_album:
             return do(found, resume.recorder, given, chosen)
@@ -112,6 +111,26 @@ def _tag(given: argparse.Namespace, stop: Stop, told: "Sequence[Player]") -> int
         resume = Resume(journal, "tag", deciding)
         albums = album_jobs(resume.judge, under, notice=console.notice)
         return do(albums, resume.recorder, given, deciding)
+
+
+def _left_to_do(
+    resume: "Resume",
+    files: "Iterable[Job | Skipped | Failed]",
+    given: argparse.Namespace,
+    console: "Console",
+) -> "Iterable[Job | Outcome | Later]":
+    """Return what is left to do of what was found."""
+    from lean_tagger.run.arriving import settled
+    from lean_tagger.store.albums_on_the_way import AlbumsOnTheWay
+    from lean_tagger.store.resume import new_jobs
+
+    found: Iterable[Job | Outcome | Later]
+    if given.album_genre is None:
+        album = console.notice if given.verbose else _silent
+        found = AlbumsOnTheWay(resume.judge, resume.recorder, notice=album).jobs(files)
+    else:
+        found = new_jobs(resume.judge, files)
+    return settled(found, given.settle) if given.settle else found
 
 
 def _silent(_: str) -> None:
@@ -174,6 +193,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     listening = parser.add_argument_group("how it listens")
     options.add_model(listening)
     options.add_effort(listening)
+    hear_first.add_options(listening)
     before = parser.add_argument_group("what was done before")
     options.add_state(before)
     before.add_argument("--retry-failed", action="store_true", help="try again what failed before")
@@ -184,4 +204,6 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     given = parser.parse_anywhere(arguments)
     if not given.paths:
         parser.error("give a file or a folder")
+    if given.path_map and not given.dask:
+        parser.error("--path-map needs --dask")
     return given

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from lean_tagger.errors import DecodeError, FileError, NoAudioError, UnreadableError
 from lean_tagger.system.files import NotRegularError, open_regular
+from lean_tagger.system.urls import RemoteFile, Source, is_url
 
 if TYPE_CHECKING:
     from lean_tagger.listen.decode.ffmpeg import FfmpegAudio
@@ -99,7 +100,7 @@ def open_audio(path: str, *, decoder: DecoderName = "auto") -> Iterator[Audio]:
     Parameters
     ----------
     path : str
-        A regular file, or a link to one.
+        A regular file, or a link to one; or an address, which only FFmpeg reads.
     decoder : {'auto', 'ffmpeg', 'soundfile'}
         ``auto`` is FFmpeg, and libsndfile where FFmpeg refuses a file that it can read.
 
@@ -117,15 +118,10 @@ def open_audio(path: str, *, decoder: DecoderName = "auto") -> Iterator[Audio]:
     DecodeError, EncryptedError
         The audio cannot be read.
     """
-    fd = _open_regular(path)
-    audio: Audio | None = None
-    try:
-        audio = _open_with(decoder, fd, path)
-        yield audio
-    finally:
-        if audio is not None:
-            audio.close()
-        os.close(fd)
+    with _source(path) as source:
+        audio = _open_with(decoder, source, path)
+        with contextlib.closing(audio):
+            yield audio
 
 
 def fingerprint(path: str, *, decoder: DecoderName = "auto") -> str:
@@ -174,12 +170,8 @@ def ffmpeg_audio(path: str) -> "Iterator[FfmpegAudio]":
     """
     from lean_tagger.listen.decode.ffmpeg import FfmpegAudio
 
-    fd = _open_regular(path)
-    try:
-        with contextlib.closing(FfmpegAudio(fd, path)) as audio:
-            yield audio
-    finally:
-        os.close(fd)
+    with _source(path) as source, contextlib.closing(FfmpegAudio(source, path)) as audio:
+        yield audio
 
 
 _DSD_RATES_HZ = {base * factor for base in (44_100, 48_000) for factor in (16, 32, 64)}
@@ -211,6 +203,29 @@ def silence_nonsense(block: npt.NDArray[np.float32]) -> int:
     return int(bad.sum())
 
 
+@contextlib.contextmanager
+def _source(path: str) -> Iterator[int | Source]:
+    """Open what has this name or address, and close it again."""
+    if is_url(path):
+        yield _open_remote(path)
+        return
+    fd = _open_regular(path)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _open_remote(url: str) -> RemoteFile:
+    try:
+        file = RemoteFile(url)
+    except OSError as error:
+        raise UnreadableError(url, f"cannot open the file: {error.strerror}") from error
+    if file.size_bytes == 0:
+        raise NoAudioError(url, "the file is empty")
+    return file
+
+
 def _open_regular(path: str) -> int:
     """Open a regular file that is not empty, and return its descriptor."""
     try:
@@ -227,26 +242,28 @@ def _open_regular(path: str) -> int:
     return fd
 
 
-def _open_with(decoder: DecoderName, fd: int, path: str) -> Audio:
-    """Open `fd` with the decoder asked for; FFmpeg's refusal is the one that is reported."""
+def _open_with(decoder: DecoderName, source: int | Source, path: str) -> Audio:
+    """Open it with the decoder asked for; FFmpeg's refusal is the one that is reported."""
     if decoder == "soundfile":
-        return _open_sndfile(fd, path)
+        return _open_sndfile(source, path)
     from lean_tagger.listen.decode.ffmpeg import FfmpegAudio
 
     try:
-        return FfmpegAudio(fd, path)
+        return FfmpegAudio(source, path)
     except (DecodeError, NoAudioError) as refusal:
         if decoder == "ffmpeg":
             raise
         try:
-            return _open_sndfile(fd, path)
+            return _open_sndfile(source, path)
         except FileError:
             raise refusal from None
 
 
-def _open_sndfile(fd: int, path: str) -> Audio:
+def _open_sndfile(source: int | Source, path: str) -> Audio:
+    if not isinstance(source, int):
+        raise DecodeError(path, "libsndfile reads files only, and this is an address")
     # Late: it costs 4 MiB and is seldom needed.
     from lean_tagger.listen.decode.sndfile import SndfileAudio
 
-    os.lseek(fd, 0, os.SEEK_SET)
-    return SndfileAudio(fd, path)
+    os.lseek(source, 0, os.SEEK_SET)
+    return SndfileAudio(source, path)

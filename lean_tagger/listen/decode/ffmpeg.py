@@ -3,7 +3,6 @@
 from __future__ import annotations  # av.Packet is generic for type checkers only
 
 import math
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -43,6 +42,7 @@ from lean_tagger.listen.decode.mixdown import (
 )
 from lean_tagger.listen.decode.overs import Overs
 from lean_tagger.system.digest import blake2b
+from lean_tagger.system.urls import Source, read_at, size_of
 
 FORMATS = (
     "aac,ac3,aiff,amr,ape,asf,au,caf,dsf,dts,eac3,flac,iff,matroska,mov,mp3,mpc,mpc8,"
@@ -151,13 +151,13 @@ class FfmpegAudio:
         Where to note what is louder than full scale in an MP3.
     """
 
-    def __init__(self, fd: int, path: str, *, probe_bytes: int = 0) -> None:
+    def __init__(self, fd: int | Source, path: str, *, probe_bytes: int = 0) -> None:
         self.path = path
         self._probe = {"probesize": str(probe_bytes)} if probe_bytes else {}
         self.seconds = 0.0
         self.seconds_skipped = 0.0
         self._fd = fd
-        self._size_bytes = os.fstat(fd).st_size
+        self._size_bytes = size_of(fd)
         self._hash = blake2b()
         self._samples = 0
         self.overs: Overs | None = None
@@ -267,7 +267,7 @@ class FfmpegAudio:
 
         ISO/IEC 11172-3, 2.4.2.3: a bit rate index of 0 (bits 16 to 19) in every header.
         """
-        head = os.pread(self._fd, 4, self.view.in_file(0))
+        head = read_at(self._fd, 4, self.view.in_file(0))
         if self.container.format.name != "mp3" or len(head) < 4:
             return
         if head[0] == 0xFF and head[1] >= 0xE0 and not head[2] & 0xF0:
@@ -397,7 +397,7 @@ class FfmpegAudio:
                 self.end_seconds = track.edit_seconds() + float(shift_ticks * time_base)
                 yield first
                 continue
-            data = os.pread(self._fd, min(sample.size, self._size_bytes), sample.offset)
+            data = read_at(self._fd, min(sample.size, self._size_bytes), sample.offset)
             if not data:
                 break  # the file was cut short
             packet = av.Packet(data)
@@ -456,10 +456,10 @@ def _better_decoder(context: AudioCodecContext) -> AudioCodecContext:
     return better
 
 
-def _find(fd: int, mark: bytes, start: int) -> int:
+def _find(fd: int | Source, mark: bytes, start: int) -> int:
     """Return the offset of the first `mark` at or behind `start`, or -1."""
     step = 1 << 16
-    while piece := os.pread(fd, step + len(mark) - 1, start):
+    while piece := read_at(fd, step + len(mark) - 1, start):
         if (found := piece.find(mark)) >= 0:
             return start + found
         start += step

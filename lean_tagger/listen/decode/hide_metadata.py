@@ -6,11 +6,10 @@ FFmpeg gets. Every size is held against the file's own. What is damaged is shown
 and judged by FFmpeg; the worker's memory limit stands behind that.
 """
 
-import os
-
 from lean_tagger.listen.decode import mp4_packets
 from lean_tagger.listen.decode.masked_file import Mask, MaskedFile
 from lean_tagger.system.containers import ape, chunks, flac, id3, lyrics3, ogg
+from lean_tagger.system.urls import Source, read_at, size_of
 
 LARGE_COMMENT_BYTES = 1 << 16
 """A larger comment header of an Ogg stream holds pictures, and is replaced by an empty one."""
@@ -26,7 +25,7 @@ _EMPTY_COMMENTS = {
 }
 
 
-def look(fd: int) -> tuple[MaskedFile, mp4_packets.Mp4Track | None]:
+def look(fd: int | Source) -> tuple[MaskedFile, mp4_packets.Mp4Track | None]:
     """Return what FFmpeg is to see of a file; and for a plain MP4, where its packets are.
 
     Parameters
@@ -34,9 +33,9 @@ def look(fd: int) -> tuple[MaskedFile, mp4_packets.Mp4Track | None]:
     fd : int
         An open regular file; its position stays as it is.
     """
-    size_bytes = os.fstat(fd).st_size
+    size_bytes = size_of(fd)
     start = _behind_id3(fd, size_bytes)
-    magic = os.pread(fd, 12, start)
+    magic = read_at(fd, 12, start)
     if magic[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide") and not start:
         track, patches = mp4_packets.scan(fd, size_bytes)
         return MaskedFile(fd, patches=patches), track
@@ -52,7 +51,7 @@ def look(fd: int) -> tuple[MaskedFile, mp4_packets.Mp4Track | None]:
     return MaskedFile(fd, start=start, patches=patches, end=end), None
 
 
-def _before_trailers(fd: int, size_bytes: int) -> int | None:
+def _before_trailers(fd: int | Source, size_bytes: int) -> int | None:
     """Return where APE and Lyrics3 tags at the file's end begin; None if there are none.
 
     FFmpeg takes them for frames: a cover comes out as packets of noise. An ID3v1 trailer may
@@ -63,7 +62,7 @@ def _before_trailers(fd: int, size_bytes: int) -> int | None:
     tail = _before(fd, trailer, lyrics3.END_BYTES)
     if (whole := lyrics3.whole_bytes(tail)) is not None and whole < trailer:
         start = trailer - whole
-        if os.pread(fd, len(lyrics3.START), start) == lyrics3.START:
+        if read_at(fd, len(lyrics3.START), start) == lyrics3.START:
             lyrics = start
     for end in (size_bytes, trailer, lyrics or 0):
         if footer := ape.parse(_before(fd, end, ape.END_BYTES)):
@@ -72,28 +71,28 @@ def _before_trailers(fd: int, size_bytes: int) -> int | None:
     return lyrics
 
 
-def _before(fd: int, end: int, count: int) -> bytes:
+def _before(fd: int | Source, end: int, count: int) -> bytes:
     """Return so many bytes that end at an offset; none where there are not so many."""
-    return os.pread(fd, count, end - count) if end >= count else b""
+    return read_at(fd, count, end - count) if end >= count else b""
 
 
-def _behind_id3(fd: int, size_bytes: int) -> int:
+def _behind_id3(fd: int | Source, size_bytes: int) -> int:
     """Return where the audio begins behind any ID3v2 tags.
 
     FFmpeg would hold their pictures in memory and unpack their compressed frames: 250 MiB
     for a large cover, 1.5 GiB for half a megabyte of zeros.
     """
     offset = 0
-    while tag := id3.parse(os.pread(fd, id3.HEAD_BYTES, offset)):
+    while tag := id3.parse(read_at(fd, id3.HEAD_BYTES, offset)):
         offset += id3.HEAD_BYTES * (2 if tag.has_footer else 1) + tag.size
     return offset if offset < size_bytes else 0
 
 
-def _without_blocks(fd: int, start: int, size_bytes: int) -> MaskedFile:
+def _without_blocks(fd: int | Source, start: int, size_bytes: int) -> MaskedFile:
     """Return a FLAC file with its first metadata block, which describes it, as the only one."""
     position, last, described = start + 4, False, b""
     while not last:
-        head = os.pread(fd, flac.HEAD_BYTES, position)
+        head = read_at(fd, flac.HEAD_BYTES, position)
         if len(head) < flac.HEAD_BYTES or position > size_bytes:
             return MaskedFile(fd, start=start)
         kind, last, length = flac.parse(head)
@@ -101,15 +100,15 @@ def _without_blocks(fd: int, start: int, size_bytes: int) -> MaskedFile:
         if not described:
             if kind != flac.STREAMINFO or length != flac.STREAMINFO_BYTES:
                 return MaskedFile(fd, start=start)
-            described = flac.render(kind, length, last=True) + os.pread(fd, length, position)
+            described = flac.render(kind, length, last=True) + read_at(fd, length, position)
         position += length
-    sync = os.pread(fd, 2, position)
+    sync = read_at(fd, 2, position)
     if len(sync) < 2 or sync[0] != 0xFF or sync[1] & 0xFC != 0xF8:
         return MaskedFile(fd, start=start)  # a wrong size: let FFmpeg look for the audio
     return MaskedFile(fd, head=flac.MARK + described, start=position)
 
 
-def _without_comments(fd: int, start: int) -> MaskedFile:
+def _without_comments(fd: int | Source, start: int) -> MaskedFile:
     """Return an Ogg stream whose large comment packet is replaced by an empty one.
 
     RFC 3533. The headers of Vorbis and Opus end with a page, so what follows stays as it is.
@@ -118,7 +117,7 @@ def _without_comments(fd: int, start: int) -> MaskedFile:
     first = _page(fd, start)
     if first is None:
         return plain
-    identification = os.pread(fd, 8, first.body)
+    identification = read_at(fd, 8, first.body)
     magic = next((m for m in _EMPTY_COMMENTS if identification.startswith(m)), None)
     if magic is None or first.packets_ended != 1:
         return plain
@@ -135,7 +134,7 @@ def _without_comments(fd: int, start: int) -> MaskedFile:
             if in_comments:
                 comment_bytes += lace
             else:
-                setup += os.pread(fd, lace, at)
+                setup += read_at(fd, lace, at)
             at += lace
             if lace < 255:
                 in_comments, missing = False, missing - 1
@@ -144,12 +143,12 @@ def _without_comments(fd: int, start: int) -> MaskedFile:
     if comment_bytes <= LARGE_COMMENT_BYTES:
         return plain
     packets = [_EMPTY_COMMENTS[magic], bytes(setup)] if setup else [_EMPTY_COMMENTS[magic]]
-    head = os.pread(fd, first.end - start, start) + _as_pages(packets, first.serial)
+    head = read_at(fd, first.end - start, start) + _as_pages(packets, first.serial)
     return MaskedFile(fd, head=head, start=position)
 
 
-def _page(fd: int, position: int) -> ogg.Page | None:
-    return ogg.parse(os.pread(fd, ogg.LARGEST_HEAD_BYTES, position), position)
+def _page(fd: int | Source, position: int) -> ogg.Page | None:
+    return ogg.parse(read_at(fd, ogg.LARGEST_HEAD_BYTES, position), position)
 
 
 def _as_pages(packets: list[bytes], serial: bytes) -> bytes:
@@ -165,18 +164,18 @@ def _as_pages(packets: list[bytes], serial: bytes) -> bytes:
     return bytes(pages)
 
 
-def _music_chunks(fd: int, start: int, form: chunks.Form) -> MaskedFile:
+def _music_chunks(fd: int | Source, start: int, form: chunks.Form) -> MaskedFile:
     """Return a WAV, AIFF or DSDIFF file without its texts, and without what only looks like chunks.
 
     Nothing behind a WAV's last piece of music tells anything about it. Zeros are chunks of no
     name and no size to FFmpeg, which takes 10 s for the head of each million of them.
     """
-    size_bytes, patches, end = os.fstat(fd).st_size, [], None
+    size_bytes, patches, end = size_of(fd), [], None
     position = start + form.first
     for _ in range(_MOST_CHUNKS):
         if position >= size_bytes:  # a length of 64 bits says anything, and no read takes that
             break
-        chunk = chunks.parse(os.pread(fd, form.head_bytes, position), position, form)
+        chunk = chunks.parse(read_at(fd, form.head_bytes, position), position, form)
         if chunk is None:
             break
         if chunk.name in _TEXT_CHUNKS:
@@ -195,11 +194,11 @@ def _music_chunks(fd: int, start: int, form: chunks.Form) -> MaskedFile:
     return MaskedFile(fd, start=start, end=end, patches=patches)
 
 
-def _zeros(fd: int, position: int) -> int:
+def _zeros(fd: int | Source, position: int) -> int:
     """Return how many bytes from a position on are zero, at least up to `_LARGEST_SKIP_BYTES`."""
     block, found = bytes(1 << 16), 0
     while found < _LARGEST_SKIP_BYTES:
-        data = os.pread(fd, len(block), position + found)
+        data = read_at(fd, len(block), position + found)
         if not data or data != block:
             return found + len(data) - len(data.lstrip(b"\0"))
         found += len(data)

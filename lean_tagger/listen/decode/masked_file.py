@@ -7,9 +7,10 @@ read.
 """
 
 import io
-import os
 from collections.abc import Sequence
 from typing import NamedTuple
+
+from lean_tagger.system.urls import Source, read_at, size_of
 
 
 class Mask(NamedTuple):
@@ -45,7 +46,7 @@ class MaskedFile:
 
     def __init__(
         self,
-        fd: int,
+        fd: int | Source,
         *,
         head: bytes = b"",
         start: int = 0,
@@ -55,7 +56,7 @@ class MaskedFile:
         self._fd = fd
         self._head, self._start, self._patches = head, start, patches
         self._shift = start - len(head)
-        size_bytes = os.fstat(fd).st_size
+        size_bytes = size_of(fd)
         self._size = (size_bytes if end is None else min(end, size_bytes)) - self._shift
         self._position = 0
         self.offset = start
@@ -72,7 +73,7 @@ class MaskedFile:
             data = self._head[self._position : self._position + count]
         else:
             count = max(0, min(count, self._size - self._position))
-            data = os.pread(self._fd, count, self._position + self._shift)
+            data = read_at(self._fd, count, self._position + self._shift)
             if self._patches:
                 data = self._patched(data, self._position + self._shift)
         self._position += len(data)

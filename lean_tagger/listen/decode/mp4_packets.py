@@ -9,7 +9,6 @@ Whatever is not plain (fragments, several edits, raw samples) is left to FFmpeg.
 """
 
 import math
-import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import NamedTuple
 
 from lean_tagger.listen.decode.masked_file import Mask
 from lean_tagger.system.containers import mp4
+from lean_tagger.system.urls import Source, read_at
 
 SHOWN_SAMPLES = 64
 """How many packets FFmpeg sees: a second or so, from which it learns what it needs."""
@@ -58,7 +58,7 @@ class SampleTable:
         Where the count stands.
     """
 
-    fd: int
+    fd: int | Source
     offset: int
     count: int
     layout: str
@@ -69,7 +69,7 @@ class SampleTable:
         entry = struct.Struct(self.layout)
         for first in range(0, self.count, _SLICE_ENTRIES):
             size = min(_SLICE_ENTRIES, self.count - first) * entry.size
-            data = os.pread(self.fd, size, self.offset + first * entry.size)
+            data = read_at(self.fd, size, self.offset + first * entry.size)
             yield from entry.iter_unpack(data[: len(data) // entry.size * entry.size])
 
     def cut(self, count: int) -> Mask:
@@ -170,7 +170,7 @@ class Mp4Track:
             yield last
 
 
-def scan(fd: int, size_bytes: int) -> tuple[Mp4Track | None, list[Mask]]:
+def scan(fd: int | Source, size_bytes: int) -> tuple[Mp4Track | None, list[Mask]]:
     """Look through the atoms of an MP4 file.
 
     Returns
@@ -193,7 +193,7 @@ def scan(fd: int, size_bytes: int) -> tuple[Mp4Track | None, list[Mask]]:
 class _Movie:
     """What one walk over the atoms found."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int | Source) -> None:
         self._fd = fd
         self._atoms = 0
         self.timescale = 0
@@ -206,7 +206,7 @@ class _Movie:
         position = start
         while position + 8 <= end and self._atoms < _MOST_ATOMS:
             self._atoms += 1
-            head = mp4.parse(os.pread(self._fd, mp4.LARGEST_HEAD_BYTES, position))
+            head = mp4.parse(read_at(self._fd, mp4.LARGEST_HEAD_BYTES, position))
             if head is None:
                 return
             size = head.size or end - position
@@ -223,7 +223,7 @@ class _Movie:
         elif name in _CONTAINERS:
             if name == b"trak":
                 self.tracks.append(Mp4Track())
-            if name == b"meta" and os.pread(self._fd, 4, body + 4) != b"hdlr":
+            if name == b"meta" and read_at(self._fd, 4, body + 4) != b"hdlr":
                 body += 4  # version and flags, which QuickTime's own kind has not
             self.walk(body, end, name)
         elif name in (b"moof", b"mvex"):
@@ -234,7 +234,7 @@ class _Movie:
             self._visit_track(self.tracks[-1], name, body, end)
 
     def _visit_track(self, track: Mp4Track, name: bytes, body: int, end: int) -> None:
-        head = os.pread(self._fd, 12, body)
+        head = read_at(self._fd, 12, body)
         if len(head) < 12:
             return
         if name == b"mdhd":
@@ -258,15 +258,15 @@ class _Movie:
             track.tables[as_name] = self._table(layout, body + 4, end)
 
     def _table(self, layout: str, count_offset: int, end: int) -> SampleTable:
-        count = int.from_bytes(os.pread(self._fd, 4, count_offset), "big")
+        count = int.from_bytes(read_at(self._fd, 4, count_offset), "big")
         room = max(0, end - count_offset - 4) // struct.calcsize(layout)
         return SampleTable(self._fd, count_offset + 4, min(count, room), layout, count_offset)
 
     def _timescale(self, body: int) -> int:
         """Return ticks a second from a ``mvhd`` or ``mdhd``."""
         # Two times stand before it, of 64 bits each in version 1.
-        offset = body + (20 if os.pread(self._fd, 1, body) == b"\1" else 12)
-        return int.from_bytes(os.pread(self._fd, 4, offset), "big")
+        offset = body + (20 if read_at(self._fd, 1, body) == b"\1" else 12)
+        return int.from_bytes(read_at(self._fd, 4, offset), "big")
 
 
 _TABLES = {
