@@ -14,7 +14,7 @@
 
 Genres go into the list field ``genres``, moods into the flexible field ``moods``, which beets
 writes into the files as well. Listening happens in processes of lean-tag's own, whose journal then
-knows these files, so that neither hears them twice.
+knows these files, also where beets moves them; copies are new to it.
 """
 
 from __future__ import annotations
@@ -74,6 +74,8 @@ class LeanTagPlugin(BeetsPlugin):
         )
         if self.config["auto"].get(bool):
             self.import_stages = [self.imported]
+            self.register_listener("import_task_files", self.in_place)
+        self._set_by_import: set[int] = set()
 
     def commands(self) -> list[ui.Subcommand]:
         """Return ``beet leantag [QUERY]``."""
@@ -101,8 +103,16 @@ class LeanTagPlugin(BeetsPlugin):
         items = [item for item in task.imported_items() if self._wanted(item)]
         # beets writes all fields at the end of an import, into its own copies where it makes some.
         changed = self._set_all(items, write=False)
+        self._set_by_import.update(item.id for item in changed)
         if changed and task.is_album:
             self._set_album(task.album)
+
+    def in_place(self, session: ImportSession, task: ImportTask) -> None:  # noqa: ARG002 - an event
+        """Write what was set in tracks that are imported as they are, which beets does not."""
+        for item in task.imported_items():
+            if item.id in self._set_by_import and not task.apply and ui.should_write():
+                item.try_write()
+            self._set_by_import.discard(item.id)
 
     def _wanted(self, item: Item) -> bool:
         return self.config["force"].get(bool) or not item.genres

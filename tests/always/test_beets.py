@@ -89,9 +89,9 @@ def test_an_import_sets_genres_and_beets_writes_them_into_the_files(album, tmp_p
     assert beets.beet("ls", "-a", "-f", "$genres").strip()
 
 
-def test_the_journal_knows_what_beets_imported(album, tmp_path):
+def test_the_journal_knows_what_beets_moved_and_wrote(album, tmp_path):
     beets = Beets(tmp_path)
-    beets.beet("import", album)
+    beets.beet("import", "--move", album)
     done = subprocess.run(
         [sys.executable, "-m", "lean_tagger", "-n", "--json", str(beets.music)],
         capture_output=True,
@@ -102,7 +102,7 @@ def test_the_journal_knows_what_beets_imported(album, tmp_path):
     )
     *results, summary = map(json.loads, done.stdout.splitlines())
     assert summary["audio_seconds"] == 0
-    assert {it["known"] for it in results} == {True}
+    assert {it["status"] for it in results} == {"unchanged"}
 
 
 def test_without_auto_the_command_does_it_and_pretending_does_not(album, tmp_path):
