@@ -21,8 +21,9 @@ if [ "$(id -u)" = 0 ] && [ -n "${PUID:-}" ]; then
         ;;
     esac
     group="${PGID:-$PUID}"
-    # Our own folder only, and only what is directly in it: journal and settings.
-    chown "$PUID:$group" /config /config/lean-tag 2>/dev/null || true
+    # Our own folders only: journal and settings.
+    chown "$PUID:$group" /config
+    [ ! -d /config/lean-tag ] || chown -R "$PUID:$group" /config/lean-tag
     exec setpriv --reuid "$PUID" --regid "$group" --clear-groups --no-new-privs \
         lean-tag "$@"
 fi
