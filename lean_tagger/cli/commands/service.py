@@ -123,7 +123,7 @@ def _service(
         writable=writable,
         environment=environment,
         system=own.system,
-        user=own.user or _owner(paths[0]),
+        user=(own.user or _owner(paths[0])) if own.system else "",
         network=bool(given.notify),
     )
 
