@@ -31,7 +31,8 @@ A folder that is called like a command: lean-tag ./find
 
 exit codes: 0 all done, 1 some files failed, 2 bad option, 3 bad model,
 4 memory budget too small, 5 cannot write, 6 cannot download,
-7 the cluster is gone, 11 another run is using the journal, 130 stopped by Ctrl-C
+7 the cluster is gone, 11 another run is using the journal,
+130 stopped by Ctrl-C
 """
 
 
