@@ -83,9 +83,8 @@ def main() -> None:
         mock.patch.object(dask_executor, "hear_on_worker", made_up),
     ):
         runner = dask_executor.DaskExecutor(Settings(), dask_executor.Cluster(client))
-        start, done, most, tasks = time.monotonic(), 0, 0, 0
-        for _ in runner.outcomes(_found(given.files)):
-            done += 1
+        start, most, tasks = time.monotonic(), 0, 0
+        for done, _ in enumerate(runner.outcomes(_found(given.files))):
             if done % 10_000 == 0:
                 most = max(most, _rss(made.scheduler))
                 tasks = max(tasks, len(client.futures))

@@ -35,4 +35,5 @@ NAMES = {
 
 ONLINE = (("models", "get"), ("tag", "--dask"), ("tag", "URL"))
 """What may open a connection, and only to what it is told: what to fetch, which cluster is to hear,
-the address of music. That is all there is. Nothing else does: `tests/cli/test_no_sockets.py` watches that at the system calls."""
+the address of music. That is all there is; `tests/cli/test_no_sockets.py` watches the system calls.
+"""
