@@ -7,15 +7,18 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from lean_tagger.always import players
 from lean_tagger.errors import ConfigError
 from lean_tagger.system import folders
 
 if TYPE_CHECKING:
+    from lean_tagger.always.players import Player
     from lean_tagger.cli.console import Console
     from lean_tagger.run.summary import Summary
 
 FILE = "notify.toml"
+
+PLAYERS = ("navidrome", "jellyfin", "emby", "plex", "webhook")
+"""The keys of `always.players.KINDS`, which this loads late."""
 
 
 def add_notify(group: argparse._ActionsContainer) -> None:
@@ -25,12 +28,12 @@ def add_notify(group: argparse._ActionsContainer) -> None:
         action="append",
         default=[],
         metavar="PLAYER|URL",
-        help=f"tell {', '.join(players.KINDS)} or an address, once anything was changed; "
+        help=f"tell {', '.join(PLAYERS)} or an address, once anything was changed; "
         "opens a connection",
     )
 
 
-def players_of(names: Sequence[str]) -> list[players.Player]:
+def players_of(names: Sequence[str]) -> "list[Player]":
     """Return who is to be told.
 
     Raises
@@ -40,6 +43,8 @@ def players_of(names: Sequence[str]) -> list[players.Player]:
     """
     if not names:
         return []
+    from lean_tagger.always import players  # late: it takes 3 MiB, and few runs tell anybody
+
     try:
         file = folders.config() / FILE
     except ConfigError:  # no home folder
@@ -49,9 +54,7 @@ def players_of(names: Sequence[str]) -> list[players.Player]:
 
 
 @contextlib.contextmanager
-def telling(
-    known: Sequence[players.Player], summary: "Summary", console: "Console"
-) -> Iterator[None]:
+def telling(known: "Sequence[Player]", summary: "Summary", console: "Console") -> Iterator[None]:
     """Tell players at the end of a run, also of one that was stopped, if it changed anything.
 
     One that does not listen is no failure of the run.
@@ -63,7 +66,7 @@ def telling(
             _tell(known, summary, console)
 
 
-def _tell(known: Sequence[players.Player], summary: "Summary", console: "Console") -> None:
+def _tell(known: "Sequence[Player]", summary: "Summary", console: "Console") -> None:
     from lean_tagger.always import http_call  # late: nothing else opens a connection
 
     for player in known:

@@ -35,7 +35,7 @@ NAMES = {
 }
 """Module and function of each command, by the word that asks for it."""
 
-ONLINE = (("models", "get"), ("--notify",), ("tag", "--dask"))
-"""What may open a connection, and only once it is told what to fetch, whom to tell, or which
-cluster is to hear: all there is. Nothing else does: `tests/cli/test_no_sockets.py` watches that at
-the system calls."""
+ONLINE = (("models", "get"), ("--notify",), ("tag", "--dask"), ("tag", "URL"))
+"""What may open a connection, and only to what it is told: what to fetch, whom to tell, which
+cluster is to hear, the address of music. Nothing else does: `tests/cli/test_no_sockets.py` watches
+that at the system calls."""

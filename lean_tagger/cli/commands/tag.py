@@ -32,7 +32,7 @@ other commands, each with its own --help:
   retag, undo, redo                from what is on record, without listening
   find, similar, path, playlists   questions to the library
   explain, status, runs, doctor    what was done and why, what can be done here
-  watch, service                   tag what arrives, at every start of the machine
+  watch, service                   tag what arrives, from boot on
   models, labels                   networks and words of your own
   rules, export, import, merge     your vocabulary; several machines
   report, taggram                  a page to look at, a picture of what is heard
@@ -41,7 +41,8 @@ A folder that is called like a command: lean-tag ./find
 
 exit codes: 0 all done, 1 some files failed, 2 bad option, 3 bad model,
 4 memory budget too small, 5 cannot write, 6 cannot download,
-7 the cluster is gone, 11 another run is using the journal, 130 stopped by Ctrl-C
+7 the cluster is gone, 11 another run is using the journal,
+130 stopped by Ctrl-C
 """
 
 
