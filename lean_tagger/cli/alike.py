@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from lean_tagger.cli import options
+from lean_tagger.cli import option_types
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.library_session import Library
 from lean_tagger.cli.listing import Item
@@ -31,7 +31,7 @@ _FUNCTIONS = {
 def add_alike(group: argparse._ActionsContainer) -> None:
     """Add what is wanted of tracks that are alike."""
     add = group.add_argument
-    add("--per-artist", type=options.count, metavar="N", help="no more of one artist or band")
+    add("--per-artist", type=option_types.count, metavar="N", help="no more of one artist or band")
     add("--long", action="store_true", help="tracks over 20 minutes, too, such as mixes")
     add("--explain", action="store_true", help="say how far each is, and what was heard in both")
 

@@ -23,6 +23,7 @@ from typing import Any, TextIO
 from lean_tagger.cli.advice import advices
 from lean_tagger.cli.forecast import Forecast
 from lean_tagger.cli.outcome_words import heard_in, judgement, value_text
+from lean_tagger.cli.result_json import to_json
 from lean_tagger.cli.terminal import (
     OutputClosed,
     beginning,
@@ -34,7 +35,7 @@ from lean_tagger.cli.terminal import (
     shorten,
 )
 from lean_tagger.errors import StateError
-from lean_tagger.jobs import Failed, Job, Reported, Restored, Skipped, Tagged, to_json
+from lean_tagger.jobs import Failed, Job, Reported, Restored, Skipped, Tagged
 from lean_tagger.rules import NUMBERS
 from lean_tagger.run.messages import Ready
 from lean_tagger.run.summary import Summary

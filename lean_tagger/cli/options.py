@@ -1,21 +1,18 @@
 """The parser of every command, and what an option may be."""
 
 import argparse
-import contextlib
-import datetime
 import os
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from lean_tagger import __version__
 from lean_tagger.card import installed_models
+from lean_tagger.cli import option_types
 from lean_tagger.cli.terminal import escape
-from lean_tagger.errors import ConfigError
-from lean_tagger.listen import effort as efforts
-from lean_tagger.rules import FIELDS, NUMBERS, PLAYERS
+from lean_tagger.rules import PLAYERS
 from lean_tagger.run.worker_handle import START_SECONDS
 from lean_tagger.settings import Settings
-from lean_tagger.system import machine, memory
+from lean_tagger.system import machine
 
 VERSION = f"lean-tag {__version__}"
 _HELP = "show this help and exit"
@@ -90,7 +87,7 @@ def add_choice(group: argparse._ArgumentGroup) -> None:
     )
     add(
         "--fields",
-        type=fields,
+        type=option_types.fields,
         metavar="LIST",
         help="which to write, of genre,mood,valence,arousal (default: all that the models say)",
     )
@@ -100,9 +97,11 @@ def add_choice(group: argparse._ArgumentGroup) -> None:
         help="replace genres that say nothing: Other, Unknown, numbers, addresses",
     )
     add_ways(group)
-    add("--min-score", type=share, metavar="X", help="least score of a tag, 0 to 1")
-    add("--ratio", type=share, metavar="R", help="least share of the top score, 0 to 1")
-    add("--max-tags", type=count, metavar="N", help="most values per field")
+    add("--min-score", type=option_types.share, metavar="X", help="least score of a tag, 0 to 1")
+    add(
+        "--ratio", type=option_types.share, metavar="R", help="least share of the top score, 0 to 1"
+    )
+    add("--max-tags", type=option_types.count, metavar="N", help="most values per field")
 
 
 def add_ways(group: argparse._ActionsContainer) -> None:
@@ -145,7 +144,7 @@ def add_model(group: argparse._ArgumentGroup) -> None:
     )
     add(
         "--max-gpu-mem",
-        type=size,
+        type=option_types.size,
         default=0,
         metavar="SIZE",
         help="what the networks may take of a GPU's memory (default: what it has)",
@@ -165,7 +164,7 @@ def add_model(group: argparse._ArgumentGroup) -> None:
     )
     add(
         "--hop-seconds",
-        type=seconds,
+        type=option_types.seconds,
         metavar="S",
         help="from window to window (default: the model's)",
     )
@@ -196,7 +195,7 @@ def add_effort(group: argparse._ActionsContainer) -> None:
     """Add how much of a track is heard."""
     group.add_argument(
         "--effort",
-        type=effort,
+        type=option_types.effort,
         default="full",
         metavar="full|balanced|fast|N",
         help="windows to hear: all (default); until the tags are clear; a few; or N of them",
@@ -208,20 +207,20 @@ def add_resources(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add(
         "--max-mem",
-        type=size,
+        type=option_types.size,
         metavar="SIZE",
         help="memory budget: 1500M, 1.5G, 512MiB (default: 2G or half of the machine)",
     )
     add(
         "--jobs",
-        type=count,
+        type=option_types.count,
         default=machine.usable_cores(),
         metavar="N",
         help="most files at a time, and cores in use (default: all usable, %(default)s here)",
     )
     add(
         "--timeout",
-        type=seconds,
+        type=option_types.seconds,
         default=60.0,
         metavar="S",
         help="give a file up after S seconds (default: 60) and 40 for each MB of it",
@@ -235,11 +234,16 @@ def add_waiting(group: argparse._ActionsContainer) -> None:
     add = group.add_argument
     add(
         "--settle",
-        type=seconds,
+        type=option_types.seconds,
         metavar="S",
         help="leave alone what changed in the last S seconds, or is being written",
     )
-    add("--until", type=clock, metavar="HH:MM", help="begin no file after this time of day")
+    add(
+        "--until",
+        type=option_types.clock,
+        metavar="HH:MM",
+        help="begin no file after this time of day",
+    )
     add(
         "--only-in",
         type=_listed_folders,
@@ -264,7 +268,7 @@ def add_start_timeout(group: argparse._ActionsContainer) -> None:
     """Add how long a worker may take to load its model."""
     group.add_argument(
         "--start-timeout",
-        type=seconds,
+        type=option_types.seconds,
         default=START_SECONDS,
         metavar="S",
         help="give up a model that takes longer to load (default: %(default)g s)",
@@ -303,14 +307,6 @@ def add_state(group: argparse._ActionsContainer) -> None:
     add("--state-on-network", action="store_true", help="allow it on a network file system")
 
 
-def size(text: str) -> int:
-    """Return a number of bytes."""
-    try:
-        return memory.parse_size(text)
-    except ConfigError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
 def _model_names(text: str) -> list[str]:
     """Return the models of one ``--model``; the path of one may have commas in it."""
     if os.path.exists(text):
@@ -330,41 +326,6 @@ def _members(name: str) -> Sequence[str]:
     return models or [name]
 
 
-def fields(text: str) -> tuple[str, ...]:
-    """Return fields, in the order in which they are written."""
-    names = [name.strip() for name in text.lower().split(",")]
-    known = (*FIELDS, *NUMBERS)
-    if not set(names) <= set(known):
-        words, numbers = " and ".join(FIELDS), " and ".join(NUMBERS)
-        message = f"{text!r} is not a list of {words}, {numbers}"
-        raise argparse.ArgumentTypeError(message)
-    return tuple(name for name in known if name in names)
-
-
-def effort(text: str) -> str:
-    """Return the name of an effort."""
-    try:
-        return efforts.effort(text).name
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def count(text: str) -> int:
-    """Return a whole number above 0."""
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:10]) <= _MOST):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {_MOST}")
-    return int(text)
-
-
-def clock(text: str) -> datetime.time:
-    """Return a time of day, of hours and minutes."""
-    hours, _, minutes = text.partition(":")
-    if text.isascii() and hours.isdigit() and minutes.isdigit() and len(minutes) == 2:
-        with contextlib.suppress(ValueError):
-            return datetime.time(int(hours), int(minutes))
-    raise argparse.ArgumentTypeError(f"{text!r} is not a time of day such as 06:00")
-
-
 def _listed_folders(name: str) -> list[str]:
     """Return the names in a file, or on standard input."""
     try:
@@ -376,48 +337,3 @@ def _listed_folders(name: str) -> list[str]:
     if wrong is not None:
         raise argparse.ArgumentTypeError(f"{wrong!r} is not an absolute name")
     return names
-
-
-def tracks(text: str) -> int:
-    """Return a whole number above 0, of tracks."""
-    if not (text.isascii() and text.isdigit() and int(text[:10]) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text[:10])
-
-
-def shard(text: str) -> tuple[int, int]:
-    """Return which part of how many: ``2/3``."""
-    first, _, last = text.partition("/")
-    if first.isdigit() and last.isdigit() and text.isascii() and len(text) < 12:
-        part, parts = int(first), int(last)
-        if 1 <= part <= parts:
-            return part, parts
-    raise argparse.ArgumentTypeError(f"{text!r} is no part of a library; write it as 2/3")
-
-
-def run_number(text: str) -> int:
-    """Return the number of a run."""
-    if not (text.isascii() and text.isdigit() and int(text[:18]) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not the number of a run; see lean-tag runs")
-    return int(text[:18])
-
-
-def share(text: str) -> float:
-    """Return a number from 0 to 1."""
-    return _number(text, most=1.0, what="a number from 0 to 1")
-
-
-def seconds(text: str) -> float:
-    """Return a time in seconds, up to an hour."""
-    number = _number(text, most=3600.0, what="a number of seconds from 0.01 to 3600")
-    if number < 0.01:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0.01 to 3600")
-    return number
-
-
-def _number(text: str, *, most: float, what: str) -> float:
-    with contextlib.suppress(ValueError):
-        number = float(text)
-        if 0 <= number <= most:  # false for NaN
-            return number
-    raise argparse.ArgumentTypeError(f"{text!r} is not {what}")

@@ -5,7 +5,7 @@ import os
 from typing import Any
 
 from lean_tagger.card import load_card
-from lean_tagger.cli import options, session
+from lean_tagger.cli import option_types, options, session
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import ConfigError
 from lean_tagger.genres.request import EvalRequest, Listened, Request
@@ -60,7 +60,7 @@ def add_common(parser: options.Parser) -> None:
     )
     add("--rules", metavar="FILE", help="your own vocabulary: its tree, and what says nothing")
     options.add_state(parser)
-    add("--max-mem", type=options.size, metavar="SIZE", help="memory budget (default: yours)")
+    add("--max-mem", type=option_types.size, metavar="SIZE", help="memory budget (default: yours)")
     add("--json", action="store_true", help="for programs: one JSON object per line")
     add("-q", "--quiet", action="store_true", help="no notices")
     add("-h", "--help", action="help", help="show this help and exit")

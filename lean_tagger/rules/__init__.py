@@ -23,7 +23,7 @@ from lean_tagger.rules.album_vote import (
     outliers,
     pool,
 )
-from lean_tagger.rules.apply import decide, numbers_of, strangers
+from lean_tagger.rules.apply import decide, numbers_of
 from lean_tagger.rules.model import (
     DEFAULT,
     FIELDS,
@@ -40,6 +40,7 @@ from lean_tagger.rules.model import (
     adjusted,
 )
 from lean_tagger.rules.players import PLAIN, PLAYERS, FieldLayout
+from lean_tagger.rules.strangers import strangers
 
 __all__ = [
     "DEFAULT",

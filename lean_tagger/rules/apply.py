@@ -20,7 +20,7 @@ Values are compared without regard to case. Ties stand in the order of the label
 """
 
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -166,47 +166,6 @@ def album_name(track: Track) -> str:
     return track.album.strip() or re.split(r"[/\\]", track.folder.rstrip("/\\"))[-1]
 
 
-def strangers(rules: Rules, labels: Sequence[Label]) -> list[str]:
-    """Return what the rules name and a model does not know, in words, one for each.
-
-    None of these is wrong: rules may be meant for several models. They may be misspelt.
-    """
-    names = {name.casefold() for label in labels for name in (label.name, label.display)}
-    shown = [label.display for label in labels]
-    found = [
-        f"{field.name}: the threshold for {name!r} is for no label of this model"
-        for field in rules.fields
-        for name, _ in field.thresholds
-        if name.casefold() not in names
-    ]
-    found += [
-        f"rename: {rename.match!r} matches no label of this model"
-        for rename in rules.renames
-        if not any(_matched(name, (rename,)) for name in shown)
-    ]
-    possible = {name.casefold() for name in shown} | {r.to.casefold() for r in rules.renames}
-    found += [
-        f"ignore: {name!r} is no value that this model and the renames give"
-        for name in rules.ignore
-        if name.casefold() not in possible and not any("\\" in r.to for r in rules.renames)
-    ]
-    found += [
-        f"{field.name}: {name!r} on the allow list is no value that this model and the renames give"
-        for field in rules.fields
-        for name in field.allow
-        if _never(name, rules, possible)
-    ]
-    return found
-
-
-def _never(name: str, rules: Rules, possible: Set[str]) -> bool:
-    """Tell whether neither a label, a rename nor the tree gives a value."""
-    if any("\\" in rename.to for rename in rules.renames):  # it may give anything
-        return False
-    above = {parent.casefold() for parent, _ in rules.tree}
-    return name.casefold() not in possible | above
-
-
 def _ignored(rules: Rules, track: Track) -> Mapping[str, str]:
     """Return what is not to be written for a track, by value, and why."""
     ignored = {value.casefold(): "everywhere" for value in rules.ignore}
@@ -270,7 +229,7 @@ def _renamed(
 ) -> list[_Candidate]:
     kept = []
     for candidate in there:
-        found = _matched(candidate.value, renames)
+        found = matched(candidate.value, renames)
         if found is None:
             kept.append(candidate)
             continue
@@ -284,7 +243,7 @@ def _renamed(
     return kept
 
 
-def _matched(name: str, renames: tuple[Rename, ...]) -> tuple[Rename, str] | None:
+def matched(name: str, renames: tuple[Rename, ...]) -> tuple[Rename, str] | None:
     """Return the first rename that matches a name, with the value that it gives."""
     if len(name) > LONGEST_NAME:  # what an expression may cost grows with the name
         return None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lean_tagger.cli import options, own_genres, session
+from lean_tagger.cli import option_types, options, own_genres, session
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import StateError
@@ -38,7 +38,13 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     add = parser.add_argument
     add("paths", nargs="*", metavar="PATH", help="files and folders; all on record without")
     own_genres.add_source(parser)
-    add("--limit", type=options.count, default=50, metavar="N", help="most of a kind (default: 50)")
+    add(
+        "--limit",
+        type=option_types.count,
+        default=50,
+        metavar="N",
+        help="most of a kind (default: 50)",
+    )
     add("--m3u8", metavar="FILE", help="write the suspicious files into a playlist, worst first")
     own_genres.add_common(parser)
     return parser.parse_anywhere(arguments)

@@ -1,6 +1,6 @@
 """``lean-tag doctor``: its options."""
 
-from lean_tagger.cli import doctor, options
+from lean_tagger.cli import doctor, option_types, options
 from lean_tagger.cli.signals import Stop
 
 
@@ -12,7 +12,7 @@ def run(arguments: list[str], _: Stop) -> int:
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="music that a run would be given")
     parser.add_argument(
-        "--max-mem", type=options.size, metavar="SIZE", help="plan with this budget"
+        "--max-mem", type=option_types.size, metavar="SIZE", help="plan with this budget"
     )
     options.add_start_timeout(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object, for programs")

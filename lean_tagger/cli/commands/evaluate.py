@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from lean_tagger.cli import options, own_genres, session
+from lean_tagger.cli import option_types, options, own_genres, session
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.genres_page import percent, table
 from lean_tagger.cli.signals import Stop
@@ -64,7 +64,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     add("--annotations", metavar="FILE", help="what is so; default: the files' own tags")
     add("--field", choices=FIELDS, metavar="NAME", help=f"{' or '.join(FIELDS)} (default: genre)")
     add("--pool", choices=("logit-mean", "prob-mean", "max"), metavar="HOW", help="as it was heard")
-    add("--hop-seconds", type=options.seconds, metavar="S", help="as it was heard")
+    add("--hop-seconds", type=option_types.seconds, metavar="S", help="as it was heard")
     own_genres.add_common(parser)
     return parser.parse_anywhere(arguments)
 

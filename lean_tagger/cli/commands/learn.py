@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from lean_tagger.catalogue import learnt_model, user_models
-from lean_tagger.cli import options, own_genres, session
+from lean_tagger.cli import option_types, options, own_genres, session
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.genres_page import learnt_lines
 from lean_tagger.cli.signals import Stop
@@ -72,7 +72,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     own_genres.add_source(parser)
     add(
         "--precision",
-        type=options.share,
+        type=option_types.share,
         metavar="P",
         help="least share of right ones among those that are written (default: 0.8)",
     )

@@ -21,7 +21,7 @@ from lean_tagger.card import (
     user_models_folder,
 )
 from lean_tagger.catalogue import add_model, downloads, licences, measure, propose_card, user_models
-from lean_tagger.cli import ask, models_page, options, session
+from lean_tagger.cli import ask, models_page, option_types, options, session
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
 from lean_tagger.cli.terminal import columns
@@ -72,10 +72,15 @@ def _parser(name: str, description: str, *, runs: bool = True) -> options.Parser
     add = parser.add_argument
     add("--json", action="store_true", help="for programs: one JSON object per line")
     if runs:
-        add("--max-mem", type=options.size, metavar="SIZE", help="memory budget (default: yours)")
+        add(
+            "--max-mem",
+            type=option_types.size,
+            metavar="SIZE",
+            help="memory budget (default: yours)",
+        )
         add(
             *("--timeout", "--start-timeout"),
-            type=options.seconds,
+            type=option_types.seconds,
             default=START_SECONDS,
             metavar="S",
             help="give a model up that takes longer to load, or to hear (default: %(default)g)",
@@ -262,7 +267,13 @@ def _test(arguments: list[str]) -> int:
     add = parser.add_argument
     add("file", metavar="FILE", help="music")
     add("--model", default=Settings().model, metavar="NAME|PATH", help="default: %(default)s")
-    add("--top", type=options.count, default=10, metavar="N", help="labels (default: %(default)s)")
+    add(
+        "--top",
+        type=option_types.count,
+        default=10,
+        metavar="N",
+        help="labels (default: %(default)s)",
+    )
     given = parser.parse_args(arguments)
     console, card = Console(json_lines=given.json), load_card(given.model)
     outcome = measure.hear(

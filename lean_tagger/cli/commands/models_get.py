@@ -14,7 +14,7 @@ from lean_tagger.catalogue import downloads, get_model, http_get, licences, on_r
 from lean_tagger.catalogue.downloads import Entry, Source
 from lean_tagger.catalogue.fetch import Manners
 from lean_tagger.catalogue.http_get import ElsewhereError
-from lean_tagger.cli import ask, models_page, options, session
+from lean_tagger.cli import ask, models_page, option_types, options, session
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.transfer_bar import transfer_bar
 
@@ -61,19 +61,19 @@ def _parser() -> options.Parser:
     )
     add(
         "--max-size",
-        type=options.size,
+        type=option_types.size,
         metavar="SIZE",
         help="most for a file whose length is not known (default: 256M)",
     )
     add(
         "--timeout",
-        type=options.seconds,
+        type=option_types.seconds,
         default=PATIENCE_SECONDS,
         metavar="S",
         help="give up when next to nothing has come for so long (default: %(default)g s)",
     )
     options.add_start_timeout(parser)
-    add("--max-mem", type=options.size, metavar="SIZE", help="memory budget (default: yours)")
+    add("--max-mem", type=option_types.size, metavar="SIZE", help="memory budget (default: yours)")
     add("--catalogue", metavar="FILE", help="a list of your own, in the form of downloads.toml")
     add("--json", action="store_true", help="for programs: one JSON object per line")
     return parser

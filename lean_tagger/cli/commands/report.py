@@ -4,7 +4,7 @@ import argparse
 import os
 from collections.abc import Iterator
 
-from lean_tagger.cli import options, own_genres, report_tables, session
+from lean_tagger.cli import option_types, options, own_genres, report_tables, session
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import ConfigError
@@ -72,13 +72,13 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     add("--check", action="store_true", help="show which tags look wrong, as lean-tag check does")
     add(
         "--most",
-        type=options.tracks,
+        type=option_types.tracks,
         default=MOST_TRACKS,
         metavar="N",
         help=f"most files in the map and the table (default: {MOST_TRACKS:,})",
     )
     options.add_models(parser)
-    add("--max-mem", type=options.size, metavar="SIZE", help="memory budget (default: 200M)")
+    add("--max-mem", type=option_types.size, metavar="SIZE", help="memory budget (default: 200M)")
     options.add_state(parser)
     add("-q", "--quiet", action="store_true", help="print nothing but errors")
     return parser.parse_args(arguments)

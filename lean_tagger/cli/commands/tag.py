@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from lean_tagger.cli import given_paths, hear_first, options
+from lean_tagger.cli import given_paths, hear_first, option_types, options
 from lean_tagger.cli.after_run import update_playlists
 from lean_tagger.cli.notifying import add_notify, players_of, telling
 from lean_tagger.cli.signals import Stop
@@ -186,7 +186,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     written.add_argument(
         "--shard",
-        type=options.shard,
+        type=option_types.shard,
         metavar="K/N",
         help="only the K-th of N parts, of which each machine takes one; see lean-tag merge",
     )

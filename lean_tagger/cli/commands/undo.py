@@ -7,7 +7,7 @@ import itertools
 import os
 from collections.abc import Iterator
 
-from lean_tagger.cli import given_paths, options, session
+from lean_tagger.cli import given_paths, option_types, options, session
 from lean_tagger.cli.after_run import update_playlists
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import ConfigError
@@ -111,7 +111,9 @@ def _parse(arguments: list[str], command: str) -> argparse.Namespace:
     add("-n", "--dry-run", action="store_true", help="show what would be put back, write nothing")
     options.add_ways(parser)
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--run", type=options.run_number, metavar="N", help="what this run wrote")
+    which.add_argument(
+        "--run", type=option_types.run_number, metavar="N", help="what this run wrote"
+    )
     if command == "undo":
         which.add_argument("--all", action="store_true", help="what all runs wrote")
     else:

@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 
-from lean_tagger.cli import given_paths, options
+from lean_tagger.cli import given_paths, option_types, options
 from lean_tagger.cli.commands import tag
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import ConfigError
@@ -62,14 +62,14 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     add = parser.add_argument
     add(
         "--settle",
-        type=options.seconds,
+        type=option_types.seconds,
         default=_SETTLE_SECONDS,
         metavar="S",
         help="do an album once nothing came into it for S seconds (default: %(default)g)",
     )
     add(
         "--poll",
-        type=options.seconds,
+        type=option_types.seconds,
         default=_POLL_SECONDS,
         metavar="S",
         help="look every S seconds where the kernel tells nothing: NFS, SMB, FUSE "

@@ -1,0 +1,48 @@
+"""What rules name and a model does not know: perhaps a slip of the finger."""
+
+from collections.abc import Sequence, Set
+
+from lean_tagger.card import Label
+from lean_tagger.rules.apply import matched
+from lean_tagger.rules.model import Rules
+
+
+def strangers(rules: Rules, labels: Sequence[Label]) -> list[str]:
+    """Return what the rules name and a model does not know, in words, one for each.
+
+    None of these is wrong: rules may be meant for several models. They may be misspelt.
+    """
+    names = {name.casefold() for label in labels for name in (label.name, label.display)}
+    shown = [label.display for label in labels]
+    found = [
+        f"{field.name}: the threshold for {name!r} is for no label of this model"
+        for field in rules.fields
+        for name, _ in field.thresholds
+        if name.casefold() not in names
+    ]
+    found += [
+        f"rename: {rename.match!r} matches no label of this model"
+        for rename in rules.renames
+        if not any(matched(name, (rename,)) for name in shown)
+    ]
+    possible = {name.casefold() for name in shown} | {r.to.casefold() for r in rules.renames}
+    found += [
+        f"ignore: {name!r} is no value that this model and the renames give"
+        for name in rules.ignore
+        if name.casefold() not in possible and not any("\\" in r.to for r in rules.renames)
+    ]
+    found += [
+        f"{field.name}: {name!r} on the allow list is no value that this model and the renames give"
+        for field in rules.fields
+        for name in field.allow
+        if _never(name, rules, possible)
+    ]
+    return found
+
+
+def _never(name: str, rules: Rules, possible: Set[str]) -> bool:
+    """Tell whether neither a label, a rename nor the tree gives a value."""
+    if any("\\" in rename.to for rename in rules.renames):  # it may give anything
+        return False
+    above = {parent.casefold() for parent, _ in rules.tree}
+    return name.casefold() not in possible | above
