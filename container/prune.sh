@@ -4,7 +4,7 @@ set -eu
 cd "$1"
 
 # What changes networks and builds packages; lean-tag runs them.
-for package in setuptools pkg_resources _distutils_hack \
+for package in setuptools pkg_resources _distutils_hack distutils-precedence.pth \
     onnxruntime/transformers onnxruntime/quantization onnxruntime/tools \
     onnxruntime/datasets onnxruntime/backend \
     numpy/f2py numpy/distutils numpy/_pyinstaller; do
