@@ -211,3 +211,19 @@ def test_what_can_never_work_is_said_and_ends(arguments, word, tmp_path):
     )
     assert done.returncode in {2, 3, 4}
     assert word in done.stderr
+
+
+@LINUX
+@pytest.mark.slow
+def test_a_library_of_too_many_folders_is_looked_at_now_and_then(started, music):
+    for number in range(20_001):
+        (music / "Many" / str(number)).mkdir(parents=True)
+    watch = started("--settle", "0.5", "--poll", "1", music)
+    assert watch.has_said("more folders than can be watched")
+    assert watch.has_batches(1)
+    shutil.copy(DATA / "lava.opus", music / "Many/7")
+    assert watch.has_batches(2)
+    assert str(music / "Many/7/lava.opus") in watch.tagged()
+    assert watch.is_idle()
+    assert watch.rss_bytes() < IDLE_BYTES
+    assert watch.stop() == 0
