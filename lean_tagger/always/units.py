@@ -12,9 +12,24 @@ MARGIN_BYTES = 128 * 1024**2
 
 WATCH, ONCE, TIMER = "lean-tag-watch.service", "lean-tag.service", "lean-tag.timer"
 
-_SANDBOX = """\
+_FILTERS = """\
 NoNewPrivileges=yes
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @obsolete @keyring
+SystemCallFilter=@chown
+SystemCallErrorNumber=EPERM
+"""
+"""All that a user's own manager can do without a user namespace, in which files of a second group
+belong to nobody. A copy has to keep the group of the file: hence ``@chown``."""
+
+_SANDBOX = """\
 ProtectSystem=strict
+ProtectHome=read-only
 PrivateTmp=yes
 PrivateDevices=yes
 ProtectKernelTunables=yes
@@ -24,26 +39,15 @@ ProtectControlGroups=yes
 ProtectClock=yes
 ProtectHostname=yes
 ProtectProc=invisible
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-LockPersonality=yes
 RemoveIPC=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @obsolete @keyring
-SystemCallErrorNumber=EPERM
-CapabilityBoundingSet=
 AmbientCapabilities=
 KeyringMode=private
 """
 
-_NO_NETWORK = """\
-PrivateNetwork=yes
-RestrictAddressFamilies=AF_UNIX
-IPAddressDeny=any
-"""
 _NETWORK = "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6\n"
+_NO_NETWORK = "RestrictAddressFamilies=AF_UNIX\n"
+_ALONE = "PrivateNetwork=yes\nIPAddressDeny=any\n"
+_OF_ROOT = "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER"  # leaves files to their owners
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,16 +144,26 @@ def _service(service: Service, what: str, arguments: Sequence[str], kind: str) -
     command = " ".join(quoted(it).replace("$", "$$") for it in words)
     after = "After=network-online.target\nWants=network-online.target\n" if service.network else ""
     mounts = " ".join(map(quoted, service.paths))
-    writable = " ".join(map(quoted, (*service.paths, *service.writable)))
     variables = "".join(
         f"Environment={quoted(f'{name}={value}')}\n" for name, value in service.environment.items()
     )
     return (
         f"[Unit]\nDescription={what}\nRequiresMountsFor={mounts}\n{after}\n"
         f"[Service]\n{kind}ExecStart={command}\n"
-        f"{_identity(service)}{variables}{_limits(service)}{_SANDBOX}"
-        f"{_NETWORK if service.network else _NO_NETWORK}"
-        f"ReadWritePaths={writable}\n"
+        f"{_identity(service)}{variables}{_limits(service)}{_FILTERS}"
+        f"{_NETWORK if service.network else _NO_NETWORK}{_sandbox(service)}"
+    )
+
+
+def _sandbox(service: Service) -> str:
+    """Return what only the manager of the machine can do."""
+    if not service.system:
+        return ""
+    writable = " ".join(map(quoted, (*service.paths, *service.writable)))
+    capabilities = _OF_ROOT if service.user in ("root", "0") else ""
+    return (
+        f"{_SANDBOX}CapabilityBoundingSet={capabilities}\nReadWritePaths={writable}\n"
+        f"{'' if service.network else _ALONE}"
     )
 
 
@@ -160,7 +174,7 @@ def _identity(service: Service) -> str:
     secrets = "EnvironmentFile=-/etc/lean-tag/environment\n" if service.network else ""
     return (
         f"User={service.user}\nUMask=0022\nStateDirectory=lean-tag\nCacheDirectory=lean-tag\n"
-        f"ProtectHome=read-only\n{secrets}"
+        f"{secrets}"
     )
 
 

@@ -102,9 +102,13 @@ def test_the_limit_of_memory_is_the_budget_and_a_margin(music):
 
 
 def test_there_is_no_network_unless_a_player_is_told(music):
-    alone, told = printed(music), printed("--notify", "plex", music)
-    assert all("PrivateNetwork=yes" in alone[it] for it in (units.WATCH, units.ONCE))
-    assert all("PrivateNetwork" not in told[it] for it in (units.WATCH, units.ONCE))
+    for whose in ((), ("--system",)):
+        alone, told = printed(*whose, music), printed(*whose, "--notify", "plex", music)
+        for name in (units.WATCH, units.ONCE):
+            assert "RestrictAddressFamilies=AF_UNIX\n" in alone[name]
+            assert ("PrivateNetwork=yes" in alone[name]) == bool(whose)
+            assert "PrivateNetwork" not in told[name]
+            assert "AF_INET" in told[name]
 
 
 def test_installing_makes_the_folders_that_have_to_be_there_and_switches_nothing_on(
