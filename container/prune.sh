@@ -10,6 +10,9 @@ for package in setuptools pkg_resources _distutils_hack distutils-precedence.pth
     numpy/f2py numpy/distutils numpy/_pyinstaller; do
     rm -rf "$package"
 done
+# For programs in C: Python's own module of ONNX Runtime has all of it inside.
+rm -f onnxruntime/capi/libonnxruntime.so*
+find . -depth -type d -name tests -exec rm -rf {} +
 find . -type f \( -name '*.a' -o -name '*.h' -o -name '*.hpp' -o -name '*.px[di]' \
     -o -name '*.pyx' -o -name '*.pyi' \) -delete
 

@@ -15,8 +15,9 @@ from lean_tagger.always import units
 ROOT = Path(__file__).parents[2]
 ANALYZE = shutil.which("systemd-analyze")
 SYSTEMD = pytest.mark.skipif(ANALYZE is None, reason="needs systemd-analyze")
-MOST_EXPOSED = 2.0
-"""Of ten, as systemd-analyze counts; a unit without a sandbox has 9.6."""
+MOST_EXPOSED, MOST_EXPOSED_ONLINE = 2.0, 3.0
+"""Of ten, as systemd-analyze counts; a unit without a sandbox has 9.6, one that reaches the network
+1.3 more than the same without."""
 
 
 def run(*arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -66,8 +67,9 @@ def test_systemd_accepts_the_units_of_the_machine_and_calls_them_safe(notify, mu
         (tmp_path / name).write_text(text)
     for name in (units.WATCH, units.ONCE, units.TIMER):
         assert verified(tmp_path / name) == ""
-    assert exposure(tmp_path / units.WATCH) <= MOST_EXPOSED
-    assert exposure(tmp_path / units.ONCE) <= MOST_EXPOSED
+    most = MOST_EXPOSED_ONLINE if notify else MOST_EXPOSED
+    assert exposure(tmp_path / units.WATCH) <= most
+    assert exposure(tmp_path / units.ONCE) <= most
 
 
 def verified(unit: Path) -> str:
