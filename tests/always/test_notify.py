@@ -95,6 +95,19 @@ def test_an_address_gets_the_summary(song):
     assert asked.headers["Content-Type"] == "application/json"
 
 
+def test_retag_undo_and_redo_tell_as_well(song):
+    with serving() as server:
+        assert run(song).returncode == 0
+        told = ("--notify", server.url)
+        for command in ("undo", "redo"):
+            assert run(command, *told, song).returncode == 0
+        assert run("retag", "--min-score", "0.01", "--overwrite", *told, song).returncode == 0
+    counted = [json.loads(it.body) for it in server.asked]
+    assert [(it["undone"], it["redone"], it["tagged"]) for it in counted] == [
+        *((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    ]
+
+
 def test_nobody_is_told_of_a_dry_run(song):
     with serving() as server:
         assert run("-n", "--notify", server.url, song).returncode == 0

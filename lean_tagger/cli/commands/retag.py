@@ -7,6 +7,7 @@ import os
 
 from lean_tagger.cli import given_paths, options, session
 from lean_tagger.cli.after_run import update_playlists
+from lean_tagger.cli.notifying import add_notify, players_of, telling
 from lean_tagger.cli.signals import Stop
 from lean_tagger.run.summary import Summary
 from lean_tagger.store.albums import album_jobs, tagged_album_jobs
@@ -25,7 +26,12 @@ def _retag(given: argparse.Namespace, stop: Stop) -> int:
     under = [os.path.abspath(path) for path in given.paths]
     chosen = session.build(given, max_mem_bytes=max_mem_bytes, listen=False)
     summary = Summary(max_mem_bytes=max_mem_bytes)
-    with contextlib.closing(console), session.journal(given, console) as journal:
+    told = players_of(given.notify)
+    with (
+        contextlib.closing(console),
+        telling(told, summary, console),
+        session.journal(given, console) as journal,
+    ):
         given_paths.require(given.paths, journal=journal)
         resume = Resume(journal, "retag", chosen)
         if chosen.by_album:
@@ -54,5 +60,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     options.add_choice(parser.add_argument_group("what is written"))
     options.add_model(parser.add_argument_group("whose scores"))
     options.add_state(parser.add_argument_group("journal"))
-    options.add_resources(parser.add_argument_group("resources and output"))
+    resources = parser.add_argument_group("resources and output")
+    options.add_resources(resources)
+    add_notify(resources)
     return parser.parse_anywhere(arguments)

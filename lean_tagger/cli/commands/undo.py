@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from lean_tagger.cli import given_paths, option_types, options, session
 from lean_tagger.cli.after_run import update_playlists
+from lean_tagger.cli.notifying import add_notify, players_of, telling
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import ConfigError
 from lean_tagger.jobs import Job, Outcome
@@ -55,7 +56,12 @@ def _undo(given: argparse.Namespace, stop: Stop, command: str) -> int:
     )
     under = [os.path.abspath(path) for path in given.paths]
     summary = Summary(max_mem_bytes=max_mem_bytes)
-    with contextlib.closing(console), session.journal(given, console) as journal:
+    told = players_of(given.notify)
+    with (
+        contextlib.closing(console),
+        telling(told, summary, console),
+        session.journal(given, console) as journal,
+    ):
         given_paths.require(given.paths, journal=journal)
         if given.run is not None and all(it.id != given.run for it in journal.runs()):
             raise ConfigError(f"there is no run {given.run} on record; see lean-tag runs")
@@ -119,5 +125,7 @@ def _parse(arguments: list[str], command: str) -> argparse.Namespace:
     else:
         parser.set_defaults(all=False)
     options.add_state(parser.add_argument_group("journal"))
-    options.add_resources(parser.add_argument_group("resources and output"))
+    resources = parser.add_argument_group("resources and output")
+    options.add_resources(resources)
+    add_notify(resources)
     return parser.parse_anywhere(arguments)
