@@ -82,7 +82,9 @@ class Home:
         if not self.state.exists():
             return 0
         with contextlib.closing(sqlite3.connect(f"file:{self.state}?mode=ro", uri=True)) as journal:
-            return int(journal.execute("SELECT count(*) FROM files WHERE status != 'failed'").fetchone()[0])
+            return int(
+                journal.execute("SELECT count(*) FROM files WHERE status != 'failed'").fetchone()[0]
+            )
 
 
 @pytest.fixture
