@@ -70,9 +70,13 @@ def cluster(folder: Path, *options_of_workers: str, workers: int = 2) -> Iterato
     made = None
     try:
         end = time.monotonic() + START_SECONDS
-        while not told.exists() and time.monotonic() < end and scheduler.poll() is None:
+        address = None
+        while address is None and time.monotonic() < end and scheduler.poll() is None:
             time.sleep(0.1)
-        made = TestCluster(folder, json.loads(told.read_text())["address"], scheduler)
+            with contextlib.suppress(OSError, ValueError):  # not there, or not whole yet
+                address = json.loads(told.read_text())["address"]
+        assert address is not None, (folder / "scheduler.log").read_text()
+        made = TestCluster(folder, address, scheduler)
         for _ in range(workers):
             made.add_worker(*options_of_workers)
         made.wait_for(workers)

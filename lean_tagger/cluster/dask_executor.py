@@ -80,10 +80,7 @@ def connect(address: str) -> Any:
         import distributed
     except ImportError as error:
         raise ConfigError("--dask needs Dask: pip install 'lean-tagger[dask]'") from error
-    import logging
-
-    # A cluster that is lost is told in one sentence, by us.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    _silence()
     try:
         return distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, TimeoutError) as error:
@@ -92,6 +89,15 @@ def connect(address: str) -> Any:
         ) from error
     except (ValueError, TypeError, ImportError) as error:
         raise ConfigError(f"--dask {address!r} is no address, such as tcp://host:8786") from error
+
+
+def _silence() -> None:
+    """Let Dask print nothing: a cluster that is lost is told in one sentence, by us."""
+    import logging
+
+    for name in ["distributed", *logging.root.manager.loggerDict]:
+        if name.partition(".")[0] in {"distributed", "tornado", "asyncio"}:
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,16 @@ def test_what_is_named_for_it_opens_one(tmp_path):
     assert tuple(arguments[:2]) in ONLINE
 
 
+@STRACE
+@pytest.mark.slow
+def test_a_run_with_a_cluster_opens_one(tmp_path):
+    pytest.importorskip("distributed")
+    code, found = calls(tmp_path, "--dask", "tcp://127.0.0.1:9", DATA / "west.flac")
+    assert code == 7
+    assert any("connect(" in line for line in found)
+    assert {("tag", "--dask"), ("tag", "URL")} <= set(ONLINE)
+
+
 def test_one_module_for_each_way_can_open_a_connection():
     """All others import nothing that could, however far one follows; see `test_layers`."""
     found = {

@@ -1,5 +1,6 @@
 """Tasks, names and rows, without a cluster."""
 
+import contextlib
 import os
 import shutil
 import sys
@@ -15,8 +16,9 @@ from lean_tagger.cli.main import main
 from lean_tagger.cluster import hear
 from lean_tagger.cluster.batches import LEAST_FILES, MOST_FILES, batches, hearing_jobs
 from lean_tagger.cluster.path_map import PathMap
-from lean_tagger.errors import ConfigError
+from lean_tagger.errors import BudgetError, ConfigError
 from lean_tagger.jobs import Failed, Heard, Identity, Job, Later, Restore
+from lean_tagger.run.supervisor import Supervisor
 from lean_tagger.settings import Settings
 
 MIB = 1 << 20
@@ -145,6 +147,21 @@ def test_another_version_or_another_model_is_not_heard_with(tmp_path: Path) -> N
         hear.hear_jobs(jobs_, hear.Request(settings=settings, version="0.0.1"))
     with pytest.raises(ConfigError, match="another one"):
         hear.hear_jobs(jobs_, hear.Request(settings=settings, cards=("0" * 64,)))
+
+
+def test_what_the_engine_takes_itself_is_part_of_the_budget(tmp_path: Path) -> None:
+    settings = Settings(
+        models=(str(tinymodel.make(tmp_path)),), max_mem_bytes=400 * MIB, dry_run=True
+    )
+    song = Job(str(DATA / "west.flac"), 1)
+    for host_bytes, fits in ((0, True), (300 * MIB, False)):
+        runner = Supervisor(settings, jobs=1, patience_seconds=60.0, host_bytes=host_bytes)
+        with contextlib.closing(runner):
+            if fits:
+                assert len(list(runner.outcomes([song]))) == 1
+            else:
+                with pytest.raises(BudgetError):
+                    list(runner.outcomes([song]))
 
 
 def test_out_writes_rows_and_no_tags_and_hears_nothing_twice(

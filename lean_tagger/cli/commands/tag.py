@@ -12,7 +12,7 @@ from lean_tagger.cli.after_run import update_playlists
 from lean_tagger.cli.notifying import add_notify, players_of, telling
 from lean_tagger.cli.signals import Stop
 from lean_tagger.jobs import Failed, Job, Skipped
-from lean_tagger.system.urls import full_name
+from lean_tagger.system.urls import full_name, is_url
 
 if TYPE_CHECKING:
     from lean_tagger.always.players import Player
@@ -87,6 +87,8 @@ def _tag(given: argparse.Namespace, stop: Stop, told: "Sequence[Player]") -> int
         telling(told, summary, console),
         session.journal(given, console) as journal,
     ):
+        if any(map(is_url, given.paths)):
+            console.notice("what is at an address is only heard: no tags are written into it")
         under = [full_name(path) for path in given.paths]
         if given.retry_failed:
             journal.forget_failures(under)
