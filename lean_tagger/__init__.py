@@ -7,7 +7,7 @@ The flow, in order; each step is one module::
     its rate  chunks      of it    patches                          own file
 
 `listen` hears, `decide` plans, `write` writes; `tagger` joins them for one file. `store` remembers,
-`run` walks a library, `cli` talks to the person.
+`run` walks a library, `cli` talks to the user.
 
 What is named in ``__all__`` is public: `Tagger` for the whole flow, its results `Scores`,
 `Taggram` and `TagPlan`, the `Rules` that choose the tags, `stream` for the audio alone, and the

@@ -27,7 +27,7 @@
        ├─ UnreadableError the file cannot be opened
        └─ OverBudgetError scoring it would break the memory budget
 
-A message says what happened and what to do; the path of a file stands beside it, in
+A message says what happened and what to do; the path of a file stands next to it, in
 ``FileError.path``, so that whoever prints it decides how to escape it.
 """
 
@@ -50,7 +50,7 @@ class LeanTagError(Exception):
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What to tell a person, a line each: most errors say one thing."""
+        """What to tell a user, a line each: most errors say one thing."""
         return (str(self),)
 
 
@@ -68,7 +68,7 @@ class ConfigError(LeanTagError):
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What to tell a person, a line each."""
+        """What to tell a user, a line each."""
         return tuple(str(sentence) for sentence in self.args)
 
 

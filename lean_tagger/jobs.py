@@ -64,7 +64,7 @@ class Identity:
     """By what a file is known to be unchanged; as stat(2) tells it.
 
     The device is none of it: it gets another number when the machine or a share is started
-    anew. An inode of 0 is not known.
+    again. An inode of 0 is not known.
 
     Every number has 64 bits, as the journal has: size and time are signed, the inode is not.
     What does not fit is folded, always in the same way: the nanoseconds of a time after 2262
@@ -163,7 +163,7 @@ class TrackInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """What is known of a file once it was heard: enough to decide anew without hearing it.
+    """What is known of a file once it was heard: enough to decide again without hearing it.
 
     Of one model; where a run asks several, this is of the first, and `others` of the rest.
 
@@ -380,7 +380,7 @@ class Tagged:
     sureness : mapping of str to float
         For each value in ``tags``, the score of the label behind it.
     known : bool
-        An earlier run heard it; this one decided anew.
+        An earlier run heard it; this one decided again.
     heard : Heard or None
         For the journal; not part of the printed result.
     effort : str
@@ -521,6 +521,6 @@ def names_audio(digests: Sequence[str], digest: str) -> bool:
 
 
 Reported = Tagged | Restored | Skipped | Failed
-"""What a person is told of a file."""
+"""What a user is told of a file."""
 
 Outcome = Reported | Recognised

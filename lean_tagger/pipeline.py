@@ -255,7 +255,7 @@ class Pipeline:
         if heard is not None:
             return self._with_scores(heard), True
         if self._listener is None:
-            message = "it is not what was heard any more; run lean-tag on it again"
+            message = "its audio has changed since it was analysed; run lean-tag on it again"
             raise ChangedError(job.path, message)
         obstacle = file.obstacle
         if not (obstacle is None or isinstance(obstacle, NoTagSupportError) or self._dry_run):

@@ -1,4 +1,4 @@
-"""What a person may choose about a run, as one frozen value.
+"""What a user may choose about a run, as one frozen value.
 
 The command line builds it from its options, and the worker gets it whole: it is picklable,
 so it can cross to another process.
@@ -49,7 +49,7 @@ class Settings:
     Attributes
     ----------
     models : tuple of str
-        Each a model's name, or the path of a card or of the weights beside one. Of several,
+        Each a model's name, or the path of a card or of the weights next to one. Of several,
         an earlier one comes before a later one where both have something to say.
     labels : str or None
         A file of words (``.npz``) in place of those of the cards that have some.
@@ -66,7 +66,7 @@ class Settings:
     effort : str
         How much of a track is heard: ``full``, ``balanced``, ``fast``, or a number of windows.
     rules : Rules
-        The person's, from a file; what follows takes their place where it is not None.
+        The user's, from a file; what follows takes their place where it is not None.
     fields : tuple of {'genre', 'mood'} or None
         The tag fields that may be written.
     policy : {'fill', 'merge', 'overwrite'} or None
@@ -95,7 +95,7 @@ class Settings:
     leantag : {'short', 'full', 'none'}
         How much is left in a file of what was heard and done; see `decide.leantag_field`.
     listen : bool
-        Load a model; without one, only what was heard before can be decided anew or undone.
+        Load a model; without one, only what was heard before can be decided again or undone.
     max_mem_bytes : int
         Memory budget of the run, in bytes; for a worker, the most that it may have.
     max_gpu_mem_bytes : int
@@ -135,6 +135,6 @@ class Settings:
 
     @property
     def names(self) -> str:
-        """The models as a person calls them: of a path, the last part."""
+        """The models as a user calls them: of a path, the last part."""
         last = (os.path.basename(model) for model in self.models)
         return ", ".join(name.removesuffix(".json").removesuffix(".onnx") for name in last)

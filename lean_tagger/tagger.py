@@ -28,7 +28,7 @@ class Tagger:
     Parameters
     ----------
     model : str or sequence of str
-        A model's name, or the path of a card or of the ``.onnx`` beside one. Of several, each
+        A model's name, or the path of a card or of the ``.onnx`` next to one. Of several, each
         fills the fields that no earlier one is sure enough of.
     device : {'auto', 'cpu', 'cuda', 'rocm'}
         Where the network runs; see `network.Network`.

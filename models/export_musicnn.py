@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make the shipped models from the weights that musicnn's authors published.
 
-    python models/export_musicnn.py                 # write them beside this script
+    python models/export_musicnn.py                 # write them next to this script
     python models/export_musicnn.py --wheel FILE    # from a wheel that is already here
     python models/export_musicnn.py --compare       # measure what each rewriting is worth
 
@@ -401,7 +401,7 @@ def main(arguments: list[str] | None = None) -> int:
         type=Path,
         metavar="FOLDER",
         default=Path(__file__).parent,
-        help="where to write (default: beside this script)",
+        help="where to write (default: next to this script)",
     )
     parser.add_argument(
         "--compare",

@@ -1,4 +1,4 @@
-"""What each label of the published networks is, and how a person wants to read it.
+"""What each label of the published networks is, and how a user wants to read it.
 
 The kinds decide which field of a file a label may reach: only a ``genre`` goes to the genre
 field, only a ``mood`` to the mood field. So, as a librarian would:

@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder for allocations.md and .json")
     given = parser.parse_args()
     if importlib.util.find_spec("memray") is None:
-        sys.exit("memray is missing; install it beside lean-tag with: pip install memray")
+        sys.exit("memray is missing; install it next to lean-tag with: pip install memray")
     with tempfile.TemporaryDirectory() as folder:
         found = record(given.file.resolve(), given.model, Path(folder))
         rows, total = largest(found, given.rows)

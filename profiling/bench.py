@@ -1,4 +1,4 @@
-"""Measure what the flow costs beside its bare parts, and what more cores are worth.
+"""Measure what the flow costs compared with its bare parts, and what more cores are worth.
 
 In one process, interleaved, each figure a median: bare decoding (packets to samples, nothing
 else), decoding to the model's rate, the front-end, the network over patches that are ready,
@@ -109,7 +109,7 @@ def on_library(folder: Path, cores: int, runs: int) -> dict[str, float]:
 
 
 def walls(seconds: dict[str, float]) -> list[dict[str, object]]:
-    """Return rows of wall times, each beside the first."""
+    """Return rows of wall times, each next to the first."""
     first = next(iter(seconds.values()))
     return [
         {"what": key, "wall seconds": f"{value:.2f}", "times the first": f"{value / first:.2f}"}

@@ -55,7 +55,7 @@ def _by_clip(
 
 
 def _card(weights: Path, stem: Path, resampler: Mapping[str, Any]) -> str:
-    """Copy a network, write its card beside the copy, and return that."""
+    """Copy a network, write its card next to the copy, and return that."""
     copy = Path(shutil.copyfile(weights, stem.with_suffix(".onnx")))
     card = family_card("essentia-musicnn") | {
         "name": stem.name,

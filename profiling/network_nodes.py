@@ -1,4 +1,4 @@
-"""Show where the network's time goes, node by node, beside what the core can do at most.
+"""Show where the network's time goes, node by node, next to what the core can do at most.
 
 ONNX Runtime's own profile of single windows on one core, the median of each node. Arithmetic is
 counted as the graph has it, padding of channels included, and compared with numpy's matrix

@@ -1,6 +1,6 @@
 """Measure the peak memory of the whole command against the length of a track.
 
-Supervisor and workers together, per format. Beside the largest sum that was seen (looked at
+Supervisor and workers together, per format. Next to the largest sum that was seen (looked at
 fifty times a second) stands what the command itself reports: the sum of each process's own
 peak, which is never less. The default takes about three minutes;
 `--minutes 0.333 60 1440` is the whole of it, up to a day.

@@ -3,7 +3,7 @@
 Fills a journal with made-up tracks, with the embeddings and scores of one or two of the models
 that are in the package, and asks the real command: similar, path and find. The music is not
 there, but for what is listed. Wall time, CPU time of all processes, and the most memory that all
-of them had. Expected on one core of a server: 25,000 tracks within 0.3 s of CPU beside the start
+of them had. Expected on one core of a server: 25,000 tracks within 0.3 s of CPU next to the start
 of Python, a million within 8 s, and less than 150 MiB at both.
 
 `--share 0.25` also gives all of it a quarter of one core, as a small computer has (cgroup v2 or

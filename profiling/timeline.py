@@ -2,7 +2,7 @@
 
     python profiling/timeline.py -o run.png --budget 300M -- lean-tag -n ~/Music
 
-Memory is stacked by process; the dashed line is the budget. Beside the picture comes a table.
+Memory is stacked by process; the dashed line is the budget. Next to the picture comes a table.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-r"""Compare lean-tag with what a person would write or install instead.
+r"""Compare lean-tag with what a user would write or install instead.
 
 Same files, same machine, one run, taking turns; the programs are in `peers/`. Each is a
 process of its own in an environment of its own, start-up included, and is never a dependency of
@@ -102,7 +102,7 @@ def find_interpreters(found: list[Peer], pythons: list[str]) -> None:
 
 
 def row(peer: Peer, ours: Peer, most_bytes: int) -> dict[str, object]:
-    """Return medians of time and the largest peak, beside ours."""
+    """Return medians of time and the largest peak, next to ours."""
     peak, our_peak = (max(r.peak_bytes for r in p.runs) for p in (peer, ours))
     cpu, our_cpu = (statistics.median(r.cpu_seconds for r in p.runs) for p in (peer, ours))
     names = "memory, times ours", "CPU, times ours"

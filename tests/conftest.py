@@ -36,7 +36,7 @@ def shared(name: str) -> Path:
     """Return a folder of the shared test material, or skip the test."""
     folder = SHARED / name
     if not folder.is_dir():
-        pytest.skip(f"needs {name}/, which is not beside this checkout")
+        pytest.skip(f"needs {name}/, which is not next to this checkout")
     return folder
 
 
@@ -47,7 +47,7 @@ def card() -> ModelSpec:
 
 @pytest.fixture(autouse=True)
 def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep journal, rules and models of every test apart, and away from the person's own."""
+    """Keep journal, rules and models of every test apart, and away from the user's own."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))

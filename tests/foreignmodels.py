@@ -112,6 +112,6 @@ def head_metadata(*classes: str, op: str = "Softmax", **change: Any) -> dict[str
 
 
 def beside(path: Path, metadata: Any) -> Path:
-    """Write metadata beside a network."""
+    """Write metadata next to a network."""
     path.with_suffix(".json").write_text(json.dumps(metadata))
     return path

@@ -209,7 +209,7 @@ def _among(value: str, there: list[str]) -> bool:
 
 
 def _elsewhere(key: str, now: Seen) -> list[str]:
-    """Return values of keys that are the same to a person: the number of a picture's stream."""
+    """Return values of keys that are the same to a user: the number of a picture's stream."""
     if key.startswith("picture"):
         return [v for k, values in now.items() if k.startswith("picture") for v in values]
     return []

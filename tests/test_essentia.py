@@ -1,6 +1,6 @@
 """Networks as their makers hear with them: Essentia's numbers, window for window.
 
-Held against what Essentia itself said of the clips, where that and its networks are beside this
+Held against what Essentia itself said of the clips, where that and its networks are next to this
 checkout; and with stand-ins of the same shapes everywhere.
 """
 
@@ -128,7 +128,7 @@ def test_the_backbones_are_for_heads_and_in_no_list() -> None:
 
 
 def metadata(name: str, *classes: str, **change: Any) -> dict[str, Any]:
-    """Return what stands beside one of the small heads of msd-musicnn-1."""
+    """Return what stands next to one of the small heads of msd-musicnn-1."""
     found = head_metadata(*classes, name=name, **change)
     found["schema"]["inputs"][0]["shape"] = [200]
     found["inference"]["embedding_model"] = {

@@ -52,7 +52,7 @@ class Player:
     Attributes
     ----------
     name : str
-        As a person would call it; nothing secret.
+        As a user would call it; nothing secret.
     call : callable
         Returns the request for a run's summary.
     complaint : callable

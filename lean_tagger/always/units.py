@@ -63,7 +63,7 @@ class Service:
     budget_bytes : int
         Of a run.
     writable : sequence of str
-        Folders beside the music that are written: the journal's.
+        Folders next to the music that are written: the journal's.
     environment : mapping
         Variables that say where those are.
     system : bool

@@ -45,7 +45,7 @@ class Watching:
     ended : callable
         Called after the last result of each batch.
     notice : callable
-        Told what a person should know, once.
+        Told what a user should know, once.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Watching:
             due = self._settling.due()
             if due is None or self._batch is not None or now < max(due, self._not_before):
                 continue
-            self._look_at_roots(now)  # lest a batch looks for what has just gone
+            self._look_at_roots(now)  # so that no batch looks for what has just gone
             if ready := self._take(now):
                 self._start(ready)
 

@@ -44,10 +44,10 @@ class Label:
     kind : LabelKind
         What it is; decides which field it may go to, if any.
     display : str
-        As a person wants to read it in a tag.
+        As a user wants to read it in a tag.
     least : float
         Probability, 0 to 1, below which it is not written where no rule names it: of a label
-        that has its opposite beside it, less than half means the opposite.
+        that has its opposite next to it, less than half means the opposite.
     low, high : float
         Of a number, the ends of its scale. What is kept of one is its share of the way from low
         to high, which fits where probabilities are kept, and is none.
@@ -55,7 +55,7 @@ class Label:
         The value that stands above it, where a tree of the rules says nothing of it: "Electronic"
         of "House". Empty if nothing does.
     bar : float
-        The same where the person says no minimum at all: of a label that was measured to be
+        The same where the user says no minimum at all: of a label that was measured to be
         wrong more often than others with the same score.
     """
 
@@ -136,7 +136,7 @@ class Tensors:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelVectors:
-    """Labels that are vectors beside the embedding: words, as a text network hears them.
+    """Labels that are vectors next to the embedding: words, as a text network hears them.
 
     The network's embedding of a track, the mean over its windows, is compared with each vector:
     ``logit = scale · cosine + bias``. Without a bias in the file, the words of one kind share a
@@ -148,7 +148,7 @@ class LabelVectors:
     Attributes
     ----------
     file : str
-        An ``.npz`` beside the card.
+        An ``.npz`` next to the card.
     sha256 : str
         Of that file.
     scale : float or None
@@ -242,7 +242,7 @@ class ModelSpec:
     name, description : str
         As shown to people; ``name`` is also the files' stem.
     file : str
-        The weights, beside the card.
+        The weights, next to the card.
     sha256 : str
         Of the weights.
     sample_rate_hz : int

@@ -53,7 +53,7 @@ def _complaints(spec: ModelSpec) -> list[str]:
     if tensors.layout not in layouts:
         found.append(f"the layout {tensors.layout!r} is none of {', '.join(layouts)}")
     if Path(spec.file).name != spec.file:
-        found.append(f"'file' must be a name beside the card, not {spec.file!r}")
+        found.append(f"'file' must be a name next to the card, not {spec.file!r}")
     return found + _derived_complaints(spec) + _words_complaints(spec)
 
 
@@ -91,7 +91,7 @@ def _words_complaints(spec: ModelSpec) -> list[str]:
     if spec.labels:
         found.append("'labels' are those of 'label_vectors'; leave them out")
     if Path(given.file).name != given.file:
-        found.append(f"'label_vectors' must be a name beside the card, not {given.file!r}")
+        found.append(f"'label_vectors' must be a name next to the card, not {given.file!r}")
     if given.scale is not None and not 0 < given.scale < math.inf:
         found.append(f"'scale' must be above 0, not {given.scale:g}")
     return found

@@ -24,7 +24,7 @@ MOST_CARD_BYTES = 16 << 20
 def models_folder() -> Path:
     """Return the folder of the models that came with the package.
 
-    Inside the package when installed, beside it in a checkout.
+    Inside the package when installed, next to it in a checkout.
     """
     here = Path(__file__).parents[1]
     inside = here / "models"
@@ -32,7 +32,7 @@ def models_folder() -> Path:
 
 
 def user_models_folder() -> Path:
-    """Return the folder of the person's own models; it need not be there.
+    """Return the folder of the user's own models; it need not be there.
 
     ``LEAN_TAG_MODELS``, or else ``models`` in the user's folder for data.
 
@@ -60,7 +60,7 @@ def shipped_models() -> list[str]:
 
 
 def installed_models() -> list[str]:
-    """Return the names of all models: those that came with the package, then the person's."""
+    """Return the names of all models: those that came with the package, then the user's."""
     return list(dict.fromkeys(name for folder in _folders() for name in _names_in(folder)))
 
 
@@ -99,7 +99,7 @@ def load_card(name_or_path: str) -> ModelSpec:
     ----------
     name_or_path : str
         A model's name ("msd-musicnn"), where one that came with the package comes before one
-        of the person's; or the path of a ``.json`` card or of the ``.onnx`` file beside one.
+        of the user's; or the path of a ``.json`` card or of the ``.onnx`` file next to one.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def _worded(card: ModelSpec) -> ModelSpec:
     if _sha256(path) != given.sha256:
         raise ConfigError(
             f"the words {path} are not those that the card of {card.name} describes (by their "
-            "sha256); make the card anew, or name the file with --labels"
+            "sha256); make the card again, or name the file with --labels"
         )
     return replace(card, labels=labels, tensors=replace(card.tensors, logits=None))
 

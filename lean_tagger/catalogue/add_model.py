@@ -1,4 +1,4 @@
-"""Put a network into the person's folder: copied, tried under a budget, and only then there."""
+"""Put a network into the user's folder: copied, tried under a budget, and only then there."""
 
 import time
 from pathlib import Path

@@ -69,7 +69,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What a person can ask for.
+    """What a user can ask for.
 
     Attributes
     ----------

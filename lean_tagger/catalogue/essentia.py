@@ -1,6 +1,6 @@
 """Read the metadata that Essentia's models come with.
 
-Each model on essentia.upf.edu has a JSON file beside it. It names the classes, the TensorFlow
+Each model on essentia.upf.edu has a JSON file next to it. It names the classes, the TensorFlow
 graph's inputs and outputs, the algorithm that feeds it, and for a head the network whose
 embeddings it takes. Tensor names and shapes are those of the TensorFlow graph, and some are
 wrong (mtg_jamendo_top50tags has 50 classes and says 56): only purposes are taken from there.
@@ -133,7 +133,7 @@ def backbone(said: Metadata, dim: int | str | None, *, head_of: str | None) -> s
     dim : int
         Numbers that it takes.
     head_of : str or None
-        What the person says.
+        What the user says.
 
     Raises
     ------

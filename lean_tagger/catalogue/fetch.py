@@ -35,7 +35,7 @@ class Wanted:
     sha256 : str or None
         What it must be, where that is known.
     for_more : str
-        What a person can do who wants more than `most_bytes`; empty if nothing.
+        What a user can do who wants more than `most_bytes`; empty if nothing.
     """
 
     url: str

@@ -21,7 +21,7 @@ _MOST_METADATA_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """What the person says of a download.
+    """What the user says of a download.
 
     Attributes
     ----------
@@ -121,13 +121,13 @@ def get(
     wanted : sequence of Item
         From `items`.
     wishes : Wishes
-        What the person says.
+        What the user says.
     accepted : mapping
         By licence, the day on which it was accepted; None for one that needs no agreement.
     max_mem_bytes, start_seconds
         See `measure.measure`.
     say : callable
-        Takes a sentence for the person.
+        Takes a sentence for the user.
     progress : callable
         Takes the name of a file, and gives what is told how far it has come.
 

@@ -2,7 +2,7 @@
 
 Only ``lean-tag models get NAME`` comes here. The system's proxy settings count (``http_proxy``,
 ``https_proxy``, ``no_proxy``). Addresses are http or https; a server may send us on to another
-place of its own, and to another server only if the person has named that one.
+place of its own, and to another server only if the user has named that one.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from lean_tagger.errors import ConfigError, DownloadError
 BLOCK_BYTES = 1 << 16
 
 LEAST_BYTES_PER_SECOND = 100
-"""Slower, over as long as the person's patience lasts, is no progress."""
+"""Slower, over as long as the user's patience lasts, is no progress."""
 
 _MOST_REDIRECTS = 5
 _PORTS = {"http": 80, "https": 443}
@@ -31,14 +31,14 @@ _Result = TypeVar("_Result")
 
 
 class ElsewhereError(DownloadError):
-    """The server sends us to another one, of which the person has said nothing.
+    """The server sends us to another one, of which the user has said nothing.
 
     Attributes
     ----------
     what : str
         That, without what to do about it.
     host : str
-        That one, as the person would name it.
+        That one, as the user would name it.
     """
 
     def __init__(self, url: str, host: str) -> None:

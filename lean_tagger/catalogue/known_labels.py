@@ -49,7 +49,7 @@ KNOWN: Mapping[str, tuple[str, str]] = {
     "instrumental": ("vocals", "Instrumental"),
     "female": ("vocals", "Female Vocals"),
     "male": ("vocals", "Male Vocals"),
-    # Genres that are spelt in one word, or in a way that a person would not read
+    # Genres that are spelt in one word, or in a way that a user would not read
     "acid jazz": ("genre", "Acid Jazz"),
     "alternative rock": ("genre", "Alternative Rock"),
     "blues rock": ("genre", "Blues Rock"),

@@ -123,7 +123,7 @@ def _what(name: str, task: str) -> tuple[str, str]:
 
 
 def _spelt(name: str, *, as_is: bool = False) -> str:
-    """Return a class as a person wants to read it; players part values at ``; / ,``."""
+    """Return a class as a user wants to read it; players part values at ``; / ,``."""
     words = re.sub(r"\s*[;/,]\s*|[_\x00-\x1f\x7f]", " ", name).strip()
     return words if as_is or words != words.lower() else words.title()
 

@@ -1,4 +1,4 @@
-"""Put what was learnt among the person's models: a card, and one small file."""
+"""Put what was learnt among the user's models: a card, and one small file."""
 
 import time
 from collections.abc import Mapping

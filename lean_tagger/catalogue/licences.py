@@ -14,12 +14,12 @@ _FREE = re.compile(
 
 
 def needs_acceptance(licence: str) -> bool:
-    """Tell whether a person has to agree first: not to licences that allow any use."""
+    """Tell whether a user has to agree first: not to licences that allow any use."""
     return _FREE.fullmatch(licence.strip().replace(" ", "-")) is None
 
 
 def terms(licence: str) -> str:
-    """Return what a licence means for the person, in one sentence."""
+    """Return what a licence means for the user, in one sentence."""
     if licence == UNKNOWN:
         return "its licence is not known: find out whether you may use it"
     if re.search(r"\bnc\b|non-?commercial", licence.replace("-", " "), re.IGNORECASE):

@@ -1,6 +1,6 @@
 """What is remembered of networks that were fetched: agreed licences, and checksums.
 
-One file in the folder of the person's models. A network that is removed leaves its checksum
+One file in the folder of the user's models. A network that is removed leaves its checksum
 there, so that it is compared when it is fetched again.
 """
 
@@ -20,12 +20,12 @@ def downloads_folder() -> Path:
 
 
 def agreed(licence: str) -> str | None:
-    """Return the day on which the person agreed to a licence, if they did."""
+    """Return the day on which the user agreed to a licence, if they did."""
     return _text(_read("licences"), licence)
 
 
 def agree(licence: str) -> str:
-    """Remember that the person agrees to a licence; return the day of that."""
+    """Remember that the user agrees to a licence; return the day of that."""
     day = time.strftime("%Y-%m-%d")
     _write({**_all(), "licences": {**_read("licences"), licence: day}})
     return day

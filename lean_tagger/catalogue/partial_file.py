@@ -1,6 +1,6 @@
 """A file that is being fetched: what there is of it is kept, so that another run can go on.
 
-Beside the bytes stands a note of what they are a part of. A server says by its validator (an
+Next to the bytes stands a note of what they are a part of. A server says by its validator (an
 ETag, or a date) whether it still has the same file.
 """
 
@@ -103,7 +103,7 @@ class PartialFile:
     def begin(self, note: Note, *, at_bytes: int) -> None:
         """Go on from a place, which is 0 for a file that begins again."""
         with self._own_errors():
-            self._note_path.unlink(missing_ok=True)  # lest it speaks of other bytes
+            self._note_path.unlink(missing_ok=True)  # or it would speak of other bytes
             self._file.seek(at_bytes)
             self._file.truncate()
             self.size_bytes = at_bytes

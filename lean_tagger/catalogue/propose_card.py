@@ -2,7 +2,7 @@
 
 Three kinds of file are understood: a card of ours, whole or on top of a family; the metadata
 that Essentia's models come with; and none at all, where the shapes of the graph have to do.
-What none of them says is assumed, and every assumption is a sentence that a person can read.
+What none of them says is assumed, and every assumption is a sentence that a user can read.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ _OURS = frozenset({"frontend", "tensors", "head_of", "family", "activation", "sa
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """What the person says of a model beside its files.
+    """What the user says of a model apart from its files.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Proposal:
     card : dict
         All of it but ``file`` and ``sha256``.
     said : tuple of str
-        What was taken from the files: sentences for a person.
+        What was taken from the files: sentences for a user.
     assumed : tuple of str
         What none of them says.
     licence : str
@@ -75,9 +75,9 @@ def propose(graph: Graph, metadata: Mapping[str, Any] | None, wishes: Wishes) ->
     graph : Graph
         What its file holds.
     metadata : mapping or None
-        What stands beside it.
+        What stands next to it.
     wishes : Wishes
-        What the person says; comes before what the files say.
+        What the user says; comes before what the files say.
 
     Raises
     ------

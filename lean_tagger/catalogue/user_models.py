@@ -1,8 +1,8 @@
-"""The person's own models, as files: put into their folder and taken out of it, whole or not.
+"""The user's own models, as files: put into their folder and taken out of it, whole or not.
 
 Of a model there are ``<name>.json``, the card, by which it is found; the weights that the card
 names; and ``<name>.added``, which says where it came from, what was assumed of it, and when its
-licence was accepted. All is prepared in a folder beside; the card's renaming, the last step,
+licence was accepted. All is prepared in a folder next to it; the card's renaming, the last step,
 is what adds a model or puts it in another's place.
 """
 
@@ -29,7 +29,7 @@ _BLOCK_BYTES = 1 << 20
 
 
 def check_name(name: str, *, replace: bool) -> None:
-    """Refuse a name that a model of the person's cannot have.
+    """Refuse a name that a model of the user's cannot have.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def settle(prepared: Path, name: str, card: dict[str, Any]) -> None:
 
 
 def remove(name: str) -> None:
-    """Take a model of the person's out of their folder.
+    """Take a model of the user's out of their folder.
 
     Raises
     ------
@@ -189,7 +189,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _files(card: Mapping[str, Any]) -> dict[str, str]:
-    """Return the files beside a card, by the key that names them."""
+    """Return the files next to a card, by the key that names them."""
     vectors = card.get("label_vectors")
     found = {"file": card.get("file")}
     if isinstance(vectors, dict):

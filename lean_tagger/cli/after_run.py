@@ -10,7 +10,7 @@ from lean_tagger.system import folders
 
 
 def playlists_file() -> Path | None:
-    """Return where a person's playlists are described; None without a home folder."""
+    """Return where a user's playlists are described; None without a home folder."""
     with contextlib.suppress(ConfigError):
         return folders.config() / "playlists.toml"
     return None

@@ -1,4 +1,4 @@
-"""Ask the person, where there is one."""
+"""Ask the user, where there is one."""
 
 import sys
 
@@ -14,7 +14,7 @@ def somebody_is_there() -> bool:
 def agree(
     console: Console, what: str, *, option: str, otherwise: str = "nothing was added"
 ) -> None:
-    """Ask the person, where there is one, to agree.
+    """Ask the user, where there is one, to agree.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Everything that a person or a program sees; nothing else prints.
+"""Everything that a user or a program sees; nothing else prints.
 
 Results go to standard output, one line per file: for people, or with ``--json`` for
 programs. The rest (what runs, the progress bar, complaints) goes to standard error. The bar
@@ -76,7 +76,7 @@ class Console:
     base : str or None
         Folder against which names are shown on a terminal.
     max_mem_bytes : int
-        Budget of the run, shown beside the memory in use.
+        Budget of the run, shown next to the memory in use.
     rss_bytes : callable
         Returns the memory in use; asked ten times a second at most.
     out, err : text stream or None
@@ -137,7 +137,7 @@ class Console:
             self.start(model=worker.model, device=worker.device)
 
     def notice(self, text: str) -> None:
-        """Say something that the person should know and need not act on."""
+        """Say something that the user should know and need not act on."""
         if not self._quiet:
             self._print(self._err, escape(text))
 
@@ -205,7 +205,7 @@ class Console:
     def _draw(self, job: Job) -> None:
         self._drawn = time.monotonic()
         width = columns()
-        self._bar.ncols = max(width - 3, 10)  # room for an echoed "^C", lest it wraps
+        self._bar.ncols = max(width - 3, 10)  # room for an echoed "^C", so that it does not wrap
         room = max(12, width * 3 // 10)
         name = pad(shorten(self._name(job.path), room, mark=self._mark), room)
         left = f"{self._jobs_done + 1:>{len(str(self._jobs))}}/{self._jobs}  {name}"

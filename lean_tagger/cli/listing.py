@@ -161,7 +161,7 @@ def _record(item: Item) -> dict[str, Any]:
 
 
 def _lines(item: Item, width: int) -> Iterator[str]:
-    """Yield what a person sees of a track; in columns where there is a width."""
+    """Yield what a user sees of a track; in columns where there is a width."""
     track = item.track
     length = clock(track.seconds)
     genre = ", ".join((*track.genre, *track.mood))

@@ -223,7 +223,7 @@ def add_resources(group: argparse._ArgumentGroup) -> None:
         type=option_types.seconds,
         default=60.0,
         metavar="S",
-        help="give a file up after S seconds (default: 60) and 40 for each MB of it",
+        help="give up on a file after S seconds (default 60) plus 40 s per MB",
     )
     add_start_timeout(group)
     add_output(group)

@@ -29,7 +29,7 @@ _LEAST_TRACKS, _LEAST_GROUPS = 5, 2
 """Of a class to check: less than for learning, since nothing is written."""
 
 EMBEDDINGS = ("msd-musicnn", "mtt-musicnn")
-"""Measured, both together are best for telling a person's genres apart."""
+"""Measured, both together are best for telling a user's genres apart."""
 
 _SOURCES = ("tags", "folders")
 

@@ -40,7 +40,7 @@ def checked(report: dict[str, Any]) -> Iterator[Extra]:
 
 
 def _record(name: str) -> dict[str, Any]:
-    """Return what stands beside a model of the person's; empty where nothing does.
+    """Return what stands apart from a model of the user's; empty where nothing does.
 
     As `catalogue.user_models` has it, which loads 4 MiB of libraries.
     """

@@ -137,7 +137,7 @@ def do(
         except KeyboardInterrupt:
             console.error("stopped; the files that were not reached are as they were")
             code, ending = stop.exit_code, "stopped"
-            runner.close()  # before the summary, lest a worker still writes while it is read
+            runner.close()  # before the summary, so that no worker writes while it is read
         recorder.end(summary.counts(), ending, peak_bytes=summary.peak_rss_bytes)
         done = ending == "done"
         if (not only_hear or not done) and (done or runner.started or summary.files):
@@ -180,12 +180,12 @@ def ways(given: argparse.Namespace) -> WriteSettings:
 
 
 def rules_path() -> Path:
-    """Return where a person's rules are looked for unless they say otherwise."""
+    """Return where a user's rules are looked for unless they say otherwise."""
     return folders.config() / "rules.toml"
 
 
 def load_rules(name: str | None) -> rules.Rules:
-    """Return the rules of a file; of the person's own if none is named, else the defaults."""
+    """Return the rules of a file; of the user's own if none is named, else the defaults."""
     if name:
         return rules.load(name)
     try:

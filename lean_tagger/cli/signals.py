@@ -11,7 +11,7 @@ class Stop:
     """Turns Ctrl-C, SIGTERM and a closed terminal into one clean end.
 
     The first signal raises KeyboardInterrupt; the second ends the process at once, and with
-    it the workers. A tag is written beside the file and moved into place, so the file is
+    it the workers. A tag is written next to the file and moved into place, so the file is
     whole even then.
     """
 

@@ -67,7 +67,7 @@ def pad(text: str, columns: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a time span as a person would say it."""
+    """Return a time span as a user would say it."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     if seconds < 99.5:

@@ -235,7 +235,7 @@ class DaskExecutor:
         Raises
         ------
         ClusterError
-            The scheduler has lost our tasks: it is gone, or was started anew.
+            The scheduler has lost our tasks: it is gone, or was started again.
         """
         self._woken.wait(LOOK_SECONDS)
         self._woken.clear()
@@ -301,7 +301,7 @@ def _nothing(_: Ready) -> None:
 
 
 _GONE = (
-    "the Dask scheduler is gone, or was started anew; what was heard is on record, and the same "
+    "the Dask scheduler is gone, or was started again; what was heard is on record, and the same "
     "command goes on from there"
 )
 

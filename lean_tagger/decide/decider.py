@@ -51,7 +51,7 @@ class Decider:
     asked : tuple of Asked
         Its models, in the order in which they have a say.
     rules : Rules
-        The person's, with the options of the command line in them.
+        The user's, with the options of the command line in them.
     by_album : bool
         One decision for all tracks of an album, also of one that is only a folder.
     albums : bool

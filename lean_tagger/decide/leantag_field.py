@@ -2,7 +2,7 @@
 
 JSON: the model, the audio's digest, every score, and for each field what was written and what
 stood there before. With the scores a file is recognised without hearing it, also when the
-journal is lost; with the rest our own values are told from the person's.
+journal is lost; with the rest our own values are told from the user's.
 
 ``short`` (about 400 bytes with the default model)::
 

@@ -66,7 +66,7 @@ class Annotations:
             self.labels = [header[at] for at in columns]
             read = self._ticked(rows, path, columns, name)
         if not self.labels and said is None:
-            raise ConfigError(f"{name} has no columns of labels beside its paths")
+            raise ConfigError(f"{name} has no columns of labels apart from its paths")
         for file, labels in read:
             self._take(file, labels)
 

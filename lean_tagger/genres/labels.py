@@ -1,6 +1,6 @@
 """Which classes a track has: by its tags, its folder, a playlist or a table.
 
-Values that lean-tag wrote are not the person's, and nothing is learnt from them.
+Values that lean-tag wrote are not the user's, and nothing is learnt from them.
 """
 
 import csv
@@ -31,7 +31,7 @@ def fold(value: str) -> str:
 
 
 def own_values(fields: Values, field: str) -> tuple[str, ...]:
-    """Return what a person put into a field: what is there, without what we added to it."""
+    """Return what a user put into a field: what is there, without what we added to it."""
     there = fields.get(field, ())
     ours = leantag_field.ours_in(fields).get(field)
     if ours is None:

@@ -280,7 +280,7 @@ def _keep_mode(path: str, temporary: str) -> None:
 
 
 def told(done: Written) -> Sequence[str]:
-    """Return what to tell a person of a playlist, a line each."""
+    """Return what to tell a user of a playlist, a line each."""
     what = "tracks" if done.tracks != 1 else "track"
     lines = [f"{done.path}: {done.tracks} {what}{'' if done.changed else ', as it was'}"]
     if done.left_out:

@@ -1,4 +1,4 @@
-r"""A query, as a person writes it: the language of beets, for what is on record.
+r"""A query, as a user writes it: the language of beets, for what is on record.
 
 ::
 
@@ -47,7 +47,7 @@ FIELDS: dict[str, Kind] = {
     "status": "text",
     "why": "text",
 }
-"""What can be asked for, beside ``score.LABEL`` and ``like``."""
+"""What can be asked for, apart from ``score.LABEL`` and ``like``."""
 
 LONGEST = 10_000
 MOST_TERMS = 200
@@ -141,7 +141,7 @@ def parse(text: str, labels: Sequence[str] = ()) -> Query:
     Parameters
     ----------
     text : str
-        As the person wrote it.
+        As the user wrote it.
     labels : sequence of str
         Of the networks by which anything was heard.
 

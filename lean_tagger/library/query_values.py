@@ -56,7 +56,7 @@ def _length(text: str) -> tuple[float, float]:
         raise BadValue(f"{text[:40]!r} is not a length, as in 4:30, 270 or ..5:00")
     hours, minutes, seconds = (float(it or 0) for it in found.groups())
     whole = 3600 * hours + 60 * minutes + seconds
-    # A length as a person says it: 4:30 is all of that second.
+    # A length as a user says it: 4:30 is all of that second.
     return whole, whole if "." in text else math.nextafter(whole + _SECOND_SECONDS, 0)
 
 

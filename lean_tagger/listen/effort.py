@@ -20,7 +20,7 @@ class Effort:
     Attributes
     ----------
     name : str
-        As a person gives it: ``full``, ``balanced``, ``fast``, or a number of windows.
+        As a user gives it: ``full``, ``balanced``, ``fast``, or a number of windows.
     first : int
         Windows of the first round; 0 hears all of them.
     most : int

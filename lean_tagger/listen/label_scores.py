@@ -1,7 +1,7 @@
 """Score labels that are words: how near a track's embedding lies to each word's vector.
 
 A joint audio-text network puts music and words into one space. The words' vectors are made
-once (``lean-tag labels make``), so that no text network runs beside the music: a word costs
+once (``lean-tag labels make``), so that no text network runs while music is heard: a word costs
 one row of a matrix.
 
 From cosine to score

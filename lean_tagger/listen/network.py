@@ -186,7 +186,7 @@ class Network:
         if self.device == "cuda" and self.batch is None:
             self.batch = best_batch(lambda size: self(np.repeat(silence, size, axis=0)))
         elif self.device != "cpu" and self.batch is None:
-            self.batch = 1  # MIGraphX compiles each shape anew, for a minute or so
+            self.batch = 1  # MIGraphX compiles each shape again, for a minute or so
         return said
 
     def _check_outputs(self) -> None:

@@ -185,7 +185,7 @@ def _session_options(threads: int) -> Any:
     as slow.
     """
     options = ort.SessionOptions()
-    options.log_severity_level = 4  # errors arrive as exceptions; stderr is the person's
+    options.log_severity_level = 4  # errors arrive as exceptions; stderr is the user's
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
@@ -224,7 +224,7 @@ class Bound:
         list of (n, …) float32
             One for each output; the caller's.
         """
-        # Bound anew each time: it is then that the values go to the device. What an output was
+        # Bound again each time: it is then that the values go to the device. What an output was
         # bound to keeps the shape of the run before.
         self._binding.bind_cpu_input(self._input, staged)
         for name in self._outputs:

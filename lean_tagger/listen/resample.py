@@ -181,7 +181,7 @@ class _Converter:
         return out
 
     def _plan(self) -> int:
-        """Choose between ready weights and weights computed anew; return the span of a step."""
+        """Choose between ready weights and computing them each time; return a step's span."""
         half = self._filter.half_taps
         # At absurd rates an output has thousands of taps: keep a group's weights to 1 MiB.
         self._group = max(4, min(COMPUTED_OUTPUTS, (1 << 16) // half))
@@ -217,7 +217,7 @@ class _Converter:
         for number in range(runs if count else 0):
             first = number * groups * GROUP_OUTPUTS * self._down // self._up
             # Nothing is copied: a view of units, groups, rows, taps; and one of what they give.
-            # Few calls, since each takes Python's lock anew, for which decoding waits.
+            # Few calls, since each takes Python's lock again, for which decoding waits.
             shape = self._units, groups, count, taps
             inputs = np.ndarray(shape, np.float32, history.data, first * item, strides)
             out = parts[:, :, number].transpose(1, 2, 0, 3)
@@ -225,7 +225,7 @@ class _Converter:
         return count * self._advance, outputs.reshape(-1)
 
     def _step_computed(self, history: Floats) -> tuple[int, Floats]:
-        """Do without a bank: compute the weights of each group of outputs anew."""
+        """Do without a bank: compute the weights of each group of outputs each time."""
         half = self._filter.half_taps
         base = self._outputs * self._down // self._up
         taps = (

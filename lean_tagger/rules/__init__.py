@@ -1,4 +1,4 @@
-"""A person's own vocabulary: what a label is called, and whether it is written.
+"""A user's own vocabulary: what a label is called, and whether it is written.
 
 ::
 
@@ -7,7 +7,7 @@
 
 `model` is the types, `read_file` reads a file (with `toml_lines` and `safe_regex`), `apply` is the
 fixed order of the steps, `players` how values go into a field, `album_vote` one opinion for a
-whole album, `template` the file that a person starts from. Standard library only: the
+whole album, `template` the file that a user starts from. Standard library only: the
 supervisor and every worker load it.
 """
 
@@ -96,7 +96,7 @@ def check(path: str) -> list[str]:
 
 
 def template() -> str:
-    """Return the file that a person starts from; see `template`."""
+    """Return the file that a user starts from; see `template`."""
     from lean_tagger.rules.template import template as text
 
     return text()

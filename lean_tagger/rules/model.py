@@ -1,4 +1,4 @@
-"""What a person wants to be written, as frozen values; nothing here reads a file."""
+"""What a user wants to be written, as frozen values; nothing here reads a file."""
 
 import dataclasses
 import json
@@ -155,7 +155,7 @@ class Rules:
     numbers : tuple of NumberRules
         One for each of `NUMBERS`.
     junk : tuple of str
-        Genres that say nothing, beside numbers and addresses; see `rules.junk`.
+        Genres that say nothing, apart from numbers and addresses; see `rules.junk`.
     replace_junk : bool
         A field that holds nothing else counts as empty.
 

@@ -28,7 +28,7 @@ kodi
     (``m_musicItemSeparator`` in xbmc's AdvancedSettings.cpp, ``SetGenre`` in its
     TagLoaderTagLib.cpp and MusicInfoTag.cpp). It reads v2.4; no source for v2.3.
 lyrion
-    Splits at a list of separators that the person chooses (``splitTag`` of slimserver's
+    Splits at a list of separators that the user chooses (``splitTag`` of slimserver's
     Slim/Music/Info.pm, the setting ``splitList``), and takes several values as they are.
     No source was found for the list's default; ``;`` is what people set.
 foobar2000

@@ -42,7 +42,7 @@ def refusal(pattern: str) -> str | None:
     Parameters
     ----------
     pattern : str
-        As the person wrote it.
+        As the user wrote it.
     """
     if len(pattern) > LONGEST_PATTERN:
         return f"the expression is longer than {LONGEST_PATTERN} characters"

@@ -1,4 +1,4 @@
-"""The commented rules file that a person starts from."""
+"""The commented rules file that a user starts from."""
 
 
 def template() -> str:

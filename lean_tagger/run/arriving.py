@@ -37,7 +37,7 @@ def settled(found: Iterable[_Item], seconds: float) -> Iterator[_Item | Skipped]
 def is_arriving(path: str, seconds: float) -> bool:
     """Tell whether a file changed within the last seconds, or somebody has it open to write.
 
-    A time in the future, as of a server with another clock, says nothing.
+    A time in the future, such as from a server with another clock, says nothing.
     """
     try:
         found = os.stat(path)

@@ -1,4 +1,4 @@
-"""Find the music under the paths that a person gave.
+"""Find the music under the paths that a user gave.
 
 A file that was named is always tried, whatever it is called; a folder is walked in sorted
 order, and of what is in it only names with the extension of an audio format count. Nothing
@@ -101,7 +101,7 @@ def walk(
 
     Notes
     -----
-    Beside the packed names of the folders on the way, only the keys of folders and of linked
+    Apart from the packed names of the folders on the way, only the keys of folders and of linked
     or given files stay in memory, so a large library costs next to nothing here.
     """
     Excluded("", exclude)  # a mistake is said before anything is done
@@ -224,7 +224,7 @@ class _Walker:
     ) -> Iterator[bytes]:
         """Yield the names of folders to walk, with a slash, and of what may be music.
 
-        So marked they sort as the paths of all files do. What an entry knows beside its name
+        So marked they sort as the paths of all files do. What an entry knows apart from its name
         is not kept: it is 600 bytes.
         """
         here = self._within is None or self._within.holds(path)

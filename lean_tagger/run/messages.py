@@ -53,7 +53,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """From a worker: something that the person should know, in one sentence."""
+    """From a worker: something that the user should know, in one sentence."""
 
     text: str
 

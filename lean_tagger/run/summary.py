@@ -122,7 +122,7 @@ def report_all(
     LeanTagError
         What is not the fault of one file.
     KeyboardInterrupt
-        The person ended the run.
+        The user ended the run.
     """
     started = time.monotonic()
     try:

@@ -47,7 +47,7 @@ MOST_FAILED_STARTS = 5
 """Workers that may end before they are ready, once the first one was, before we give up."""
 
 _WORTH_ANOTHER_TRY = frozenset({"over-budget", "crashed", "hung", "killed"})
-"""What goes wrong beside others may go well alone."""
+"""What goes wrong while others run may go well alone."""
 
 
 class Supervisor:
@@ -64,7 +64,7 @@ class Supervisor:
     progress : callable, optional
         Called as ``progress(job, seconds, fraction)`` while a file is heard.
     notice : callable, optional
-        Told what a person should know, once.
+        Told what a user should know, once.
     on_start : callable, optional
         Told what the first worker says of itself, once it is ready.
     before_write : callable, optional
@@ -73,7 +73,7 @@ class Supervisor:
     start_seconds : float
         How long a worker may take to load its model.
     pressed : callable, optional
-        Tells whether others need the memory: then no file is begun beside another.
+        Tells whether others need the memory: then no file is begun while another is in work.
     host_bytes : int
         What this process needs of the budget above what the command's own does, because it does
         other things too.

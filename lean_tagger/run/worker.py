@@ -53,7 +53,7 @@ class Worker:
         Called as ``progress(seconds, fraction)`` after each window: audio decoded so far and
         how far into the file that is, 0 to 1.
     notice : callable, optional
-        Told what a person should know, once.
+        Told what a user should know, once.
     before_write : callable, optional
         Told what is about to be written, before anything changes on the disk; what it raises
         ends the job.

@@ -58,7 +58,7 @@ class WorkerHandle:
         self.stderr = StderrTail()
         try:
             self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                # -P: a file in the person's folder must not be taken for a module.
+                # -P: a file in the user's folder must not be taken for a module.
                 [
                     sys.executable,
                     "-P",

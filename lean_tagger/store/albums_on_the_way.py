@@ -5,7 +5,7 @@ left its folder (discs count as one) and all of that has been heard; so whatever
 album before that is finished. Of one or two files of an album each is decided by itself.
 
 A file that was decided on before keeps what it was decided by, which its LEANTAG says: a track that
-comes later hears its siblings' votes and changes none of them. `retag` decides on all of them anew.
+comes later hears its siblings' votes and changes none of them. `retag` decides on all again.
 """
 
 import os

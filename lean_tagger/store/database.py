@@ -19,7 +19,7 @@ SPILL_PAGES = 512
 """Changed pages that are kept where a spill would lock readers out; a group has fewer."""
 
 BUSY_SECONDS = 10.0
-"""How long a reader waits for a commit of the run beside it, and the other way round."""
+"""How long a reader waits for a commit of the active run, and the other way round."""
 
 MOST_WAITING = 32
 WAIT_SECONDS = 2.0
@@ -177,7 +177,7 @@ class Database:
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=BUSY_SECONDS)
         try:
             connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-            # A reader beside a run waits for nobody; elsewhere, for a commit.
+            # A reader waits for nobody; elsewhere, for a commit.
             if location.shares_memory(self.path):
                 connection.execute("PRAGMA journal_mode = WAL")
             else:

@@ -32,7 +32,7 @@ Column = Literal["embedding", "uint16"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
-    """What is on record of a file beside the scores.
+    """What is on record of a file apart from the scores.
 
     Attributes
     ----------
@@ -108,7 +108,7 @@ class Features:
         """Return the name of each model, its key, and how many tracks it heard.
 
         The name is that which the model had when it was asked; empty where that is not known.
-        Counted once: a run beside may have come further.
+        Counted once: another run may have come further.
         """
         return self._counts
 

@@ -47,7 +47,7 @@ class Journal:
     path : Path
         The file; made where there is none.
     notice : callable, optional
-        Told what a person should know: that a damaged journal was mended.
+        Told what a user should know: that a damaged journal was mended.
     locked : bool
         Hold it for writing. Without, it is only read, and must be there.
     on_network : bool

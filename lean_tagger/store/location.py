@@ -165,7 +165,7 @@ def _who(content: bytes, path: Path) -> str:
 def refuse_foreign(path: Path, application_id: int) -> None:
     """Refuse a file that is no journal: a song, or another program's database.
 
-    A journal that is damaged even in its first page is known by the lock beside it.
+    A journal that is damaged even in its first page is known by the lock next to it.
 
     Raises
     ------

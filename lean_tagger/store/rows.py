@@ -12,7 +12,7 @@ from lean_tagger.store.compact import shortened, whole
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """What scores depend on beside the audio.
+    """What scores depend on apart from the audio.
 
     Attributes
     ----------

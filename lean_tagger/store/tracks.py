@@ -1,7 +1,7 @@
 """The tracks on record, as lists, playlists and pages show them.
 
 A track is one piece of audio, which may have several files; what is told of it is what was read
-in one of these. Read beside a run that holds the journal, in the process that prints or in the
+in one of these. Read while a run holds the journal, in the process that prints or in the
 child of a `run.calculation.Calculation`.
 """
 

@@ -31,7 +31,7 @@ _NEAR = 0.9
 
 
 def parse_size(text: str) -> int:
-    """Return the number of bytes that a person wrote.
+    """Return the number of bytes that a user wrote.
 
     Parameters
     ----------

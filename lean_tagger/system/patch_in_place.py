@@ -1,7 +1,7 @@
 """Change some bytes of a file where it stands, so that a crash can be made good.
 
 For files with several hard links, which no renaming can keep together. The bytes that are
-about to be lost go into a small file beside it first; whoever comes next finds that file,
+about to be lost go into a small file next to it first; whoever comes next finds that file,
 if nobody came to remove it, and puts them back. Standard library only: the supervisor does
 that for a worker that it lost.
 """
@@ -29,7 +29,7 @@ def change(fd: int, new_fd: int, *, name: str, undo: str) -> None:
     name : str
         The file's name in its folder.
     undo : str
-        Path of the file to be made beside it, gone when this returns.
+        Path of the file to be made next to it, gone when this returns.
 
     Raises
     ------

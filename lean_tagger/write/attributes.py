@@ -1,4 +1,4 @@
-"""What belongs to a file beside its content: owner, group, mode, access lists, attributes.
+"""What belongs to a file apart from its content: owner, group, mode, access lists, attributes.
 
 A new file takes some of it from its folder, and some file systems give every file the same,
 whatever is asked for. So what counts is not whether a call succeeds but what a file has in

@@ -1,6 +1,6 @@
 """Replace a file by an edited copy of itself: either all of it, or nothing.
 
-The copy is made beside the original, checked there, made durable, and only then takes
+The copy is made next to the original, checked there, made durable, and only then takes
 the original's name in one step. At every moment the name leads to a whole file.
 
 Where a copy could not be all that the original is, because this user may not give it the same
@@ -196,5 +196,5 @@ def _our_io(path: str) -> Iterator[None]:
             case errno.ENOENT:
                 message = "it went away while it was being tagged"
             case _:
-                message = f"writing a copy beside it failed: {error.strerror}"
+                message = f"writing a copy next to it failed: {error.strerror}"
         raise WriteError(path, f"{message}; nothing was written") from error

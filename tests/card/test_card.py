@@ -58,7 +58,7 @@ def changed(tmp_path: Path, **changes: Any) -> str:
         ({"last_patch": "keep"}, "'keep' is not one of drop"),
         ({"labels": []}, "'labels' is empty"),
         ({"labels": [{"name": "x", "kind": "gener", "display": "X"}]}, "mean 'genre'"),
-        ({"file": "../../etc/passwd"}, "a name beside the card"),
+        ({"file": "../../etc/passwd"}, "a name next to the card"),
         ({"resampler": {}}, "resampler: the key 'kind' is missing"),
         ({"frontend": {}}, "frontend: the key 'kind' is missing"),
         ({"frontend": 3}, "frontend: expected a JSON object, found int"),
@@ -81,7 +81,7 @@ def changed(tmp_path: Path, **changes: Any) -> str:
         ({"label_vectors": {"file": "v.npz", "sha256": ""}}, "are those of 'label_vectors'"),
         (
             {"label_vectors": {"file": "../v.npz", "sha256": ""}, "labels": []},
-            "a name beside the card",
+            "a name next to the card",
         ),
         ({"short_track": "repeat_samples"}, "whose ends are not continued"),
         ({"head_of": "msd-vgg"}, "is for the card of 'msd-vgg' to say"),

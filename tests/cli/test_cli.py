@@ -1,4 +1,4 @@
-"""The command, end to end, as a person or a program runs it."""
+"""The command, end to end, as a user or a program runs it."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a person and a program see."""
+"""What a user and a program see."""
 
 import io
 import json

@@ -30,7 +30,7 @@ def explain(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
 
 @pytest.fixture(scope="module")
 def heard(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder of three files that were tagged, and its journal beside it."""
+    """Return a folder of three files that were tagged, and its journal next to it."""
     folder = tmp_path_factory.mktemp("explain")
     (folder / "music").mkdir()
     for clip in ("skyvibe.mp3", "west.flac", "farm.wav"):

@@ -43,7 +43,7 @@ ONE_IS_FAST = [
 
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The person's folder, which is not there yet."""
+    """The user's folder, which is not there yet."""
     folder = tmp_path / "own" / "models"
     monkeypatch.setenv("LEAN_TAG_MODELS", str(folder))
     return folder
@@ -283,7 +283,7 @@ def test_a_folder_that_cannot_be_written_is_named(models, own, tiny):
 
 @pytest.fixture
 def foreign(tmp_path: Path) -> Path:
-    """A network with Essentia's metadata beside it."""
+    """A network with Essentia's metadata next to it."""
     return beside(effnet(tmp_path / "tiny-effnet-bsdynamic-1.onnx"), effnet_metadata())
 
 

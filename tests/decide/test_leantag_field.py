@@ -53,7 +53,7 @@ def decided(it: Heard) -> tuple[object, ...]:
 
 
 def near_a_threshold(chance: random.Random) -> tuple[float, ...]:
-    """Return random scores of which some lie between the steps beside a threshold."""
+    """Return random scores of which some lie between the steps next to a threshold."""
     values = [chance.random() ** 4 for _ in LABELS]
     for _ in range(6):
         bar = chance.choice([it.min_score for it in DEFAULT.fields])

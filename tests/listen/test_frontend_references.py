@@ -57,7 +57,7 @@ TRACKS = sorted(p for p in (SHARED / "music").glob("*") if p.suffix in {".mp3", 
 """Whole tracks of minutes: several patches of every family."""
 
 
-@pytest.mark.skipif(not TRACKS, reason="no full track is beside this checkout")
+@pytest.mark.skipif(not TRACKS, reason="no full track is next to this checkout")
 @needs_librosa
 @needs_essentia
 @pytest.mark.parametrize("family", BY_LIBROSA)

@@ -61,7 +61,7 @@ TRACKS = sorted(p.name for p in (SHARED / "music").glob("*") if p.suffix in {".m
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("track", TRACKS or ["no full track is beside this checkout"])
+@pytest.mark.parametrize("track", TRACKS or ["no full track is next to this checkout"])
 def test_full_tracks_score_as_the_original_does(model: str, track: str) -> None:
     path = shared("music") / track
     reference = np.load(shared("reference") / f"{path.stem}.{model}.npz")["probabilities"]

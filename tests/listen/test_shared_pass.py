@@ -73,7 +73,7 @@ def test_a_model_with_another_rate_and_front_end_scores_as_alone(far: str, threa
 
 
 def test_networks_of_many_families_score_as_each_alone(tmp_path: Path) -> None:
-    """Raw samples, fixed batches, other rates and other ends of the track beside each other."""
+    """Raw samples, fixed batches, other rates and other ends of the track next to each other."""
     names = ("discogs-effnet", "yamnet", "birdnet-2.4", "sample-level-cnn", "maest-5s")
     models = ["msd-musicnn", *(family(tmp_path, name) for name in names)]
     tagger = Tagger(models)

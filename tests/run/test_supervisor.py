@@ -277,7 +277,7 @@ def test_while_memory_is_short_one_file_is_heard_at_a_time_and_that_is_said_once
     with contextlib.closing(runner):
         done.extend(runner.outcomes(found()))
     first = pressed_from()
-    # The one that ran beside the first of them may still run beside the next.
+    # The one that ran next to the first of them may still run next to the next.
     assert {busy for n, busy in together.items() if first < n < first + 10} == {1}
     assert max(busy for n, busy in together.items() if n >= first + 10) == 2
     assert [text.split(";")[0] for text in said] == [

@@ -206,7 +206,7 @@ def test_a_damaged_journal_is_one_sentence_and_no_obstacle(library: Path) -> Non
     assert "6 unchanged" in done.stdout
 
 
-# Taking back, and deciding anew
+# Taking back, and deciding again
 
 
 def our_fields(folder: Path) -> dict[str, dict[str, tuple[str, ...]]]:
@@ -371,7 +371,7 @@ def test_what_cannot_be_told_is_one_sentence(library: Path) -> None:
     assert lean_tag("undo", "--run", "x").returncode == 2
 
 
-# One decision for an album, and a person's own words
+# One decision for an album, and a user's own words
 
 
 def test_an_album_gets_one_genre_and_its_odd_ones_are_named(tmp_path: Path) -> None:

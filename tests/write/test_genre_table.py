@@ -23,7 +23,7 @@ av.logging.set_level(None)
 FAST = ("mutagen", "ffmpeg", "taglib")
 SOME = [
     *(("mp3", "ID3v2 and APE"), ("aac", "ID3v1"), ("tta", "APE and ID3v1"), ("flac", "comment")),
-    *(("wav", "two INFO lists"), ("m4a", "number and item"), ("m4a", "metadata beside moov")),
+    *(("wav", "two INFO lists"), ("m4a", "number and item"), ("m4a", "metadata next to moov")),
     *(("wma", "an ID3 tag before the attribute"), ("mka", "APE, behind"), ("dsf", "ID3v1")),
 ]
 _NAMES = re.compile(
@@ -56,8 +56,8 @@ STAYS = {
 SEVERAL = {("wav", "INFO with two genres"), ("wav", "two INFO lists")}
 """Where readers show different ones of several, so that a new tag cannot please all."""
 REFUSED = {
-    *(("m4a", f"{it} beside moov") for it in ("metadata", "user data", "QuickTime's keys")),
-    ("m4a", "metadata in user data beside moov"),
+    *(("m4a", f"{it} next to moov") for it in ("metadata", "user data", "QuickTime's keys")),
+    ("m4a", "metadata in user data next to moov"),
     *(("wma", it) for it in ("an ID3 tag", "an ID3 tag before the attribute")),
 }
 """Where a reader would go on showing the old genre, and nothing is overwritten."""

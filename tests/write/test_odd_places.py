@@ -32,7 +32,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def lean_tag(model: Path, tmp_path: Path) -> Callable[..., Run]:
-    """Run the whole command; its journal stands beside what the test does."""
+    """Run the whole command; its journal stands next to what the test does."""
     options = ("--jobs", "1", "--min-score", "0", "--model", model)
     return partial(Run, *options, "--state", tmp_path / "state" / "journal.sqlite3")
 

@@ -35,7 +35,7 @@ CHANGING = (
     "utimensat"
 )
 """Calls that change a file or a folder. Left out are `write`, which is most often to a pipe, and
-`copy_file_range`, which begins anew when it is stopped: what they write is in memory until one
+`copy_file_range`, which begins again when it is stopped: what they write is in memory until one
 of these."""
 
 LONGEST_SECONDS = 60

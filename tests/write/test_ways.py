@@ -1,4 +1,4 @@
-"""How a file is written, where a person may choose: hard links, times, the version of a tag."""
+"""How a file is written, where a user may choose: hard links, times, the version of a tag."""
 
 import argparse
 import os

@@ -2,7 +2,7 @@
 
 Only ``lean-tag labels make`` comes here; tagging needs what it writes and nothing of this.
 
-Each phrase goes through the network by itself: with none beside it there is no padding, whose
+Each phrase goes through the network by itself: with none next to it there is no padding, whose
 handling differs between exported graphs, and memory is that of one phrase.
 """
 

@@ -1,4 +1,4 @@
-"""Read a list of words: what a person wants to be heard, one line each.
+"""Read a list of words: what a user wants to be heard, one line each.
 
 ::
 

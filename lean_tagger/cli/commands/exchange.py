@@ -69,7 +69,7 @@ def merge(arguments: list[str], _: Stop) -> int:
     """Take other journals in."""
     parser = options.Parser(
         prog="lean-tag merge",
-        description="Take other journals in, as of machines that shared a library by --shard.",
+        description="Take other journals in, from machines that shared a library by --shard.",
     )
     parser.add_argument("paths", nargs="+", metavar="JOURNAL", help="another journal.sqlite3")
     options.add_state(parser)

@@ -242,5 +242,5 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
 
 
 def _shown(fields: dict[str, list[str]]) -> list[tuple[str, list[str]]]:
-    """Return what a person reads of fields: LEANTAG is for programs."""
+    """Return what a user reads of fields: LEANTAG is for programs."""
     return [(field, values) for field, values in fields.items() if field != "leantag"]

@@ -47,7 +47,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     add("words", metavar="WORDS.txt", help="the list")
     add("--text-model", required=True, metavar="FILE.onnx", help="the network's text half")
     add("--tokenizer", required=True, metavar="FILE.json", help="its tokenizer.json")
-    add("-o", "--out", metavar="FILE.npz", help="where to (default: beside the list)")
+    add("-o", "--out", metavar="FILE.npz", help="where to (default: next to the list)")
     add("--template", metavar="TEXT", help='what the model reads (default: "This is {} music.")')
     add("--kind", choices=("genre", "mood"), default="genre", help="default: genre")
     add(

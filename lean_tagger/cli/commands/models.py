@@ -83,7 +83,7 @@ def _parser(name: str, description: str, *, runs: bool = True) -> options.Parser
             type=option_types.seconds,
             default=START_SECONDS,
             metavar="S",
-            help="give a model up that takes longer to load, or to hear (default: %(default)g)",
+            help="give up on a model that takes longer to load, or to hear (default: %(default)g)",
         )
     return parser
 
@@ -91,7 +91,7 @@ def _parser(name: str, description: str, *, runs: bool = True) -> options.Parser
 def _list(arguments: list[str]) -> int:
     """Print a line for each model; measure what was never measured here."""
     parser = _parser("list", "The models that there are: what each needs, and how fast it is.")
-    parser.add_argument("--measure", action="store_true", help="measure them all anew")
+    parser.add_argument("--measure", action="store_true", help="measure them all again")
     given = parser.parse_args(arguments)
     console = Console(json_lines=given.json)
     shipped = shipped_models()
@@ -140,7 +140,7 @@ def _show(arguments: list[str]) -> int:
 
 
 def _add(arguments: list[str]) -> int:
-    """Add a model to the person's own."""
+    """Add a model to the user's own."""
     given = _add_options(arguments)
     console = Console(json_lines=given.json)
     weights = Path(given.file)
@@ -188,7 +188,7 @@ def _add(arguments: list[str]) -> int:
 def _add_options(arguments: list[str]) -> argparse.Namespace:
     parser = _parser(
         "add",
-        "Add a network of your own. A card or Essentia's metadata beside it (FILE.json) is used; "
+        "Add a network of your own. A card or Essentia's metadata next to it (FILE.json) is used; "
         "without either, its family is told by the shape of what it takes.",
     )
     add = parser.add_argument
@@ -205,7 +205,7 @@ def _add_options(arguments: list[str]) -> argparse.Namespace:
 
 
 def _metadata(weights: Path, given: str | None) -> tuple[dict[str, Any] | None, Path | None]:
-    """Return what stands in the file beside the weights, and where that is."""
+    """Return what stands in the file next to the weights, and where that is."""
     path = Path(given) if given else weights.with_suffix(".json")
     if not given and not os.path.lexists(path):
         return None, None

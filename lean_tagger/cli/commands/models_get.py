@@ -191,7 +191,7 @@ def _get(
 
 
 def _accepted(console: Console, source: Source, given: argparse.Namespace) -> str | None:
-    """Return the day on which the person agreed to a licence; ask, where they did not."""
+    """Return the day on which the user agreed to a licence; ask, where they did not."""
     if not licences.needs_acceptance(source.licence):
         return None
     if day := on_record.agreed(source.licence):

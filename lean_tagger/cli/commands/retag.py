@@ -1,4 +1,4 @@
-"""``lean-tag retag``: decide anew from what was heard before, and hear nothing."""
+"""``lean-tag retag``: decide again from what was heard before, and hear nothing."""
 
 import argparse
 import contextlib
@@ -15,7 +15,7 @@ from lean_tagger.store.resume import Resume, stored_jobs
 
 
 def run(arguments: list[str], stop: Stop) -> int:
-    """Decide anew, and write what comes out differently."""
+    """Decide again, and write what comes out differently."""
     given = _parse(arguments)
     return update_playlists(given, stop, _retag(given, stop))
 
@@ -52,7 +52,7 @@ def _silent(_: str) -> None:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = options.Parser(
         prog="lean-tag retag",
-        description="Choose tags anew from stored scores, with other thresholds or fields; what "
+        description="Choose tags again from stored scores, with other thresholds or fields; what "
         "lean-tag wrote before gives way, what you wrote is treated as in a first run.",
         add_help=False,
     )

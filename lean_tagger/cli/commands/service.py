@@ -129,7 +129,7 @@ def _service(
 
 
 def _program() -> list[str]:
-    """Return how to start us: as the script beside this Python, or the module."""
+    """Return how to start us: as the script next to this Python, or the module."""
     beside = os.path.join(os.path.dirname(sys.executable), "lean-tag")
     script = beside if os.access(beside, os.X_OK) else shutil.which("lean-tag")
     return [os.path.abspath(script)] if script else [sys.executable, "-P", "-m", "lean_tagger"]

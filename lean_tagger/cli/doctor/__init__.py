@@ -54,7 +54,7 @@ def run(
         0 if all will work, 1 if something will not.
     """
     console = Console(json_lines=as_json)
-    if console.wants_total:  # a person is waiting
+    if console.wants_total:  # a user is waiting
         console.notice("loading the libraries and every model once ...")
     try:
         report = examine(paths, max_mem_bytes=max_mem_bytes, start_seconds=start_seconds)
@@ -128,7 +128,7 @@ def examine(
 
 
 def _notes(report: Report, *, asked_bytes: int) -> Iterator[str]:
-    """Yield what a person should know and need not act on."""
+    """Yield what a user should know and need not act on."""
     memory = report.memory
     if asked_bytes > memory["machine_limit_bytes"]:
         allowed = format_size(memory["machine_limit_bytes"])

@@ -192,7 +192,7 @@ def load_here() -> None:
             module = importlib.import_module(name)
             version = getattr(module, "__version__", None) or module.version_string
             found = Library(LIBRARIES.get(name, name), name, str(version), _parts(module))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the person needs it
+        except Exception as error:  # noqa: BLE001 - whatever it is, the user needs it
             reason = f"{type(error).__name__}: {error}"
             found = Library(LIBRARIES.get(name, name), name, error=reason)
         sys.stdout.write(json.dumps(dataclasses.asdict(found)) + "\n")
@@ -373,7 +373,7 @@ def _approach(path: str, table: list[mounts.Mount], *, music: bool) -> "_Found":
         return mount, Problem(f"{path} does not exist.", "Is it spelt right, and mounted?")
     folder = real
     while not os.path.isdir(folder) and folder != os.path.dirname(folder):
-        folder = os.path.dirname(folder)  # a new file is put beside the old one
+        folder = os.path.dirname(folder)  # a new file is put next to the old one
     if music and not os.access(real, os.R_OK):
         return mount, Problem(f"{path} cannot be read by this user.", "Give it the right to.")
     if mount is not None and mount.read_only:

@@ -46,7 +46,7 @@ def lay_out(report: Report, *, columns: int) -> Iterator[str]:
 
 
 def _row(label: str, text: str, columns: int) -> list[str]:
-    """Return a label and its text, wrapped beside it."""
+    """Return a label and its text, wrapped next to it."""
     return textwrap.wrap(
         escape(text),
         columns,

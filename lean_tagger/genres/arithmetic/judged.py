@@ -36,7 +36,7 @@ class Stock:
 
 
 class Judged:
-    """Scores of artists who were not learnt from, held against what the person says.
+    """Scores of artists who were not learnt from, held against what the user says.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class Judged:
         }
 
     def overall(self) -> dict[str, Any]:
-        """Return how right all classes together are, beside stock and the most frequent class."""
+        """Return how right all classes together are, next to stock and the most frequent class."""
         majority = np.zeros_like(self._scores)
         majority[:, int(self._classes.wanted.sum(axis=0).argmax())] = 1
         ways = {"learnt": self._scores, "stock": self._stock.scores, "majority": majority}

@@ -1,6 +1,6 @@
 """What there is to learn from: the tracks, their classes and their embeddings.
 
-Files that changed since they were last looked at are looked at again, for the person's tags
+Files that changed since they were last looked at are looked at again, for the user's tags
 as they are now; nothing is heard.
 """
 
@@ -62,7 +62,7 @@ class Material:
     ----------
     paths : list of str
     values : list of list of str
-        What the person's tags (or files) say, as it is spelt; no junk.
+        What the user's tags (or files) say, as it is spelt; no junk.
     raw : list of tuple of str
         The same before junk is left out and values are split.
     groups, albums : list of Group

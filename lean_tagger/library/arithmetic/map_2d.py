@@ -50,7 +50,7 @@ def positions(vectors: Floats) -> Floats:
     """
     count = len(vectors)
     if count < _LEAST_TRACKS:
-        # Too few for distances to say anything: beside each other.
+        # Too few for distances to say anything: next to each other.
         return np.stack([_evenly(count), np.zeros(count, np.float32)], axis=1)
     chosen = np.linspace(0, count - 1, min(count, MOST_LANDMARKS)).round().astype(np.int64)
     landmarks = vectors[chosen]

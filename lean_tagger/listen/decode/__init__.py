@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lean_tagger.listen.decode.overs import Overs
 
 BLOCK_SAMPLES = 1 << 16
-"""Capacity of a block. Larger than any common codec's frame, small beside the network."""
+"""Capacity of a block. Larger than any common codec's frame, small compared with the network."""
 
 LOUDEST = 2.0**20
 """Beyond this, and for NaN, a float sample is damage and no sound (full scale is 1). Room is

@@ -407,7 +407,7 @@ class FfmpegAudio:
         yield av.Packet()
 
     def _reopen_behind(self, offset: int) -> bool:
-        """Open the file anew at the next place behind `offset` where a stream may begin."""
+        """Open the file again at the next place behind `offset` where a stream may begin."""
         name = self.container.format.name
         mark = RESYNC_MARKS.get(name)
         while mark and (offset := _find(self._fd, mark, offset + 1)) >= 0:

@@ -34,7 +34,7 @@ class Host(Protocol):
 
     @property
     def others(self) -> Sequence[tuple[str, Span]]:
-        """Everything beside the tag's room, named."""
+        """Everything apart from the tag's room, named."""
 
     @property
     def mends(self) -> bool:

@@ -61,7 +61,7 @@ class MatroskaLayout:
     live : bool
         Whether it is of unknown size.
     regions : list[Span]
-        What may be written anew, in order: the SeekHead, Tags, and free space. Neither of
+        What may be rewritten, in order: the SeekHead, Tags, and free space. Neither of
         these touches the next one.
     tags_at : Element or None
         The Tags element.
@@ -93,7 +93,7 @@ class MatroskaLayout:
         self.cues: list[Cues] = []
         self.audio_uids: list[int] = []
         self.addressed = False
-        self._starts, self._ends = array("Q"), array("Q")  # of what is never written anew
+        self._starts, self._ends = array("Q"), array("Q")  # of what is never rewritten
         self.regions = self._look_through()
 
     def _elements(self) -> Iterator[Element]:
@@ -123,7 +123,7 @@ class MatroskaLayout:
         return count + 1
 
     def _look_through(self) -> list[Span]:
-        """Find the parts that matter; return what may be written anew."""
+        """Find the parts that matter; return what may be rewritten."""
         free, seeks = list[Span](), list[SeekHead]()
         for it in self._elements():
             if it.id in (TAGS, VOID):

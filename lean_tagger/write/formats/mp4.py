@@ -162,7 +162,7 @@ class Mp4File:
 
     @property
     def _around(self) -> list[Atom]:
-        """What stands beside the list of items, and itself."""
+        """What stands apart from the list of items, and itself."""
         return list(mp4_atoms.children(self._source, self._path[2])) if self.tagged else []
 
     @property

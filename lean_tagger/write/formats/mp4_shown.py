@@ -1,7 +1,7 @@
 """What an MP4 says of our fields outside of the items that we write; read, never written.
 
 QuickTime's metadata names its items by a list of keys ("QuickTime File Format", metadata), and
-older user data, and 3GPP's, has a text right in ``udta``. Both may also stand beside ``moov``, or
+older user data, and 3GPP's, has a text right in ``udta``. Both may also stand next to ``moov``, or
 be about one track. Common readers show all of these, and freeform items by any maker.
 """
 

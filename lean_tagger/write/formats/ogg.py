@@ -1,6 +1,6 @@
 """Ogg: the comment packet of Vorbis, Opus, Speex and FLAC streams, and the pages around it.
 
-Pages and checksums: RFC 3533. The packet is laid out anew over as many pages as before
+Pages and checksums: RFC 3533. The packet is laid out again over as many pages as before
 wherever it fits, so that no other page changes. Where it needs more, the numbers of all
 later pages of the stream move, and with them their checksums; their contents do not.
 """
