@@ -5,7 +5,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from lean_tagger.errors import LeanTagError, StateError
 from lean_tagger.store import location, salvage
@@ -213,6 +213,32 @@ class Database:
             f"the journal {self.path} is damaged ({why}); the next run keeps what can be read "
             "of it: start lean-tag again"
         )
+
+
+class Reader:
+    """A journal that is opened to be read only; a context manager that closes it.
+
+    Parameters
+    ----------
+    path : Path
+        The journal.
+
+    Raises
+    ------
+    StateError
+        There is none, or it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.database = Database(path, notice=None, locked=False, on_network=True)
+
+    def __enter__(self) -> Self:
+        """Return the open journal."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the journal."""
+        self.database.close()
 
 
 def _is_damage(error: Exception) -> bool:

@@ -10,13 +10,11 @@ import os
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal
 
 from lean_tagger.jobs import Identity, Pooling, TrackInfo, Values
 from lean_tagger.store import sql
-from lean_tagger.store.database import Database
+from lean_tagger.store.database import Reader
 from lean_tagger.store.rows import Key, to_values
 
 BLOCK = 1000
@@ -69,7 +67,7 @@ def _to_track(row: tuple[Any, ...]) -> Track:
     )
 
 
-class Features:
+class Features(Reader):
     """A journal, opened to read what was heard; a context manager that closes it.
 
     Parameters
@@ -83,25 +81,9 @@ class Features:
         There is none, or it cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._database = Database(path, notice=None, locked=False, on_network=True)
-
-    def __enter__(self) -> "Features":
-        """Return the open features."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the journal."""
-        self._database.close()
-
     def keys(self) -> list[Key]:
         """Return every model and pool that anything was heard with."""
-        rows = self._database.rows("SELECT model, pool, hop FROM keys ORDER BY id")
+        rows = self.database.rows("SELECT model, pool, hop FROM keys ORDER BY id")
         return [Key(model=model, pooling=Pooling(pool=pool, hop=hop)) for model, pool, hop in rows]
 
     def counts(self) -> list[tuple[str, Key, int]]:
@@ -114,7 +96,7 @@ class Features:
 
     @functools.cached_property
     def _counts(self) -> list[tuple[str, Key, int]]:
-        rows = self._database.rows(
+        rows = self.database.rows(
             """SELECT coalesce(models.name, ''), model, pool, hop, (SELECT count(*) FROM scores
                 WHERE scores.key = keys.id) FROM keys LEFT JOIN models ON models.sha256 = model
             ORDER BY keys.id"""
@@ -127,14 +109,14 @@ class Features:
     def labels(self) -> dict[str, list[str]]:
         """Return the labels of each model, by the first part of its key."""
         return dict(
-            self._database.read(
+            self.database.read(
                 lambda row: (row[0], json.loads(row[1])), "SELECT sha256, labels FROM models"
             )
         )
 
     def of(self, digest: str, key: Key) -> bytes:
         """Return what one model's embedding of a track is; empty where it has none."""
-        rows = self._database.rows(
+        rows = self.database.rows(
             "SELECT embedding FROM scores WHERE digest = ? AND key = ?",
             (digest, self.key_id(key) or 0),
         )
@@ -142,7 +124,7 @@ class Features:
 
     def scores_of(self, digest: str, key: Key) -> bytes:
         """Return one model's scores of a track, as `jobs.to_uint16` packs them; empty without."""
-        rows = self._database.rows(
+        rows = self.database.rows(
             "SELECT uint16 FROM scores WHERE digest = ? AND key = ?",
             (digest, self.key_id(key) or 0),
         )
@@ -150,7 +132,7 @@ class Features:
 
     def count_tracks(self) -> int:
         """Return how many tracks have files on record."""
-        ((count,),) = self._database.rows("SELECT count(DISTINCT digest) FROM files")
+        ((count,),) = self.database.rows("SELECT count(DISTINCT digest) FROM files")
         return int(count)
 
     def blocks(
@@ -188,7 +170,7 @@ class Features:
         ids = [self.key_id(key) for key in keys]
         if None in ids:
             return
-        yield from _blocks(self._database.rows(statement, (*ids[1:], ids[0])), size)
+        yield from _blocks(self.database.rows(statement, (*ids[1:], ids[0])), size)
 
     def side_by_side(
         self, keys: Sequence[Key], *, size: int = BLOCK
@@ -233,7 +215,7 @@ class Features:
             f"WHERE s.key = {ids[first]:d} AND length(s.embedding) > 0{before}"
         )
         paired = 0
-        for block in _blocks(self._database.rows(statement), size):
+        for block in _blocks(self.database.rows(statement), size):
             paired += sum(row[-1] is not None for row in block)
             yield block
         return paired
@@ -251,7 +233,7 @@ class Features:
             Embedding and scores, as `blocks` has them; either may be empty.
         """
         number = self.key_id(key)
-        ((last,),) = self._database.rows("SELECT coalesce(max(rowid), 0) FROM scores")
+        ((last,),) = self.database.rows("SELECT coalesce(max(rowid), 0) FROM scores")
         pieces = 1 if last <= most else most // _PIECE
         statement = (
             "SELECT embedding, uint16 FROM scores WHERE rowid > ? AND rowid <= ? AND +key = ?"
@@ -260,19 +242,19 @@ class Features:
         rows = (
             row
             for start in starts
-            for row in self._database.rows(
+            for row in self.database.rows(
                 statement, (start, start + min(last, most) // pieces, number)
             )
         )
         yield from _blocks(rows, size)
 
     def _count(self, key_id: int) -> int:
-        ((count,),) = self._database.rows("SELECT count(*) FROM scores WHERE key = ?", (key_id,))
+        ((count,),) = self.database.rows("SELECT count(*) FROM scores WHERE key = ?", (key_id,))
         return int(count)
 
     def count(self, key: Key) -> int:
         """Return of how many tracks a model's embedding is on record."""
-        ((count,),) = self._database.rows(
+        ((count,),) = self.database.rows(
             "SELECT count(*) FROM scores NOT INDEXED WHERE key = ? AND length(embedding) > 0",
             (self.key_id(key),),
         )
@@ -288,11 +270,11 @@ class Features:
                 "SELECT path, digest, size, mtime_ns, inode, fields, artist, albumartist, album "  # noqa: S608 - ours
                 f"FROM files WHERE {sql.WITHIN} AND digest IS NOT NULL ORDER BY path"
             )
-            yield from self._database.read(_to_track, statement, span)
+            yield from self.database.read(_to_track, statement, span)
 
     def key_id(self, key: Key) -> int | None:
         """Return the number under which a model's scores stand; None where it heard nothing."""
-        rows = self._database.rows(
+        rows = self.database.rows(
             "SELECT id FROM keys WHERE model = ? AND pool = ? AND hop = ?",
             (key.model, key.pooling.pool, key.pooling.hop),
         )

@@ -9,12 +9,10 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from lean_tagger.store.compact import whole
-from lean_tagger.store.database import Database
+from lean_tagger.store.database import Reader
 
 PAGE = 1000
 """Files in a block: about 1 MB."""
@@ -69,7 +67,7 @@ class Track:
         return self.title or os.path.splitext(os.path.basename(self.path))[0]
 
 
-class Tracks:
+class Tracks(Reader):
     """A journal, opened to read which tracks there are; a context manager that closes it.
 
     Parameters
@@ -87,22 +85,6 @@ class Tracks:
     StateError
         There is none, or it cannot be read.
     """
-
-    def __init__(self, path: Path) -> None:
-        self.database = Database(path, notice=None, locked=False, on_network=True)
-
-    def __enter__(self) -> "Tracks":
-        """Return the open tracks."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the journal."""
-        self.database.close()
 
     def at(self, path: str) -> Track | None:
         """Return what is known of the file of this name."""

@@ -88,7 +88,9 @@ def test_a_good_machine_gets_one_json_object_and_exit_code_0(tmp_path):
     assert report["cpu"]["usable"] == machine.usable_cores()
     assert report["memory"]["machine_limit_bytes"] == machine.machine_limit_bytes()
     assert report["memory"]["budget_bytes"] == machine.default_budget_bytes()
-    assert sorted(fit["model"] for fit in report["models"]) == sorted([*MODELS, *VARIANTS, "standard"])
+    assert sorted(fit["model"] for fit in report["models"]) == sorted(
+        [*MODELS, *VARIANTS, "standard"]
+    )
     for fit in report["models"]:
         assert 60 * MIB < fit["least_bytes"] < 400 * MIB
         assert fit["plan"]["workers"] >= 1

@@ -15,6 +15,7 @@ from lean_tagger.write.formats.ape import ApeFile
 from lean_tagger.write.formats.carried import Carried, Picture
 from lean_tagger.write.formats.id3 import Id3Tag
 from lean_tagger.write.formats.older_tags import Id3v1, Id3v1Extension
+from lean_tagger.write.formats.read_only_tag import ReadOnlyTag
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch
 
@@ -52,7 +53,7 @@ class OtherTag(Protocol):
         """Return what it says."""
 
 
-class Unreadable:
+class Unreadable(ReadOnlyTag):
     """A tag that is there and does not parse: nothing new may hide it.
 
     Parameters
@@ -63,41 +64,16 @@ class Unreadable:
         Why nothing can be taken along from it, for a message.
     """
 
-    shown_first = False
-
     def __init__(self, name: str, reason: str) -> None:
         self.name = name
         self._reason = reason
-
-    def values(self) -> dict[str, tuple[str, ...]]:
-        """Return nothing."""
-        return {}
-
-    def exact(self, field: str) -> tuple[str, ...]:
-        """Return nothing."""
-        del field
-        return ()
-
-    def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
-        """Return nothing."""
-        del field, values
-        return ()
-
-    def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
-        """Return nothing to change."""
-        del changes
-        return []
-
-    def holes(self) -> list[Span]:
-        """Return no span."""
-        return []
 
     def carried(self) -> Carried:
         """Return the obstacle."""
         return Carried(obstacle=self._reason)
 
 
-class OnlyRead:
+class OnlyRead(ReadOnlyTag):
     """A tag that no reader prefers to the one that ours go into; it stays as it is.
 
     Parameters
@@ -108,8 +84,6 @@ class OnlyRead:
         Whether a reader that shows it would not if there were another tag.
     """
 
-    shown_first = False
-
     def __init__(self, tag: OtherTag, *, hideable: bool = True) -> None:
         self.name = tag.name
         self._tag = tag
@@ -118,25 +92,6 @@ class OnlyRead:
     def values(self) -> dict[str, tuple[str, ...]]:
         """Return what it says about our fields."""
         return self._tag.values()
-
-    def exact(self, field: str) -> tuple[str, ...]:
-        """Return nothing: it stays as it is."""
-        del field
-        return ()
-
-    def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
-        """Return what it says already."""
-        del values
-        return self.values().get(field, ())
-
-    def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
-        """Return nothing to change."""
-        del changes
-        return []
-
-    def holes(self) -> list[Span]:
-        """Return no span."""
-        return []
 
     def carried(self) -> Carried:
         """Return what it says."""

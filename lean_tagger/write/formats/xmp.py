@@ -5,12 +5,10 @@ file, in a private frame of ID3v2, and in an atom of MP4.
 """
 
 import re
-from collections.abc import Mapping, Sequence
 from html import unescape
 
-from lean_tagger.write.formats.carried import Carried
+from lean_tagger.write.formats.read_only_tag import ReadOnlyTag
 from lean_tagger.write.source import Source, Span
-from lean_tagger.write.splice import Patch
 
 _LARGEST_BYTES = 1 << 20
 _GENRE = re.compile(
@@ -18,7 +16,7 @@ _GENRE = re.compile(
 )
 
 
-class Xmp:
+class Xmp(ReadOnlyTag):
     """An XMP packet.
 
     Parameters
@@ -30,7 +28,6 @@ class Xmp:
     """
 
     name = "xmp"
-    shown_first = False
 
     def __init__(self, source: Source, span: Span) -> None:
         data = source.at(span.start, min(span.end - span.start, _LARGEST_BYTES))
@@ -41,26 +38,3 @@ class Xmp:
     def values(self) -> dict[str, tuple[str, ...]]:
         """Return the genre."""
         return {"genre": (self._genre,)} if self._genre else {}
-
-    def exact(self, field: str) -> tuple[str, ...]:
-        """Return nothing: it stays as it is."""
-        del field
-        return ()
-
-    def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
-        """Return what it says already."""
-        del values
-        return self.values().get(field, ())
-
-    def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
-        """Return nothing to change."""
-        del changes
-        return []
-
-    def holes(self) -> list[Span]:
-        """Return no span."""
-        return []
-
-    def carried(self) -> Carried:
-        """Return nothing: no other tag hides it."""
-        return Carried()
