@@ -3,6 +3,7 @@
 import os
 import selectors
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -68,7 +69,8 @@ class Watching:
         self._looks: dict[str, Look] = {}
         self._batch: Batch | None = None
         self._doing: list[str] = []
-        self._moved: dict[str, int] = {}  # while a batch runs: how often a name was taken
+        # While a batch runs: how often a name was taken, and a file closed that was written to.
+        self._events: Counter[tuple[str, bool]] = Counter()
         self._written: set[str] = set()  # by the batch
         self._look_at_roots_at = self._look_at = self._not_before = 0.0
         self._retry_seconds = FIRST_RETRY_SECONDS
@@ -133,10 +135,9 @@ class Watching:
         return max(0.0, min(moments) - now)
 
     def _arrived(self, folder: str, name: str, moved: bool) -> None:
-        """Note what the kernel told; what our own batch renamed shows at its end."""
-        if self._batch is not None and moved and name and len(self._moved) < _MOST_WRITTEN:
-            path = os.path.join(folder, name)
-            self._moved[path] = self._moved.get(path, 0) + 1
+        """Note what the kernel told; which of it our own batch did shows at its end."""
+        if self._batch is not None and name and len(self._events) < _MOST_WRITTEN:
+            self._events[os.path.join(folder, name), moved] += 1
         else:
             self._settling.touch(folder if name else os.path.join(folder, ""), time.monotonic())
 
@@ -169,10 +170,11 @@ class Watching:
             self._kernel.read()  # all that the batch did is in the queue by now
         self._batch = None
         now = time.monotonic()
-        for path, times in self._moved.items():
+        # A copy of ours takes a name once, and is closed once after that.
+        for (path, _), times in self._events.items():
             if times > 1 or path not in self._written:
                 self._settling.touch(os.path.dirname(path), now)
-        self._moved.clear()
+        self._events.clear()
         self._written.clear()
         self._ended()
         if code in (0, 1):

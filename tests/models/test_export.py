@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 import pytest
 
-from lean_tagger.card import installed_models, load_card
+from lean_tagger.card import Label, installed_models, load_card
 
 MODELS = Path(__file__).parents[2] / "models"
 SCRIPT = MODELS / "export_musicnn.py"
@@ -91,8 +91,13 @@ def test_every_label_has_a_kind_and_a_form_that_players_do_not_split(name):
 
 
 def test_models_of_one_dataset_share_its_labels():
-    assert load_card("msd-musicnn").labels == load_card("msd-vgg").labels
-    assert load_card("mtt-musicnn").labels == load_card("mtt-vgg").labels
+    """How sure a network has to be of a label is its own affair."""
+
+    def labels(name: str) -> list[Label]:
+        return [replace(label, bar=0.0) for label in load_card(name).labels]
+
+    assert labels("msd-musicnn") == labels("msd-vgg")
+    assert labels("mtt-musicnn") == labels("mtt-vgg")
 
 
 @pytest.mark.parametrize("name", NAMES)

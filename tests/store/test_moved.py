@@ -153,7 +153,7 @@ def test_undo_and_redo_of_a_folder_follow_the_files(library: Library, way: Way) 
     assert library.fields() == before
     assert library.run("undo", folder).results == {}
     done = library.run("redo", folder)
-    assert (done.code, statuses(done)) == (0, {"undone"})
+    assert (done.code, statuses(done)) == (0, {"redone"})
     assert library.fields() == tagged
     assert library.audio() == sound
 
@@ -177,7 +177,7 @@ def test_redo_follows_a_file_that_got_its_new_name_after_the_undo(
     library.run("undo")
     way(library)
     done = library.run("redo", library.now["west.flac"].parent)
-    assert (done.code, statuses(done), len(done.results)) == (0, {"undone"}, 3)
+    assert (done.code, statuses(done), len(done.results)) == (0, {"redone"}, 3)
     assert library.fields() == tagged
 
 
@@ -332,7 +332,8 @@ def test_what_was_written_in_several_places_goes_back_to_the_first(library: Libr
 def test_a_name_that_is_not_there_is_a_failure(library: Library) -> None:
     library.tag()
     done = library.run("undo", library.folder / "nowhere")
-    assert (done.code, done.error("nowhere")[0]) == (1, "missing")
+    assert (done.code, done.results) == (2, {})
+    assert "there is no such file or folder" in done.said
     move(library)
     done = library.run("undo", library.old)
     assert done.code == 1
