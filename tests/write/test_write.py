@@ -71,7 +71,7 @@ def mutagens(path: Path) -> dict[str, tuple[str, ...]]:
     is_id3 = isinstance(tags, mutagen.id3.ID3)
     keys = KEYS["ID3" if is_id3 else kind if kind in KEYS else ""]
     found = {}
-    for field, key in zip(write.FIELDS, keys, strict=True):
+    for field, key in zip(("genre", "mood", "leantag"), keys, strict=True):
         if tags is not None and key in tags:
             values = list(tags[key]) if not is_id3 else tags[key].text
             found[field] = tuple(v.decode() if isinstance(v, bytes) else str(v) for v in values)
@@ -125,7 +125,9 @@ def test_ffprobe_shows_the_first_genre(
         tags.update(stream.get("tags", {}))
     tags = {key.lower(): value for key, value in tags.items()}
     genre = tags.get("genre", tags.get("wm/genre"))
-    assert genre.split(";")[0] == "Hip-Hop"
+    # Of several values of WMA FFmpeg shows the last, and TagLib the first first: no order serves
+    # both, and TagLib is what players have.
+    assert genre.split(";")[0] == VALUES["genre"][-1 if kind == "wma" else 0]
     if kind != "wav":  # where this ffprobe shows nothing else than the INFO list
         assert tags["leantag"].strip() == VALUES["leantag"][0].strip()
 
@@ -675,7 +677,8 @@ def test_ape_items_keep_flags_and_order_and_trailers_stay(
     items[2] = ape_item("genre", "\0".join(VALUES["genre"]).encode())
     items.append(ape_item("Mood", "\0".join(VALUES["mood"]).encode()))
     items.append(ape_item("LEANTAG", VALUES["leantag"][0].encode()))
-    assert path.read_bytes() == audio + ape_tag(items) + trailer
+    hip_hop = b"\7"  # the trailer's number, which FFmpeg prefers, says the same
+    assert path.read_bytes() == audio + ape_tag(items) + trailer[:-1] + hip_hop
 
 
 def test_an_id3v1_trailer_is_not_hidden_by_a_new_ape_tag(
