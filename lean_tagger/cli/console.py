@@ -278,7 +278,8 @@ class Console:
         name, indent, room = self._name(outcome.path), 0, 0
         if self._columnar:
             width = columns()
-            name_columns = min(max(width * 34 // 100, 12), 44, self._longest_name or 44)
+            left = max(width - _STATUS_COLUMNS - 4 - _LEAST_COLUMNS, 8)
+            name_columns = min(max(width * 34 // 100, 12), left, 44, self._longest_name or 44)
             indent = _STATUS_COLUMNS + 2 + name_columns + 2
             room = max(width - indent, _LEAST_COLUMNS)
             name = pad(shorten(name, name_columns, mark=self._mark), name_columns)

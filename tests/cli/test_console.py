@@ -349,6 +349,21 @@ def test_the_bar_is_gone_at_the_end():
     assert err.getvalue().split("\r")[-2].strip() == ""
 
 
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_line_of_undo_fits_a_narrow_terminal(monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    undone = Restored(
+        path="m/a rather long name of a song.flac",
+        status="would_undo",
+        restored={"genre": (), "mood": ("Calm",)},
+        kept={},
+        identity=Identity(1, 2, 3),
+        fields={},
+    )
+    text = ANSI.sub("", printed(tagged(), undone, terminal=True))
+    assert max(map(cells, text.splitlines())) <= width
+
+
 def test_without_a_terminal_there_is_no_bar():
     err = io.StringIO()
     run_with_bar(io.StringIO(), err)
