@@ -373,9 +373,7 @@ def write_proved(
 
 
 def _refuse_spoken_word(file: FileState) -> None:
-    found = (
-        spoken_word.by_name(file.path) or spoken_word.by_fields(file.fields) or marked(file.path)
-    )
+    found = spoken_word.reason(file.path, file.fields) or marked(file.path)
     if found:
         raise SpokenWordError(file.path, f"{found}; {spoken_word.MESSAGE}")
 

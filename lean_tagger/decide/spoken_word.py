@@ -14,16 +14,13 @@ _GENRES = frozenset(
 MESSAGE = "it is left alone; --spoken-word tags these too"
 
 
-def by_name(path: str) -> str:
-    """Return why a file is spoken word by its name; empty where it is not known to be."""
-    return "an audiobook (.m4b)" if path.lower().endswith(".m4b") else ""
-
-
-def by_fields(fields: Values) -> str:
-    """Return why a file is spoken word by its genre; empty where it is not known to be.
+def reason(path: str, fields: Values) -> str:
+    """Return why a file is spoken word, by its name and genre; empty where it is not known to be.
 
     A genre that we wrote says nothing.
     """
+    if path.lower().endswith(".m4b"):
+        return "an audiobook (.m4b)"
     there = fields.get("genre", ())
     ours = leantag_field.ours_in(fields).get("genre")
     if ours is not None and ours.written == there:

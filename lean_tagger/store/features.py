@@ -68,18 +68,7 @@ def _to_track(row: tuple[Any, ...]) -> Track:
 
 
 class Features(Reader):
-    """A journal, opened to read what was heard; a context manager that closes it.
-
-    Parameters
-    ----------
-    path : Path
-        The journal.
-
-    Raises
-    ------
-    StateError
-        There is none, or it cannot be read.
-    """
+    """A journal, opened to read what was heard."""
 
     def keys(self) -> list[Key]:
         """Return every model and pool that anything was heard with."""

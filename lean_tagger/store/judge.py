@@ -99,9 +99,7 @@ class Judge:
         path = known.path
         if known.heard is None:
             if known.status == "failed":
-                return Skipped(
-                    path=path, kind="set-aside", message=why_set_aside(known), known=True
-                )
+                return _set_aside(path, known)
             alone = len(self.asked) == 1
             which = "this model has" if alone else "not all of these models have"
             message = f"{which} not heard it; run lean-tag on it"
@@ -137,9 +135,7 @@ class Judge:
         if known is None or not self._same(path, known.identity, job.identity):
             return replace(job, candidates=tuple(self._alike(path, job.identity)))
         if known.status == "failed" and not self._worth_another_try(path, known):
-            return Skipped(
-                path=job.path, kind="set-aside", message=why_set_aside(known), known=True
-            )
+            return _set_aside(job.path, known)
         if known.kind == SpokenWordError.kind and not self._spoken_word:
             return Skipped(path=job.path, kind=known.kind, message=known.message, known=True)
         each = [it if it and enough(self._effort, it) else None for it in self._known.each(known)]
@@ -182,7 +178,7 @@ class Judge:
         """Decide again about a file that is as it was."""
         if (self._decider.needs_track and heard.track is None) or self._keys.lack_scores(heard):
             return replace(job, heard=heard)  # a worker looks at its tags, or compares words
-        said = spoken_word.by_name(job.path) or spoken_word.by_fields(heard.fields)
+        said = spoken_word.reason(job.path, heard.fields)
         if said and not self._spoken_word:
             message = f"{said}; {spoken_word.MESSAGE}"
             return Skipped(path=job.path, kind=SpokenWordError.kind, message=message, known=True)
@@ -212,6 +208,10 @@ class Judge:
     def lacks_scores(self, heard: Heard) -> bool:
         """Tell whether words are still to be compared with what is on record."""
         return self._keys.lack_scores(heard)
+
+
+def _set_aside(path: str, known: Known) -> Skipped:
+    return Skipped(path=path, kind="set-aside", message=why_set_aside(known), known=True)
 
 
 def why_set_aside(known: Known) -> str:

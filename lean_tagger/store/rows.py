@@ -125,9 +125,6 @@ class Write:
     digest: str = ""
 
 
-"""Of writes that may be in a file now."""
-
-
 def columns(identity: Identity) -> tuple[int, int, int]:
     """Return an identity as three columns, each a signed number of 64 bits."""
     return identity.size_bytes, identity.mtime_ns, _signed(identity.inode)
