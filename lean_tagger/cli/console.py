@@ -103,6 +103,7 @@ class Console:
     ) -> None:
         self._json_lines, self._verbose, self._quiet = json_lines, verbose, quiet
         self._without_music = 0  # folders
+        self._aside: set[str] = set()  # heard in this run, and to be decided on with their album
         self._prefix = os.path.join(base, "") if base else ""
         self._max_mem_bytes, self.rss_bytes = max_mem_bytes, rss_bytes
         self.by_default_model = False
@@ -234,10 +235,13 @@ class Console:
     def put_aside(self, path: str) -> None:
         """Forget a file in work that is to come again; it does not count as done yet."""
         self._active.pop(path, None)
+        self._aside.add(path)  # the same strings that the recorder holds
 
     def result(self, outcome: Reported) -> None:
         """Print what became of one file."""
         active = self.set_down(outcome.path)
+        is_new = outcome.path in self._aside
+        self._aside.discard(outcome.path)
         if heard := heard_in(outcome):
             size_bytes = heard.heard.identity.size_bytes if heard.heard is not None else 0
             if not active and size_bytes:  # the journal knew it
@@ -248,7 +252,9 @@ class Console:
                 self.notice(text)
         if self._json_lines:
             self._print(self._out, json.dumps(to_json(outcome)))
-        elif isinstance(outcome, Failed) or not (self._quiet or self._is_old_news(outcome)):
+        elif isinstance(outcome, Failed) or not (
+            self._quiet or (self._is_old_news(outcome) and not is_new)
+        ):
             self._print(self._out, self._line(outcome))
         self._without_music += isinstance(outcome, Skipped) and outcome.kind == "no-music"
 

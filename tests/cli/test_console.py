@@ -508,6 +508,15 @@ def test_what_was_known_and_stays_is_printed_only_if_asked():
     assert printed(*all_of_them, json_lines=True).count("\n") == 6
 
 
+def test_a_track_that_waited_for_its_album_is_no_old_news():
+    out = io.StringIO()
+    one = Console(out=out, err=io.StringIO())
+    one.put_aside("m/Lava.ogg")
+    for _ in range(2):
+        one.result(tagged(status="unchanged", known=True))
+    assert out.getvalue().count("unchanged") == 1
+
+
 def test_a_value_in_the_file_is_said_to_be_ours_or_theirs():
     mine = '{"wrote": {"genre": ["House"]}, "over": {}}'
     ours = tagged(
