@@ -42,6 +42,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 if TYPE_CHECKING:
     from lean_tagger.decide.tag_plan import TagPlan
     from lean_tagger.errors import (
+        BeingWrittenError,
         BudgetError,
         ChangedError,
         ClusterError,
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from lean_tagger.tagger import Tagger
 
 __all__ = [
+    "BeingWrittenError",
     "BudgetError",
     "ChangedError",
     "ClusterError",

@@ -181,6 +181,12 @@ class HardlinkedError(ObstacleError):
     kind = "hard-linked"
 
 
+class BeingWrittenError(ObstacleError):
+    """Another program has the file open for writing, and would lose what it writes next."""
+
+    kind = "being-written"
+
+
 class NoTagSupportError(WriteError):
     """The file is of a kind that has no place for our fields."""
 

@@ -12,12 +12,14 @@ import struct
 from typing import Literal
 
 from lean_tagger.errors import (
+    BeingWrittenError,
     HardlinkedError,
     NoPermissionError,
     NoRoomError,
     ReadOnlyError,
 )
 from lean_tagger.system import mounts
+from lean_tagger.system.being_written import being_written
 
 Way = Literal["replace", "in-place"]
 
@@ -50,7 +52,7 @@ def way_to_write(path: str, *, hardlinks: str, preserve_mtime: bool) -> Way:
 
     Raises
     ------
-    HardlinkedError, ReadOnlyError, NoPermissionError
+    HardlinkedError, BeingWrittenError, ReadOnlyError, NoPermissionError
         Neither is possible.
     OSError
         There is no such file.
@@ -64,6 +66,7 @@ def way_to_write(path: str, *, hardlinks: str, preserve_mtime: bool) -> Way:
             "it has more than one hard link, and replacing it would part them; nothing was "
             "written (see --hardlinks)",
         )
+    refuse_while_written(path, real)
     _refuse_read_only(path, real, folder, found)
     _refuse_unpermitted(path, real, folder, found)
     way: Way = "replace"
@@ -84,6 +87,22 @@ def way_to_write(path: str, *, hardlinks: str, preserve_mtime: bool) -> Way:
             "(leave --preserve-mtime out, or run as that user)",
         )
     return way
+
+
+def refuse_while_written(path: str, real: str) -> None:
+    """Refuse a file that another program is writing, where the kernel tells.
+
+    Raises
+    ------
+    BeingWrittenError
+        A program has it open for writing.
+    """
+    if being_written(real):
+        raise BeingWrittenError(
+            path,
+            "another program has it open for writing and may not be finished; nothing was written "
+            "(run lean-tag again later)",
+        )
 
 
 def refuse_without_room(path: str) -> None:

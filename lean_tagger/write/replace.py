@@ -88,6 +88,7 @@ def replace(
                 if ways.preserve_mtime:
                     _keep_time(source, fd)
             os.fsync(fd)
+            obstacles.refuse_while_written(source.path, real)
             _refuse_if_changed(source, real)
             if way == "in-place":
                 _change_in_place(source, real, fd, ways)
