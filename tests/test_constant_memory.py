@@ -56,6 +56,7 @@ def test_a_merge(library: Library) -> None:
     assert peak_mib("merge", library.heard, "--state", library.one) < MOST_MIB
 
 
+@pytest.mark.slow
 def test_a_second_run(library: Library) -> None:
     assert peak_mib("-n", library.music, "--state", library.heard) < MOST_MIB
 

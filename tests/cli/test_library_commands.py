@@ -256,6 +256,7 @@ def test_a_song_that_was_never_heard_is_heard_once(
     assert now == seen
 
 
+@pytest.mark.slow
 def test_a_song_of_which_only_leantag_knew_is_heard_for_its_embedding(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

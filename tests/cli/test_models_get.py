@@ -207,6 +207,7 @@ def test_each_entry_is_fetched_with_its_backbone_and_heard_with(name, get, own, 
     assert run.statuses() == {"west.flac": "unchanged" if nothing_to_write else "would_tag"}
 
 
+@pytest.mark.slow
 def test_moods_are_written_and_undone(get, tmp_path):
     assert get("moods")[0] == 0
     song = Path(shutil.copy(DATA / "west.flac", tmp_path))

@@ -75,6 +75,7 @@ def library(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_what_is_heard_now_scores_as_what_was_on_record(
     models: Path, library: Path, tmp_path: Path
 ) -> None:

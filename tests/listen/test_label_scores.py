@@ -589,6 +589,7 @@ def heard_before(run: Run) -> bool:
     return bool(found["known"])
 
 
+@pytest.mark.slow
 def test_other_words_are_compared_with_what_is_on_record(
     tmp_path: Path, joint: Path, song: Path
 ) -> None:
@@ -624,6 +625,7 @@ def test_retag_compares_other_words_without_the_network(
     assert write.read(str(song))["genre"] == ("all of it",)
 
 
+@pytest.mark.slow
 def test_a_moved_file_is_compared_without_being_heard(
     tmp_path: Path, joint: Path, song: Path
 ) -> None:
@@ -633,6 +635,7 @@ def test_a_moved_file_is_compared_without_being_heard(
     assert (heard_before(run), run.statuses()) == (True, {"moved.flac": "tagged"})
 
 
+@pytest.mark.slow
 def test_a_part_of_a_track_is_no_base_for_other_words(tmp_path: Path, joint: Path) -> None:
     """Which windows were enough depends on the words."""
     long = longer(tmp_path / "long.wav")
@@ -653,6 +656,7 @@ def test_the_embedding_is_on_record_once(tmp_path: Path, joint: Path, song: Path
     assert rows == [("embedding", 0, 4 * DIM), ("logit-mean", 4, 0), ("logit-mean", 4, 0)]
 
 
+@pytest.mark.slow
 def test_without_the_journal_the_file_itself_says_what_words_fit(
     tmp_path: Path, joint: Path, song: Path
 ) -> None:
@@ -672,6 +676,7 @@ def test_scores_of_words_are_exported(tmp_path: Path, joint: Path, song: Path) -
     assert said["score: all of it"] + said["score: nothing"] == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_an_album_is_not_decided_by_what_was_not_compared_yet(
     tmp_path: Path, joint: Path, song: Path
 ) -> None:
@@ -685,6 +690,7 @@ def test_an_album_is_not_decided_by_what_was_not_compared_yet(
     assert write.read(str(song))["genre"] == ("all of it",)
 
 
+@pytest.mark.slow
 def test_an_album_is_decided_by_words(tmp_path: Path, joint: Path, song: Path) -> None:
     shutil.copy(DATA / "farm.wav", song.parent)
     Run("--model", joint, "-n", song.parent)

@@ -170,14 +170,30 @@ def test_a_file_is_decoded_once_and_its_patches_are_made_once(far: str, tmp_path
     assert all_ == sorted(all_)
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    lengths=st.lists(st.integers(1, 40_000), min_size=1, max_size=12),
-    rates=st.lists(st.sampled_from([16000, 22050, 44100]), min_size=12, max_size=12),
-)
+BLOCKS = {
+    "lengths": st.lists(st.integers(1, 40_000), min_size=1, max_size=12),
+    "rates": st.lists(st.sampled_from([16000, 22050, 44100]), min_size=12, max_size=12),
+}
+
+
+@settings(max_examples=10)
+@given(**BLOCKS)
 def test_windows_are_those_of_each_front_end_alone_as_soon_as_they_can_be(
     far: str, lengths: list[int], rates: list[int]
 ) -> None:
+    check_windows(far, lengths, rates)
+
+
+@pytest.mark.slow
+@settings(max_examples=100)
+@given(**BLOCKS)
+def test_windows_of_many_blocks_are_those_of_each_front_end_alone(
+    far: str, lengths: list[int], rates: list[int]
+) -> None:
+    check_windows(far, lengths, rates)
+
+
+def check_windows(far: str, lengths: list[int], rates: list[int]) -> None:
     """No window waits for a block that it does not need: nothing is kept but the buffers."""
     noise = np.random.default_rng(0).standard_normal(sum(lengths)).astype(np.float32)
     edges = np.cumsum([0, *lengths])

@@ -12,6 +12,7 @@ from audiofiles import make
 from conftest import shared
 from mp4files import added, heard, led_to, number, of, positions, walk
 from mutagen.mp4 import MP4
+from thinned import thinned
 
 from lean_tagger import write
 from lean_tagger.errors import FileError, WriteError
@@ -105,13 +106,14 @@ def refused(path: Path, reason: str) -> None:
 # --- Fragments ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@thinned(
     ("kind", "titled"),
     [
         *((kind, True) for kind in FRAGMENTED),
         ("absolute", False),
         *(pytest.param(it, False, marks=pytest.mark.slow) for it in FRAGMENTED if it != "absolute"),
     ],
+    fast=3,
 )
 def test_a_fragmented_file_plays_and_seeks_as_before(
     tmp_path: Path, kind: str, titled: bool

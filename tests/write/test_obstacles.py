@@ -97,6 +97,7 @@ def test_it_is_told_before_listening_and_by_a_dry_run(top: Path, model: Path) ->
     assert {folder: set(folder.iterdir()) for folder in there} == there
 
 
+@pytest.mark.slow
 def test_once_it_is_gone_the_file_is_tagged_without_being_asked_for_again(
     model: Path, tmp_path: Path
 ) -> None:
@@ -146,6 +147,7 @@ def test_an_album_hears_its_protected_tracks_and_tells_of_each_once(
     assert run.results["2.flac"]["scores"]
 
 
+@pytest.mark.slow
 def test_undo_says_what_stands_in_its_way(model: Path, tmp_path: Path) -> None:
     path = make(tmp_path / "a.flac", "flac", 0.6)
     assert Run("--min-score", "0", "--model", model, path).statuses() == {"a.flac": "tagged"}
