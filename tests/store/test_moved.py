@@ -226,6 +226,7 @@ def test_explain_knows_a_file_and_its_writes(library: Library, way: Way) -> None
     assert not told["changed_since"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ONE_FAST)
 def test_status_says_which_writes_it_does_not_find(library: Library, way: Way) -> None:
     library.tag()

@@ -148,6 +148,7 @@ def test_scores_that_nearly_tie_decide_the_same_when_a_file_tells_them(tmp_path:
     assert (first["status"], second["status"], second["known"]) == ("tagged", "unchanged", True)
 
 
+@pytest.mark.slow
 def test_a_failure_is_set_aside_until_it_is_asked_for(library: Path) -> None:
     (library / "bad.mp3").write_bytes(b"no music at all" * 50)
     assert run(library)["bad.mp3"]["status"] == "failed"
