@@ -216,7 +216,7 @@ def read_json(card: Path) -> Any:
     Raises
     ------
     ConfigError
-        It cannot be read, is no regular file, or no JSON.
+        It cannot be read, is not a regular file, or no JSON.
     """
     try:
         fd = open_regular(card)

@@ -104,12 +104,12 @@ def opened(path: Path) -> Iterator[int]:
     Raises
     ------
     ModelError
-        It cannot be read, is larger than any, or no regular file.
+        It cannot be read, is larger than any, or not a regular file.
     """
     try:
         fd = open_regular(path)
     except NotRegularError as error:
-        raise ModelError(f"cannot read the model {path}: it is no regular file") from error
+        raise ModelError(f"cannot read the model {path}: it is not a regular file") from error
     except OSError as error:
         raise ModelError(f"cannot read the model {path}: {error.strerror}") from error
     except ValueError as error:  # a NUL in the name

@@ -146,7 +146,7 @@ def supported(path: str) -> bool:
     Raises
     ------
     UnreadableError
-        If the file cannot be opened, or is no regular file.
+        If the file cannot be opened, or is not a regular file.
     """
     with opened(path) as source:
         try:

@@ -164,7 +164,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path):
 def test_what_cannot_be_read_is_told(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    assert check(str(pipe)) == [f"cannot read the rules {pipe}: it is no regular file"]
+    assert check(str(pipe)) == [f"cannot read the rules {pipe}: it is not a regular file"]
     assert check(str(tmp_path)) == [f"cannot read the rules {tmp_path}: Is a directory"]
     assert "No such file" in check(str(tmp_path / "none"))[0]
     assert len(check("a\0b")) == 1
