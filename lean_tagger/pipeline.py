@@ -326,7 +326,9 @@ class Pipeline:
             )
         except (UnreadableError, WriteError) as error:
             if write.identify(path).inode != before.inode:  # raises if it is gone
-                message = "it was replaced by another file during this run; the next run hears the new one"
+                message = (
+                    "it was replaced by another file during this run; the next run hears that one"
+                )
                 raise WriteError(path, message) from error
             raise
         return replace(file, identity=write.identify(path), fields=write.read(path))

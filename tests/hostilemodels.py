@@ -201,7 +201,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
     "huge": (huge, "asks for more memory than the"),
     "huge batch": (huge_batch, "asks for more memory than the"),
     "no numbers": (no_numbers, "gave scores that are no numbers"),
-    "truncated": (truncated, "it is no ONNX file, or a damaged one"),
+    "truncated": (truncated, "it is not an ONNX file, or is damaged"),
     "folder": (folder, "it is not a regular file"),
     "pipe": (pipe, "it is not a regular file"),
     "link to itself": (link_to_itself, "Too many levels of symbolic links"),

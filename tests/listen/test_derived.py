@@ -125,7 +125,7 @@ def test_python_hears_with_it_too(models: Path) -> None:
     ("change", "says"),
     [
         ({"labels": []}, "0 labels"),
-        ({"labels": [{"row": 0}, {"row": 7}, {"row": 1}]}, "a row that is not there"),
+        ({"labels": [{"row": 0}, {"row": 7}, {"row": 1}]}, "a row that does not exist"),
         ({"labels": [{"row": 0}, {"row": 1}, {}]}, "needs 'row' or 'of'"),
         ({"parts": [96]}, "does not fit the card"),
         ({"parts": [96, 95]}, "do not fit each other"),

@@ -167,7 +167,7 @@ def test_what_numpy_saves_is_read_without_it(
         ({"names": np.array(["low", "h" * 121])}, "'names' are too many or too long"),
         ({"names": None}, "it has no array 'names'"),
         ({"kinds": np.array(["genre"])}, "2 names and 1 kinds"),
-        ({"kinds": np.array(["genre", "tempo"])}, "'tempo' is none of genre, mood"),
+        ({"kinds": np.array(["genre", "tempo"])}, "'tempo' is not one of genre, mood"),
         ({"vectors": None}, "it has no array 'vectors'"),
         ({"vectors": np.ones((2, 3))}, "float32, and is .* of '<f8'"),
         ({"vectors": np.ones((3, 3), "<f4")}, "'vectors' must be 2 rows"),
@@ -304,11 +304,11 @@ def test_what_is_no_zip_is_refused(tmp_path: Path, data: bytes) -> None:
 
 def test_a_pipe_or_a_huge_file_keeps_nobody_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.npz")
-    with pytest.raises(ConfigError, match="are no file"):
+    with pytest.raises(ConfigError, match="are not a file"):
         read_words(tmp_path / "pipe.npz")
     with (tmp_path / "huge.npz").open("wb") as file:
         file.truncate(1 << 40)
-    with pytest.raises(ConfigError, match="is no file of words"):
+    with pytest.raises(ConfigError, match="is not a file of words"):
         read_words(tmp_path / "huge.npz")
 
 
@@ -717,9 +717,9 @@ def test_words_of_another_network_are_refused_before_any_music(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--labels", "{folder}/words.npz"), "msd-musicnn was not trained together with text"),
+        (("--labels", "{folder}/words.npz"), "msd-musicnn was not trained with text"),
         (("--model", "{folder}/joint.json", "--labels", "none.npz"), "cannot read the words"),
-        (("--model", "{folder}/joint.json", "--labels", "README.md"), "is no file of words"),
+        (("--model", "{folder}/joint.json", "--labels", "README.md"), "is not a file of words"),
     ],
 )
 def test_words_that_cannot_be_used_end_the_run_before_any_music(
@@ -733,14 +733,14 @@ def test_words_that_cannot_be_used_end_the_run_before_any_music(
 
 def test_words_that_are_not_the_cards_are_refused(tmp_path: Path, joint: Path) -> None:
     make_words(tmp_path / "words.npz", TWO)
-    with pytest.raises(ConfigError, match="are not those that the card of joint describes"):
+    with pytest.raises(ConfigError, match="are not the ones in the card of joint"):
         load_card(str(joint))
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"labels": [{"name": "x", "kind": "genre", "display": "x"}]}, "leave them out"),
+        ({"labels": [{"name": "x", "kind": "genre", "display": "x"}]}, "leave 'labels' out"),
         ({"tensors": {"input": "mel", "logits": "logits"}}, "need an embedding"),
     ],
 )
@@ -814,7 +814,7 @@ def test_without_the_tokenizers_library_one_sentence_says_what_to_install(tmp_pa
         (("make", "{folder}/words.txt", "--template", "x"), "must have one {}"),
         (("make", "{folder}/words.txt", "--scale", "0"), "is not a number above 0"),
         (("make", "{folder}/words.txt", "--bias", "nan"), "is not a number"),
-        (("show", "{folder}/words.txt"), "is no file of words"),
+        (("show", "{folder}/words.txt"), "is not a file of words"),
     ],
 )
 def test_what_labels_cannot_do_is_said_in_one_sentence(

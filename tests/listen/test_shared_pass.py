@@ -290,7 +290,7 @@ def test_what_a_head_hears_depends_on_its_backbone(tmp_path: Path, weights: np.n
         ({"head_of": "nobody"}, "there is no model 'nobody'"),
         ({"head_of": "head"}, "is a head itself"),
         ({"head_of": "dumb"}, "gives no embedding"),
-        ({"patch_frames": 10}, "'patch_frames' is for the card of 'tiny' to say"),
+        ({"patch_frames": 10}, "'patch_frames' belongs in the card of 'tiny'"),
     ],
 )
 def test_a_head_whose_card_makes_no_sense_is_refused(
