@@ -200,7 +200,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
     "other labels": (other_labels, "gives 1x96 scores, but its card names 3 labels"),
     "huge": (huge, "asks for more memory than the"),
     "huge batch": (huge_batch, "asks for more memory than the"),
-    "no numbers": (no_numbers, "gave scores that are no numbers"),
+    "no numbers": (no_numbers, "gave scores that are not numbers"),
     "truncated": (truncated, "it is not an ONNX file, or is damaged"),
     "folder": (folder, "it is not a regular file"),
     "pipe": (pipe, "it is not a regular file"),

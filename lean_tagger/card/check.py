@@ -74,7 +74,7 @@ def _derived_complaints(spec: ModelSpec) -> list[str]:
 def _number_complaints(spec: ModelSpec) -> list[str]:
     found, numbers = [], [label for label in spec.labels if label.kind == "number"]
     if (len(numbers) == len(spec.labels) > 0) != (spec.activation == "numbers"):
-        found.append("labels of the kind number go with the activation numbers, and only with that")
+        found.append("labels of the kind number go with the activation numbers, and only with it")
     if not all(-math.inf < label.low < label.high < math.inf for label in numbers):
         found.append("a number's 'low' must be below its 'high'")
     if numbers and spec.label_vectors is not None:

@@ -9,8 +9,8 @@ The order is fixed; each step sees what the one before left:
    back as a parent;
 4. *parents*: "specific" drops a value that has a sure one below it in the tree (one that is
    allowed, and reaches the ratio to the best), "parent" puts the topmost value above in
-   its place, "both" adds every value above. What the tree says nothing of stands below the
-   parent of its label, if that has one;
+   its place, "both" adds every value above. A value that is not in the tree is below the
+   parent of its label, if it has one;
 5. *allow*: values that are not on the list are out, the rest is spelt as on the list;
 6. *casing*;
 7. *same*: labels that have become one value count once, with the best score;

@@ -117,7 +117,7 @@ def test_python_hears_with_it_too(models: Path) -> None:
     assert scores.values[:2].sum() == pytest.approx(1)
     with pytest.raises(ConfigError, match="judges whole tracks"):
         Tagger("both").taggram(DATA / "west.flac")
-    with pytest.raises(ConfigError, match="hears a track whole"):
+    with pytest.raises(ConfigError, match="always hears whole tracks"):
         Tagger("both", effort="fast")
 
 

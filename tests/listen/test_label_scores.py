@@ -376,9 +376,9 @@ def test_no_scale_is_too_large_for_scores(tmp_path: Path, bias: Any) -> None:
     [
         ({"scale": None}, "say no scale"),
         ({"kinds": np.array(["genre", "mood"])}, "one genre, 'low', which would always fit best"),
-        ({"vectors": np.array([[0, 0, 0], [1, 0, 0]], "<f4")}, "a vector is zero or no number"),
-        ({"vectors": np.array([[1, 0, 0], [np.nan, 0, 0]], "<f4")}, "zero or no number"),
-        ({"vectors": np.array([[1, 0, 0], [np.inf, 0, 0]], "<f4")}, "zero or no number"),
+        ({"vectors": np.array([[0, 0, 0], [1, 0, 0]], "<f4")}, "a vector is zero or not a number"),
+        ({"vectors": np.array([[1, 0, 0], [np.nan, 0, 0]], "<f4")}, "zero or not a number"),
+        ({"vectors": np.array([[1, 0, 0], [np.inf, 0, 0]], "<f4")}, "zero or not a number"),
     ],
 )
 def test_words_that_cannot_be_compared_are_refused(
@@ -711,7 +711,7 @@ def test_words_of_another_network_are_refused_before_any_music(
     path = make_words(tmp_path / "foreign.npz", vectors)
     run = Run("--model", joint, "--labels", path, song)
     assert (run.code, run.results) == (2, {})
-    assert f"vectors of {dim} numbers: they are of another network" in run.said
+    assert f"vectors of {dim} numbers, from another network" in run.said
 
 
 @pytest.mark.parametrize(

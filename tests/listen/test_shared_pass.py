@@ -318,5 +318,5 @@ def test_two_models_of_one_name_are_refused() -> None:
 
 @pytest.mark.parametrize("effort", ["fast", "balanced", "7"])
 def test_several_models_hear_a_track_whole(effort: str) -> None:
-    with pytest.raises(ConfigError, match="several models hear a track whole"):
+    with pytest.raises(ConfigError, match="several models always hear whole tracks"):
         Tagger(PAIR, effort=effort)
