@@ -191,8 +191,8 @@ def silence_nonsense(block: npt.NDArray[np.float32]) -> int:
     One NaN would otherwise make every score of the track a NaN.
     """
     with np.errstate(invalid="ignore", over="ignore"):
-        # One product instead of three passes: if all samples together have less energy than a single
-        # one may have, nothing is wrong. Half of it, since the sum is rounded; NaN fails the test.
+        # One product instead of three passes: if all samples together have less energy than one
+        # sample may have, nothing is wrong. Half of it, since the sum is rounded; NaN fails the test.
         if np.dot(block, block) < LOUDEST**2 / 2:
             return 0
         bad = ~(np.abs(block) <= LOUDEST)
