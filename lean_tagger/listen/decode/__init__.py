@@ -192,7 +192,7 @@ def silence_nonsense(block: npt.NDArray[np.float32]) -> int:
     """
     with np.errstate(invalid="ignore", over="ignore"):
         # One product instead of three passes: if all samples together have less energy than one
-        # sample may have, nothing is wrong. Half of it, since the sum is rounded; NaN fails the test.
+        # sample may have, nothing is wrong. Half of it: the sum is rounded. NaN fails the test.
         if np.dot(block, block) < LOUDEST**2 / 2:
             return 0
         bad = ~(np.abs(block) <= LOUDEST)
