@@ -263,7 +263,7 @@ def test_a_backbone_without_labels_has_heads_and_no_say(
     same(heard.others[0], Tagger(head).score(SONG))
     done = Run("-n", "--model", body, SONG)
     assert (done.code, done.results) == (2, {})
-    assert "tiny gives an embedding and no labels; ask for a head of it" in done.said
+    assert "tiny gives an embedding and no labels; use one of its heads" in done.said
 
 
 def test_a_head_may_be_heard_in_part(tmp_path: Path, weights: np.ndarray) -> None:
