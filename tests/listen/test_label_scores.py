@@ -73,12 +73,12 @@ def test_a_list_says_words_their_kinds_and_what_the_network_reads() -> None:
         ("", "there is no word in it"),
         ("# only this\n\n[mood]\n", "there is no word in it"),
         ("Rock\nrock", "line 2: 'rock' was there before"),
-        ("a\n[moods]\nb", r"line 2: \[moods\] is none of genre, mood"),
-        ("= text", "line 1: '= text' lacks what stands before or behind"),
+        ("a\n[moods]\nb", r"line 2: \[moods\] is not one of genre, mood"),
+        ("= text", "line 1: '= text' lacks text before or after"),
         ("name =", "line 1: 'name =' lacks"),
         ("a" * 121, "line 1: it is too long"),
         ("a = " + "b" * 2001, "line 1: it is too long"),
-        ("be\x07ll", "line 1: it has a character in it"),
+        ("be\x07ll", "line 1: it contains a character"),
         ("\n".join(map(str, range(2049))), "line 2049: there are more than 2048 words"),
     ],
 )
@@ -469,7 +469,7 @@ def test_what_is_no_text_network_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="has no output 'x'"):
         TextModel(make_text_model(tmp_path), tokenizer, output="x")
     tokenizer.write_text("{}")
-    with pytest.raises(ConfigError, match=r"is no tokenizer\.json"):
+    with pytest.raises(ConfigError, match=r"is not a usable tokenizer\.json"):
         TextModel(make_text_model(tmp_path), tokenizer)
 
 
