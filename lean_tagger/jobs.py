@@ -1,4 +1,4 @@
-"""What was asked for one file, what was heard in it, and what became of it.
+"""Values that travel: what is asked for one file, what was heard in it, what became of it.
 
 Plain data: picklable, so that it can cross to a worker process, and JSON-able, so that
 ``--json`` prints it as it is.
@@ -14,7 +14,7 @@ from typing import Literal
 from lean_tagger.card import ModelSpec
 
 SCORE_STEPS = (1 << 16) - 1
-"""A probability is kept in so many steps, in the journal and in files."""
+"""Number of steps in which a probability is kept, in the journal and in files."""
 
 
 def to_uint16(scores: Iterable[float]) -> bytes:
@@ -43,32 +43,32 @@ def from_uint16(data: bytes) -> tuple[float, ...]:
 def quantised(scores: Iterable[float]) -> tuple[float, ...]:
     """Return probabilities as a file's LEANTAG keeps them.
 
-    Everything that is decided on scores is decided on these: a score that is rounded only when
-    it is written could meet a threshold the other way at the next look.
+    All decisions use these. If scores were rounded only when they are written, a later run
+    could find one on the other side of a threshold.
     """
     return from_uint16(to_uint16(scores))
 
 
 Values = Mapping[str, tuple[str, ...]]
-"""What fields hold, by field; an absent field holds nothing."""
+"""Values by field; an absent field is empty."""
 
 TagStatus = Literal["tagged", "would_tag", "unchanged", "held"]
 RestoreStatus = Literal["undone", "would_undo", "redone", "would_redo"]
 
 PART = "part"
-"""How the digest of a partial hearing begins."""
+"""Prefix of the digest of a track that was heard in part."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """By what a file is known to be unchanged; as stat(2) tells it.
+    """Tells whether a file is unchanged; from stat(2).
 
-    The device is none of it: it gets another number when the machine or a share is started
-    again. An inode of 0 is not known.
+    The device is not used: it may get another number when the machine or a share restarts. An
+    inode of 0 is not known.
 
-    Every number has 64 bits, as the journal has: size and time are signed, the inode is not.
-    What does not fit is folded, always in the same way: the nanoseconds of a time after 2262
-    do not, nor does a number of 128 bits that some systems give a file.
+    Every number has 64 bits, as in the journal; size and time are signed, the inode is not.
+    Larger numbers are always cut in the same way: the nanoseconds of a time after 2262, or
+    inodes of 128 bits, which some systems have.
     """
 
     size_bytes: int
@@ -82,7 +82,7 @@ class Identity:
 
     @classmethod
     def of(cls, found: os.stat_result) -> "Identity":
-        """Return the identity in what stat(2) tells of a file."""
+        """Return the identity from a result of stat(2)."""
         return cls(found.st_size, found.st_mtime_ns, found.st_ino)
 
     @classmethod
@@ -92,35 +92,35 @@ class Identity:
         Raises
         ------
         OSError
-            There is none.
+            There is no such file.
         """
         return cls.of(os.stat(path))
 
     def matches(self, other: "Identity") -> bool:
-        """Tell whether both are of one file, as far as is known."""
+        """Tell whether both belong to one file, as far as is known."""
         inodes = {self.inode, other.inode} - {0}
         return self.without_inode() == other.without_inode() and len(inodes) < 2
 
     def without_inode(self) -> "Identity":
-        """Return the same, for a file system whose numbers mean nothing."""
+        """Return the identity without the inode, for file systems with unstable numbers."""
         return replace(self, inode=0)
 
 
 def _signed(number: int) -> int:
-    """Return the lowest 64 bits of a number, of which the highest is the sign."""
+    """Return the lowest 64 bits of a number; the highest of them is the sign."""
     return (number + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 @dataclass(frozen=True, slots=True)
 class Pooling:
-    """How windows became one score: on this, too, scores depend.
+    """How windows became one score, which scores depend on as well.
 
     Attributes
     ----------
     pool : str
         The way, as ``--pool`` names it.
     hop : int
-        Patch frames from window to window.
+        Patch frames from one window to the next.
     """
 
     pool: str
@@ -129,14 +129,14 @@ class Pooling:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A model that a run asks, and how its windows become one score."""
+    """A model that a run uses, and how its windows become one score."""
 
     card: ModelSpec
     pooling: Pooling
 
     @property
     def parts(self) -> "tuple[Asked, ...]":
-        """The models that are heard in the place of a derived one; of any other, none."""
+        """The models that are heard in place of a derived one; empty for any other."""
         pool, hop = self.pooling.pool, self.pooling.hop
         own = self.card.hop_frames
         return tuple(
@@ -147,10 +147,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackInfo:
-    """Whose music it is, by the file's tags; empty where they do not say.
+    """Artist and album by the file's tags; empty where they do not say.
 
-    Year and title are also empty where 0.1.0 looked, which did not ask for them. Whether the
-    tags call the album a compilation is known only of a file that was just looked at.
+    Year and title are also empty for files that 0.1.0 read, which did not ask for them. Whether
+    the album is a compilation is known only for a file that was just read.
     """
 
     artist: str = ""
@@ -163,41 +163,41 @@ class TrackInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """What is known of a file once it was heard: enough to decide again without hearing it.
+    """What is known about a file that was heard: enough to decide again without hearing it.
 
-    Of one model; where a run asks several, this is of the first, and `others` of the rest.
+    It comes from one model; if a run uses several, from the first, and `others` from the rest.
 
     Attributes
     ----------
     identity : Identity
-        The file's, when it was last looked at.
+        The file's, when it was last examined.
     digest : str
         Of its audio; see `decode.Audio.digest`.
     values : tuple of float
-        Pooled probability of each label, in the model's order; none where only the embedding
-        is known, with which a worker is to compare words.
+        Pooled probability of each label, in the model's order; empty if only the embedding is
+        known and a worker still has to compare words with it.
     embedding : bytes
         Mean of the windows' embeddings, little-endian float32; empty without one.
     windows : int
-        How many were heard.
+        Number of windows heard.
     seconds, seconds_skipped : float
-        Length of the track, and of the damage that was met in it.
+        Length of the track, and of the damage in it.
     repeated : bool
         The track is shorter than one window and was repeated to fill it.
     fields : mapping of str to tuple of str
-        What our fields hold.
+        The values of our fields.
     track : TrackInfo or None
-        ``None`` where nobody needed it, and it was not cheap to tell.
+        ``None`` if nobody needed it and it was not cheap to read.
     effort : str
-        With which it was heard; see `effort`.
+        The effort of listening; see `effort`.
     of_windows : int
-        Windows of the whole track; 0 where all were heard.
+        Windows of the whole track; 0 if all were heard.
     confidence : float
         Estimated probability that all windows would lead to the same tags, 0 to 1.
     others : tuple of Heard
-        What the run's further models heard in the same audio, in their order.
+        What the run's other models heard in the same audio, in their order.
     parts : tuple of Heard
-        Of a derived model that was heard just now: what the models heard that it follows from.
+        For a derived model that was heard just now: what its part models heard.
     """
 
     identity: Identity
@@ -217,12 +217,12 @@ class Heard:
     parts: "tuple[Heard, ...]" = ()
 
     def each(self) -> "tuple[Heard, ...]":
-        """Return what each model heard, in their order."""
+        """Return what each model heard, in order."""
         return (self, *self.others)
 
     @staticmethod
     def together(each: "Sequence[Heard | None]") -> "Heard | None":
-        """Return what each model heard as one; None where one of them did not hear it."""
+        """Join what each model heard; None if one of them did not hear it."""
         known = [heard for heard in each if heard is not None]
         return replace(known[0], others=tuple(known[1:])) if len(known) == len(each) else None
 
@@ -237,20 +237,20 @@ class Ours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restore:
-    """Values to put back, each only where the field still holds what we wrote.
+    """Values to restore, each only if the field still holds what we wrote.
 
     Attributes
     ----------
     fields : mapping of str to Ours
         By field.
     writes : tuple of int
-        The numbers of the writes that are so taken back.
+        The numbers of the writes that this takes back.
     audio : str
-        Digest of the audio that was written to; empty where that is not known.
+        Digest of the audio that was written to; empty if it is not known.
     check_audio : bool
-        The file is not as it was left: first see whether this is still its audio.
+        The file has changed since the write: check first that this is still its audio.
     redo : bool
-        What is taken back is an undo.
+        The write that is taken back was itself an undo.
     """
 
     fields: Mapping[str, Ours]
@@ -262,19 +262,19 @@ class Restore:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """In the place of a job: nothing can be done before what is under way has ended."""
+    """Takes the place of a job: nothing can be done until the jobs in work have ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recognise:
-    """Look at a file that may be one that we wrote to, under another name.
+    """A request to examine a file that we may have written to under another name.
 
     Attributes
     ----------
     audio : bool
-        Hash its audio, too; without, only its fields are read.
+        Also hash its audio; otherwise only its fields are read.
     track : bool
-        Tell whose music it is, whatever that costs; without, only where that is cheap.
+        Read artist and album whatever that costs; otherwise only if it is cheap.
     """
 
     audio: bool
@@ -294,19 +294,19 @@ class Job:
     identity : Identity or None
         At the time of the walk.
     heard : Heard or None
-        From an earlier run, the file being unchanged since: it is not decoded again.
+        From an earlier run, if the file has not changed since: it is not decoded again.
     candidates : tuple of tuple of Heard
         From earlier runs, for each model; one of them counts if the audio is the same.
     scores : tuple of tuple of float or None
-        To decide by in place of the file's own, for each model, as for a whole album.
+        Scores to use instead of the file's own, for each model, as for a whole album.
     restore : Restore or None
-        Put values back, and do nothing else.
+        Restore values, and do nothing else.
     recognise : Recognise or None
-        Tell which audio it has, and do nothing else.
+        Identify its audio, and do nothing else.
     with_embedding : bool
-        What was heard before counts only where its embedding is on record.
+        Use what was heard before only if its embedding is on record.
     hold : bool
-        Write nothing yet where its tags say that it is on an album.
+        Write nothing yet if its tags say that it is on an album.
     """
 
     path: str
@@ -328,11 +328,11 @@ class Writing:
     Attributes
     ----------
     identity : Identity
-        Of the file as it is now.
+        The file's, now.
     changes, previous : mapping of str to tuple of str
         Field to its new values, and what it holds.
     audio : str
-        Digest of its audio; empty where that is not known.
+        Digest of its audio; empty if it is not known.
     """
 
     identity: Identity
@@ -343,7 +343,7 @@ class Writing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opinion:
-    """What a run's further model heard; the attributes are those of `Tagged`."""
+    """What another model of a run heard; the attributes are those of `Tagged`."""
 
     model: str
     windows: int
@@ -360,41 +360,41 @@ class Tagged:
     path, model : str
         The file and the name of the model that heard it.
     status : {'tagged', 'would_tag', 'unchanged', 'held'}
-        Written; would be written but for ``--dry-run``; nothing to write; to be decided on when
-        all of its album has been heard, which nobody is told of.
+        Written; would be written without ``--dry-run``; nothing to write; waiting until all of
+        its album has been heard (never reported).
     seconds : float
         Length of the track.
     windows : int
-        How many windows the network heard.
+        Number of windows that the network heard.
     seconds_skipped : float
-        Length of the damaged packets that were passed over.
+        Length of the damaged packets, which were skipped.
     repeated : bool
         The track is shorter than one window and was repeated to fill it.
     scores : mapping of str to float
         Pooled probability (0 to 1) of every label of the model, strongest first.
     tags : mapping of str to tuple of str
-        What the scores say, by field ("genre", "mood"), strongest first; what was written
-        is this where the field was free or the policy allowed it.
+        What the scores say, by field ("genre", "mood"), strongest first; written only if the
+        field was empty or the policy allowed it.
     written : mapping of str to tuple of str
         The values that each changed field now holds, or would hold.
     sureness : mapping of str to float
         For each value in ``tags``, the score of the label behind it.
     known : bool
-        An earlier run heard it; this one decided again.
+        An earlier run heard it; this run only decided again.
     heard : Heard or None
         For the journal; not part of the printed result.
     effort : str
-        With which it was heard.
+        The effort of listening.
     of_windows : int
         Windows of the whole track.
     confidence : float
         Estimated probability that all windows would lead to the same tags, 0 to 1.
     others : tuple of Opinion
-        What the run's further models heard, in their order.
+        What the run's other models heard, in their order.
     by : mapping of str to str
-        For each field with a value in ``tags``, the model that said it.
+        For each field with a value in ``tags``, the model that chose it.
     junk : tuple of str
-        What the genre field held that says nothing.
+        Values of the genre field that say nothing.
     """
 
     path: str
@@ -420,15 +420,15 @@ class Tagged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """The file was left alone, for a reason that is no failure.
+    """The file was left alone, for a reason that is not a failure.
 
     Attributes
     ----------
     kind, message : str
         The reason, for programs and for people.
     scored : Tagged or None
-        The scores, where the file was heard before it turned out that nothing can be
-        written into its format.
+        The scores, if the file was heard before it turned out that nothing can be written
+        into its format.
     known : bool
         An earlier run said so.
     """
@@ -449,7 +449,7 @@ class Failed:
     kind, message : str
         `FileError.kind` and its sentence.
     scored : Tagged or None
-        The scores, where it was only the writing that failed.
+        The scores, if only the writing failed.
     """
 
     path: str
@@ -460,22 +460,22 @@ class Failed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
-    """What we had written was taken back.
+    """Our writes to a file were taken back.
 
     Attributes
     ----------
     path : str
         The file.
     status : {'undone', 'would_undo', 'redone', 'would_redo'}
-        What was done by which command; or would be but for ``--dry-run``.
+        What undo or redo did, or would do without ``--dry-run``.
     restored : mapping of str to tuple of str
-        What each field that was put back holds now; empty where it held nothing before.
+        The value of each restored field; empty if it held nothing before.
     kept : mapping of str to tuple of str
-        What stands in fields that somebody else has changed since; they were left alone.
+        Values of fields that were changed since by somebody else; they were left alone.
     identity : Identity
         Of the file now.
     fields : mapping of str to tuple of str
-        What all our fields hold now.
+        The present values of all our fields.
     """
 
     path: str
@@ -488,7 +488,7 @@ class Restored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recognised:
-    """What a file has now; for the journal, which may know it under another name.
+    """The present state of a file; for the journal, which may know it under another name.
 
     Attributes
     ----------
@@ -497,11 +497,11 @@ class Recognised:
     identity : Identity
         Of the file now.
     fields : mapping of str to tuple of str
-        What our fields hold.
+        The values of our fields.
     digests : tuple of str
-        By which its audio may be on record: each is a digest, or all of one up to the hyphen.
+        Digests under which its audio may be on record, in full or up to the hyphen.
     track : TrackInfo or None
-        Whose music it is; None where nobody asked and it was not cheap to tell.
+        Artist and album; None if nobody asked and it was not cheap to read.
     """
 
     path: str
@@ -516,11 +516,11 @@ class Recognised:
 
 
 def names_audio(digests: Sequence[str], digest: str) -> bool:
-    """Tell whether a digest is one of these, of which some may be known up to the hyphen only."""
+    """Tell whether a digest is one of these; some may be known only up to the hyphen."""
     return digest in digests or digest.partition("-")[0] in digests
 
 
 Reported = Tagged | Restored | Skipped | Failed
-"""What a user is told of a file."""
+"""The outcomes that a user is told."""
 
 Outcome = Reported | Recognised

@@ -384,8 +384,12 @@ def test_a_number_of_unknown_scale_is_refused(
 @pytest.mark.parametrize(
     ("labels", "activation", "why"),
     [
-        ([{"name": "a", "kind": "number", "display": "A"}], "logits", "for the activation numbers"),
-        ([{"name": "a", "kind": "mood", "display": "A"}], "numbers", "for the activation numbers"),
+        (
+            [{"name": "a", "kind": "number", "display": "A"}],
+            "logits",
+            "with the activation numbers",
+        ),
+        ([{"name": "a", "kind": "mood", "display": "A"}], "numbers", "with the activation numbers"),
         (
             [{"name": "a", "kind": "number", "display": "A", "low": 2.0, "high": 2.0}],
             "numbers",

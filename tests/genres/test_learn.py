@@ -207,11 +207,11 @@ BAD = {
     "empty journal": ([], (), "none of these files is on record"),
     "no moods": (madeup.library(CLASSES), ("--field", "mood"), "has a mood to learn from"),
     "no such path": (madeup.library(CLASSES), ("/nowhere/at all",), "there is no /nowhere"),
-    "folders of nothing": (madeup.library(CLASSES), ("--from", "folders"), "needs a PATH"),
+    "folders of nothing": (madeup.library(CLASSES), ("--from", "folders"), "needs the PATH"),
     "two sources": (
         madeup.library(CLASSES),
         ("--from", "tags", "--from", "x.csv"),
-        "either tags, or folders, or files",
+        "takes tags, or folders, or files",
     ),
     "no such model": (madeup.library(CLASSES), ("--model", "nothing"), "there is no model"),
 }
