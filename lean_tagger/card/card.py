@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from lean_tagger.card.labels import Abstain, Label
+from lean_tagger.card.origin import Accuracy, Agreement, Licence, WeightsOrigin
 from lean_tagger.card.preprocessing import AnyFrontend, Ends, LastPatch, ShortTrack
 from lean_tagger.card.sound import AS_OURS, AnyResampler, DecodingSpec
 from lean_tagger.errors import ConfigError
 from lean_tagger.system.digest import sha256_of
-
-LabelKind = Literal["genre", "mood", "instrument", "vocals", "era", "other", "number"]
 
 PatchLayout = Literal[
     "frames_bands",
@@ -31,82 +31,6 @@ PatchLayout = Literal[
 ]
 """The input tensor's axes after the first, which counts patches; ``1`` is an axis of length 1.
 ``embedding`` is a head's: what another network makes of a patch."""
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """One thing the model can say.
-
-    Attributes
-    ----------
-    name : str
-        The name, as the model's authors spell it.
-    kind : LabelKind
-        What it is; decides the field that it may go to, if any.
-    display : str
-        The name for people, as it goes into a tag.
-    least : float
-        Lowest probability, 0 to 1, with which it is written unless a rule names it. For a label
-        with its opposite next to it, less than half means the opposite.
-    low, high : float
-        The ends of a number's scale. A number is kept as its share of the way from low to high,
-        so that it fits where probabilities are kept.
-    parent : str
-        Its parent value, if the tree in the rules does not name it: "Electronic" for "House".
-        Empty if there is none.
-    bar : float
-        Lowest probability if the user gives no minimum at all, for a label that was measured to
-        be wrong more often than others with the same score.
-    """
-
-    name: str
-    kind: LabelKind
-    display: str
-    least: float = 0.0
-    low: float = 0.0
-    high: float = 1.0
-    parent: str = ""
-    bar: float = 0.0
-
-    def shown(self, kept: float) -> float:
-        """Return the number for a kept share, or the probability unchanged."""
-        return self.low + kept * (self.high - self.low) if self.kind == "number" else kept
-
-    def share(self, shown: float) -> float:
-        """Return the share that is kept for a number: 0 to 1, also for one beyond its scale."""
-        if self.kind != "number":
-            return shown
-        return min(1.0, max(0.0, (shown - self.low) / (self.high - self.low)))
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """A label, and a probability from 0 to 1."""
-
-    label: str
-    score: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Abstain:
-    """Scores that show that a network does not hear music, so that no genre is given.
-
-    All conditions must hold; if the model lacks one of the labels, they do not.
-
-    Attributes
-    ----------
-    why : str
-        What it is instead, for people: ``speech``.
-    first : str or None
-        The strongest genre.
-    below, from_ : tuple of Bound
-        Labels that score less than the bound, and at least the bound.
-    """
-
-    why: str
-    first: str | None = None
-    below: tuple[Bound, ...] = ()
-    from_: tuple[Bound, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,59 +82,6 @@ class LabelVectors:
     file: str
     sha256: str
     scale: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Licence:
-    """Who made the weights, and the terms of their use."""
-
-    id: str
-    holder: str
-    notice: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WeightsOrigin:
-    """Where the weights came from."""
-
-    package: str
-    sha256: str
-    member: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accuracy:
-    """Published accuracy: areas under the ROC and precision-recall curves, 0 to 1."""
-
-    dataset: str
-    roc_auc: float
-    pr_auc: float
-    source: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agreement:
-    """How close a variant's scores are to those of the network that it replaces.
-
-    Attributes
-    ----------
-    model : str
-        That network's name.
-    tracks : int
-        Number of whole tracks that both scored.
-    same_top_genre, top_five_shared : float
-        Share of tracks with the same best genre, and share of the five best labels that both
-        have, 0 to 1.
-    max_difference, mean_difference : float
-        Differences of a track's probabilities.
-    """
-
-    model: str
-    tracks: int
-    same_top_genre: float
-    top_five_shared: float
-    max_difference: float
-    mean_difference: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

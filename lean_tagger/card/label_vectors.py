@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn, get_args
 
-from lean_tagger.card.card import Label, LabelKind
+from lean_tagger.card.labels import Label, LabelKind
 from lean_tagger.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -24,19 +24,17 @@ from lean_tagger.rules.album_vote import (
     pool,
 )
 from lean_tagger.rules.apply import decide, numbers_of
+from lean_tagger.rules.decision import Decision, Step, Track
 from lean_tagger.rules.model import (
     DEFAULT,
     FIELDS,
     NUMBERS,
     POLICIES,
-    Decision,
     FieldRules,
     NumberRules,
     Policy,
     Rename,
     Rules,
-    Step,
-    Track,
     adjusted,
 )
 from lean_tagger.rules.players import PLAIN, PLAYERS, FieldLayout

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lean_tagger.card import Label
-from lean_tagger.rules.model import Track
+from lean_tagger.rules.decision import Track
 
 NOISE = 0.05
 """Scores closer than this are a tie: two correct ways to resample differ by up to 0.04."""

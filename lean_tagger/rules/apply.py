@@ -25,16 +25,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from lean_tagger.card import Abstain, Label
-from lean_tagger.rules.model import (
-    Casing,
-    Decision,
-    FieldRules,
-    Rename,
-    RuleName,
-    Rules,
-    Step,
-    Track,
-)
+from lean_tagger.rules.decision import Decision, RuleName, Step, Track
+from lean_tagger.rules.model import Casing, FieldRules, Rename, Rules
 from lean_tagger.rules.names import fault
 from lean_tagger.rules.safe_regex import LONGEST_NAME
 

@@ -98,7 +98,7 @@ FAULTS = [
     ("a group that is not there", "[[rename]]\nto = '\\2'\nmatch = '(a)'", "2: 'to' does not fit the expression: invalid group reference 2 at position 1"),
     ("an artist without a list", "[ignore.artists]\nA = ['x']\n'B C' = 'x'", "3: 'B C' must be a list of names, as in [\"Rock\", \"Pop\"]"),
     ("two parents", "[tree]\nA = ['X']\nB = ['x']", "3: 'x' is below 'A' already"),
-    ("a circle", "[tree]\nA = ['B']\nB = ['C']\nC = ['a']", "2: 'A' is above itself", "3: 'B' stands above itself", "4: 'C' stands above itself"),
+    ("a circle", "[tree]\nA = ['B']\nB = ['C']\nC = ['a']", "2: 'A' is above itself", "3: 'B' is above itself", "4: 'C' is above itself"),
     ("a player", "[output]\nplayer = 'navidrom'", "2: 'player' must be one of navidrome, jellyfin, plex, kodi, lyrion, foobar2000 (did you mean 'navidrome'?)"),
     ("an ID3 version", "[output]\nid3 = 2.3", "2: 'id3' must be one of 2.3, 2.4"),
     ("a separator", "[output]\nseparator = ' and '", "2: 'separator' must be one to five characters that are neither letters nor digits"),
