@@ -68,9 +68,10 @@ def _write_playlist(path: Path, names: list[str]) -> None:
 
 def _lines(report: dict[str, Any]) -> Iterator[str]:
     wrong, first = report["wrong"], report["first"]
+    low, high = report["wrong_of_first_range"]
     yield (
         f"{report['tracks']} tracks with a {report['field']} were compared; of the first {first}, "
-        f"up to {report['wrong_of_first']} are likely wrong"
+        f"about {report['wrong_of_first']} are likely wrong ({low} to {high})"
     )
     for it in wrong:
         has = ", ".join(it["has"])

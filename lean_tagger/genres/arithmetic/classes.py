@@ -14,7 +14,7 @@ from lean_tagger.genres.request import Request
 SEVERAL = 0.05
 """Where so many tracks carry more than one class, each class is judged by itself."""
 
-Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
 
 _DEEPEST = 20  # of a tree, as `rules.read_file` has it
 
@@ -29,8 +29,8 @@ class Classes:
         As most tracks spell it, in the order of the alphabet.
     keys : list of str
         The same, folded.
-    wanted : (n, n_classes) float32
-        1 where a track is of a class.
+    wanted : (n, n_classes) bool
+        Whether a track is of a class.
     several : bool
         Tracks may carry more than one.
     left_out : list of (str, int, int)
@@ -41,7 +41,7 @@ class Classes:
 
     names: list[str]
     keys: list[str]
-    wanted: Floats
+    wanted: Bools
     several: bool
     left_out: list[tuple[str, int, int]]
     pooled: list[tuple[str, str]]
@@ -78,17 +78,17 @@ def choose(material: Material, request: Request) -> Classes:
     if len(kept) < 2:
         raise ConfigError(_too_little(material, request, size, names))
     place = {key: at for at, key in enumerate(kept)}
-    wanted = np.zeros((len(found), len(kept)), np.float32)
+    wanted = np.zeros((len(found), len(kept)), bool)
     for at, keys in enumerate(found):
         for key in keys:
             if key in place:
-                wanted[at, place[key]] = 1
+                wanted[at, place[key]] = True
     labelled = wanted.any(axis=1)
     several = bool((wanted.sum(axis=1) > 1).sum() > SEVERAL * labelled.sum())
     if not several:  # of the few with two, the first counts
         first = wanted.argmax(axis=1)
-        wanted[:] = 0
-        wanted[labelled, first[labelled]] = 1
+        wanted[:] = False
+        wanted[labelled, first[labelled]] = True
     return Classes(
         names=[names[key] for key in kept],
         keys=kept,

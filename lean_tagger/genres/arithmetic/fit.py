@@ -12,7 +12,7 @@ from lean_tagger.card.derived_head import to_text
 from lean_tagger.genres.arithmetic import folds, inherit, logistic, measures
 from lean_tagger.genres.arithmetic.classes import Classes, choose
 from lean_tagger.genres.arithmetic.judged import Judged, Stock
-from lean_tagger.genres.arithmetic.material import Material, load
+from lean_tagger.genres.arithmetic.material import Material, kept_rows, load
 from lean_tagger.genres.labels import fold
 from lean_tagger.genres.request import Request
 
@@ -100,7 +100,7 @@ def out_of_fold(z: Floats, classes: Classes, fold_of: Ints, method: Any = logist
     for number in range(int(fold_of.max()) + 1):
         out = fold_of == number
         model = method(z, classes.wanted, several=classes.several, out=out)
-        found[out] = model.probabilities(z[out])
+        model.probabilities_of(z, out, found)
     return found
 
 
@@ -112,7 +112,8 @@ def _only_labelled(material: Material, classes: Classes) -> None:
     for name in ("paths", "values", "raw", "infos", "groups"):
         whole = getattr(material, name)
         setattr(material, name, [whole[at] for at in kept])
-    material.rows, material.scores = material.rows[kept], material.scores[kept]
+    material.rows = kept_rows(material.rows, kept)
+    material.scores = kept_rows(material.scores, kept)
     classes.wanted = classes.wanted[kept]
 
 
@@ -136,7 +137,7 @@ def _better_stock(held_out: Floats, stock: Stock, classes: Classes) -> tuple[Flo
     for column, label in enumerate(stock.labels):
         if label is None:
             continue
-        right = classes.wanted[:, column] > 0
+        right = classes.wanted[:, column]
         ours, theirs = (
             measures.average_precision(scores[:, column], right)
             for scores in (held_out, stock.scores)

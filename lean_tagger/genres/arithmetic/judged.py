@@ -69,7 +69,7 @@ class Judged:
         """Tell of each track whether the best class is one of its own."""
         best = scores.argmax(axis=1)
         said = scores.max(axis=1) >= 0  # stock has no label for some classes
-        found: Bools = (self._classes.wanted[np.arange(len(best)), best] > 0) & said
+        found: Bools = self._classes.wanted[np.arange(len(best)), best] & said
         return found
 
     def per_class(self) -> list[dict[str, Any]]:
@@ -79,7 +79,7 @@ class Judged:
 
     def _row(self, column: int, name: str, best: Ints) -> dict[str, Any]:
         scores = self._scores[:, column]
-        right = self._classes.wanted[:, column] > 0
+        right = self._classes.wanted[:, column]
         said = best == column
         found = int((said & right).sum())
         threshold = measures.threshold_for(scores, right, self._precision)
@@ -107,11 +107,14 @@ class Judged:
 
     def overall(self) -> dict[str, Any]:
         """Return how right all classes together are, next to stock and the most frequent class."""
-        majority = np.zeros_like(self._scores)
-        majority[:, int(self._classes.wanted.sum(axis=0).argmax())] = 1
-        ways = {"learnt": self._scores, "stock": self._stock.scores, "majority": majority}
-        draws = {name: self._spread(scores) for name, scores in ways.items()}
-        said: dict[str, Any] = {name: self._mean(scores) for name, scores in ways.items()}
+        wanted = self._classes.wanted
+        ways = {
+            "learnt": self.hits(self._scores),
+            "stock": self.hits(self._stock.scores),
+            "majority": wanted[:, int(wanted.sum(axis=0).argmax())],
+        }
+        draws = {name: self._spread(hits) for name, hits in ways.items()}
+        said: dict[str, Any] = {name: self._mean(hits) for name, hits in ways.items()}
         for name, drawn in draws.items():
             for at, what in enumerate(("accuracy", "balanced_accuracy")):
                 said[name][f"{what}_range"] = spread_range(drawn[:, at])
@@ -121,23 +124,18 @@ class Judged:
             "draws_better": rounded((better > 0).mean()),
         }
         thresholds = [
-            measures.threshold_for(
-                self._scores[:, column],
-                self._classes.wanted[:, column] > 0,
-                self._precision,
-            )
+            measures.threshold_for(self._scores[:, column], wanted[:, column], self._precision)
             for column in range(len(self._classes.names))
         ]
         sure = self._scores >= np.array([2.0 if it is None else it for it in thresholds])
         written = sure.any(axis=1)
         said["wanted_precision"] = self._precision
         said["coverage"] = rounded(written.mean())
-        named = self._classes.wanted[sure]
+        named = wanted[sure]
         said["precision"] = rounded(named.mean()) if len(named) else None
         return said
 
-    def _mean(self, scores: Floats) -> dict[str, Any]:
-        hits = self.hits(scores)
+    def _mean(self, hits: Bools) -> dict[str, Any]:
         counts = np.bincount(self._first, minlength=len(self._classes.names))
         per_class = np.bincount(self._first[hits], minlength=len(counts)) / np.maximum(counts, 1)
         return {
@@ -145,10 +143,8 @@ class Judged:
             "balanced_accuracy": rounded(per_class[counts > 0].mean()),
         }
 
-    def _spread(self, scores: Floats) -> npt.NDArray[np.float64]:
-        return measures.spread(
-            self.hits(scores), self._first, self._groups, len(self._classes.names)
-        )
+    def _spread(self, hits: Bools) -> npt.NDArray[np.float64]:
+        return measures.spread(hits, self._first, self._groups, len(self._classes.names))
 
     def confusion(self) -> list[dict[str, Any]]:
         """Return which classes are taken for which, most often first."""
