@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Callable
 from typing import Any
 
 from lean_tagger.card import load_card
@@ -48,15 +49,44 @@ def add_source(parser: options.Parser) -> None:
     )
 
 
-def add_common(parser: options.Parser) -> None:
-    """Add the options of all these commands."""
+def parse(
+    arguments: list[str],
+    name: str,
+    description: str,
+    add_own: Callable[[options.Parser], None],
+    *,
+    examples: str = "",
+    model: str = f"models with the embeddings to use (default: {','.join(EMBEDDINGS)}, if on record)",
+) -> argparse.Namespace:
+    """Parse the arguments of one of these commands.
+
+    Parameters
+    ----------
+    arguments : list of str
+        What follows its name.
+    name, description, examples : str
+        Of the command, for its help.
+    add_own : callable
+        Adds the options that only this command has.
+    model : str
+        The help of ``--model``.
+    """
+    parser = options.Parser(
+        prog=f"lean-tag {name}",
+        description=description,
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+    )
     add = parser.add_argument
+    add("paths", nargs="*", metavar="PATH", help="files and folders (default: all on record)")
+    add_own(parser)
     add(
         "--model",
         action="extend",
         type=lambda text: text.split(","),
         metavar="NAME",
-        help=f"models with the embeddings to use (default: {','.join(EMBEDDINGS)}, if on record)",
+        help=model,
     )
     add("--rules", metavar="FILE", help="your own vocabulary: its genre tree and its junk")
     options.add_state(parser)
@@ -69,6 +99,7 @@ def add_common(parser: options.Parser) -> None:
     add("--json", action="store_true", help="for programs: one JSON object per line")
     add("-q", "--quiet", action="store_true", help="no notices")
     add("-h", "--help", action="help", help="show this help and exit")
+    return parser.parse_anywhere(arguments)
 
 
 def how(given: argparse.Namespace) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """``lean-tag eval``: how right a model is, from what is on record."""
 
-import argparse
 import json
 import os
 from collections.abc import Iterator
@@ -18,6 +17,10 @@ from lean_tagger.settings import Settings
 
 _FUNCTION = "lean_tagger.genres.arithmetic.evaluate:evaluate"
 
+_ABOUT = """\
+Compare a model's scores on record with your own tags, or with an annotations file: MagnaTagATune's,
+MTG-Jamendo's, or a table with path and label."""
+_MODEL = f"the model to measure (default: {','.join(Settings().models)})"
 _EXAMPLES = """\
 examples:
   lean-tag eval ~/Music                       the default model against your own genres
@@ -29,7 +32,7 @@ examples:
 
 def run(arguments: list[str], _: Stop) -> int:
     """Print how right a model is."""
-    given = _parse(arguments)
+    given = own_genres.parse(arguments, "eval", _ABOUT, _options, examples=_EXAMPLES, model=_MODEL)
     console = Console(json_lines=given.json, quiet=given.quiet)
     names = tuple(given.model or Settings().models)
     if len(names) > 1:
@@ -50,23 +53,12 @@ def run(arguments: list[str], _: Stop) -> int:
     return 0
 
 
-def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = options.Parser(
-        prog="lean-tag eval",
-        description="Compare a model's scores on record with your own tags, or with an "
-        "annotations file: MagnaTagATune's, MTG-Jamendo's, or a table with path and label.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        add_help=False,
-    )
+def _options(parser: options.Parser) -> None:
     add = parser.add_argument
-    add("paths", nargs="*", metavar="PATH", help="files and folders (default: all on record)")
     add("--annotations", metavar="FILE", help="the right labels (default: the files' own tags)")
     add("--field", choices=FIELDS, metavar="NAME", help=f"{' or '.join(FIELDS)} (default: genre)")
     add("--pool", choices=("logit-mean", "prob-mean", "max"), metavar="HOW", help="as in that run")
     add("--hop-seconds", type=option_types.seconds, metavar="S", help="as in that run")
-    own_genres.add_common(parser)
-    return parser.parse_anywhere(arguments)
 
 
 def _lines(report: dict[str, Any]) -> Iterator[str]:
