@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lean_tagger.card import load_card
@@ -33,6 +33,7 @@ EMBEDDINGS = ("msd-musicnn", "mtt-musicnn")
 """By measurement, both together separate a user's genres best."""
 
 _SOURCES = ("tags", "folders")
+_MODEL = f"models with the embeddings to use (default: {','.join(EMBEDDINGS)}, if on record)"
 
 
 def add_source(parser: options.Parser) -> None:
@@ -56,7 +57,7 @@ def parse(
     add_own: Callable[[options.Parser], None],
     *,
     examples: str = "",
-    model: str = f"models with the embeddings to use (default: {','.join(EMBEDDINGS)}, if on record)",
+    model: str = _MODEL,
 ) -> argparse.Namespace:
     """Parse the arguments of one of these commands.
 
@@ -127,6 +128,20 @@ def how(given: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def there(paths: Sequence[str]) -> tuple[str, ...]:
+    """Return absolute paths.
+
+    Raises
+    ------
+    ConfigError
+        One of them is not there.
+    """
+    for path in paths:
+        if not os.path.lexists(path):
+            raise ConfigError(f"there is no {path}")
+    return tuple(map(os.path.abspath, paths))
+
+
 def request(given: argparse.Namespace, said: dict[str, Any], **more: Any) -> Request:
     """Return the request for the child process.
 
@@ -135,13 +150,10 @@ def request(given: argparse.Namespace, said: dict[str, Any], **more: Any) -> Req
     ConfigError
         A model or the rules cannot be used, or a path does not exist.
     """
-    for path in said["paths"]:
-        if not os.path.lexists(path):
-            raise ConfigError(f"there is no {path}")
     rules = session.load_rules(said["rules"])
     return Request(
         journal=str(session.state_path(given)),
-        under=tuple(said["paths"]),
+        under=there(said["paths"]),
         field=said["field"],
         source=said["source"],
         files=tuple(said["files"]),

@@ -274,6 +274,8 @@ def test_wrong_tags_come_first_and_nothing_is_written(tmp_path: Path) -> None:
     assert {it["path"] for it in report["wrong"][:3]} == set(paths)
     assert all(it["says"] in CLASSES for it in report["wrong"])
     assert 1 <= report["wrong_of_first"] <= 8
+    low, high = report["wrong_of_first_range"]
+    assert low <= report["wrong_of_first"] <= high
     assert set(playlist.read_text().splitlines()[1:4]) == set(paths)
     assert {it["album"] for it in report["mixed"]} == {
         tracks[number].album.casefold() for number in wrong
@@ -340,13 +342,33 @@ def test_magnatagatunes_layout_is_understood_and_empty_files_survived(tmp_path: 
     assert 0.3 < report["macro"]["roc_auc"] < 0.7
 
 
+def test_only_what_is_asked_for_counts_wherever_the_annotations_are(tmp_path: Path) -> None:
+    """So the test set of MagnaTagATune is its folders d, e and f."""
+    tracks, lines = [], ["clip_id\trock\tjazz\tmp3_path"]
+    for number in range(40):
+        file = tmp_path / "mtt" / "cdef"[number % 4] / f"{number}.mp3"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"" if number in {1, 4} else b"x")  # one in c, one in d
+        lines.append(f"{number}\t{number // 4 % 2}\t0\t{'cdef'[number % 4]}/{number}.mp3")
+        tracks.append(madeup.Track(sounds="x", artist="a", fields={}, path=str(file)))
+    path = madeup.write(tmp_path / "j.sqlite3", tracks)
+    (tmp_path / "elsewhere").mkdir()
+    for table in (tmp_path / "mtt" / "a.csv", tmp_path / "elsewhere" / "a.csv"):
+        table.write_text("\n".join(lines))
+        under = [tmp_path / "mtt" / name for name in "def"]
+        report = said("eval", "--state", path, "--annotations", table, *under)
+        assert report["tracks"] == 29
+        wanted = {"files": 29, "unheard": 0, "unlabelled": 0, "empty": 1, "missing": 0}
+        assert report["counts"] == wanted
+
+
 def test_jamendos_layout_is_understood(tmp_path: Path) -> None:
     tracks, lines = [], ["TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\tTAGS"]
     for number in range(12):
-        file = tmp_path / f"{number}.mp3"
+        file = tmp_path / f"{number}{'.low' if number % 3 else ''}.mp3"
         file.write_bytes(b"x")
         tags = ["genre---rock", "mood/theme---sad"] if number % 2 else ["genre---pop"]
-        lines.append("\t".join([str(number), "a", "b", file.name, "1.0", *tags]))
+        lines.append("\t".join([str(number), "a", "b", f"{number}.mp3", "1.0", *tags]))
         tracks.append(madeup.Track(sounds="x", artist="a", fields={}, path=str(file)))
     (tmp_path / "t.tsv").write_text("\n".join(lines))
     path = madeup.write(tmp_path / "j.sqlite3", tracks)
@@ -357,16 +379,47 @@ def test_jamendos_layout_is_understood(tmp_path: Path) -> None:
 
 @thinned(
     ("text", "says"),
-    [("clip_id\trock\n1\t1\n", "no column 'path'"), ("path\tx\na\t7\n", "must hold 0 or 1")],
-    fast=1,
+    [
+        (b"clip_id\trock\n1\t1\n", "no column 'path'"),
+        (b"path\tx\na\t7\n", "must hold 0 or 1"),
+        (b"path\tx\ty\na\t1\n", "fewer columns"),
+        (b"path\na\n", "no columns of labels"),
+        (b"", "no column 'path'"),
+        (b"path,label\n\xff.mp3,rock\n", "not UTF-8"),
+        (b"path,label\ngone.mp3,rock\n", "nothing can be compared"),
+        (b"path,label\n" + b"x" * 200_000 + b",rock\n", "is no table"),
+    ],
+    fast=2,
 )
 def test_annotations_that_are_none_are_refused(
-    tmp_path: Path, journal: Path, text: str, says: str
+    tmp_path: Path, journal: Path, text: bytes, says: str
 ) -> None:
-    (tmp_path / "t.tsv").write_text(text)
+    (tmp_path / "t.tsv").write_bytes(text)
     done = lean_tag("eval", "--state", journal, "--annotations", tmp_path / "t.tsv")
     assert done.returncode == 2
     assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@thinned(
+    ("arguments", "says"),
+    [
+        (("--model", "msd-musicnn,mtt-musicnn"), "one model is measured at a time"),
+        (("--model", "nothing"), "there is no model"),
+        (("--annotations", "/nowhere/t.csv"), "cannot read /nowhere/t.csv"),
+        (("--annotations", "/dev/null"), "/dev/null"),
+        (("--field", "mood"), "nothing can be compared"),
+        (("/nowhere",), "there is no /nowhere"),
+    ],
+    fast=2,
+)
+def test_what_eval_cannot_do_is_one_sentence(
+    journal: Path, arguments: tuple[str, ...], says: str
+) -> None:
+    done = lean_tag("eval", "--state", journal, *arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_damaged_head_is_refused(models: Path, journal: Path) -> None:

@@ -25,8 +25,8 @@ _EXAMPLES = """\
 examples:
   lean-tag eval ~/Music                       the default model against your own genres
   lean-tag eval --model my-genres ~/Music     a model that you learnt, also on what it learnt from
-  lean-tag -n --model mtt-musicnn mtt/        MagnaTagATune: hear it, then
-  lean-tag eval --model mtt-musicnn --annotations annotations_final.csv mtt/
+  lean-tag -n --model mtt-musicnn mtt/d       MagnaTagATune: hear it, then
+  lean-tag eval --model mtt-musicnn --annotations mtt/annotations_final.csv mtt/d
 """
 
 
@@ -40,7 +40,7 @@ def run(arguments: list[str], _: Stop) -> int:
     (asked,) = ask(names, pool=given.pool, hop_seconds=given.hop_seconds)
     request = EvalRequest(
         journal=str(session.state_path(given)),
-        under=tuple(os.path.abspath(path) for path in given.paths),
+        under=own_genres.there(given.paths),
         asked=asked,
         field=given.field or "genre",
         annotations=os.path.abspath(given.annotations) if given.annotations else "",

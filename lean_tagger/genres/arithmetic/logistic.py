@@ -51,7 +51,9 @@ class Linear:
         """Return the probability of each class, (n, n_classes) float32, of z-scored rows."""
         logits: Floats = z @ self.weights.T
         logits += self.bias
-        return (_sigmoid if self.several else _softmax)(logits)
+        if self.several:
+            return _sigmoid(logits, np.exp(-np.abs(logits)))
+        return _softmax(logits)
 
     def probabilities_of(self, z: Floats, chosen: Bools, into: Floats) -> None:
         """Put the probabilities of the chosen rows into theirs of `into`, in blocks.
@@ -161,12 +163,14 @@ def _several(wanted: Bools, counted: Bools) -> Slope:
         right = wanted[block]
         weight = np.where(right, yes, no)
         weight *= counted[block, None]
-        cost = np.logaddexp(np.float32(0), np.where(right, -logits, logits))
-        total = float(np.einsum("ij,ij->", weight, cost))
-        p = _sigmoid(logits)
+        wrong = np.where(right, -logits, logits)
+        small = np.exp(-np.abs(logits))
+        # log(1 + exp(wrong)), which neither overflows nor is as slow as numpy's logaddexp
+        cost = np.maximum(wrong, 0) + np.log(1 + small)
+        p = _sigmoid(logits, small)
         p -= right
         p *= weight
-        return total
+        return float(np.einsum("ij,ij->", weight, cost))
 
     return slope
 
@@ -179,12 +183,13 @@ def _softmax(logits: Floats) -> Floats:
     return logits
 
 
-def _sigmoid(logits: Floats) -> Floats:
-    """Return the probability of each class by itself, in the place of the logits."""
-    np.negative(logits, out=logits)
-    np.logaddexp(np.float32(0), logits, out=logits)
-    np.negative(logits, out=logits)
-    return np.exp(logits, out=logits)
+def _sigmoid(logits: Floats, small: Floats) -> Floats:
+    """Return the probability of each class by itself, in the place of the logits.
+
+    `small` is ``exp(-abs(logits))``.
+    """
+    np.divide(np.where(logits < 0, small, np.float32(1)), 1 + small, out=logits)
+    return logits
 
 
 def _minimise(loss: Loss, start: Wide) -> Wide:
