@@ -140,6 +140,32 @@ def test_small_classes_are_named_and_left_out_or_pooled(tmp_path: Path) -> None:
     assert report["pooled"] == [{"class": "Csárdás", "as": "Polka"}]
 
 
+def test_tracks_of_classes_that_are_left_out_hardly_get_one_of_the_others(tmp_path: Path) -> None:
+    """What is learnt of three genres says nothing of music that is neither, and must know it."""
+    small = madeup.library([f"Genre {number}" for number in range(12)], artists=2, tracks=4)
+    path = madeup.write(tmp_path / "j.sqlite3", [*madeup.library(CLASSES), *small])
+    report = said("learn", "--state", path)
+    assert report["tracks"] == report["others"]["tracks"] == 96
+    # Four of five that are written are right, so at most a quarter as many others are written.
+    assert report["others"]["written"] <= 0.25
+    assert report["overall"]["precision"] >= 0.8
+    assert report["overall"]["coverage"] > 0.8
+    card = load_card("my-genres")
+    assert [label.name for label in card.labels] == list(CLASSES)
+    (unknown,) = madeup.library(["Mambo"], artists=1, tracks=1)
+    assert sum(DerivedHead(card)(madeup.parts(unknown, 900))) < 0.7  # the rest is something else
+
+
+def test_few_tracks_of_other_classes_count_where_it_is_said_what_is_sure(tmp_path: Path) -> None:
+    """Too few to learn what they are, but not too few to show that a class is not."""
+    alike = [replace(it, fields={"genre": ("Rare",)}) for it in madeup.library(["Ska"], tracks=4)]
+    tracks = [*madeup.library(CLASSES), *(replace(it, path=f"{it.path}x") for it in alike)]
+    report = said("learn", "-n", "--state", madeup.write(tmp_path / "j.sqlite3", tracks))
+    ska = next(row for row in report["classes"] if row["class"] == "Ska")
+    assert report["others"]["tracks"] == 16
+    assert ska["recall_above"] < 0.7
+
+
 def test_other_spellings_are_one_class(tmp_path: Path) -> None:
     spelt = {0: "polka", 1: "POLKA"}
     tracks = [
@@ -157,6 +183,18 @@ def test_what_an_artist_has_by_hand_is_inherited(tmp_path: Path) -> None:
     head = DerivedHead(load_card("my-genres"))
     assert head.inherited(artist="polka ARTIST 0", album="new") == "Polka"
     assert head.inherited(artist="somebody", album="Polka album 0") is None
+
+
+def test_what_is_mostly_something_else_by_hand_is_not_inherited(tmp_path: Path) -> None:
+    tracks = [
+        replace(it, fields={"genre": ("Rare",)}) if it.artist.endswith(" 0") and n % 8 > 2 else it
+        for n, it in enumerate(madeup.library(CLASSES, artists=5))
+        if not it.artist.startswith("Ska artist 0")
+    ]
+    said("learn", "--inherit", "--state", madeup.write(tmp_path / "j.sqlite3", tracks))
+    head = DerivedHead(load_card("my-genres"))
+    assert head.inherited(artist="Polka artist 0", album="new") is None
+    assert head.inherited(artist="Polka artist 1", album="new") == "Polka"
 
 
 def test_a_head_scores_as_its_arithmetic_says(models: Path, journal: Path) -> None:

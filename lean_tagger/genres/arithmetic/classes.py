@@ -33,6 +33,8 @@ class Classes:
         Whether a track is of a class.
     several : bool
         Tracks may carry more than one.
+    rest : bool
+        The tracks without any of the classes are learnt, too, as something else.
     left_out : list of (str, int, int)
         Name, tracks and artists of each class with too few.
     pooled : list of (str, str)
@@ -45,6 +47,16 @@ class Classes:
     several: bool
     left_out: list[tuple[str, int, int]]
     pooled: list[tuple[str, str]]
+    rest: bool = False
+
+    def taught(self) -> Bools:
+        """Return what is learnt, (n, n_classes or one more) bool: last the rest, if that is.
+
+        Where each class is judged by itself, the rest is what none of them is.
+        """
+        if not self.rest:
+            return self.wanted
+        return np.column_stack([self.wanted, ~self.wanted.any(axis=1)])
 
 
 def choose(material: Material, request: Request) -> Classes:
@@ -89,11 +101,13 @@ def choose(material: Material, request: Request) -> Classes:
         first = wanted.argmax(axis=1)
         wanted[:] = False
         wanted[labelled, first[labelled]] = True
+    rest = _enough(int((~labelled).sum()), len(set(numbers[~labelled])), request)
     return Classes(
         names=[names[key] for key in kept],
         keys=kept,
         wanted=wanted,
         several=several,
+        rest=rest and not several,
         left_out=[(names[key], *size[key]) for key in sorted(small, key=lambda key: -size[key][0])],
         pooled=[(names[key], up) for key, up in pooled.items()],
     )

@@ -12,7 +12,7 @@ from lean_tagger.card.derived_head import to_text
 from lean_tagger.genres.arithmetic import folds, inherit, logistic, measures
 from lean_tagger.genres.arithmetic.classes import Classes, choose
 from lean_tagger.genres.arithmetic.judged import Judged, Stock
-from lean_tagger.genres.arithmetic.material import Material, kept_rows, load
+from lean_tagger.genres.arithmetic.material import Material, load
 from lean_tagger.genres.labels import fold
 from lean_tagger.genres.request import Request
 
@@ -39,22 +39,21 @@ def learn(request: Request) -> Iterator[dict[str, Any]]:
     """
     material = load(request, unlabelled=False)
     classes = choose(material, request)
-    _only_labelled(material, classes)
     numbers = folds.numbered(material.groups)
     of_rows = logistic.z_score(material.rows)
-    held_out = out_of_fold(material.rows, classes, folds.by_group(classes.wanted, numbers))
+    held_out = out_of_fold(material.rows, classes, folds.by_group(classes.taught(), numbers))
     stock = _stock(material, classes)
     mixed, stock = _better_stock(held_out, stock, classes)
     inherited = inherit.measure(material, classes) if request.inherit else None
-    model = logistic.fit(material.rows, classes.wanted, several=classes.several)
+    model = logistic.fit(material.rows, classes.taught(), several=classes.several)
     judged = Judged(classes, numbers, mixed, stock=stock, precision=request.precision)
     rows = judged.per_class()
     yield {
         "type": "learnt",
         "field": request.field,
         "models": [it.name for it in material.models],
-        "tracks": len(material.paths),
-        "artists": int(numbers.max()) + 1,
+        "tracks": int(judged.labelled.sum()),
+        "artists": len(np.unique(numbers[judged.labelled])),
         "several": classes.several,
         "counts": vars_of(material.counts),
         "classes": rows,
@@ -64,9 +63,10 @@ def learn(request: Request) -> Iterator[dict[str, Any]]:
         ],
         "pooled": [{"class": name, "as": up} for name, up in classes.pooled],
         "overall": judged.overall(),
+        "others": judged.others(),
         "curve": [
             {"coverage": round(share, 3), "precision": round(right, 3)}
-            for share, right in measures.curve(mixed.max(axis=1), judged.hits(mixed))
+            for share, right in judged.curve()
         ],
         "confusion": judged.confusion(),
         "inherited": inherited.report if inherited else None,
@@ -96,25 +96,13 @@ def out_of_fold(z: Floats, classes: Classes, fold_of: Ints, method: Any = logist
     method : callable
         ``method(z, wanted, several=..., out=...)`` returns what has `probabilities`.
     """
-    found = np.zeros(classes.wanted.shape, np.float32)
+    taught = classes.taught()
+    found = np.zeros(taught.shape, np.float32)
     for number in range(int(fold_of.max()) + 1):
         out = fold_of == number
-        model = method(z, classes.wanted, several=classes.several, out=out)
+        model = method(z, taught, several=classes.several, out=out)
         model.probabilities_of(z, out, found)
-    return found
-
-
-def _only_labelled(material: Material, classes: Classes) -> None:
-    """Leave out the tracks of which no class is learnt."""
-    kept = np.flatnonzero(classes.wanted.any(axis=1))
-    if len(kept) == len(material.paths):
-        return
-    for name in ("paths", "values", "raw", "infos", "groups"):
-        whole = getattr(material, name)
-        setattr(material, name, [whole[at] for at in kept])
-    material.rows = kept_rows(material.rows, kept)
-    material.scores = kept_rows(material.scores, kept)
-    classes.wanted = classes.wanted[kept]
+    return found[:, : len(classes.names)]
 
 
 def _stock(material: Material, classes: Classes) -> Stock:
@@ -174,7 +162,7 @@ def _head(
     first = material.models[0].name
     labels = [
         {"of": [{"model": first, "label": stock.labels[at]}]} if at in stock.used else {"row": at}
-        for at in range(len(model.bias))
+        for at in range(len(stock.labels))  # the rest has a row, and no label
     ]
     arrays = {
         "mean": of_rows[0],

@@ -54,7 +54,7 @@ def check(request: Request) -> Iterator[dict[str, Any]]:
     albums = folds.numbered([_album(material, int(at)) for at in labelled])
     rows = kept_rows(material.rows, labelled)
     logistic.z_score(rows)
-    classes.wanted = classes.wanted[labelled]
+    classes.wanted, classes.rest = classes.wanted[labelled], False
     found = suspicion(rows, classes, groups, albums)
     order = np.argsort(-found.suspicious, kind="stable")
     wrong = wrong_labels.expected(found.at_random, classes.wanted, order[:FIRST])
