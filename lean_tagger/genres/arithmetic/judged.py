@@ -139,10 +139,10 @@ class Judged:
 
     def others(self) -> dict[str, Any]:
         """Return how many tracks have another class, and how many get one of these all the same."""
-        written: Bools = self._sure()[~self.labelled].any(axis=1)
+        sure = self._sure()[~self.labelled]
         return {
-            "tracks": len(written),
-            "written": rounded(written.mean()) if len(written) else None,
+            "tracks": len(sure),
+            "written": rounded(sure.any(axis=1).mean()) if len(sure) else None,
         }
 
     def _sure(self) -> Bools:
