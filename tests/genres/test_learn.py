@@ -373,7 +373,9 @@ def test_magnatagatunes_layout_is_understood_and_empty_files_survived(tmp_path: 
     table = tmp_path / "annotations_final.csv"
     table.write_text("\n".join(f'"{line}"'.replace("\t", '"\t"') for line in lines))
     path = madeup.write(tmp_path / "j.sqlite3", tracks)
-    report = said("eval", "--state", path, "--model", "mtt-musicnn", "--annotations", table, folder)
+    how = ("--model", "mtt-musicnn", "--annotations", table, "--max-mem", "200M")
+    report = said("eval", "--state", path, *how, folder)
+    assert report["peak_bytes"] < 100 << 20
     assert report["tracks"] == 59
     assert (report["counts"]["empty"], report["counts"]["missing"]) == (1, 1)
     assert len(report["labels"]) == 50
