@@ -170,4 +170,5 @@ def _nothing(material: Material, field: str) -> str:
 
 def _largest(size: dict[str, tuple[int, int]], names: dict[str, str]) -> str:
     key = max(size, key=lambda key: (size[key][0], key))
-    return f"{names[key]} with {size[key][0]} tracks of {size[key][1]}"
+    tracks, artists = size[key]
+    return f"{names[key]} with {tracks} {'track' if tracks == 1 else 'tracks'} of {artists}"
