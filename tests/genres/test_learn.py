@@ -268,6 +268,17 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(
     assert not models.exists() or not list(models.iterdir())
 
 
+@thinned("name", BAD, fast=1)
+def test_check_says_in_one_sentence_what_it_cannot_compare(tmp_path: Path, name: str) -> None:
+    tracks, more, says = BAD[name]
+    path = madeup.write(tmp_path / "j.sqlite3", tracks)
+    done = lean_tag("check", "--state", path, "--m3u8", tmp_path / "wrong.m3u8", *more)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "wrong.m3u8").exists()
+
+
 @thinned(
     ("data", "says"),
     [
