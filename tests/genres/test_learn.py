@@ -84,6 +84,20 @@ def test_the_same_tags_give_the_same_bytes(models: Path, journal: Path) -> None:
     assert head.read_bytes() == first
 
 
+def test_the_same_tags_give_the_same_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever order Python's sets have in a process."""
+    small = madeup.library([f"Genre {number}" for number in range(9)], artists=1, tracks=2)
+    path = madeup.write(tmp_path / "j.sqlite3", [*madeup.library(CLASSES), *small])
+    reports = []
+    for seed in ("1", "2", "3"):
+        monkeypatch.setenv("PYTHONHASHSEED", seed)
+        each = [said(*command, "--state", path) for command in (("learn", "-n"), ("check",))]
+        reports.append([{**it, "peak_bytes": 0} for it in each])
+    assert reports[0] == reports[1] == reports[2]
+
+
 def test_corrections_come_in_with_update(tmp_path: Path) -> None:
     tracks = madeup.library(CLASSES)
     said("learn", "--name", "mine", "--state", madeup.write(tmp_path / "a.sqlite3", tracks))

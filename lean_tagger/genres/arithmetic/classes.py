@@ -108,7 +108,9 @@ def choose(material: Material, request: Request) -> Classes:
         wanted=wanted,
         several=several,
         rest=rest and not several,
-        left_out=[(names[key], *size[key]) for key in sorted(small, key=lambda key: -size[key][0])],
+        left_out=sorted(
+            ((names[key], *size[key]) for key in small), key=lambda it: (-it[1], it[0].casefold())
+        ),
         pooled=[(names[key], up) for key, up in pooled.items()],
     )
 
