@@ -1,9 +1,8 @@
 """Logistic regression on z-scored features, class-balanced, with an L2 penalty of 1.
 
 Plain numpy in float32; L-BFGS with a line search. Logits are made and used in blocks of rows, so
-that many classes of many tracks take no memory. By `../shared/ears/score.py`'s
-protocol nothing that was tried is more often right where it is sure, and its probabilities are
-calibrated as they are; prototypes by cosine may find rare classes better (`profiling/README.md`).
+that many classes of many tracks take no memory. Nothing that `profiling/learning.py` tries is
+clearly better, and the probabilities are calibrated as they are.
 """
 
 from collections.abc import Callable

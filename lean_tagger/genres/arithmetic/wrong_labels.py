@@ -6,8 +6,8 @@ how large the share is (`SHARES`), is not known. So each pair of the two counts 
 the labels likely that the library has, out of fold (Bayes' rule, all pairs alike before). The
 probability that a label is wrong follows for each pair, and so does how many of some are.
 
-By `../shared/ears/score.py`'s tracks, with 10 % planted wrong labels in 8 draws, 11 to 17 of the
-first twenty were expected where 12 to 18 were planted, at most 3 apart; with 5 %, 6 to 11 where 5
+Measured by `profiling/learning.py`, with 10 % planted wrong labels in 8 draws: 11 to 17 of the
+first twenty were expected where 12 to 18 were planted, at most 4 apart; with 5 %, 6 to 11 where 5
 to 12 were; with none, 2.
 """
 
