@@ -86,6 +86,8 @@ class Console:
     ----------
     by_default_model : bool
         The user chose no model, so another one can be recommended.
+    replaces_junk : bool
+        Genres that say nothing give way.
     """
 
     def __init__(
@@ -106,7 +108,7 @@ class Console:
         self._aside: set[str] = set()  # heard in this run, decided later with their album
         self._prefix = os.path.join(base, "") if base else ""
         self._max_mem_bytes, self.rss_bytes = max_mem_bytes, rss_bytes
-        self.by_default_model = False
+        self.by_default_model = self.replaces_junk = False
         self._out, self._err = _usable(out or sys.stdout), _usable(err or sys.stderr)
         dumb = os.environ.get("TERM") == "dumb"
         self._columnar = self._out.isatty() and not json_lines
@@ -268,7 +270,11 @@ class Console:
         elif summary.files == 0 or summary.files > self._without_music:
             width = columns() if self._columnar else 0
             self._print(self._out, self._joined(self._summary_parts(summary), width))
-            for advice in advices(summary, by_default_model=self.by_default_model):
+            for advice in advices(
+                summary,
+                by_default_model=self.by_default_model,
+                replaces_junk=self.replaces_junk,
+            ):
                 self._print(self._out, escape(advice))
 
     def _is_old_news(self, outcome: Reported) -> bool:

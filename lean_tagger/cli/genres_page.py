@@ -40,6 +40,12 @@ def learnt_lines(report: dict[str, Any]) -> Iterator[str]:
         f"{percent(overall['coverage'])} of them would be written, and of that "
         f"{percent(overall['precision'])} right (wanted: {percent(overall['wanted_precision'])})"
     )
+    others = report["others"]
+    if others["tracks"]:
+        yield (
+            f"of {others['tracks']} tracks with another {report['field']} "
+            f"{percent(others['written'])} would get one of these"
+        )
     if report["inherited"]:
         said = report["inherited"]
         yield (

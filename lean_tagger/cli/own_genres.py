@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lean_tagger.card import load_card
@@ -32,6 +33,7 @@ EMBEDDINGS = ("msd-musicnn", "mtt-musicnn")
 """By measurement, both together separate a user's genres best."""
 
 _SOURCES = ("tags", "folders")
+_MODEL = f"models with the embeddings to use (default: {','.join(EMBEDDINGS)}, if on record)"
 
 
 def add_source(parser: options.Parser) -> None:
@@ -48,15 +50,44 @@ def add_source(parser: options.Parser) -> None:
     )
 
 
-def add_common(parser: options.Parser) -> None:
-    """Add the options of all these commands."""
+def parse(
+    arguments: list[str],
+    name: str,
+    description: str,
+    add_own: Callable[[options.Parser], None],
+    *,
+    examples: str = "",
+    model: str = _MODEL,
+) -> argparse.Namespace:
+    """Parse the arguments of one of these commands.
+
+    Parameters
+    ----------
+    arguments : list of str
+        What follows its name.
+    name, description, examples : str
+        Of the command, for its help.
+    add_own : callable
+        Adds the options that only this command has.
+    model : str
+        The help of ``--model``.
+    """
+    parser = options.Parser(
+        prog=f"lean-tag {name}",
+        description=description,
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+    )
     add = parser.add_argument
+    add("paths", nargs="*", metavar="PATH", help="files and folders (default: all on record)")
+    add_own(parser)
     add(
         "--model",
         action="extend",
         type=lambda text: text.split(","),
         metavar="NAME",
-        help=f"models with the embeddings to use (default: {','.join(EMBEDDINGS)}, if on record)",
+        help=model,
     )
     add("--rules", metavar="FILE", help="your own vocabulary: its genre tree and its junk")
     options.add_state(parser)
@@ -69,6 +100,7 @@ def add_common(parser: options.Parser) -> None:
     add("--json", action="store_true", help="for programs: one JSON object per line")
     add("-q", "--quiet", action="store_true", help="no notices")
     add("-h", "--help", action="help", help="show this help and exit")
+    return parser.parse_anywhere(arguments)
 
 
 def how(given: argparse.Namespace) -> dict[str, Any]:
@@ -96,6 +128,20 @@ def how(given: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def there(paths: Sequence[str]) -> tuple[str, ...]:
+    """Return absolute paths.
+
+    Raises
+    ------
+    ConfigError
+        One of them is not there.
+    """
+    for path in paths:
+        if not os.path.lexists(path):
+            raise ConfigError(f"there is no {path}")
+    return tuple(map(os.path.abspath, paths))
+
+
 def request(given: argparse.Namespace, said: dict[str, Any], **more: Any) -> Request:
     """Return the request for the child process.
 
@@ -104,13 +150,10 @@ def request(given: argparse.Namespace, said: dict[str, Any], **more: Any) -> Req
     ConfigError
         A model or the rules cannot be used, or a path does not exist.
     """
-    for path in said["paths"]:
-        if not os.path.lexists(path):
-            raise ConfigError(f"there is no {path}")
     rules = session.load_rules(said["rules"])
     return Request(
         journal=str(session.state_path(given)),
-        under=tuple(said["paths"]),
+        under=there(said["paths"]),
         field=said["field"],
         source=said["source"],
         files=tuple(said["files"]),

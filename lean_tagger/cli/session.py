@@ -116,6 +116,7 @@ def do(
     )
     console.rss_bytes = runner.rss_bytes
     console.by_default_model = options.models == (DEFAULT_MODEL,)
+    console.replaces_junk = options.replace_junk or options.rules.replace_junk
     code, ending = 0, "done"
     cause: LeanTagError | None = None
     with contextlib.closing(runner):

@@ -14,6 +14,9 @@ from lean_tagger.cli.signals import Stop
 
 _FUNCTION = "lean_tagger.genres.arithmetic.fit:learn"
 
+_ABOUT = """\
+Learn your own genres from what you have tagged, and say how right they are for artists that were
+left out of the learning. No music file is changed."""
 _EXAMPLES = """\
 examples:
   lean-tag -n --model standard ~/Music     hear it once; nothing is written
@@ -27,7 +30,7 @@ examples:
 
 def run(arguments: list[str], stop: Stop) -> int:
     """Learn, print how right it is, and save the model."""
-    given = _parse(arguments)
+    given = own_genres.parse(arguments, "learn", _ABOUT, _options, examples=_EXAMPLES)
     how = _how(given)
     console = Console(json_lines=given.json, quiet=given.quiet)
     max_mem_bytes = session.budget_bytes(given.max_mem)
@@ -54,17 +57,8 @@ def run(arguments: list[str], stop: Stop) -> int:
     return 0
 
 
-def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = options.Parser(
-        prog="lean-tag learn",
-        description="Learn your own genres from what you have tagged, and say how right they "
-        "are for artists that were left out of the learning. No music file is changed.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        add_help=False,
-    )
+def _options(parser: options.Parser) -> None:
     add = parser.add_argument
-    add("paths", nargs="*", metavar="PATH", help="files and folders (default: all on record)")
     add("-n", "--dry-run", action="store_true", help="say how right it would be, save nothing")
     add("--name", metavar="NAME", help="the model's name (default: my-genres, my-moods)")
     add("--update", action="store_true", help="learn your model again, with the settings it had")
@@ -83,8 +77,6 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         help="where 9 of 10 tracks of an artist or album have one by hand, give it to the rest",
     )
     add("--listen", action="store_true", help="first listen to files that were not heard yet")
-    own_genres.add_common(parser)
-    return parser.parse_anywhere(arguments)
 
 
 def _how(given: argparse.Namespace) -> dict[str, Any]:
