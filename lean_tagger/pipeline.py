@@ -170,7 +170,9 @@ class Pipeline:
             self._refuse(file.obstacle)
         if self._dry_run:
             return self.outcome(decided, "would_tag")
-        file = self._write(file, changes, audio=heard.digest, expected=heard.digest)
+        file = self._write(
+            file, changes, audio=heard.digest, expected=heard.digest, shown=heard.view_hash
+        )
         heard = replace(heard, identity=file.identity, fields=file.fields)
         return self.outcome(replace(decided, heard=heard), "tagged")
 
@@ -260,7 +262,8 @@ class Pipeline:
         obstacle = file.obstacle
         if not (obstacle is None or isinstance(obstacle, NoTagSupportError) or self._dry_run):
             self._refuse(obstacle)  # a dry run is all for the scores, and they are kept
-        return self._with_scores(self._listener.complete(job.path, each)), False
+        heard = self._listener.complete(job.path, each, for_write=not self._dry_run)
+        return self._with_scores(heard), False
 
     def _candidates(self, job: Job, file: FileState) -> Iterator[list[Heard]]:
         """Yield what each model may have heard in this audio in an earlier run.
@@ -295,7 +298,13 @@ class Pipeline:
         return replace(first, others=tuple(others))
 
     def _write(
-        self, file: FileState, changes: Values, *, audio: str, expected: str | None
+        self,
+        file: FileState,
+        changes: Values,
+        *,
+        audio: str,
+        expected: str | None,
+        shown: str = "",
     ) -> FileState:
         """Write, and return what the file then holds.
 
@@ -307,7 +316,7 @@ class Pipeline:
             Field to its new values.
         audio : str
             Digest of its audio for the journal; empty where that is not known.
-        expected : str or None
+        expected, shown : str
             As for `write_proved`.
         """
         path, before = file.path, file.identity
@@ -321,6 +330,7 @@ class Pipeline:
                 full,
                 {**previous, **decided_on},
                 expected=expected,
+                shown=shown,
                 decoder=self._decoder,
                 ways=self._ways,
             )
@@ -340,6 +350,7 @@ def write_proved(
     expected: str | None,
     decoder: DecoderName,
     ways: WriteSettings,
+    shown: str = "",
 ) -> None:
     """Write fields, and prove that the audio is what was heard.
 
@@ -355,13 +366,15 @@ def write_proved(
         That heard it.
     ways : WriteSettings
         How files are written.
+    shown : str
+        `Scores.view_hash` of when it was heard; empty where it was not heard just now.
 
     Raises
     ------
     FileError
         As `write.write`; the file is as it was.
     """
-    fingerprint, answer = proof(path, expected, decoder=decoder, verify=ways.verify)
+    fingerprint, answer = proof(path, expected, decoder=decoder, verify=ways.verify, shown=shown)
     write.write(
         path,
         changes,

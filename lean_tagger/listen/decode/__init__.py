@@ -88,13 +88,23 @@ class Audio(Protocol):
         """
         ...
 
+    def view_hash(self) -> str:
+        """Return a hash of all that the demuxer was shown; to be asked when all was read.
+
+        The same bytes are the same packets, times and set-up. Empty where a write of tags may
+        change what is shown.
+        """
+        ...
+
     def close(self) -> None:
         """Release the decoder."""
         ...
 
 
 @contextlib.contextmanager
-def open_audio(path: str, *, decoder: DecoderName = "auto") -> Iterator[Audio]:
+def open_audio(
+    path: str, *, decoder: DecoderName = "auto", hashed: bool = False
+) -> Iterator[Audio]:
     """Open the audio of a file.
 
     Parameters
@@ -103,6 +113,8 @@ def open_audio(path: str, *, decoder: DecoderName = "auto") -> Iterator[Audio]:
         A regular file, or a link to one; or an address, which only FFmpeg reads.
     decoder : {'auto', 'ffmpeg', 'soundfile'}
         ``auto`` is FFmpeg, and libsndfile where FFmpeg refuses a file that it can read.
+    hashed : bool
+        `Audio.view_hash` will be asked for: hash while it is read.
 
     Yields
     ------
@@ -119,7 +131,7 @@ def open_audio(path: str, *, decoder: DecoderName = "auto") -> Iterator[Audio]:
         The audio cannot be read.
     """
     with _source(path) as source:
-        audio = _open_with(decoder, source, path)
+        audio = _open_with(decoder, source, path, hashed=hashed)
         with contextlib.closing(audio):
             yield audio
 
@@ -157,6 +169,24 @@ def packet_hash(path: str) -> str | None:
             return audio.packet_hash()
     except (DecodeError, NoAudioError):
         return None
+
+
+def view_hash(path: str) -> str:
+    """Return `Audio.view_hash` of a file without opening a demuxer.
+
+    Raises
+    ------
+    FileError
+        As `open_audio`.
+    """
+    # Late, as what it needs of this package comes later.
+    from lean_tagger.listen.decode import hide_metadata
+
+    with _source(path) as source:
+        try:
+            return hide_metadata.look(source)[0].hash()
+        except OSError as error:
+            raise UnreadableError(path, f"reading failed: {error.strerror}") from error
 
 
 @contextlib.contextmanager
@@ -242,14 +272,14 @@ def _open_regular(path: str) -> int:
     return fd
 
 
-def _open_with(decoder: DecoderName, source: int | Source, path: str) -> Audio:
+def _open_with(decoder: DecoderName, source: int | Source, path: str, *, hashed: bool) -> Audio:
     """Open it with the decoder asked for; FFmpeg's refusal is the one that is reported."""
     if decoder == "soundfile":
         return _open_sndfile(source, path)
     from lean_tagger.listen.decode.ffmpeg import FfmpegAudio
 
     try:
-        return FfmpegAudio(source, path)
+        return FfmpegAudio(source, path, hashed=hashed)
     except (DecodeError, NoAudioError) as refusal:
         if decoder == "ffmpeg":
             raise

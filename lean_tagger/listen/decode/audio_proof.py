@@ -1,10 +1,16 @@
 """Show that a copy holds the audio that was heard.
 
-A decoder is a function of what it is given. So the original and the copy are read packet by
-packet, and `decoder_input` hashes all of that in both; a few places are decoded. Where the
-packets do not say all (see `packets_say_all`), where libsndfile decodes, or where it is asked for,
-the copy is decoded from its start to its end, and packets and number of samples must be what
-they were.
+A decoder is a function of what it is given. There are three ways to show that this is the same,
+the first that does:
+
+- All that FFmpeg is shown of the file, its tags hidden, was hashed while it was heard; the copy
+  shows the same bytes. So FFmpeg would find the same packets, times and set-up in it.
+- Where a write changes what FFmpeg is shown (the tables of an MP4, the sizes of an AIFF), or the
+  file was not heard just now: original and copy are read packet by packet, `decoder_input` hashes
+  all that a decoder is given, and a few places are decoded.
+- Where the packets do not say all (see `packets_say_all`), where libsndfile decodes, or where it is
+  asked for, the copy is decoded from its start to its end, and packets and number of samples must
+  be what they were.
 
 After a partial hearing the samples of the original were never counted. Then the packets are
 compared in any case, and whether the parts that were heard are the same.
@@ -15,13 +21,18 @@ from collections.abc import Callable
 from lean_tagger.errors import DecodeError, NoAudioError
 from lean_tagger.jobs import PART
 from lean_tagger.listen import decode
-from lean_tagger.listen.decode import DecoderName, ffmpeg_audio
+from lean_tagger.listen.decode import DecoderName, ffmpeg_audio, view_hash
 from lean_tagger.listen.decode.parts import sampled_digest
 from lean_tagger.settings import Verify
 
 
 def proof(
-    path: str, digest: str | None, *, decoder: DecoderName, verify: Verify = "packets"
+    path: str,
+    digest: str | None,
+    *,
+    decoder: DecoderName,
+    verify: Verify = "packets",
+    shown: str = "",
 ) -> tuple[Callable[[str], str], str | None]:
     """Return what to ask of a copy, and what it must answer: if None, what the file does.
 
@@ -35,12 +46,16 @@ def proof(
         That heard it.
     verify : {'packets', 'full'}
         By what the decoder is given where that says all, or by decoding all in any case.
+    shown : str
+        `Scores.view_hash` of then; empty where there is none.
 
     Raises
     ------
     FileError
         The file cannot be read any more.
     """
+    if shown and verify == "packets":
+        return _by_view(path, digest, decoder=decoder, shown=shown), shown
     part = digest is not None and digest.startswith(PART)
     seed = digest or path
     given = None
@@ -64,6 +79,23 @@ def proof(
         return f"{sampled_digest(copy, decoder=decoder)} {ask(copy)}"
 
     return both, f"{digest} {' '.join(given) if given else whole(path)}"
+
+
+def _by_view(
+    path: str, digest: str | None, *, decoder: DecoderName, shown: str
+) -> Callable[[str], str]:
+    """Return what gives `shown` of a copy with the same audio, and something else of any other."""
+
+    def ask(copy: str) -> str:
+        found = view_hash(copy)
+        if found == shown:
+            return shown
+        by_packets, answer = proof(path, digest, decoder=decoder)
+        if answer is None:
+            answer = by_packets(path)
+        return shown if by_packets(copy) == answer else found
+
+    return ask
 
 
 def inputs(path: str, *, seed: str, any_format: bool) -> tuple[str, str] | None:

@@ -84,6 +84,9 @@ READ_BYTES = 1 << 16
 MAX_BAD_READS = 64
 """Reads that may fail in a row, without the file's position moving, before we look further."""
 
+UNTOUCHED = {"flac", "mp3", "ogg", "tta", "wav", "wv"}
+"""Containers of which FFmpeg is shown nothing, in nearly all files, that a write changes."""
+
 RESYNC_MARKS = {"ogg": b"OggS\0\2", "wv": b"wvpk"}
 """Where a new stream may begin in formats whose demuxer gives up for good: at a damaged
 WavPack block, and at a chained Ogg stream with another number of channels."""
@@ -136,6 +139,8 @@ class FfmpegAudio:
         For messages, and for the extension.
     probe_bytes : int
         How much FFmpeg may read to find out what it is; 0 leaves that to it (5 MB).
+    hashed : bool
+        Hash what FFmpeg is shown while it is read, for `view_hash`.
 
     Attributes
     ----------
@@ -151,7 +156,9 @@ class FfmpegAudio:
         Where to note what is louder than full scale in an MP3.
     """
 
-    def __init__(self, fd: int | Source, path: str, *, probe_bytes: int = 0) -> None:
+    def __init__(
+        self, fd: int | Source, path: str, *, probe_bytes: int = 0, hashed: bool = False
+    ) -> None:
         self.path = path
         self._probe = {"probesize": str(probe_bytes)} if probe_bytes else {}
         self.seconds = 0.0
@@ -168,8 +175,10 @@ class FfmpegAudio:
         self.end_seconds = math.inf
         self._packet_offset = 0
         with ffmpeg_errors(path):
-            view, self.mp4_track = hide_metadata.look(fd)
-            self.container = self._open(view)
+            self._whole, self.mp4_track = hide_metadata.look(fd)
+            if hashed:
+                self._whole.hash_reads()
+            self.container = self._open(self._whole)
             try:
                 self.stream, self.decoder = self._choose_stream()
                 self._refuse_free_format()
@@ -193,6 +202,16 @@ class FfmpegAudio:
         same packets. Where a packet may hold tags, of the samples.
         """
         return f"{self._hash.hexdigest()}-{self._samples}"
+
+    def view_hash(self) -> str:
+        """Return the hash of all that FFmpeg was shown; empty where a write may change that.
+
+        And of a chained stream, of which it was shown a part twice.
+        """
+        if self.container.format.name not in UNTOUCHED or self.view is not self._whole:
+            return ""
+        with ffmpeg_errors(self.path):
+            return self._whole.hash()
 
     def packet_hash(self) -> str | None:
         """Read all packets and decode none; return the first part of what `digest` would be."""
