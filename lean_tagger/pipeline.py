@@ -44,7 +44,7 @@ from lean_tagger.listen.label_scores import Words
 from lean_tagger.listen.listener import Listener
 from lean_tagger.listen.recognise import digests, has_audio, recognise
 from lean_tagger.rules import may_be_album
-from lean_tagger.settings import WriteSettings
+from lean_tagger.settings import Verify, WriteSettings
 from lean_tagger.system.urls import is_url
 from lean_tagger.write import FileState
 from lean_tagger.write.spoken_word import marked
@@ -321,42 +321,47 @@ class Pipeline:
         """
         path, before = file.path, file.identity
         try:
-            full, previous = write.in_full(path, changes)  # for undo, in each tag of the file
-            held = {name: values for name, values in previous.items() if values}
-            decided_on = {f: file.fields.get(f, ()) for f in changes if f in write.FIELDS}
-            self._before_write(Writing(identity=before, changes=full, previous=held, audio=audio))
-            write_proved(
-                path,
-                full,
-                {**previous, **decided_on},
-                expected=expected,
-                shown=shown,
-                decoder=self._decoder,
-                ways=self._ways,
-            )
+            with write.edit(path, ways=self._ways) as edit:
+                full, previous = edit.in_full(changes)  # for undo, in each tag of the file
+                held = {name: values for name, values in previous.items() if values}
+                decided_on = {f: file.fields.get(f, ()) for f in changes if f in write.FIELDS}
+                self._before_write(
+                    Writing(identity=before, changes=full, previous=held, audio=audio)
+                )
+                written = write_proved(
+                    edit,
+                    full,
+                    {**previous, **decided_on},
+                    expected=expected,
+                    shown=shown,
+                    decoder=self._decoder,
+                    verify=self._ways.verify,
+                )
         except (UnreadableError, WriteError) as error:
             if write.identify(path).inode != before.inode:  # which says so if it is gone
                 message = "it was replaced by another file meanwhile; the next run hears that one"
                 raise WriteError(path, message) from error
             raise
-        return replace(file, identity=write.identify(path), fields=write.read(path))
+        identity = write.identify(path)
+        fields = written.fields if identity == written.identity else write.read(path)
+        return replace(file, identity=identity, fields=fields)
 
 
 def write_proved(
-    path: str,
+    edit: write.Edit,
     changes: Values,
     previous: Values,
     *,
     expected: str | None,
     decoder: DecoderName,
-    ways: WriteSettings,
+    verify: Verify,
     shown: str = "",
-) -> None:
+) -> write.Written:
     """Write fields, and prove that the audio is what was heard.
 
     Parameters
     ----------
-    path : str
+    edit : Edit
         The file.
     changes, previous : mapping of str to tuple of str
         Field to its new values, and what it holds now.
@@ -364,8 +369,8 @@ def write_proved(
         The digest of the audio that was heard; None takes it as it is now.
     decoder : {'auto', 'ffmpeg', 'soundfile'}
         That heard it.
-    ways : WriteSettings
-        How files are written.
+    verify : {'packets', 'full'}
+        How that is proved.
     shown : str
         `Scores.view_hash` of when it was heard; empty where it was not heard just now.
 
@@ -374,15 +379,8 @@ def write_proved(
     FileError
         As `write.write`; the file is as it was.
     """
-    fingerprint, answer = proof(path, expected, decoder=decoder, verify=ways.verify, shown=shown)
-    write.write(
-        path,
-        changes,
-        fingerprint=fingerprint,
-        expected=answer,
-        previous=previous,
-        ways=ways,
-    )
+    fingerprint, answer = proof(edit.path, expected, decoder=decoder, verify=verify, shown=shown)
+    return edit.write(changes, fingerprint=fingerprint, expected=answer, previous=previous)
 
 
 def _refuse_spoken_word(file: FileState) -> None:

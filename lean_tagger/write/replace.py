@@ -22,6 +22,7 @@ from lean_tagger.errors import (
     StateError,
     WriteError,
 )
+from lean_tagger.jobs import Identity
 from lean_tagger.settings import WriteSettings
 from lean_tagger.system import obstacles, patch_in_place, temporary_files
 from lean_tagger.system.files import sync_folder
@@ -39,8 +40,8 @@ def replace(
     fill: Callable[[int], None],
     check: Callable[[str], None],
     ways: WriteSettings,
-) -> None:
-    """Put an edited copy of a file in its place.
+) -> Identity:
+    """Put an edited copy of a file in its place, and return what that then is.
 
     Parameters
     ----------
@@ -90,9 +91,10 @@ def replace(
             os.fsync(fd)
             _refuse_if_changed(source, real)
             if way == "in-place":
-                _change_in_place(source, real, fd, ways)
+                identity = _change_in_place(source, real, fd, ways)
                 os.unlink(temporary)
             else:
+                identity = Identity.of(os.fstat(fd))
                 os.replace(temporary, real)
     except BaseException:  # also Ctrl-C: nothing of ours is left behind
         with suppress(OSError):
@@ -101,6 +103,7 @@ def replace(
     finally:
         os.close(fd)
     sync_folder(folder)
+    return identity
 
 
 def _way(source: Source, real: str, ways: WriteSettings) -> obstacles.Way:
@@ -129,7 +132,7 @@ def misfit(source: Source) -> ObstacleError:
     )
 
 
-def _change_in_place(source: Source, real: str, new_fd: int, ways: WriteSettings) -> None:
+def _change_in_place(source: Source, real: str, new_fd: int, ways: WriteSettings) -> Identity:
     """Take the bytes that differ over into the file itself, which keeps all that it has."""
     folder, name = os.path.split(real)
     undo = os.path.join(folder, temporary_files.name_for(".undo"))
@@ -140,6 +143,7 @@ def _change_in_place(source: Source, real: str, new_fd: int, ways: WriteSettings
         patch_in_place.change(fd, new_fd, name=name, undo=undo)
         if ways.preserve_mtime:
             _keep_time(source, fd)
+        return Identity.of(os.fstat(fd))
     finally:
         os.close(fd)
 
