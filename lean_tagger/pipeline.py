@@ -10,6 +10,7 @@ from typing import NoReturn
 from lean_tagger import write
 from lean_tagger.decide import leantag_field, spoken_word, tag_plan
 from lean_tagger.decide.decider import Decider
+from lean_tagger.decide.restore_plan import restore_status, to_restore
 from lean_tagger.decide.tag_plan import TagPlan
 from lean_tagger.errors import (
     ChangedError,
@@ -30,7 +31,6 @@ from lean_tagger.jobs import (
     Recognised,
     Restore,
     Restored,
-    RestoreStatus,
     Tagged,
     TagStatus,
     TrackInfo,
@@ -197,14 +197,14 @@ class Pipeline:
         if obstacle is not None and not isinstance(obstacle, NoTagSupportError | ObstacleError):
             raise obstacle  # what has no place for fields holds none of ours: it is left
         each = {} if isinstance(obstacle, NoTagSupportError) else write.read_each(path)
-        changes, kept = _to_restore(restore, each)
+        changes, kept = to_restore(restore, each)
         if changes and obstacle is not None:
             self._refuse(obstacle)
         if changes and not self._dry_run:
             file = self._write(file, changes, audio=restore.audio, expected=None)
         return Restored(
             path=path,
-            status=_restore_status(redo=restore.redo, dry_run=self._dry_run),
+            status=restore_status(redo=restore.redo, dry_run=self._dry_run),
             restored={field: it for field, it in changes.items() if field in write.FIELDS},
             kept={field: it for field, it in kept.items() if field in write.FIELDS},
             identity=file.identity,
@@ -387,29 +387,6 @@ def _refuse_spoken_word(file: FileState) -> None:
     found = spoken_word.reason(file.path, file.fields) or marked(file.path)
     if found:
         raise SpokenWordError(file.path, f"{found}; {spoken_word.MESSAGE}")
-
-
-def _restore_status(*, redo: bool, dry_run: bool) -> RestoreStatus:
-    if redo:
-        return "would_redo" if dry_run else "redone"
-    return "would_undo" if dry_run else "undone"
-
-
-def _to_restore(
-    restore: Restore, present: Values
-) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-    """Return what to write, and what stands in fields that somebody has changed since."""
-    changes: dict[str, tuple[str, ...]] = {}
-    kept: dict[str, tuple[str, ...]] = {}
-    for field, ours in restore.fields.items():
-        there = present.get(field, ())
-        if there == ours.before:
-            continue
-        if there == ours.written:
-            changes[field] = ours.before
-        else:
-            kept[field] = there
-    return changes, kept
 
 
 def _words(decider: Decider) -> dict[int, Words]:

@@ -25,7 +25,7 @@ from lean_tagger.system.files import NotRegularError, open_regular
 from lean_tagger.system.urls import RemoteFile, Source, is_url
 
 if TYPE_CHECKING:
-    from lean_tagger.listen.decode.ffmpeg import FfmpegAudio
+    from lean_tagger.listen.decode.demux import Demuxer
     from lean_tagger.listen.decode.overs import Overs
 
 BLOCK_SAMPLES = 1 << 16
@@ -190,7 +190,7 @@ def view_hash(path: str) -> str:
 
 
 @contextlib.contextmanager
-def ffmpeg_audio(path: str) -> "Iterator[FfmpegAudio]":
+def ffmpeg_audio(path: str) -> "Iterator[Demuxer]":
     """Open a file with FFmpeg, for what only its packets tell.
 
     Raises
@@ -198,9 +198,9 @@ def ffmpeg_audio(path: str) -> "Iterator[FfmpegAudio]":
     FileError
         As `open_audio`.
     """
-    from lean_tagger.listen.decode.ffmpeg import FfmpegAudio
+    from lean_tagger.listen.decode.demux import Demuxer
 
-    with _source(path) as source, contextlib.closing(FfmpegAudio(source, path)) as audio:
+    with _source(path) as source, contextlib.closing(Demuxer(source, path)) as audio:
         yield audio
 
 

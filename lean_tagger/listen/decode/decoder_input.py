@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import av
 import numpy as np
 
-from lean_tagger.listen.decode.ffmpeg import FfmpegAudio, ffmpeg_errors
+from lean_tagger.listen.decode.demux import Demuxer
+from lean_tagger.listen.decode.ffmpeg_errors import ffmpeg_errors
 from lean_tagger.listen.decode.mixdown import SAMPLE_FORMATS, sum_channels
 from lean_tagger.system.digest import Hash, blake2b
 
@@ -39,7 +40,7 @@ class DecoderInput(NamedTuple):
     all_else: str
 
 
-def packets_say_all(audio: FfmpegAudio) -> bool:
+def packets_say_all(audio: Demuxer) -> bool:
     """Tell whether the same packets and times are the same audio, in a file of this kind.
 
     Of MP4 that is a file with a table of packets; one in fragments has none.
@@ -48,12 +49,12 @@ def packets_say_all(audio: FfmpegAudio) -> bool:
     return name in FORMATS and (name != "mov" or audio.mp4_track is not None)
 
 
-def decoder_input(audio: FfmpegAudio, *, seed: str) -> DecoderInput:
+def decoder_input(audio: Demuxer, *, seed: str) -> DecoderInput:
     """Read all packets and decode a few.
 
     Parameters
     ----------
-    audio : FfmpegAudio
+    audio : Demuxer
         Just opened.
     seed : str
         Says which places are decoded.
@@ -67,7 +68,7 @@ def decoder_input(audio: FfmpegAudio, *, seed: str) -> DecoderInput:
         return _decoder_input(audio, _Places(seed))
 
 
-def _decoder_input(audio: FfmpegAudio, places: "_Places") -> DecoderInput:
+def _decoder_input(audio: Demuxer, places: "_Places") -> DecoderInput:
     packets, all_else, decoder = blake2b(), blake2b(), None
     last = deque[Any](maxlen=LAST_PACKETS)
     for number, packet in enumerate(audio.packets()):
@@ -111,7 +112,7 @@ class _Places:
         return "go on" if self._first < number < self._stop else ""
 
 
-def _setting(audio: FfmpegAudio) -> bytes:
+def _setting(audio: Demuxer) -> bytes:
     """Return how a stream is set up, as far as PyAV shows it."""
     stream, decoder, track = audio.stream, audio.decoder, audio.mp4_track
     context = stream.codec_context
