@@ -198,8 +198,8 @@ class Heard:
         What the run's further models heard in the same audio, in their order.
     parts : tuple of Heard
         Of a derived model that was heard just now: what the models heard that it follows from.
-    view_hash : str
-        Of a file that was heard just now, to be written to: see `decode.Audio.view_hash`.
+    given : str
+        Of a file that was heard just now, to be written to: see `decode.Audio.given`.
     """
 
     identity: Identity
@@ -217,7 +217,7 @@ class Heard:
     confidence: float = 1.0
     others: "tuple[Heard, ...]" = ()
     parts: "tuple[Heard, ...]" = ()
-    view_hash: str = ""
+    given: str = ""
 
     def each(self) -> "tuple[Heard, ...]":
         """Return what each model heard, in their order."""

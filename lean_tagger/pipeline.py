@@ -171,7 +171,7 @@ class Pipeline:
         if self._dry_run:
             return self.outcome(decided, "would_tag")
         file = self._write(
-            file, changes, audio=heard.digest, expected=heard.digest, shown=heard.view_hash
+            file, changes, audio=heard.digest, expected=heard.digest, given=heard.given
         )
         heard = replace(heard, identity=file.identity, fields=file.fields)
         return self.outcome(replace(decided, heard=heard), "tagged")
@@ -304,7 +304,7 @@ class Pipeline:
         *,
         audio: str,
         expected: str | None,
-        shown: str = "",
+        given: str = "",
     ) -> FileState:
         """Write, and return what the file then holds.
 
@@ -316,7 +316,7 @@ class Pipeline:
             Field to its new values.
         audio : str
             Digest of its audio for the journal; empty where that is not known.
-        expected, shown : str
+        expected, given : str
             As for `write_proved`.
         """
         path, before = file.path, file.identity
@@ -333,7 +333,7 @@ class Pipeline:
                     full,
                     {**previous, **decided_on},
                     expected=expected,
-                    shown=shown,
+                    given=given,
                     decoder=self._decoder,
                     verify=self._ways.verify,
                 )
@@ -355,7 +355,7 @@ def write_proved(
     expected: str | None,
     decoder: DecoderName,
     verify: Verify,
-    shown: str = "",
+    given: str = "",
 ) -> write.Written:
     """Write fields, and prove that the audio is what was heard.
 
@@ -371,15 +371,15 @@ def write_proved(
         That heard it.
     verify : {'packets', 'full'}
         How that is proved.
-    shown : str
-        `Scores.view_hash` of when it was heard; empty where it was not heard just now.
+    given : str
+        `Scores.given` of when it was heard; empty where it was not heard just now.
 
     Raises
     ------
     FileError
         As `write.write`; the file is as it was.
     """
-    fingerprint, answer = proof(edit.path, expected, decoder=decoder, verify=verify, shown=shown)
+    fingerprint, answer = proof(edit.path, expected, decoder=decoder, verify=verify, given=given)
     return edit.write(changes, fingerprint=fingerprint, expected=answer, previous=previous)
 
 

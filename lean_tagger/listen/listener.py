@@ -190,7 +190,7 @@ class Listener:
                 "seconds": audio.seconds,
                 "seconds_skipped": audio.seconds_skipped,
                 "digest": audio.digest(),
-                "view_hash": audio.view_hash() if for_write else "",
+                "given": audio.given() if for_write else "",
             }
         heard = {at: tally.scores(**of_audio) for at, tally in tallies.items()}
         first, *others = (
@@ -221,9 +221,7 @@ class Listener:
         scores = self.score(path, only=missing, for_write=for_write)
         new = iter(scores.heard(Identity(0, 0, 0), {}).each())
         first, *others = [heard or next(new) for heard in each]
-        return replace(
-            first, digest=scores.digest, view_hash=scores.view_hash, others=tuple(others)
-        )
+        return replace(first, digest=scores.digest, given=scores.given, others=tuple(others))
 
     def _score_part(self, path: str) -> Scores | None:
         """Hear windows until they are enough; None where a track is to be heard whole."""

@@ -35,6 +35,9 @@ LOUDEST = 2.0**20
 """Beyond this, and for NaN, a float sample is damage and no sound (full scale is 1). Room is
 left for floats that somebody stored at the scale of 16-bit integers."""
 
+BY_VIEW, BY_PACKETS = "view", "packets"
+"""How `Audio.given` begins: hashed is what FFmpeg was shown, or what came of it."""
+
 DecoderName = Literal["auto", "ffmpeg", "soundfile"]
 
 
@@ -88,11 +91,10 @@ class Audio(Protocol):
         """
         ...
 
-    def view_hash(self) -> str:
-        """Return a hash of all that the demuxer was shown; to be asked when all was read.
+    def given(self) -> str:
+        """Return by what a copy shows that it gives a decoder the same; see `audio_proof`.
 
-        The same bytes are the same packets, times and set-up. Empty where a write of tags may
-        change what is shown.
+        To be asked for once, when all was read. Empty where there is no such thing.
         """
         ...
 
@@ -114,7 +116,7 @@ def open_audio(
     decoder : {'auto', 'ffmpeg', 'soundfile'}
         ``auto`` is FFmpeg, and libsndfile where FFmpeg refuses a file that it can read.
     hashed : bool
-        `Audio.view_hash` will be asked for: hash while it is read.
+        `Audio.given` will be asked for: hash while it is read.
 
     Yields
     ------
@@ -172,7 +174,7 @@ def packet_hash(path: str) -> str | None:
 
 
 def view_hash(path: str) -> str:
-    """Return `Audio.view_hash` of a file without opening a demuxer.
+    """Return a hash of all that FFmpeg would be shown of a file, without opening it.
 
     Raises
     ------

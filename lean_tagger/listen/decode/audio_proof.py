@@ -1,13 +1,12 @@
 """Show that a copy holds the audio that was heard.
 
-A decoder is a function of what it is given. There are three ways to show that this is the same,
-the first that does:
+A decoder is a function of what it is given. That this is the same is shown in one of three ways:
 
-- All that FFmpeg is shown of the file, its tags hidden, was hashed while it was heard; the copy
-  shows the same bytes. So FFmpeg would find the same packets, times and set-up in it.
-- Where a write changes what FFmpeg is shown (the tables of an MP4, the sizes of an AIFF), or the
-  file was not heard just now: original and copy are read packet by packet, `decoder_input` hashes
-  all that a decoder is given, and a few places are decoded.
+- All that FFmpeg is shown of the file, its tags hidden, is hashed while it is heard; the copy shows
+  the same bytes. So FFmpeg finds the same packets, times and set-up in it.
+- Where a write changes what FFmpeg is shown (the tables of an MP4, the sizes of an AIFF),
+  `decoder_input` hashes all that a decoder is given, packet by packet, and a few places are
+  decoded: of the original while it is heard, or now, if it was not heard just now; and of the copy.
 - Where the packets do not say all (see `packets_say_all`), where libsndfile decodes, or where it is
   asked for, the copy is decoded from its start to its end, and packets and number of samples must
   be what they were.
@@ -21,7 +20,7 @@ from collections.abc import Callable
 from lean_tagger.errors import DecodeError, NoAudioError
 from lean_tagger.jobs import PART
 from lean_tagger.listen import decode
-from lean_tagger.listen.decode import DecoderName, ffmpeg_audio, view_hash
+from lean_tagger.listen.decode import BY_VIEW, DecoderName, ffmpeg_audio, view_hash
 from lean_tagger.listen.decode.parts import sampled_digest
 from lean_tagger.settings import Verify
 
@@ -32,7 +31,7 @@ def proof(
     *,
     decoder: DecoderName,
     verify: Verify = "packets",
-    shown: str = "",
+    given: str = "",
 ) -> tuple[Callable[[str], str], str | None]:
     """Return what to ask of a copy, and what it must answer: if None, what the file does.
 
@@ -46,21 +45,21 @@ def proof(
         That heard it.
     verify : {'packets', 'full'}
         By what the decoder is given where that says all, or by decoding all in any case.
-    shown : str
-        `Scores.view_hash` of then; empty where there is none.
+    given : str
+        `Scores.given` of then; empty where there is none.
 
     Raises
     ------
     FileError
         The file cannot be read any more.
     """
-    if shown and verify == "packets":
-        return _by_view(path, digest, decoder=decoder, shown=shown), shown
+    if given and verify == "packets":
+        return _as_when_heard(path, digest, decoder=decoder, given=given), given
     part = digest is not None and digest.startswith(PART)
     seed = digest or path
-    given = None
+    now = None
     if verify == "packets" and decoder != "soundfile":
-        given = inputs(path, seed=seed, any_format=part)
+        now = inputs(path, seed=seed, any_format=part)
 
     def whole(copy: str) -> str:
         return decode.fingerprint(copy, decoder=decoder)
@@ -68,34 +67,38 @@ def proof(
     def by_packets(copy: str) -> str:
         return " ".join(inputs(copy, seed=seed, any_format=True) or ())
 
-    ask = whole if given is None else by_packets
+    ask = whole if now is None else by_packets
     if not part:
-        if given is None:
+        if now is None:
             return ask, digest
-        packets, all_else = given
+        packets, all_else = now
         return ask, f"{digest.partition('-')[0] if digest else packets} {all_else}"
 
     def both(copy: str) -> str:
         return f"{sampled_digest(copy, decoder=decoder)} {ask(copy)}"
 
-    return both, f"{digest} {' '.join(given) if given else whole(path)}"
+    return both, f"{digest} {' '.join(now) if now else whole(path)}"
 
 
-def _by_view(
-    path: str, digest: str | None, *, decoder: DecoderName, shown: str
+def _as_when_heard(
+    path: str, digest: str | None, *, decoder: DecoderName, given: str
 ) -> Callable[[str], str]:
-    """Return what gives `shown` of a copy with the same audio, and something else of any other."""
+    """Return what gives `given` of a copy with the same audio, and something else of any other."""
+    way, seed, *_ = given.split()
 
-    def ask(copy: str) -> str:
-        found = view_hash(copy)
-        if found == shown:
-            return shown
-        by_packets, answer = proof(path, digest, decoder=decoder)
+    def by_packets(copy: str) -> str:
+        return " ".join((way, seed, *(inputs(copy, seed=seed, any_format=True) or ())))
+
+    def by_view(copy: str) -> str:
+        found = f"{way} {view_hash(copy)}"
+        if found == given:
+            return given
+        ask, answer = proof(path, digest, decoder=decoder)
         if answer is None:
-            answer = by_packets(path)
-        return shown if by_packets(copy) == answer else found
+            answer = ask(path)
+        return given if ask(copy) == answer else found
 
-    return ask
+    return by_view if way == BY_VIEW else by_packets
 
 
 def inputs(path: str, *, seed: str, any_format: bool) -> tuple[str, str] | None:

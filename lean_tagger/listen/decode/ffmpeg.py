@@ -3,8 +3,8 @@
 from __future__ import annotations  # PyAV's classes are generic for type checkers only
 
 import math
+import os
 from collections.abc import Iterator
-from typing import Any
 
 import av
 import numpy as np
@@ -12,8 +12,9 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 
 from lean_tagger.errors import DecodeError
-from lean_tagger.listen.decode import BLOCK_SAMPLES, is_rate, silence_nonsense
-from lean_tagger.listen.decode.demux import Demuxer
+from lean_tagger.listen.decode import BLOCK_SAMPLES, BY_PACKETS, BY_VIEW, is_rate, silence_nonsense
+from lean_tagger.listen.decode.decoder_input import Given, packets_say_all
+from lean_tagger.listen.decode.demux import UNTOUCHED, Demuxer
 from lean_tagger.listen.decode.ffmpeg_errors import ffmpeg_errors
 from lean_tagger.listen.decode.mixdown import (
     SAMPLE_FORMATS,
@@ -40,8 +41,10 @@ class FfmpegAudio(Demuxer):
 
     Parameters
     ----------
-    fd, path, probe_bytes, hashed
+    fd, path
         As for `Demuxer`.
+    hashed : bool
+        `given` will be asked for.
 
     Attributes
     ----------
@@ -49,8 +52,8 @@ class FfmpegAudio(Demuxer):
         Where to note what is louder than full scale in an MP3.
     """
 
-    def __init__(self, fd: int | Source, path: str, **ways: Any) -> None:
-        super().__init__(fd, path, **ways)
+    def __init__(self, fd: int | Source, path: str, *, hashed: bool = False) -> None:
+        super().__init__(fd, path, hashed=hashed)
         self.seconds = 0.0
         self.seconds_skipped = 0.0
         self._hash = blake2b()
@@ -60,6 +63,26 @@ class FfmpegAudio(Demuxer):
         self._good_bytes = 0
         self._damaged_seconds = 0.0  # packets that failed since the last good one
         self._next_seconds: float | None = None  # timestamp that the next frame should have
+        self._second: Demuxer | None = None
+        self._given: Given | None = None
+        if hashed and self.container.format.name not in UNTOUCHED and packets_say_all(self):
+            self._second = Demuxer(fd, path)  # for a decoder that hears a few places only
+            self._seed = os.urandom(8).hex()
+            self._given = Given(self, self._second.decoder, seed=self._seed)
+
+    def close(self) -> None:
+        """Close the container."""
+        super().close()
+        if self._second is not None:
+            self._second.close()
+
+    def given(self) -> str:
+        """See `Audio.given`."""
+        if self._given is not None:
+            with ffmpeg_errors(self.path):
+                return " ".join((BY_PACKETS, self._seed, *self._given.hashes()))
+        shown = self.view_hash()
+        return f"{BY_VIEW} {shown}" if shown else ""
 
     def digest(self) -> str:
         """Return the hash of what was read so far and the number of samples.
@@ -117,14 +140,13 @@ class FfmpegAudio(Demuxer):
         A packet that does not decode is counted and passed over. (Iterating
         ``container.decode()`` would end for good at the first one.)
         """
-        update_hash, decoder = self._hash.update, self.decoder
+        decoder = self.decoder
         for packet in self.packets():
             if decoder is not self.decoder:  # the next stream of a chain
                 decoder = self.decoder
                 if decoder is not self.stream.codec_context:
                     self._next_seconds = None  # its delay has to be cut off again
-            if packet.size and not self.packets_hold_tags:
-                update_hash(packet)
+            self._hash_packet(packet)
             try:
                 av_frames = decoder.decode(packet)
             except MemoryError:
@@ -141,6 +163,12 @@ class FfmpegAudio(Demuxer):
                 if not is_rate(av_frame.sample_rate):
                     raise DecodeError(self.path, f"no music has {av_frame.sample_rate} Hz")
                 yield av_frame, kind, *self._follow_clock(av_frame)
+
+    def _hash_packet(self, packet: av.Packet[AudioStream]) -> None:
+        if packet.size and not self.packets_hold_tags:
+            self._hash.update(packet)
+        if self._given is not None:
+            self._given.take(packet)
 
     def _follow_clock(self, av_frame: AudioFrame) -> tuple[int, int]:
         """Count what was lost before this frame; return which of its samples are music.

@@ -68,7 +68,7 @@ class SndfileAudio:
         """Return the hash of the mono samples read so far."""
         return f"{self._hash.hexdigest()}-{self._samples}"
 
-    def view_hash(self) -> str:
+    def given(self) -> str:
         """Return nothing: libsndfile sees the whole file, which a write changes."""
         return ""
 
