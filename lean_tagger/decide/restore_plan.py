@@ -13,7 +13,7 @@ def restore_status(*, redo: bool, dry_run: bool) -> RestoreStatus:
 def to_restore(
     restore: Restore, present: Values
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-    """Return what to write, and what stands in fields that somebody has changed since.
+    """Return what to write, and the values of fields that somebody has changed since.
 
     Parameters
     ----------

@@ -37,19 +37,17 @@ def compare(
     Raises
     ------
     WriteError
-        If a value did not arrive, anything else did not stay as it was, or another program
-        does not find what it found before.
+        If a value is missing, anything else has changed, or another program does not find
+        what it found before.
     """
     with opened(copied) as copy_source, translated(source.path):
         copy_source.path = source.path
         after = parse(copy_source)
         if field := after.arrived(wanted):
-            raise source.refuse(
-                f"its format cannot hold what was to be written as {field}; nothing was written"
-            )
+            raise source.refuse(f"its format cannot hold the new {field}; nothing was written")
         removed = before.tagged and not after.tagged
         _compare(source, before, copy_source, after, removed=removed)
-        if removed:  # it said no more than the other tags do
+        if removed:  # it had no more than the other tags have
             return after.values()
         now = after.look(slack=True)
         missing = visible.lost(view, now, may_show_more=before.may_show_more)
@@ -63,7 +61,7 @@ def compare(
 def _compare(
     source: Source, before: AllTags, copy_source: Source, after: AllTags, *, removed: bool
 ) -> None:
-    """Compare all bytes that are not of our fields."""
+    """Compare all bytes outside our fields."""
     rest, its_rest = before.rest, after.rest
     untouched = bool(rest and its_rest and same(source, [rest], copy_source, [its_rest]))
     kept: Iterator[_Item] = after.foreign(with_rest=not untouched)
@@ -75,7 +73,7 @@ def _compare(
         )
 
     for name, pieces in before.foreign(with_rest=not untouched):
-        # A tag that was not there before may bring items; none may go, in any case.
+        # A new tag may add items, but none may be lost.
         found = next(kept, None)
         if is_same(name, pieces, found):
             continue

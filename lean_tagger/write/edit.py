@@ -129,14 +129,14 @@ def _digest_of_copy(source: Source, copied: str, fingerprint: Callable[[str], st
     try:
         return fingerprint(copied)
     except OverBudgetError as error:
-        error.path = source.path  # not the copy's name, which is gone when this is read
+        error.path = source.path  # not the copy's name, since the copy is removed
         raise
     except FileError as error:
         raise source.refuse("its audio would not decode any more; nothing was written") from error
 
 
 def _resolved(path: str) -> str:
-    """Return the name of the file itself, behind symbolic links."""
+    """Return the name of the file itself, with symbolic links resolved."""
     try:
         return os.path.realpath(path, strict=True)
     except (OSError, ValueError) as error:
@@ -145,7 +145,7 @@ def _resolved(path: str) -> str:
 
 
 def _checked(path: str, name: str, values: Sequence[str]) -> tuple[str, ...]:
-    """Return values without repetitions; refuse what a tag cannot hold."""
+    """Return values without repetitions; refuse values that a tag cannot hold."""
     field = name.partition("@")[0]
     for value in values:
         if not value.strip() or "\0" in value or _lone(value):

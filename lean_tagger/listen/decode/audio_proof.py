@@ -1,18 +1,18 @@
-"""Show that a copy holds the audio that was heard.
+"""Prove that a copy holds the audio that was heard.
 
-A decoder is a function of what it is given. That this is the same is shown in one of three ways:
+A decoder's output depends only on its input. There are three ways to prove that this is the same:
 
-- All that FFmpeg is shown of the file, its tags hidden, is hashed while it is heard; the copy shows
-  the same bytes. So FFmpeg finds the same packets, times and set-up in it.
-- Where a write changes what FFmpeg is shown (the tables of an MP4, the sizes of an AIFF),
-  `decoder_input` hashes all that a decoder is given, packet by packet, and a few places are
-  decoded: of the original while it is heard, or now, if it was not heard just now; and of the copy.
-- Where the packets do not say all (see `packets_say_all`), where libsndfile decodes, or where it is
-  asked for, the copy is decoded from its start to its end, and packets and number of samples must
-  be what they were.
+- FFmpeg sees a file without its tags. All that it sees is hashed while the file is heard, and the
+  copy must show the same bytes. Then FFmpeg finds the same packets, times and set-up in it.
+- If a write changes what FFmpeg sees (the tables of an MP4, the sizes of an AIFF), `decoder_input`
+  hashes the input of the decoder packet by packet, and a few places are decoded: in the original
+  while it is heard, or now if it was heard earlier; and in the copy.
+- The copy is decoded in full if the packets do not say everything (see `packets_say_all`), if
+  libsndfile decodes it, or on request; then its packets and number of samples must be the same as
+  before.
 
-After a partial hearing the samples of the original were never counted. Then the packets are
-compared in any case, and whether the parts that were heard are the same.
+After a partial hearing the samples of the original were not counted. Then the packets and the
+parts that were heard are compared.
 """
 
 from collections.abc import Callable
@@ -33,18 +33,18 @@ def proof(
     verify: Verify = "packets",
     given: str = "",
 ) -> tuple[Callable[[str], str], str | None]:
-    """Return what to ask of a copy, and what it must answer: if None, what the file does.
+    """Return a function to call with a copy, and its right answer; None is the file's own answer.
 
     Parameters
     ----------
     path : str
         The file that was heard.
     digest : str or None
-        `Scores.digest` of then; None where nothing was heard.
+        `Scores.digest` from that time; None if nothing was heard.
     decoder : {'auto', 'ffmpeg', 'soundfile'}
-        That heard it.
+        The decoder that heard it.
     verify : {'packets', 'full'}
-        By what the decoder is given where that says all, or by decoding all in any case.
+        By the decoder's input if that says everything, or always by decoding everything.
     given : str
         `Scores.given` of then; empty where there is none.
 
@@ -102,16 +102,16 @@ def _as_when_heard(
 
 
 def inputs(path: str, *, seed: str, any_format: bool) -> tuple[str, str] | None:
-    """Return `decoder_input` of a file, None where that does not say all.
+    """Return `decoder_input` of a file; None if that does not say everything.
 
     Parameters
     ----------
     path : str
         The file.
     seed : str
-        Says which places are decoded.
+        Chooses which places are decoded.
     any_format : bool
-        Also where a decoder may be given more than it shows.
+        Also for formats in which it may not show all of the decoder's input.
 
     Raises
     ------

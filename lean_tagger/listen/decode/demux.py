@@ -25,16 +25,16 @@ FORMATS = (
     "aac,ac3,aiff,amr,ape,asf,au,caf,dsf,dts,eac3,flac,iff,matroska,mov,mp3,mpc,mpc8,"
     "mpegts,mpeg,avi,flv,ogg,oma,rm,tak,tta,voc,w64,wav,wv"
 )
-"""Containers that hold their audio in themselves. Playlists, SDP, concat scripts and the
-like are not among them: they make FFmpeg open other files and sockets. DSDIFF is "iff"."""
+"""Containers that hold their own audio. Playlists, SDP, concat scripts and the like are
+left out, because they make FFmpeg open other files and sockets. DSDIFF is "iff"."""
 
 PYAV = int(av.__version__.split(".")[0])
 OPTIONS: dict[str, Any] = {"metadata_errors": "replace"} if PYAV < 19 else {}
 """PyAV 18 decodes all metadata at once and strictly, and would raise on old, non-UTF-8 tags;
-PyAV 19 does not, and knows no such option any more."""
+PyAV 19 does not, and has no such option any more."""
 
 TAG_IN_LAST_PACKET = {"ape", "tak"}
-"""Demuxers whose last packet runs to the end of the file, tags included."""
+"""Demuxers with a last packet that runs to the end of the file, tags included."""
 
 EXTENSION_FORMATS = {
     ".aac": "aac",
@@ -44,27 +44,27 @@ EXTENSION_FORMATS = {
     ".mp2": "mp3",
     ".mp3": "mp3",
 }
-"""Raw streams that start with no magic number: asked for by name where guessing fails."""
+"""Raw streams without a magic number; FFmpeg gets their name if guessing fails."""
 
 PROTECTED_TAGS = {"drms", "enca", "aavd"}
 """Codec tags of FairPlay, Common Encryption and Audible files."""
 
 BETTER_DECODERS = {"opus": ("libopus", {"request_sample_fmt": "flt"})}
-"""Decoders to take instead of FFmpeg's own. Its Opus differs from the reference by 0.007 in
-a sample, enough to move a score by 6e-5; libopus gives what libsndfile gives, to 2e-7."""
+"""Decoders to use instead of FFmpeg's own. FFmpeg's Opus differs from the reference by 0.007 in
+a sample, enough to move a score by 6e-5; libopus agrees with libsndfile to 2e-7."""
 
 READ_BYTES = 1 << 16
-"""What FFmpeg asks the file for at a time."""
+"""Bytes that FFmpeg reads at a time."""
 
 MAX_BAD_READS = 64
-"""Reads that may fail in a row, without the file's position moving, before we look further."""
+"""Reads that may fail in a row at the same position before we search further on."""
 
 UNTOUCHED = {"flac", "mp3", "ogg", "tta", "wav", "wv"}
 """Containers of which FFmpeg is shown nothing, in nearly all files, that a write changes."""
 
 RESYNC_MARKS = {"ogg": b"OggS\0\2", "wv": b"wvpk"}
-"""Where a new stream may begin in formats whose demuxer gives up for good: at a damaged
-WavPack block, and at a chained Ogg stream with another number of channels."""
+"""Marks where a new stream may begin, for formats with a demuxer that stops for good: at a
+damaged WavPack block, and at a chained Ogg stream with another number of channels."""
 
 
 class Demuxer:
@@ -73,26 +73,26 @@ class Demuxer:
     Parameters
     ----------
     fd : int
-        An open regular file; stays the caller's, and must outlive this object.
+        An open regular file; the caller closes it, after this object.
     path : str
-        For messages, and for the extension.
+        For messages and for the extension.
     probe_bytes : int
-        How much FFmpeg may read to find out what it is; 0 leaves that to it (5 MB).
+        How much FFmpeg may read to recognise the format; 0 is FFmpeg's default (5 MB).
     hashed : bool
         Hash what FFmpeg is shown while it is read, for `view_hash`.
 
     Attributes
     ----------
     container, stream, decoder
-        PyAV's; others after a chained stream was reached.
+        PyAV's objects; they change when a chained stream is reached.
     view : MaskedFile
         The file as FFmpeg sees it.
     tick_seconds : float
         The unit of the stream's times.
     end_seconds : float
-        By the clock of the frames: what follows is padding.
+        End of the music by the frames' clock; padding follows it.
     mp4_track : Mp4Track or None
-        The packets of a plain MP4, which are read by its table.
+        The packets of a plain MP4, which are found by its table.
     packets_hold_tags : bool
         Whether a packet may hold more than audio.
     """
@@ -139,7 +139,7 @@ class Demuxer:
             return self._whole.hash()
 
     def packet_hash(self) -> str | None:
-        """Read all packets and decode none; return the first part of what `digest` would be."""
+        """Read all packets without decoding; return the first part of `digest`."""
         if self.packets_hold_tags:
             return None
         hasher = blake2b()
@@ -150,7 +150,7 @@ class Demuxer:
         return hasher.hexdigest()
 
     def packets(self) -> Iterator[av.Packet[AudioStream]]:
-        """Yield the stream's packets; after a failed read, go on wherever reading goes on."""
+        """Yield the stream's packets; after a failed read, go on where reading works again."""
         if self.mp4_track is not None:
             yield from self._track_packets(self.mp4_track)
             return
@@ -163,29 +163,29 @@ class Demuxer:
                     self._packet_offset = max(self._packet_offset, offset)
                     yield packet
             except av.error.PatchWelcomeError:
-                pass  # a chained stream of another shape: only a new start can read it
+                pass  # a chained stream with another layout: only reopening can read it
             except (av.error.FFmpegError, ValueError, *SLIPS):
                 bad_reads = bad_reads + 1 if self.view.offset == last_offset else 0
                 last_offset = self.view.offset
                 if bad_reads < MAX_BAD_READS:
                     continue
             bad_reads = 0
-            # Also after a regular end: a chained stream of another codec is another stream
-            # to FFmpeg, and its packets are not among ours.
+            # Also after a regular end: to FFmpeg, a chained stream of another codec is another
+            # stream, and we do not get its packets.
             if not self._reopen_behind(self._packet_offset):
                 return
 
     def _track_packets(self, track: mp4_packets.Mp4Track) -> Iterator[Any]:
-        """Yield the packets that an MP4's tables name, and an empty one, which ends them.
+        """Yield the packets from an MP4's tables, then an empty one for the end.
 
-        The first one comes from FFmpeg: it carries how much of the encoder's delay is to be
-        cut off, and its time is where the edit list puts it.
+        The first one comes from FFmpeg: it says how much of the encoder's delay to cut off, and
+        its time follows from the edit list.
         """
         time_base = Fraction(1, track.timescale)
         first = next(iter(self.container.demux(self.stream)))
         shift_ticks = 0
         for number, sample in enumerate(track.samples()):
-            if not sample.size:  # an empty packet would end the decoder
+            if not sample.size:  # an empty packet would end decoding
                 continue
             self._packet_offset = sample.offset
             if number == 0 and first.size == sample.size and first.pts is not None:
@@ -203,7 +203,7 @@ class Demuxer:
         yield av.Packet()
 
     def _reopen_behind(self, offset: int) -> bool:
-        """Open the file again at the next place behind `offset` where a stream may begin."""
+        """Open the file again at the next place after `offset` where a stream may begin."""
         name = self.container.format.name
         mark = RESYNC_MARKS.get(name)
         while mark and (offset := _find(self._fd, mark, offset + 1)) >= 0:
@@ -216,7 +216,7 @@ class Demuxer:
             previous, self.container = self.container, container
             try:
                 self.stream, self.decoder = self._choose_stream()
-            except FileError:  # pictures or text, chained behind the music
+            except FileError:  # pictures or text, chained after the music
                 self.container, self.view = previous, view
                 container.close()
                 continue
@@ -275,7 +275,7 @@ class Demuxer:
 
 
 def _better_decoder(context: AudioCodecContext) -> AudioCodecContext:
-    """Return a decoder from `BETTER_DECODERS`, or the given one where this build has none."""
+    """Return a decoder from `BETTER_DECODERS`, or the given one if this build has none."""
     name, options = BETTER_DECODERS[context.name]
     try:
         better = av.CodecContext.create(name, "r")
@@ -290,7 +290,7 @@ def _better_decoder(context: AudioCodecContext) -> AudioCodecContext:
 
 
 def _find(fd: int | Source, mark: bytes, start: int) -> int:
-    """Return the offset of the first `mark` at or behind `start`, or -1."""
+    """Return the offset of the first `mark` at or after `start`, or -1."""
     step = 1 << 16
     while piece := read_at(fd, step + len(mark) - 1, start):
         if (found := piece.find(mark)) >= 0:

@@ -30,10 +30,10 @@ from lean_tagger.system.urls import Source
 MP3_DECODERS = {"mp3", "mp3float"}
 
 GAP_SECONDS = 0.015
-"""Timestamps that jump by more have lost audio; less is rounding (Matroska counts in ms)."""
+"""A larger jump of timestamps means lost audio; less is rounding (Matroska counts in ms)."""
 
 LONGEST_GAP_SECONDS = 600.0
-"""A larger jump is a broken clock (or a new one), and says nothing of lost audio."""
+"""An even larger jump is a broken or new clock, and says nothing about lost audio."""
 
 
 class FfmpegAudio(Demuxer):
@@ -49,7 +49,7 @@ class FfmpegAudio(Demuxer):
     Attributes
     ----------
     overs : Overs or None
-        Where to note what is louder than full scale in an MP3.
+        If set, notes samples of an MP3 that are louder than full scale.
     """
 
     def __init__(self, fd: int | Source, path: str, *, hashed: bool = False) -> None:
@@ -85,10 +85,10 @@ class FfmpegAudio(Demuxer):
         return f"{BY_VIEW} {shown}" if shown else ""
 
     def digest(self) -> str:
-        """Return the hash of what was read so far and the number of samples.
+        """Return a hash of what was read so far, with the number of samples.
 
-        Of the packets, which is cheap and as good: a decoder makes the same samples of the
-        same packets. Where a packet may hold tags, of the samples.
+        The packets are hashed, which is cheap: the same packets give the same samples. If a
+        packet may hold tags, the samples are hashed.
         """
         return f"{self._hash.hexdigest()}-{self._samples}"
 
@@ -124,7 +124,7 @@ class FfmpegAudio(Demuxer):
             raise DecodeError(self.path, "no packet of its audio could be decoded")
 
     def _block(self, rate_hz: int, count: int, scale: float) -> tuple[int, memoryview]:
-        """Finish a block: the sums of the channels become their average at ±1."""
+        """Finish a block: turn the sums of the channels into their average at ±1."""
         block = self._buffer[:count]
         np.multiply(block, np.float32(scale), out=block)
         self.seconds_skipped += silence_nonsense(block) / rate_hz
@@ -137,15 +137,15 @@ class FfmpegAudio(Demuxer):
     def _av_frames(self) -> Iterator[Piece]:
         """Yield each decoded frame, its sample format, and which of its samples count.
 
-        A packet that does not decode is counted and passed over. (Iterating
-        ``container.decode()`` would end for good at the first one.)
+        A packet that does not decode is counted and skipped. (Iterating ``container.decode()``
+        would end for good at the first one.)
         """
         decoder = self.decoder
         for packet in self.packets():
             if decoder is not self.decoder:  # the next stream of a chain
                 decoder = self.decoder
                 if decoder is not self.stream.codec_context:
-                    self._next_seconds = None  # its delay has to be cut off again
+                    self._next_seconds = None  # the new stream's delay must be cut off too
             self._hash_packet(packet)
             try:
                 av_frames = decoder.decode(packet)
@@ -161,7 +161,9 @@ class FfmpegAudio(Demuxer):
                     name = av_frame.format.name
                     raise DecodeError(self.path, f"unknown sample format {name!r}")
                 if not is_rate(av_frame.sample_rate):
-                    raise DecodeError(self.path, f"no music has {av_frame.sample_rate} Hz")
+                    raise DecodeError(
+                        self.path, f"{av_frame.sample_rate} Hz is not a sample rate of music"
+                    )
                 yield av_frame, kind, *self._follow_clock(av_frame)
 
     def _hash_packet(self, packet: av.Packet[AudioStream]) -> None:
@@ -173,13 +175,13 @@ class FfmpegAudio(Demuxer):
     def _follow_clock(self, av_frame: AudioFrame) -> tuple[int, int]:
         """Count what was lost before this frame; return which of its samples are music.
 
-        The first of them does not lie before 0, the last not behind the edit's end.
+        They lie between time 0 and the edit's end.
 
-        A decoder may pass over damage in silence, and only the timestamps show it. Where
-        both a packet failed and the clock jumped, it is the same damage, counted once.
+        A decoder may silently skip damage that only the timestamps show. If a packet failed and
+        the clock jumped, it is the same damage and counts once.
         """
         if self._next_seconds is None and self.decoder is not self.stream.codec_context:
-            # It cuts the encoder's delay off by itself, and then shows the uncut time.
+            # It cuts off the encoder's delay itself, but still gives the time before the cut.
             self._next_seconds = -math.inf
             return 0, av_frame.samples
         samples, rate_hz, pts = av_frame.samples, av_frame.sample_rate, av_frame.pts
@@ -188,7 +190,7 @@ class FfmpegAudio(Demuxer):
             self._next_seconds = None
             self.seconds_skipped += lost
             return 0, samples
-        # Once per frame, 140,000 times an hour: floats, since a Fraction costs 4 µs.
+        # Runs once per frame, 140,000 times per hour of music: floats, since a Fraction takes 4 µs.
         at = pts * self.tick_seconds
         if self._next_seconds is not None:
             gap = at - self._next_seconds
@@ -204,8 +206,8 @@ class FfmpegAudio(Demuxer):
     def _packet_seconds(self, packet: av.Packet[AudioStream]) -> float:
         """Estimate the length of a damaged packet.
 
-        From what it says of itself; or, where junk between frames was taken for one long
-        packet (raw MP3 and AAC), from its size at the rate of the good ones so far.
+        By its own duration; or, if junk between frames was taken for one long packet (raw MP3
+        and AAC), by its size at the bit rate of the good packets so far.
         """
         said = float(packet.duration * packet.time_base) if packet.duration else 0.0
         sized = self.seconds * packet.size / self._good_bytes if self._good_bytes else 0.0

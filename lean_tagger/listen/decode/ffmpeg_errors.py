@@ -8,16 +8,16 @@ import av
 from lean_tagger.errors import DecodeError, FileError, OverBudgetError, UnreadableError
 
 SLIPS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError)
-"""What is no error of FFmpeg's, but PyAV itself tripping over an odd file. Seen: IndexError, at
-the end of a chained Ogg with a cover in each link, for a stream that was not there before."""
+"""Errors of PyAV itself on odd files, not of FFmpeg. Seen: IndexError at the end of a chained Ogg
+with a cover in each link, for a stream that was not there before."""
 
 
 @contextmanager
 def ffmpeg_errors(path: str) -> Iterator[None]:
-    """Translate what PyAV raises; the only place that knows its exceptions.
+    """Translate PyAV's exceptions; nothing else knows them.
 
-    PyAV's errors also derive from the builtin they resemble (ValueError, OSError …), and
-    a sample rate or layout that it cannot represent raises a bare ValueError.
+    PyAV's errors also derive from the builtin that they resemble (ValueError, OSError …), and
+    a sample rate or layout that it cannot represent raises a plain ValueError.
     """
     try:
         yield
