@@ -10,6 +10,7 @@ from typing import NoReturn
 from lean_tagger import write
 from lean_tagger.decide import leantag_field, spoken_word, tag_plan
 from lean_tagger.decide.decider import Decider
+from lean_tagger.decide.restore_plan import restore_status, to_restore
 from lean_tagger.decide.tag_plan import TagPlan
 from lean_tagger.errors import (
     ChangedError,
@@ -30,7 +31,6 @@ from lean_tagger.jobs import (
     Recognised,
     Restore,
     Restored,
-    RestoreStatus,
     Tagged,
     TagStatus,
     TrackInfo,
@@ -44,7 +44,7 @@ from lean_tagger.listen.label_scores import Words
 from lean_tagger.listen.listener import Listener
 from lean_tagger.listen.recognise import digests, has_audio, recognise
 from lean_tagger.rules import may_be_album
-from lean_tagger.settings import WriteSettings
+from lean_tagger.settings import Verify, WriteSettings
 from lean_tagger.system.urls import is_url
 from lean_tagger.write import FileState
 from lean_tagger.write.spoken_word import marked
@@ -170,7 +170,9 @@ class Pipeline:
             self._refuse(file.obstacle)
         if self._dry_run:
             return self.outcome(decided, "would_tag")
-        file = self._write(file, changes, audio=heard.digest, expected=heard.digest)
+        file = self._write(
+            file, changes, audio=heard.digest, expected=heard.digest, given=heard.given
+        )
         heard = replace(heard, identity=file.identity, fields=file.fields)
         return self.outcome(replace(decided, heard=heard), "tagged")
 
@@ -195,14 +197,14 @@ class Pipeline:
         if obstacle is not None and not isinstance(obstacle, NoTagSupportError | ObstacleError):
             raise obstacle  # a file without room for fields holds none of ours
         each = {} if isinstance(obstacle, NoTagSupportError) else write.read_each(path)
-        changes, kept = _to_restore(restore, each)
+        changes, kept = to_restore(restore, each)
         if changes and obstacle is not None:
             self._refuse(obstacle)
         if changes and not self._dry_run:
             file = self._write(file, changes, audio=restore.audio, expected=None)
         return Restored(
             path=path,
-            status=_restore_status(redo=restore.redo, dry_run=self._dry_run),
+            status=restore_status(redo=restore.redo, dry_run=self._dry_run),
             restored={field: it for field, it in changes.items() if field in write.FIELDS},
             kept={field: it for field, it in kept.items() if field in write.FIELDS},
             identity=file.identity,
@@ -260,7 +262,8 @@ class Pipeline:
         obstacle = file.obstacle
         if not (obstacle is None or isinstance(obstacle, NoTagSupportError) or self._dry_run):
             self._refuse(obstacle)  # a dry run only wants the scores, which are kept
-        return self._with_scores(self._listener.complete(job.path, each)), False
+        heard = self._listener.complete(job.path, each, for_write=not self._dry_run)
+        return self._with_scores(heard), False
 
     def _candidates(self, job: Job, file: FileState) -> Iterator[list[Heard]]:
         """Yield what each model may have heard in this audio in an earlier run.
@@ -295,7 +298,13 @@ class Pipeline:
         return replace(first, others=tuple(others))
 
     def _write(
-        self, file: FileState, changes: Values, *, audio: str, expected: str | None
+        self,
+        file: FileState,
+        changes: Values,
+        *,
+        audio: str,
+        expected: str | None,
+        given: str = "",
     ) -> FileState:
         """Write, and return the fields that the file then holds.
 
@@ -307,23 +316,27 @@ class Pipeline:
             Field to its new values.
         audio : str
             Digest of its audio for the journal; empty if it is not known.
-        expected : str or None
+        expected, given : str
             As for `write_proved`.
         """
         path, before = file.path, file.identity
         try:
-            full, previous = write.in_full(path, changes)  # for undo: the values in each tag
-            held = {name: values for name, values in previous.items() if values}
-            decided_on = {f: file.fields.get(f, ()) for f in changes if f in write.FIELDS}
-            self._before_write(Writing(identity=before, changes=full, previous=held, audio=audio))
-            write_proved(
-                path,
-                full,
-                {**previous, **decided_on},
-                expected=expected,
-                decoder=self._decoder,
-                ways=self._ways,
-            )
+            with write.edit(path, ways=self._ways) as edit:
+                full, previous = edit.in_full(changes)  # for undo: the values in each tag
+                held = {name: values for name, values in previous.items() if values}
+                decided_on = {f: file.fields.get(f, ()) for f in changes if f in write.FIELDS}
+                self._before_write(
+                    Writing(identity=before, changes=full, previous=held, audio=audio)
+                )
+                written = write_proved(
+                    edit,
+                    full,
+                    {**previous, **decided_on},
+                    expected=expected,
+                    given=given,
+                    decoder=self._decoder,
+                    verify=self._ways.verify,
+                )
         except (UnreadableError, WriteError) as error:
             if write.identify(path).inode != before.inode:  # raises if it is gone
                 message = (
@@ -331,23 +344,26 @@ class Pipeline:
                 )
                 raise WriteError(path, message) from error
             raise
-        return replace(file, identity=write.identify(path), fields=write.read(path))
+        identity = write.identify(path)
+        fields = written.fields if identity == written.identity else write.read(path)
+        return replace(file, identity=identity, fields=fields)
 
 
 def write_proved(
-    path: str,
+    edit: write.Edit,
     changes: Values,
     previous: Values,
     *,
     expected: str | None,
     decoder: DecoderName,
-    ways: WriteSettings,
-) -> None:
+    verify: Verify,
+    given: str = "",
+) -> write.Written:
     """Write fields, and prove that the audio is what was heard.
 
     Parameters
     ----------
-    path : str
+    edit : Edit
         The file.
     changes, previous : mapping of str to tuple of str
         Field to its new values, and what it holds now.
@@ -355,52 +371,24 @@ def write_proved(
         The digest of the audio that was heard; None takes it as it is now.
     decoder : {'auto', 'ffmpeg', 'soundfile'}
         The decoder that heard it.
-    ways : WriteSettings
-        How files are written.
+    verify : {'packets', 'full'}
+        How that is proved.
+    given : str
+        `Scores.given` of when it was heard; empty where it was not heard just now.
 
     Raises
     ------
     FileError
         As `write.write`; the file is as it was.
     """
-    fingerprint, answer = proof(path, expected, decoder=decoder, verify=ways.verify)
-    write.write(
-        path,
-        changes,
-        fingerprint=fingerprint,
-        expected=answer,
-        previous=previous,
-        ways=ways,
-    )
+    fingerprint, answer = proof(edit.path, expected, decoder=decoder, verify=verify, given=given)
+    return edit.write(changes, fingerprint=fingerprint, expected=answer, previous=previous)
 
 
 def _refuse_spoken_word(file: FileState) -> None:
     found = spoken_word.reason(file.path, file.fields) or marked(file.path)
     if found:
         raise SpokenWordError(file.path, f"{found}; {spoken_word.MESSAGE}")
-
-
-def _restore_status(*, redo: bool, dry_run: bool) -> RestoreStatus:
-    if redo:
-        return "would_redo" if dry_run else "redone"
-    return "would_undo" if dry_run else "undone"
-
-
-def _to_restore(
-    restore: Restore, present: Values
-) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-    """Return what to write, and the values of fields that somebody has changed since."""
-    changes: dict[str, tuple[str, ...]] = {}
-    kept: dict[str, tuple[str, ...]] = {}
-    for field, ours in restore.fields.items():
-        there = present.get(field, ())
-        if there == ours.before:
-            continue
-        if there == ours.written:
-            changes[field] = ours.before
-        else:
-            kept[field] = there
-    return changes, kept
 
 
 def _words(decider: Decider) -> dict[int, Words]:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import get_args
 
+from lean_tagger import write
 from lean_tagger.decide.decider import Decider, ask
 from lean_tagger.decide.tag_plan import TagPlan
 from lean_tagger.errors import ConfigError
@@ -237,14 +238,16 @@ class Tagger:
         WriteError
             The change cannot be made without risk; the file is as it was.
         """
-        write_proved(
-            plan.path,
-            plan.changes,
-            plan.previous,
-            expected=expected,
-            decoder=self.listener.decoder,
-            ways=WriteSettings(),
-        )
+        ways = WriteSettings()
+        with write.edit(plan.path, ways=ways) as edit:
+            write_proved(
+                edit,
+                plan.changes,
+                plan.previous,
+                expected=expected,
+                decoder=self.listener.decoder,
+                verify=ways.verify,
+            )
 
     def _decider(self, rules: Rules, policy: Policy | None) -> Decider:
         if policy is not None and policy not in POLICIES:

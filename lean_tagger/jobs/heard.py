@@ -97,6 +97,8 @@ class Heard:
         What the run's other models heard in the same audio, in their order.
     parts : tuple of Heard
         For a derived model that was heard just now: what its part models heard.
+    given : str
+        Of a file that was heard just now and will be written to: see `decode.Audio.given`.
     """
 
     identity: Identity
@@ -114,6 +116,7 @@ class Heard:
     confidence: float = 1.0
     others: "tuple[Heard, ...]" = ()
     parts: "tuple[Heard, ...]" = ()
+    given: str = ""
 
     def each(self) -> "tuple[Heard, ...]":
         """Return what each model heard, in order."""

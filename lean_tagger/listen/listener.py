@@ -6,6 +6,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -147,7 +148,13 @@ class Listener:
             if number not in self._derived and places[0] in words
         }
 
-    def score(self, path: str | os.PathLike[str], *, only: Sequence[int] | None = None) -> Scores:
+    def score(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        only: Sequence[int] | None = None,
+        for_write: bool = False,
+    ) -> Scores:
         """Listen to a file and return what the models heard.
 
         Parameters
@@ -156,6 +163,8 @@ class Listener:
             The file.
         only : sequence of int, optional
             Indices of the models that should hear it, ascending; by default all.
+        for_write : bool
+            Hash by the way what a copy is to be compared with; see `decode.audio_proof`.
 
         Returns
         -------
@@ -174,20 +183,24 @@ class Listener:
                 return scores
         wanted = range(len(self.asked)) if only is None else only
         tallies = {at: Tally(self._heard[at]) for n in wanted for at in self._places[n]}
-        with self._opened(path, list(tallies)) as (audio, predictions):
+        with self._opened(path, list(tallies), hashed=for_write) as (audio, predictions):
             for at, prediction in predictions:
                 tallies[at].add(prediction.logits, prediction.embedding)
-            seconds, skipped, digest = audio.seconds, audio.seconds_skipped, audio.digest()
-        heard = {
-            at: tally.scores(seconds=seconds, seconds_skipped=skipped, digest=digest)
-            for at, tally in tallies.items()
-        }
+            of_audio: dict[str, Any] = {
+                "seconds": audio.seconds,
+                "seconds_skipped": audio.seconds_skipped,
+                "digest": audio.digest(),
+                "given": audio.given() if for_write else "",
+            }
+        heard = {at: tally.scores(**of_audio) for at, tally in tallies.items()}
         first, *others = (
             self._of_track(number, [heard[at] for at in self._places[number]]) for number in wanted
         )
         return replace(first, others=tuple(others))
 
-    def complete(self, path: str, each: Sequence[Heard | None]) -> Heard:
+    def complete(
+        self, path: str, each: Sequence[Heard | None], *, for_write: bool = False
+    ) -> Heard:
         """Let the models listen that have not heard this audio; return what all heard.
 
         Parameters
@@ -196,16 +209,19 @@ class Listener:
             The file.
         each : sequence of Heard or None
             What each model heard in it before.
+        for_write : bool
+            As for `score`.
 
         Raises
         ------
         FileError
             As `score`.
         """
-        scores = self.score(path, only=[n for n, heard in enumerate(each) if heard is None])
+        missing = [number for number, heard in enumerate(each) if heard is None]
+        scores = self.score(path, only=missing, for_write=for_write)
         new = iter(scores.heard(Identity(0, 0, 0), {}).each())
         first, *others = [heard or next(new) for heard in each]
-        return replace(first, digest=scores.digest, others=tuple(others))
+        return replace(first, digest=scores.digest, given=scores.given, others=tuple(others))
 
     def _score_part(self, path: str) -> Scores | None:
         """Hear windows until they are enough; None if the track has to be heard whole."""
@@ -306,10 +322,10 @@ class Listener:
 
     @contextmanager
     def _opened(
-        self, path: str, wanted: Sequence[int]
+        self, path: str, wanted: Sequence[int], *, hashed: bool = False
     ) -> Iterator[tuple[Audio, Iterator[tuple[int, Prediction]]]]:
         """Open a file and the networks' predictions; no thread is left after closing."""
-        with open_audio(path, decoder=self.decoder) as audio, ExitStack() as stack:
+        with open_audio(path, decoder=self.decoder, hashed=hashed) as audio, ExitStack() as stack:
             blocks: Iterable[tuple[int, memoryview]] = audio
             if self.decodes_ahead:
                 blocks = stack.enter_context(closing(ahead(audio, block_samples=BLOCK_SAMPLES)))

@@ -35,6 +35,9 @@ class Scores:
         The track is shorter than one window and was repeated to fill it.
     digest : str
         Hash of the audio, independent of the tags; see `decode.Audio.digest`.
+    given : str
+        By what a copy is proved to hold the same; see `decode.Audio.given`. Empty where that was
+        not asked for.
     embedding : (dim,) float32, optional
         Mean over the windows of what the network has before its last layer.
     effort : str
@@ -70,6 +73,7 @@ class Scores:
     seconds_skipped: float
     repeated: bool
     digest: str
+    given: str = ""
     embedding: npt.NDArray[np.float32] | None = None
     effort: str = "full"
     of_windows: int = 0
@@ -92,6 +96,7 @@ class Scores:
         return Heard(
             identity=identity,
             digest=self.digest,
+            given=self.given,
             values=quantised(kept),
             embedding=b"" if embedding is None else embedding.astype("<f4").tobytes(),
             windows=self.n_windows,

@@ -6,6 +6,7 @@ built in, under names that changed with 3.12. Python's own `random` does the sam
 
 import contextlib
 from collections.abc import Iterable
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -52,6 +53,7 @@ def sha256_of_file(path: Path) -> str:
         return sha256_of(iter(lambda: file.read(_BLOCK_BYTES), b""))
 
 
+@cache
 def _first(*names: str) -> Any:
     for name in names[:-1]:
         with contextlib.suppress(ImportError):

@@ -14,8 +14,9 @@ one, byte for byte, or one in which only our fields differ. Four things ensure t
 
 If any of this is in doubt, the file is refused with one sentence and left alone.
 
-`look` returns what a file holds, `source` reads it, `formats.detect` knows the formats,
-`formats.fields` the names of our fields. One module per format edits: `id3` with `id3_body`,
+`look` returns what a file holds, `source` reads it, `edit` changes it, `compare` compares the copy
+with it. `formats.detect` knows the formats, `formats.fields` the names of our fields. One module
+per format edits: `id3` with `id3_body`,
 `id3_frames`, `id3_file`, `id3_hosts` and `mpeg` around it, `flac` and `ogg` around
 `vorbis_comment`, `mp4` with `mp4_atoms`, `mp4_shown` and, where something moves, `mp4_offsets` and
 `mp4_move`, `matroska` with `matroska_layout`, `matroska_places`, `matroska_tags` and `ebml`, `asf`,
@@ -26,16 +27,10 @@ them `older_tags`. `carried` has what these pass on to a new tag, by the names i
 `ffmpeg_check` uses FFmpeg.
 """
 
-import os
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Callable, Mapping, Sequence
 
-from lean_tagger.errors import FileError, OverBudgetError, UnreadableError, WriteError
 from lean_tagger.settings import WriteSettings
-from lean_tagger.write import visible
-from lean_tagger.write.formats.all_tags import AllTags, is_name, without_lone_bytes
-from lean_tagger.write.formats.detect import parse
+from lean_tagger.write.edit import Edit, Written, edit
 from lean_tagger.write.formats.fields import FIELDS
 from lean_tagger.write.look import (
     FileState,
@@ -47,14 +42,14 @@ from lean_tagger.write.look import (
     read_each,
     supported,
 )
-from lean_tagger.write.replace import replace
-from lean_tagger.write.source import Source, opened, translated
-from lean_tagger.write.splice import copy, splice
 from lean_tagger.write.track_info import track
 
 __all__ = [
     "FIELDS",
+    "Edit",
     "FileState",
+    "Written",
+    "edit",
     "identify",
     "in_full",
     "look",
@@ -68,7 +63,6 @@ __all__ = [
 
 
 _USUAL = WriteSettings()
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 def write(
@@ -114,125 +108,5 @@ def write(
     ValueError
         If a key of `changes` is not one of our fields.
     """
-    if unknown := sorted(name for name in changes if not is_name(name)):
-        raise ValueError(f"no such field: {unknown}")
-    wanted = {name: _checked(path, name, values) for name, values in changes.items()}
-    real = _resolved(path)
-    with opened(real) as source:
-        source.path, source.id3_version = path, ways.id3_version
-        with translated(path):
-            tags = parse(source)
-            present, wanted = tags.exact(), without_lone_bytes(wanted)
-            if all(present.get(name, ()) == values for name, values in wanted.items()):
-                return
-            if previous is not None and any(
-                tuple(previous.get(name, ())) != present.get(name, ()) for name in wanted
-            ):
-                raise source.refuse("its tags were changed since it was heard; nothing was written")
-            wanted = tags.in_full(wanted)
-            pieces = list(splice(source.size, tags.patches(wanted)))
-            view = tags.look()
-        if expected is None:
-            expected = fingerprint(real)
-
-        def fill(fd: int) -> None:
-            copy(source, pieces, fd)
-
-        def check(copied: str) -> None:
-            _verify(source, tags, copied, wanted, view)
-            if _digest_of_copy(source, copied, fingerprint) != expected:
-                raise source.refuse(
-                    "its audio would not have stayed the same, or is not what was scored; "
-                    "nothing was written"
-                )
-
-        replace(source, real, fill=fill, check=check, ways=ways)
-
-
-def _digest_of_copy(source: Source, copied: str, fingerprint: Callable[[str], str]) -> str:
-    try:
-        return fingerprint(copied)
-    except OverBudgetError as error:
-        error.path = source.path  # not the copy's name, since the copy is removed
-        raise
-    except FileError as error:
-        raise source.refuse("its audio would not decode any more; nothing was written") from error
-
-
-def _resolved(path: str) -> str:
-    """Return the name of the file itself, with symbolic links resolved."""
-    try:
-        return os.path.realpath(path, strict=True)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise UnreadableError(path, f"it cannot be opened: {reason}") from error
-
-
-def _checked(path: str, name: str, values: Sequence[str]) -> tuple[str, ...]:
-    """Return values without repetitions; refuse values that a tag cannot hold."""
-    field = name.partition("@")[0]
-    for value in values:
-        if not value.strip() or "\0" in value or _lone(value):
-            raise WriteError(path, "a value to write is empty or cannot be encoded")
-        if field and FIELDS[field].number and not _NUMBER.fullmatch(value):
-            raise WriteError(path, f"a value to write as {field} is not a number")
-    return tuple(dict.fromkeys(values))
-
-
-def _lone(value: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in value)
-
-
-def _verify(
-    source: Source,
-    before: AllTags,
-    copied: str,
-    wanted: Mapping[str, tuple[str, ...]],
-    view: visible.View,
-) -> None:
-    """Compare the finished copy with the original.
-
-    Raises
-    ------
-    WriteError
-        If a value is missing, anything else has changed, or another program does not find
-        what it found before.
-    """
-    with opened(copied) as copy_source, translated(source.path):
-        copy_source.path = source.path
-        after = parse(copy_source)
-        if field := after.arrived(wanted):
-            raise source.refuse(f"its format cannot hold the new {field}; nothing was written")
-        removed = before.tagged and not after.tagged
-        _compare(source, before, copy_source, after, removed=removed)
-        if removed:  # it had no more than the other tags have
-            return
-        now = after.look(slack=True)
-        missing = visible.lost(view, now, may_show_more=before.may_show_more)
-        if not missing and after.tagged and not before.tagged:
-            missing = visible.hidden(view, now)
-        if missing:
-            raise source.refuse(f"{missing}; nothing was written")
-
-
-def _compare(
-    source: Source, before: AllTags, copy_source: Source, after: AllTags, *, removed: bool
-) -> None:
-    """Compare all bytes outside our fields."""
-    kept: Iterator[tuple[str, bytes]] = (
-        (name, copy_source.digest(*pieces)) for name, pieces in after.foreign()
-    )
-    gone = set(before.removable()) if removed else set()
-    for name, pieces in before.foreign():
-        expected = source.digest(*pieces)
-        # A new tag may add items, but none may be lost.
-        found = next(kept, None)
-        if found != (name, expected) and expected in gone:
-            kept = chain([found] if found else [], kept)
-            continue
-        while found not in (None, (name, expected)) and not before.tagged:
-            found = next(kept, None)
-        if found != (name, expected):
-            raise source.refuse(f"writing would change {name}; it was left as it was")
-    if before.tagged and next(kept, None) is not None:
-        raise source.refuse("writing would add more than our fields; it was left as it was")
+    with edit(path, ways=ways) as it:
+        it.write(changes, fingerprint=fingerprint, expected=expected, previous=previous)

@@ -21,6 +21,7 @@ from lean_tagger.errors import (
     StateError,
     WriteError,
 )
+from lean_tagger.jobs import Identity
 from lean_tagger.settings import WriteSettings
 from lean_tagger.system import obstacles, patch_in_place, temporary_files
 from lean_tagger.system.files import sync_folder
@@ -38,8 +39,8 @@ def replace(
     fill: Callable[[int], None],
     check: Callable[[str], None],
     ways: WriteSettings,
-) -> None:
-    """Replace a file by an edited copy.
+) -> Identity:
+    """Replace a file by an edited copy, and return the identity of that.
 
     Parameters
     ----------
@@ -90,9 +91,10 @@ def replace(
             obstacles.refuse_while_written(source.path, real)
             _refuse_if_changed(source, real)
             if way == "in-place":
-                _change_in_place(source, real, fd, ways)
+                identity = _change_in_place(source, real, fd, ways)
                 os.unlink(temporary)
             else:
+                identity = Identity.of(os.fstat(fd))
                 os.replace(temporary, real)
     except BaseException:  # also Ctrl-C: leave no file of ours behind
         with suppress(OSError):
@@ -101,6 +103,7 @@ def replace(
     finally:
         os.close(fd)
     sync_folder(folder)
+    return identity
 
 
 def _way(source: Source, real: str, ways: WriteSettings) -> obstacles.Way:
@@ -129,7 +132,7 @@ def misfit(source: Source) -> ObstacleError:
     )
 
 
-def _change_in_place(source: Source, real: str, new_fd: int, ways: WriteSettings) -> None:
+def _change_in_place(source: Source, real: str, new_fd: int, ways: WriteSettings) -> Identity:
     """Copy the bytes that differ into the file itself, which keeps everything else."""
     folder, name = os.path.split(real)
     undo = os.path.join(folder, temporary_files.name_for(".undo"))
@@ -140,6 +143,7 @@ def _change_in_place(source: Source, real: str, new_fd: int, ways: WriteSettings
         patch_in_place.change(fd, new_fd, name=name, undo=undo)
         if ways.preserve_mtime:
             _keep_time(source, fd)
+        return Identity.of(os.fstat(fd))
     finally:
         os.close(fd)
 

@@ -7,7 +7,7 @@ damaged header leads to a sentence and not to an allocation.
 import errno
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,8 +18,9 @@ from lean_tagger.errors import FileError, UnreadableError, WriteError
 from lean_tagger.system.digest import blake2b
 from lean_tagger.system.files import NotRegularError, open_regular
 
-# Foreign data is always streamed, in blocks of this size.
-_BLOCK_BYTES = 1 << 20
+# Foreign data is always streamed, in blocks of this size: small enough for malloc to use the
+# same memory again, where larger ones get new pages from the kernel each time.
+_BLOCK_BYTES = 1 << 16
 
 
 class Span(NamedTuple):
@@ -127,6 +128,18 @@ class Source:
     def refuse(self, message: str) -> WriteError:
         """Return the error for a file that cannot be written safely."""
         return WriteError(self.path, message)
+
+
+def same(source: Source, pieces: Sequence[Piece], other: Source, others: Sequence[Piece]) -> bool:
+    """Tell whether pieces of two files hold the same bytes together."""
+    if len(pieces) == len(others) == 1:
+        (piece,), (theirs,) = pieces, others
+        if isinstance(piece, Span) and isinstance(theirs, Span):
+            if piece.end - piece.start != theirs.end - theirs.start:
+                return False
+            both = zip(source.blocks(piece), other.blocks(theirs), strict=True)
+            return all(mine == their for mine, their in both)
+    return source.digest(*pieces) == other.digest(*others)
 
 
 @contextmanager

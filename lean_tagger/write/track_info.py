@@ -13,7 +13,9 @@ import mutagen
 
 from lean_tagger.errors import FileError
 from lean_tagger.jobs import TrackInfo
+from lean_tagger.write.formats.all_tags import AllTags
 from lean_tagger.write.formats.detect import format_of, parse
+from lean_tagger.write.formats.id3 import Id3Tag
 from lean_tagger.write.source import opened, translated
 
 # mutagen has no types for its constructors.
@@ -55,25 +57,36 @@ def track(path: str) -> TrackInfo:
         return TrackInfo()
 
 
-def track_at_hand(path: str) -> TrackInfo | None:
+def track_at_hand(path: str, tags: AllTags | None = None) -> TrackInfo | None:
     """Return the same if it is cheap to read; None if the tags are large or damaged.
 
     mutagen would inflate all frames of an ID3 tag, so it only gets the frames we need, one by
     one.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    tags : AllTags or None
+        Its tags, if they are parsed already and the file is still open.
     """
     try:
-        with opened(path) as source, translated(path):
-            if format_of(source) is None:
-                return None
-            id3 = parse(source).id3
-            if id3 is not None:
-                found = _short({name: id3.text(of) for name, of in _FRAMES.items()})
-                return replace(found, compilation=_is_set(id3.text(_COMPILATION_FRAMES)))
-        with translated(path), _Sparing(io.FileIO(path)) as file:
-            of_file = _read(file)
-            return of_file if file.left_bytes >= 0 else None
+        if tags is None:
+            with opened(path) as source, translated(path):
+                return track_at_hand(path, parse(source)) if format_of(source) else None
+        with translated(path):
+            if tags.id3 is not None:
+                return _of_id3(tags.id3)
+            with _Sparing(io.FileIO(path)) as file:
+                of_file = _read(file)
+                return of_file if file.left_bytes >= 0 else None
     except FileError:
         return None
+
+
+def _of_id3(tag: Id3Tag) -> TrackInfo:
+    found = _short({name: tag.text(of) for name, of in _FRAMES.items()})
+    return replace(found, compilation=_is_set(tag.text(_COMPILATION_FRAMES)))
 
 
 class _Sparing(io.BufferedReader):

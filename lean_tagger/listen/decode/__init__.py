@@ -25,7 +25,7 @@ from lean_tagger.system.files import NotRegularError, open_regular
 from lean_tagger.system.urls import RemoteFile, Source, is_url
 
 if TYPE_CHECKING:
-    from lean_tagger.listen.decode.ffmpeg import FfmpegAudio
+    from lean_tagger.listen.decode.demux import Demuxer
     from lean_tagger.listen.decode.overs import Overs
 
 BLOCK_SAMPLES = 1 << 16
@@ -34,6 +34,9 @@ BLOCK_SAMPLES = 1 << 16
 LOUDEST = 2.0**20
 """A float sample beyond this, or NaN, is damage, not sound (full scale is 1). There is room for
 floats that were stored at the scale of 16-bit integers."""
+
+BY_VIEW, BY_PACKETS = "view", "packets"
+"""How `Audio.given` begins: hashed is what FFmpeg was shown, or what came of it."""
 
 DecoderName = Literal["auto", "ffmpeg", "soundfile"]
 
@@ -88,13 +91,22 @@ class Audio(Protocol):
         """
         ...
 
+    def given(self) -> str:
+        """Return by what a copy shows that it gives a decoder the same; see `audio_proof`.
+
+        To be asked for once, when all was read. Empty where there is no such thing.
+        """
+        ...
+
     def close(self) -> None:
         """Release the decoder."""
         ...
 
 
 @contextlib.contextmanager
-def open_audio(path: str, *, decoder: DecoderName = "auto") -> Iterator[Audio]:
+def open_audio(
+    path: str, *, decoder: DecoderName = "auto", hashed: bool = False
+) -> Iterator[Audio]:
     """Open the audio of a file.
 
     Parameters
@@ -103,6 +115,8 @@ def open_audio(path: str, *, decoder: DecoderName = "auto") -> Iterator[Audio]:
         A regular file, or a link to one; or an address, which only FFmpeg reads.
     decoder : {'auto', 'ffmpeg', 'soundfile'}
         ``auto`` is FFmpeg, or libsndfile if FFmpeg refuses a file that libsndfile can read.
+    hashed : bool
+        `Audio.given` will be asked for: hash while it is read.
 
     Yields
     ------
@@ -119,7 +133,7 @@ def open_audio(path: str, *, decoder: DecoderName = "auto") -> Iterator[Audio]:
         The audio cannot be read.
     """
     with _source(path) as source:
-        audio = _open_with(decoder, source, path)
+        audio = _open_with(decoder, source, path, hashed=hashed)
         with contextlib.closing(audio):
             yield audio
 
@@ -159,8 +173,26 @@ def packet_hash(path: str) -> str | None:
         return None
 
 
+def view_hash(path: str) -> str:
+    """Return a hash of all that FFmpeg would be shown of a file, without opening it.
+
+    Raises
+    ------
+    FileError
+        As `open_audio`.
+    """
+    # Late, as what it needs of this package comes later.
+    from lean_tagger.listen.decode import hide_metadata
+
+    with _source(path) as source:
+        try:
+            return hide_metadata.look(source)[0].hash()
+        except OSError as error:
+            raise UnreadableError(path, f"reading failed: {error.strerror}") from error
+
+
 @contextlib.contextmanager
-def ffmpeg_audio(path: str) -> "Iterator[FfmpegAudio]":
+def ffmpeg_audio(path: str) -> "Iterator[Demuxer]":
     """Open a file with FFmpeg, to read its packets.
 
     Raises
@@ -168,9 +200,9 @@ def ffmpeg_audio(path: str) -> "Iterator[FfmpegAudio]":
     FileError
         As `open_audio`.
     """
-    from lean_tagger.listen.decode.ffmpeg import FfmpegAudio
+    from lean_tagger.listen.decode.demux import Demuxer
 
-    with _source(path) as source, contextlib.closing(FfmpegAudio(source, path)) as audio:
+    with _source(path) as source, contextlib.closing(Demuxer(source, path)) as audio:
         yield audio
 
 
@@ -241,14 +273,14 @@ def _open_regular(path: str) -> int:
     return fd
 
 
-def _open_with(decoder: DecoderName, source: int | Source, path: str) -> Audio:
+def _open_with(decoder: DecoderName, source: int | Source, path: str, *, hashed: bool) -> Audio:
     """Open it with the chosen decoder; if both refuse, raise FFmpeg's error."""
     if decoder == "soundfile":
         return _open_sndfile(source, path)
     from lean_tagger.listen.decode.ffmpeg import FfmpegAudio
 
     try:
-        return FfmpegAudio(source, path)
+        return FfmpegAudio(source, path, hashed=hashed)
     except (DecodeError, NoAudioError) as refusal:
         if decoder == "ffmpeg":
             raise

@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 
 import av
 import numpy as np
+from av.audio.codeccontext import AudioCodecContext
 
-from lean_tagger.listen.decode.ffmpeg import FfmpegAudio, ffmpeg_errors
+from lean_tagger.listen.decode.demux import Demuxer
+from lean_tagger.listen.decode.ffmpeg_errors import ffmpeg_errors
 from lean_tagger.listen.decode.mixdown import SAMPLE_FORMATS, sum_channels
 from lean_tagger.system.digest import Hash, blake2b
 
@@ -39,7 +41,7 @@ class DecoderInput(NamedTuple):
     all_else: str
 
 
-def packets_say_all(audio: FfmpegAudio) -> bool:
+def packets_say_all(audio: Demuxer) -> bool:
     """Tell whether the same packets and times mean the same audio in a file of this kind.
 
     For MP4 this needs a table of packets; a fragmented file has none.
@@ -48,12 +50,12 @@ def packets_say_all(audio: FfmpegAudio) -> bool:
     return name in FORMATS and (name != "mov" or audio.mp4_track is not None)
 
 
-def decoder_input(audio: FfmpegAudio, *, seed: str) -> DecoderInput:
+def decoder_input(audio: Demuxer, *, seed: str) -> DecoderInput:
     """Read all packets and decode a few.
 
     Parameters
     ----------
-    audio : FfmpegAudio
+    audio : Demuxer
         Just opened.
     seed : str
         Chooses the places that are decoded.
@@ -63,32 +65,61 @@ def decoder_input(audio: FfmpegAudio, *, seed: str) -> DecoderInput:
     FileError
         It cannot be read. A packet that does not decode is not an error.
     """
+    given = Given(audio, audio.decoder, seed=seed)
     with ffmpeg_errors(audio.path):
-        return _decoder_input(audio, _Places(seed))
+        for packet in audio.packets():
+            given.take(packet)
+        return given.hashes()
 
 
-def _decoder_input(audio: FfmpegAudio, places: "_Places") -> DecoderInput:
-    packets, all_else, decoder = blake2b(), blake2b(), None
-    last = deque[Any](maxlen=LAST_PACKETS)
-    for number, packet in enumerate(audio.packets()):
-        if decoder is not audio.decoder:  # the first stream, or the next one of a chain
-            last.clear()
-            decoder = audio.decoder
-            all_else.update(_setting(audio))
-        all_else.update(_times(packet))
+class Given:
+    """Hashes all that a decoder is given, packet by packet, and decodes a few.
+
+    Parameters
+    ----------
+    audio : Demuxer
+        Where the packets come from.
+    decoder : AudioCodecContext
+        Of the same set-up as `audio.decoder`, or this itself where it decodes nothing else.
+    seed : str
+        Says which places are decoded.
+    """
+
+    def __init__(self, audio: Demuxer, decoder: AudioCodecContext, *, seed: str) -> None:
+        self._audio, self._decoder = audio, decoder
+        self._own = decoder is audio.decoder
+        self._stream: Any = None
+        self._packets, self._all_else = blake2b(), blake2b()
+        self._last = deque[Any](maxlen=LAST_PACKETS)
+        self._places = _Places(seed)
+        self._number = 0
+
+    def take(self, packet: Any) -> None:
+        """Take the next packet, before any other decoder gets it."""
+        if self._stream is not self._audio.stream:  # the first one, or the next one of a chain
+            self._last.clear()
+            self._stream = self._audio.stream
+            if self._own:
+                self._decoder = self._audio.decoder
+            self._all_else.update(_setting(self._audio))
+        self._all_else.update(_times(packet))
         if packet.size:
-            packets.update(packet)
-            last.append(packet)
-        if place := places.at(number):
+            self._packets.update(packet)
+            self._last.append(packet)
+        if place := self._places.at(self._number):
             if place == "begin":
-                decoder.flush_buffers()
-            _decode(decoder, packet, all_else)
-    if decoder is not None:
-        decoder.flush_buffers()
-        for packet in (*last, None):  # None makes the decoder give what it still holds
-            _decode(decoder, packet, all_else)
-    all_else.update(repr(audio.end_seconds).encode())
-    return DecoderInput(packets.hexdigest(), all_else.hexdigest())
+                self._decoder.flush_buffers()
+            _decode(self._decoder, packet, self._all_else)
+        self._number += 1
+
+    def hashes(self) -> DecoderInput:
+        """Return the hashes; to be asked for once, behind the last packet."""
+        if self._stream is not None:
+            self._decoder.flush_buffers()
+            for packet in (*self._last, None):  # None makes it give what it still holds
+                _decode(self._decoder, packet, self._all_else)
+        self._all_else.update(repr(self._audio.end_seconds).encode())
+        return DecoderInput(self._packets.hexdigest(), self._all_else.hexdigest())
 
 
 class _Places:
@@ -111,7 +142,7 @@ class _Places:
         return "go on" if self._first < number < self._stop else ""
 
 
-def _setting(audio: FfmpegAudio) -> bytes:
+def _setting(audio: Demuxer) -> bytes:
     """Return the set-up of a stream, as far as PyAV shows it."""
     stream, decoder, track = audio.stream, audio.decoder, audio.mp4_track
     context = stream.codec_context

@@ -17,7 +17,8 @@ import numpy as np
 from lean_tagger.errors import FileError
 from lean_tagger.jobs import PART
 from lean_tagger.listen.decode import BLOCK_SAMPLES, is_rate, silence_nonsense
-from lean_tagger.listen.decode.ffmpeg import MP3_DECODERS, FfmpegAudio
+from lean_tagger.listen.decode.demux import Demuxer
+from lean_tagger.listen.decode.ffmpeg import MP3_DECODERS
 from lean_tagger.listen.decode.mixdown import (
     SAMPLE_FORMATS,
     Piece,
@@ -87,7 +88,7 @@ class FfmpegParts:
     def __init__(self, fd: int, path: str, *, clipped: bool = False) -> None:
         self._clipped = clipped
         with _unsteady():
-            self._audio = FfmpegAudio(fd, path, probe_bytes=PROBE_BYTES)
+            self._audio = Demuxer(fd, path, probe_bytes=PROBE_BYTES)
         try:
             with _unsteady():
                 self._find_places(fd)

@@ -9,7 +9,10 @@ import io
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from lean_tagger.system.digest import Hash, blake2b
 from lean_tagger.system.urls import Source, read_at, size_of
+
+_BLOCK_BYTES = 1 << 16
 
 
 class Mask(NamedTuple):
@@ -59,6 +62,8 @@ class MaskedFile:
         self._size = (size_bytes if end is None else min(end, size_bytes)) - self._shift
         self._position = 0
         self.offset = start
+        self._hash: Hash | None = None
+        self._hashed = 0
 
     def read(self, count: int) -> bytes:
         """Return up to `count` bytes, none at the end.
@@ -75,9 +80,34 @@ class MaskedFile:
             data = read_at(self._fd, count, self._position + self._shift)
             if self._patches:
                 data = self._patched(data, self._position + self._shift)
+        if self._hash is not None and self._position <= self._hashed:
+            new = memoryview(data)[self._hashed - self._position :]
+            self._hash.update(new)
+            self._hashed += len(new)
         self._position += len(data)
         self.offset = max(self._start, self._position + self._shift)
         return data
+
+    def hash_reads(self) -> None:
+        """Hash what is read from now on, each byte once; to be asked for before the first."""
+        self._hash = blake2b()
+
+    def hash(self) -> str:
+        """Return a hash of all that the view shows, and move to its end.
+
+        Of what was hashed when it was read, and of the rest, which is read now.
+
+        Raises
+        ------
+        OSError
+            As `read`.
+        """
+        if self._hash is None:
+            self._hash = blake2b()
+        self._position = self._hashed
+        while self.read(_BLOCK_BYTES):
+            pass
+        return self._hash.hexdigest()
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Move as a file does, and return the new position."""

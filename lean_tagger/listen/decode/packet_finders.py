@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import av
 
 from lean_tagger.listen.decode import mp4_packets, ogg_pages
-from lean_tagger.listen.decode.ffmpeg import FfmpegAudio
+from lean_tagger.listen.decode.demux import Demuxer
 from lean_tagger.listen.decode.frame_index import AdtsWalk, FlacFrames, Mp3Walk, WalkedFrames
 
 SEEKABLE = frozenset({"aiff", "matroska,webm", "ogg", "w64", "wav"})
@@ -77,7 +77,7 @@ class Way(Protocol):
         ...
 
 
-def choose(audio: FfmpegAudio, fd: int, begin: Beginning) -> Way:
+def choose(audio: Demuxer, fd: int, begin: Beginning) -> Way:
     """Return the way to find positions in a track.
 
     Raises
@@ -176,7 +176,7 @@ class _Table:
 class _Container:
     """By FFmpeg's own seeking."""
 
-    def __init__(self, audio: FfmpegAudio, fd: int, begin: Beginning, *, samples: int) -> None:
+    def __init__(self, audio: Demuxer, fd: int, begin: Beginning, *, samples: int) -> None:
         self._container, self._stream, self._fd = audio.container, audio.stream, fd
         self._begin, self.samples = begin, samples
         self._samples_a_tick = float(self._stream.time_base or 0) * begin.rate_hz

@@ -68,6 +68,10 @@ class SndfileAudio:
         """Return the hash of the mono samples read so far."""
         return f"{self._hash.hexdigest()}-{self._samples}"
 
+    def given(self) -> str:
+        """Return nothing: libsndfile sees the whole file, which a write changes."""
+        return ""
+
     def __iter__(self) -> Iterator[tuple[int, memoryview]]:
         """Yield ``(rate_hz, samples)`` blocks of averaged channels."""
         rate_hz = int(self.file.samplerate)

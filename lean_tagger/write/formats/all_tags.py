@@ -20,6 +20,7 @@ from lean_tagger.write.formats.flac import FlacFile
 from lean_tagger.write.formats.id3 import Id3Tag
 from lean_tagger.write.formats.id3_file import Id3File
 from lean_tagger.write.formats.mp4 import Mp4File
+from lean_tagger.write.formats.ogg import OggFile
 from lean_tagger.write.formats.other_tags import OtherId3, OtherTag, Unreadable
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, length
@@ -277,10 +278,23 @@ class AllTags:
             return main.holds(field)
         return bool(self._own.get(field) or (self.tagged and main.second_reading().get(field)))
 
-    def foreign(self) -> Iterator[tuple[str, Sequence[Piece]]]:
-        """Yield everything that is not ours, each with a name for messages."""
+    @property
+    def rest(self) -> Span | None:
+        """All that is behind the headers of an Ogg: it is seldom changed, and has many parts."""
+        return self._main.rest if isinstance(self._main, OggFile) else None
+
+    def foreign(self, *, with_rest: bool = True) -> Iterator[tuple[str, Sequence[Piece]]]:
+        """Yield everything that is not ours, each with a name for messages.
+
+        Parameters
+        ----------
+        with_rest : bool
+            Also what is in `rest`.
+        """
+        main = self._main
+        headers = main.headers() if isinstance(main, OggFile) and not with_rest else None
         holes = sorted(hole for other in self._others for hole in other.holes())
-        for name, piece in self._main.foreign():
+        for name, piece in headers or main.foreign():
             parts = list(_without(piece, holes)) if isinstance(piece, Span) else [piece]
             if length(parts):
                 yield name, parts

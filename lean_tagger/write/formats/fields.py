@@ -4,6 +4,7 @@ A new field is a new row here; the format modules take all keys from it.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 Column = Literal["id3v22", "id3v23", "id3v24", "vorbis", "mp4", "matroska", "asf", "ape"]
@@ -107,9 +108,15 @@ def field_of(key: str, *columns: Column) -> str | None:
     Case is ignored, as in all formats except for the names of MP4 atoms; there the caller
     compares it.
     """
-    folded = key.casefold()
-    for field, keys in FIELDS.items():
-        known = *(getattr(keys, column) for column in columns), *keys.also
-        if any(folded == each.casefold() for each in known):
-            return field
-    return None
+    return _by_key(columns, tuple(FIELDS)).get(key.casefold())
+
+
+@cache
+def _by_key(columns: tuple[Column, ...], fields: tuple[str, ...]) -> dict[str, str]:
+    """Return fields by their keys in columns, without case."""
+    found: dict[str, str] = {}
+    for field in fields:
+        keys = FIELDS[field]
+        for key in (*(getattr(keys, column) for column in columns), *keys.also):
+            found.setdefault(key.casefold(), field)
+    return found

@@ -176,12 +176,21 @@ class OggFile:
             position = page.end
         return patches
 
-    def foreign(self) -> Iterator[tuple[str, Piece]]:
-        """Yield everything that is not ours."""
+    @property
+    def rest(self) -> Span:
+        """All that is behind the headers, which only new numbers of its pages change."""
+        return Span(self._end, self._source.size)
+
+    def headers(self) -> Iterator[tuple[str, Piece]]:
+        """Yield everything in the headers that is not ours."""
         yield "the first Ogg page", Span(0, self._pages[0].start)
         yield from self._comments.foreign()
         for packet in self._packets[1:]:
             yield "a header packet", packet
+
+    def foreign(self) -> Iterator[tuple[str, Piece]]:
+        """Yield everything that is not ours."""
+        yield from self.headers()
         position = self._end
         while page := _page(self._source, position):
             head = self._source.at(position, ogg.HEAD_BYTES)
