@@ -9,9 +9,10 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from lean_tagger.card import ModelSpec
+if TYPE_CHECKING:  # who asks the journal needs no cards, and starts sooner without
+    from lean_tagger.card import ModelSpec
 
 SCORE_STEPS = (1 << 16) - 1
 """A probability is kept in so many steps, in the journal and in files."""
@@ -131,7 +132,7 @@ class Pooling:
 class Asked:
     """A model that a run asks, and how its windows become one score."""
 
-    card: ModelSpec
+    card: "ModelSpec"
     pooling: Pooling
 
     @property

@@ -24,7 +24,6 @@ from typing import Literal
 from lean_tagger.library import query_values
 from lean_tagger.library.query_tokens import QueryError, Token, tokens
 from lean_tagger.library.query_values import ALL, BadValue, Range
-from lean_tagger.rules.safe_regex import refusal
 
 Kind = Literal["text", "year", "length", "date", "number", "path"]
 
@@ -277,6 +276,8 @@ class _Parser:
             raise QueryError(self._text, token.place(value), str(error)) from None
 
     def _regex(self, token: Token, start: int) -> str:
+        from lean_tagger.rules.safe_regex import refusal  # late: with it come all the rules
+
         pattern = token.text[start:]
         if not pattern:
             raise QueryError(self._text, token.place(start), "there is no expression behind '::'")

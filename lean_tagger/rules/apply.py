@@ -23,8 +23,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from lean_tagger.card import Abstain, Label
 from lean_tagger.rules.model import (
     Casing,
     Decision,
@@ -37,6 +37,9 @@ from lean_tagger.rules.model import (
 )
 from lean_tagger.rules.names import fault
 from lean_tagger.rules.safe_regex import LONGEST_NAME
+
+if TYPE_CHECKING:  # who asks the journal needs no cards, and starts sooner without
+    from lean_tagger.card import Abstain, Label
 
 EVERYTHING = "*"
 
@@ -51,7 +54,7 @@ class _Candidate:
     """A label on its way; `value` is what it stands for so far."""
 
     order: int
-    label: Label
+    label: "Label"
     score: float
     value: str
 
@@ -89,11 +92,11 @@ class _Journey:
 
 def decide(
     scores: Sequence[float],
-    labels: Sequence[Label],
+    labels: "Sequence[Label]",
     rules: Rules,
     *,
     track: Track = _NOBODY,
-    abstain: Sequence[Abstain] = (),
+    abstain: "Sequence[Abstain]" = (),
 ) -> Decision:
     """Decide which values a track gets.
 
@@ -141,7 +144,7 @@ def decide(
     return Decision(chosen=chosen, when_unsure=words, steps=tuple(steps))
 
 
-def numbers_of(kept: Sequence[float], labels: Sequence[Label], rules: Rules) -> dict[str, str]:
+def numbers_of(kept: Sequence[float], labels: "Sequence[Label]", rules: Rules) -> dict[str, str]:
     """Return the numbers that a track gets, by field, as they are to be written.
 
     Parameters
@@ -186,7 +189,7 @@ def _plain(name: str) -> str:
 
 def _of_music(
     there: list[_Candidate],
-    abstain: Sequence[Abstain],
+    abstain: "Sequence[Abstain]",
     scores: Mapping[str, float],
     journey: _Journey,
 ) -> list[_Candidate]:

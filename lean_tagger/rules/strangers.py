@@ -1,13 +1,16 @@
 """What rules name and a model does not know: perhaps a slip of the finger."""
 
 from collections.abc import Sequence, Set
+from typing import TYPE_CHECKING
 
-from lean_tagger.card import Label
 from lean_tagger.rules.apply import matched
 from lean_tagger.rules.model import Rules
 
+if TYPE_CHECKING:  # who asks the journal needs no cards, and starts sooner without
+    from lean_tagger.card import Label
 
-def strangers(rules: Rules, labels: Sequence[Label]) -> list[str]:
+
+def strangers(rules: Rules, labels: "Sequence[Label]") -> list[str]:
     """Return what the rules name and a model does not know, in words, one for each.
 
     None of these is wrong: rules may be meant for several models. They may be misspelt.

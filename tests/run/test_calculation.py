@@ -68,6 +68,6 @@ def test_a_child_that_is_killed_is_told_as_such() -> None:
 def test_leaving_early_ends_the_child() -> None:
     with Calculation("calculations:squares", 10**9, max_mem_bytes=200 * MIB) as calculation:
         assert next(iter(calculation)) == 0
-        pid = calculation._process.pid
+        pid = calculation._child.process.pid
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

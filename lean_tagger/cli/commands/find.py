@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from lean_tagger.cli import listing, options
 from lean_tagger.cli.alike import add_alike
-from lean_tagger.cli.commands.similar import nearest
 from lean_tagger.cli.library_session import LibrarySession, add_asking
 from lean_tagger.cli.listing import Item, Present
+from lean_tagger.cli.nearest import nearest
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import ConfigError
 from lean_tagger.library import query_tokens
