@@ -199,10 +199,10 @@ class _Look:
         self._most_seconds = request.most_seconds
         self._wanted: _Digests | None = None
         if request.where is not None:
-            from lean_tagger.library.query_sql import Condition  # late: most have no query
+            from lean_tagger.library.arithmetic import words  # late: most have no query
 
-            condition = Condition(request.where, features, tracks, request.labels)
-            self._wanted = _Digests(condition.digests())
+            where = words.condition(request.where, features, tracks, request.labels)
+            self._wanted = _Digests(where.digests())
         self._count = self._too_long = self._heard = 0
 
     def blocks(self, directions: Sequence[Direction]) -> Iterator[tuple[Block, Floats]]:
