@@ -221,7 +221,11 @@ class _Parser:
 
     def _free_regex(self, token: Token, start: int, *, negated: bool) -> None:
         if token.text[start : start + 2] != "::":
-            raise QueryError(self._text, token.place(start), "there is no field before this colon")
+            raise QueryError(
+                self._text,
+                token.place(start),
+                "there is no field before this colon; an expression for anywhere has two",
+            )
         text = self._regex(token, start + 2)
         self._add(Term(how="matches", text=text, negated=negated))
 
