@@ -44,17 +44,18 @@ def shares_of(
         By the row of a file: 0 for nothing; by its texts all, 1; by scores a share of the highest
         in the library, of the strongest of the labels that the word means.
     """
-    heard = _Heard(features, scales_of(features, [meant_by(word, labels) for word in words]))
+    scales = scales_of(features, [meant_by(word, labels) for word in words])
     ((last,),) = tracks.database.rows("SELECT coalesce(max(rowid), 0) FROM files")
-    found = np.zeros((len(words), last + 1), np.float32)
+    audio = np.zeros(last + 1, np.int64)
+    said = np.zeros((len(words), last + 1), bool)
     wanted = [folded(word) for word in words]
     for block in _files(tracks, last):
         rows = [row for row, _, _ in block]
-        shares = heard.of([digest for _, digest, _ in block])
+        audio[rows] = _hashed([digest for _, digest, _ in block])
         for number, word in enumerate(wanted):
-            texts = np.array([word in text for _, _, text in block])
-            shares[number] = np.maximum(shares[number], texts)
-        found[:, rows] = shares
+            said[number, rows] = [word in text for _, _, text in block]
+    found = _heard(features, scales, audio)
+    np.maximum(found, said, out=found)  # what texts say is all of it
     return {word: memoryview(row) for word, row in zip(words, found, strict=True)}
 
 
@@ -88,56 +89,38 @@ def scales_of(features: Features, words: Sequence[Sequence[Label]]) -> list[dict
     return found
 
 
-class _Heard:
-    """How strong the labels of some words are in every track, kept where one is.
+def _heard(
+    features: Features, words: Sequence[Mapping[Label, Scale]], audio: npt.NDArray[np.int64]
+) -> Shares:
+    """Return how strong the labels of some words are in every file: (words, files) float32.
 
-    A digest is kept as a number of eight bytes: a million of them as they are would not fit.
+    Parameters
+    ----------
+    audio : (files,) int64
+        Their digests, as `_hashed` has them. As texts a million would not fit.
     """
-
-    def __init__(self, features: Features, words: Sequence[Mapping[Label, Scale]]) -> None:
-        self._count = len(words)
-        self._hashes = np.zeros(0, np.int64)
-        self._shares: Shares = np.zeros((self._count, 0), np.float32)
-        keys = {features.key_id(label.key) or 0: label.key for of in words for label in of}
-        if not keys:
-            return
-        hashes, shares = [self._hashes], [self._shares]
-        for key_id, digests, scores in _scores(features, sorted(keys)):
-            own = [
-                {label.index: scale for label, scale in of.items() if label.key == keys[key_id]}
-                for of in words
-            ]
-            block = _strengths(scores, own)
-            there = np.flatnonzero(block.any(axis=0))
-            hashes.append(_hashed([digests[number] for number in there.tolist()]))
-            shares.append(block[:, there])
-        self._keep(np.concatenate(hashes), np.concatenate(shares, axis=1))
-
-    def _keep(self, hashes: npt.NDArray[np.int64], shares: Shares) -> None:
-        """Keep the strongest of what several models say of a track."""
-        order = np.argsort(hashes, kind="stable")
-        self._hashes, starts = np.unique(hashes[order], return_index=True)
-        if len(starts):
-            self._shares = np.maximum.reduceat(shares[:, order], starts, axis=1)
-
-    def of(self, digests: Sequence[str | None]) -> Shares:
-        """Return how much some tracks have of each word.
-
-        Returns
-        -------
-        (words, n) float32
-        """
-        if not len(self._hashes):
-            return np.zeros((self._count, len(digests)), np.float32)
+    known, places = np.unique(audio, return_inverse=True)
+    shares = np.zeros((len(words), len(known)), np.float32)
+    keys = {features.key_id(label.key) or 0: label.key for of in words for label in of}
+    for key_id, digests, scores in _scores(features, sorted(keys)):
+        own = [
+            {label.index: scale for label, scale in of.items() if label.key == keys[key_id]}
+            for of in words
+        ]
         hashes = _hashed(digests)
-        places = np.minimum(np.searchsorted(self._hashes, hashes), len(self._hashes) - 1)
-        return np.where(self._hashes[places] == hashes, self._shares[:, places], np.float32(0))
+        at = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+        there = known[at] == hashes
+        at = at[there]
+        shares[:, at] = np.maximum(shares[:, at], _strengths(scores, own)[:, there])
+    return shares[:, places]
 
 
 def _scores(
     features: Features, keys: Sequence[int]
 ) -> Iterator[tuple[int, list[str], list[bytes]]]:
     """Yield what some models heard, in the order in which it lies in the file, key by key."""
+    if not keys:
+        return
     marks = ",".join("?" * len(keys))
     rows = features.database.rows(
         f"SELECT key, digest, uint16 FROM scores NOT INDEXED WHERE key IN ({marks})",  # noqa: S608 - marks of ours
