@@ -6,6 +6,7 @@ from pathlib import Path
 import largelibrary
 import pytest
 from largelibrary import peak_mib
+from thinned import thinned
 
 from lean_tagger.run.budget import SUPERVISOR_BYTES
 
@@ -56,6 +57,7 @@ def test_a_merge(library: Library) -> None:
     assert peak_mib("merge", library.heard, "--state", library.one) < MOST_MIB
 
 
+@pytest.mark.slow
 def test_a_second_run(library: Library) -> None:
     assert peak_mib("-n", library.music, "--state", library.heard) < MOST_MIB
 
@@ -64,7 +66,7 @@ def test_a_flat_folder_of_failures(library: Library) -> None:
     assert peak_mib("-n", library.flat, "--state", library.failed) < MOST_MIB
 
 
-@pytest.mark.parametrize("options", [(), ("--album-genre",)])
+@thinned("options", [(), ("--album-genre",)], fast=1)
 def test_a_retag(library: Library, options: tuple[str, ...]) -> None:
     assert peak_mib("retag", "-n", *options, "--state", library.heard) < MOST_MIB
 

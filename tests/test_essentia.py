@@ -19,6 +19,7 @@ from conftest import DATA, shared
 from foreignmodels import beside, head, head_metadata, matrix, write
 from goldenfiles import tags_of
 from onnx import helper
+from thinned import thinned
 from tinymodel import make_family
 
 from lean_tagger import Tagger
@@ -66,7 +67,7 @@ def network(folder: Path, task: str, quality: int) -> str:
     return str(weights.with_suffix(".json"))
 
 
-@pytest.mark.parametrize("clip", CLIPS)
+@thinned("clip", CLIPS, fast=2)
 @pytest.mark.parametrize("task", CLASSES)
 @pytest.mark.parametrize("quality", QUALITIES)
 def test_its_networks_say_what_it_says_they_say(
@@ -189,7 +190,7 @@ def test_whoever_names_the_weights_means_what_the_heads_take() -> None:
         backbone(said, 1280, head_of=None)
 
 
-@pytest.mark.parametrize("quality", QUALITIES)
+@thinned("quality", QUALITIES, fast=1)
 def test_a_stand_in_head_says_what_it_would_say_of_essentias_embedding(
     tmp_path: Path, quality: int
 ) -> None:
@@ -239,6 +240,7 @@ def test_the_default_model_and_heads_decode_once_and_hear_each_its_own_way(tmp_p
         assert scores.n_windows == alone[scores.model].n_windows
 
 
+@pytest.mark.slow
 def test_only_who_asks_for_a_head_hears_again_and_only_the_head_does(tmp_path: Path) -> None:
     music = tmp_path / "Music"
     music.mkdir()
@@ -286,7 +288,7 @@ def test_valence_and_arousal_are_numbers_from_1_to_9(tmp_path: Path) -> None:
     assert (scores.values > 1).all()
 
 
-@pytest.mark.parametrize("pool", ["logit-mean", "prob-mean", "max"])
+@thinned("pool", ["logit-mean", "prob-mean", "max"], fast=1)
 def test_numbers_are_pooled_by_their_mean_whatever_is_said_of_probabilities(
     tmp_path: Path, pool: Any
 ) -> None:
@@ -296,7 +298,7 @@ def test_numbers_are_pooled_by_their_mean_whatever_is_said_of_probabilities(
     np.testing.assert_array_equal(found, mean)
 
 
-@pytest.mark.parametrize("song", ["west.flac", "skyvibe.mp3", "celtic.m4a", "hacienda.ogg"])
+@thinned("song", ["west.flac", "skyvibe.mp3", "celtic.m4a", "hacienda.ogg"], fast=1)
 def test_numbers_are_written_known_again_and_taken_back(tmp_path: Path, song: str) -> None:
     music = tmp_path / "Music"
     music.mkdir()
@@ -322,6 +324,7 @@ def test_numbers_are_written_known_again_and_taken_back(tmp_path: Path, song: st
     assert tags_of(music / song) == before
 
 
+@pytest.mark.slow
 def test_rules_say_whether_numbers_are_written_and_over_what(tmp_path: Path) -> None:
     music = tmp_path / "Music"
     music.mkdir()
@@ -352,7 +355,7 @@ def found_valence(result: dict[str, Any]) -> list[str]:
     return [f"{result['scores']['valence']:.2f}"]
 
 
-@pytest.mark.parametrize("form", ["jsonl", "csv"])
+@thinned("form", ["jsonl", "csv"], fast=1)
 def test_exported_numbers_are_taken_in_as_they_were(tmp_path: Path, form: str) -> None:
     music = tmp_path / "Music"
     music.mkdir()
@@ -381,8 +384,12 @@ def test_a_number_of_unknown_scale_is_refused(
 @pytest.mark.parametrize(
     ("labels", "activation", "why"),
     [
-        ([{"name": "a", "kind": "number", "display": "A"}], "logits", "for the activation numbers"),
-        ([{"name": "a", "kind": "mood", "display": "A"}], "numbers", "for the activation numbers"),
+        (
+            [{"name": "a", "kind": "number", "display": "A"}],
+            "logits",
+            "with the activation numbers",
+        ),
+        ([{"name": "a", "kind": "mood", "display": "A"}], "numbers", "with the activation numbers"),
         (
             [{"name": "a", "kind": "number", "display": "A", "low": 2.0, "high": 2.0}],
             "numbers",

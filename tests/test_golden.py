@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from goldenfiles import GOLDEN, Golden, before, packets_md5, said, tags_of
+from thinned import thinned
 
 ROOT = Path(__file__).parents[1]
 USUAL = ("--merge", "--min-score", "0.04")
@@ -189,6 +190,7 @@ def test_undo_takes_back_every_write_that_stands(golden: Golden) -> None:
     assert results(golden, "undo", "--all") == {}
 
 
+@pytest.mark.slow
 def test_redo_puts_back_what_undo_took(golden: Golden) -> None:
     tagged = written(golden)
     lean_tag("undo", "--all", state=golden.state)
@@ -208,7 +210,7 @@ def test_redo_takes_back_the_undo_that_0_1_0_did(golden: Golden) -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@thinned(
     ("run", "files"),
     [
         (2, {"retagged/retagged.flac"}),
@@ -218,6 +220,7 @@ def test_redo_takes_back_the_undo_that_0_1_0_did(golden: Golden) -> None:
         (7, set()),
         (8, {"failed/killed.mp3"}),
     ],
+    fast=2,
 )
 def test_one_run_of_0_1_0_is_undone_alone(golden: Golden, run: int, files: set[str]) -> None:
     tagged = written(golden)
@@ -237,7 +240,7 @@ def test_undo_of_a_retag_brings_back_what_the_first_run_wrote(golden: Golden) ->
 # What was heard is decided on as before
 
 
-@pytest.mark.parametrize("name", RETAGS)
+@thinned("name", RETAGS, fast=2)
 def test_retag_decides_as_0_1_0_did(golden: Golden, name: str) -> None:
     """With the rules that it had: bars for single labels came later, and can be turned off."""
     paths, options = RETAGS[name]

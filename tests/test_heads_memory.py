@@ -111,6 +111,7 @@ def add_likewise(path: Path, other: Path) -> None:
     (folder / f"{path.stem}.json").write_text(json.dumps(card))
 
 
+@pytest.mark.slow
 @pytest.mark.memory
 def test_a_backbone_of_18_mb_and_seven_heads_live_in_300_mib(tmp_path: Path) -> None:
     networks = [backbone(tmp_path / "discogs-effnet-bsdynamic-1.onnx")]

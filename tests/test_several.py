@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from command import ROOT, Run
 from conftest import DATA
+from thinned import thinned
 from tinymodel import LABELS, make
 
 from lean_tagger import write
@@ -47,7 +48,7 @@ def song(tmp_path: Path) -> Path:
 # Who decides
 
 
-@pytest.mark.parametrize(
+@thinned(
     ("sure", "tags", "by"),
     [
         ((["rock"], ["jazz", "chill"]), (["Rock"], ["Chill"]), ("a", "b")),
@@ -56,6 +57,7 @@ def song(tmp_path: Path) -> Path:
         ((["chill"], ["rock"]), (["Rock"], ["Chill"]), ("b", "a")),
         (([], []), ([], []), (None, None)),
     ],
+    fast=2,
 )
 def test_a_field_is_the_first_models_that_is_sure_enough(
     song: Path,
@@ -116,6 +118,7 @@ def scores(found: dict[str, Any]) -> dict[str, dict[str, float]]:
     return {found["model"]: found["scores"]} | others
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "models",
     [PAIR, pytest.param(("--model", "mtt-musicnn,msd-musicnn"), marks=pytest.mark.slow)],
@@ -146,6 +149,7 @@ def test_each_models_scores_are_known_again_in_any_order_and_alone(song: Path) -
         assert scores(found) == {name: scores(first)[name] for name in scores(found)}
 
 
+@pytest.mark.slow
 def test_a_moved_file_is_known_again_by_every_model(song: Path) -> None:
     Run("-n", *PAIR, song)
     moved = song.rename(song.with_name("moved.flac"))
@@ -153,6 +157,7 @@ def test_a_moved_file_is_known_again_by_every_model(song: Path) -> None:
     assert found["known"]
 
 
+@pytest.mark.slow
 def test_the_file_itself_says_what_each_model_heard(song: Path, tmp_path: Path) -> None:
     (first,) = Run(*PAIR, song).results.values()
     said = json.loads(write.read(str(song))["leantag"][0])
@@ -166,6 +171,7 @@ def test_the_file_itself_says_what_each_model_heard(song: Path, tmp_path: Path) 
         elsewhere = ("--state", tmp_path / f"{len(models)}{models[1]}.sqlite3")
 
 
+@pytest.mark.slow
 def test_retag_decides_from_what_all_of_them_heard(song: Path) -> None:
     a, b = model(song.parent, "a", ["rock"]), model(song.parent, "b", ["jazz", "chill"])
     Run("--model", a, song)
@@ -189,6 +195,7 @@ def test_explain_tells_whose_label_it_is(song: Path) -> None:
     assert "jazz" not in told.partition("a: genre: Rock")[2].partition("genre in the file")[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["jsonl", pytest.param("csv", marks=pytest.mark.slow)])
 def test_an_export_has_each_models_scores_and_comes_back(
     song: Path, tmp_path: Path, form: str
@@ -243,4 +250,4 @@ def test_two_models_keep_to_the_budget_and_too_little_is_said_before_any_music(
 def test_effort_is_for_one_model(song: Path) -> None:
     done = lean_tag("-n", *PAIR, "--effort", "fast", song)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "several models hear a track whole; leave --effort out" in done.stderr
+    assert "several models always hear whole tracks; leave --effort out" in done.stderr

@@ -15,6 +15,7 @@ from conftest import DATA
 from encode import encode, music
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thinned import thinned
 from tinymodel import make
 
 from lean_tagger import Tagger, stream, write
@@ -227,7 +228,7 @@ def test_a_hop_that_makes_no_sense_is_refused(hop: float) -> None:
         Tagger(hop_seconds=hop)
 
 
-@pytest.mark.parametrize("name", ["skyvibe.mp3", "celtic.m4a", "hacienda.ogg", "west.flac"])
+@thinned("name", ["skyvibe.mp3", "celtic.m4a", "hacienda.ogg", "west.flac"], fast=2)
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("effort", ["full", "2"])
 def test_a_file_leaves_nothing_for_the_garbage_collector(

@@ -1,4 +1,4 @@
-"""What could be done about what a run met: said once, behind its summary."""
+"""Advice about what a run found, given once after its summary."""
 
 from collections.abc import Iterator
 
@@ -9,14 +9,14 @@ _MANY_UNSURE, _UNSURE_SHARE = 20, 0.25
 
 
 def advices(summary: Summary, *, by_default_model: bool) -> Iterator[str]:
-    """Yield what could be done, a line each.
+    """Yield pieces of advice, a line each.
 
     Parameters
     ----------
     summary : Summary
         The run's.
     by_default_model : bool
-        Nobody has chosen a model, so that another one can be recommended.
+        The user chose no model, so another one can be recommended.
     """
     yield from _about_junk(summary)
     if by_default_model:
@@ -33,10 +33,10 @@ def _about_junk(summary: Summary) -> Iterator[str]:
 
 
 def _about_unsure(summary: Summary) -> Iterator[str]:
-    """Say what another model would do about tracks without a genre, where there are many."""
+    """Say what another model would do if many tracks got no genre."""
     scored = summary.tagged + summary.would_tag + summary.unchanged
     if summary.unsure >= _MANY_UNSURE and summary.unsure > _UNSURE_SHARE * scored:
         yield (
             f"nothing was sure enough for {summary.unsure} of {scored} files; --model standard "
-            "also knows classical music, for twice the time, and lean-tag learn your own genres"
+            "also knows classical music, for twice the time; lean-tag learn adds your own genres"
         )

@@ -1,4 +1,4 @@
-"""Tracks that are like some songs, as items of a listing."""
+"""Similar tracks, as items of a listing."""
 
 import argparse
 import math
@@ -20,7 +20,7 @@ from lean_tagger.store.features import Features
 from lean_tagger.store.tracks import Track, Tracks
 
 MOST_GONE = 2000
-"""So many that are not there, and none that is: a share is away, and the rest is not asked for."""
+"""After so many missing files and none that is there, a share is away: ask for no more."""
 
 _FUNCTIONS = {
     Likeness: "lean_tagger.library.arithmetic.similar:nearest",
@@ -29,20 +29,29 @@ _FUNCTIONS = {
 
 
 def add_alike(group: argparse._ActionsContainer) -> None:
-    """Add what is wanted of tracks that are alike."""
+    """Add which similar tracks are wanted."""
     add = group.add_argument
-    add("--per-artist", type=option_types.count, metavar="N", help="no more of one artist or band")
-    add("--long", action="store_true", help="tracks over 20 minutes, too, such as mixes")
-    add("--explain", action="store_true", help="say how far each is, and what was heard in both")
+    add(
+        "--per-artist",
+        type=option_types.count,
+        metavar="N",
+        help="at most N tracks of one artist or band",
+    )
+    add("--long", action="store_true", help="also tracks over 20 minutes, such as mixes")
+    add(
+        "--explain",
+        action="store_true",
+        help="say how far away each is, and what was heard in both",
+    )
 
 
 class Alike:
-    """Asks a child for tracks, and makes what comes into items.
+    """Asks a child process for tracks, and makes items of them.
 
     Parameters
     ----------
     library : Library
-        That is asked.
+        What is asked.
     request : Likeness or Way
         What is wanted.
     given : argparse.Namespace
@@ -72,7 +81,7 @@ class Alike:
         self.gone = 0
 
     def items(self) -> Iterator[Item]:
-        """Yield the tracks that are there, the first one first; of a way, its ends as well."""
+        """Yield the tracks that are there, in order; a way includes its two ends."""
         by_artist = Counter[str]()
         shown: list[Track] = []
         with (
@@ -98,7 +107,7 @@ class Alike:
             yield from map(_end, ends[-1:])
 
     def tell(self, console: Console) -> None:
-        """Say what was not compared, and why."""
+        """Say which tracks were not compared, and why."""
         if self._compared is None:
             return
         if it := self._compared.unheard:
@@ -153,7 +162,7 @@ class Alike:
 
 
 def most_seconds(given: argparse.Namespace) -> float:
-    """Return how long tracks may be."""
+    """Return the greatest length of a track."""
     return math.inf if given.long else MIX_SECONDS
 
 
@@ -163,7 +172,7 @@ def _end(track: Track) -> Item:
 
 
 def _version(near: Near, track: Track, others: list[Track]) -> Track | None:
-    """Return the track of which this one is another version: a seed, or one that was shown."""
+    """Return the seed or the shown track that this one is another version of."""
     if near.version:
         return next((it for it in others if it.digest == near.version), None)
     return next((it for it in others if same_song(track, it)), None)

@@ -1,4 +1,4 @@
-"""Which tracks on record are as a query says."""
+"""The tracks on record that match a query."""
 
 import argparse
 import dataclasses
@@ -16,22 +16,22 @@ from lean_tagger.library.query import FIELDS, Query
 from lean_tagger.library.search import Search
 from lean_tagger.run.calculation import Calculation, Child
 
-_DESCRIPTION = "List the tracks on record that are as a query says; all of them without one."
+_DESCRIPTION = "List the tracks on record that match a query; without one, list all."
 _EXAMPLES = f"""\
 examples:
-  lean-tag find piano calm ^vocals           words: of labels that were heard, and of tags
+  lean-tag find piano calm ^vocals           words, in labels that were heard and in tags
   lean-tag find genre:rock year:1990..1999   both
   lean-tag find mood:happy , mood:party      one of these
   lean-tag find ^genre:                      has no genre
   lean-tag find 'title::^the ' length:..5:00 a regular expression; at most five minutes
   lean-tag find score.electronic:0.4.. added-
-  lean-tag find like:song.mp3 year:2000..    most alike first
+  lean-tag find like:song.mp3 year:2000..    most similar first
 
 fields: {", ".join(FIELDS)}, score.LABEL
 """
 
 ALIKE = 100
-"""So many tracks are listed where they are put in order by how alike they are."""
+"""How many tracks are listed when they are sorted by similarity."""
 
 
 def find(arguments: list[str], stop: Stop, child: Child | None) -> int:
@@ -43,16 +43,18 @@ def find(arguments: list[str], stop: Stop, child: Child | None) -> int:
     if query.like:
         given.most = given.most or ALIKE
         if query.sorts:
-            raise ConfigError("what is alike comes nearest first: leave the sorts out")
+            raise ConfigError("like: sorts tracks by similarity; leave other sorts out")
         conditions = dataclasses.replace(query, like=(), unlike=())
         return nearest(asked, given, conditions, like=[*query.like], unlike=[*query.unlike])
     if query.unlike:
-        raise ConfigError("unlike a song there is everything; say with like: what is wanted")
+        raise ConfigError(
+            "^like: alone would match nearly everything; add a like: for what you want"
+        )
     present = Present()
     shown = listing.show(present.of(items(asked, query)), given, asked.console)
     listing.tell_gone(asked.console, present.gone)
     if not shown and not present.gone:
-        asked.console.notice("nothing on record is so")
+        asked.console.notice("nothing on record matches")
     return 0
 
 
@@ -82,6 +84,6 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("paths", nargs="*", metavar="QUERY", help=argparse.SUPPRESS)
     listing.add_listing(parser.add_argument_group("how they are listed"), most=None)
-    add_alike(parser.add_argument_group("with like:"))
+    add_alike(parser.add_argument_group("with like:SONG"))
     add_asking(parser)
     return parser.parse_anywhere(arguments)

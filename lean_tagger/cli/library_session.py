@@ -1,7 +1,7 @@
-"""What commands that ask the library share: models and labels on record, seeds, missing tags.
+"""Shared by commands that ask the library: models and labels on record, seeds, missing tags.
 
-A song that was never heard is heard now; tags that an older lean-tag did not read are read now.
-Both go on record, so that it happens once.
+A song that was never heard is heard now. Tags that an older lean-tag did not read are read now.
+Both go on record, so it happens once.
 """
 
 import argparse
@@ -29,23 +29,23 @@ from lean_tagger.store.unread_tags import UnreadTags
 from lean_tagger.store.whereabouts import Whereabouts
 
 _TAGS = ("", "artist", "albumartist", "album", "year", "title")
-"""Fields of a query, words among them, for which tags have to be on record."""
+"""Fields of a query that need tags on record; words do too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Library:
-    """What a journal can be asked by.
+    """The parts of a journal that can be asked about.
 
     Attributes
     ----------
     state : Path
         The journal.
     keys : tuple of Key
-        Models by whose embeddings tracks are compared; none where nothing was heard.
+        Models with the embeddings that are compared; empty if nothing was heard.
     names : tuple of str
         Of these models.
     labels : tuple of Label
-        Of all models; what they are is known once a query has words.
+        Of all models; their kinds are known once a query has words.
     """
 
     state: Path
@@ -101,7 +101,7 @@ class LibrarySession:
         self.library = _library(given)
 
     def query(self, text: str) -> Query:
-        """Return a query in words as a value, once the tags that it asks for are on record.
+        """Parse a query, and put the tags that it needs on record.
 
         Raises
         ------
@@ -113,7 +113,7 @@ class LibrarySession:
         return query
 
     def prepare(self, query: Query) -> None:
-        """Find out what a query needs to know: tags, and what the labels of words are."""
+        """Read what a query needs: tags, and the kinds of the labels."""
         if query.words:
             with Features(self.library.state) as features:
                 labels = labels_on_record(features, _kinds())
@@ -123,14 +123,14 @@ class LibrarySession:
     # Seeds
 
     def digests(self, paths: Sequence[str]) -> tuple[str, ...]:
-        """Return the audio of songs, each once; those that were never heard are heard first.
+        """Return the digests of songs, each once; songs that were never heard are heard first.
 
         Raises
         ------
         ConfigError
             One cannot be heard.
         StateError
-            Nothing was heard yet that they could be compared with.
+            Nothing was heard yet to compare them with.
         """
         names = [os.path.abspath(os.path.expanduser(path)) for path in paths]
         for path in names:
@@ -138,8 +138,7 @@ class LibrarySession:
                 raise ConfigError(f"{path} is a folder; name a song in it")
         if names and not self.library.keys:
             raise StateError(
-                "no network has heard anything yet, as far as is on record; run lean-tag on your "
-                "music first"
+                "nothing is on record that a network has heard; run lean-tag on your music first"
             )
         found = self._on_record(names)
         missing = [path for path in dict.fromkeys(names) if path not in found]
@@ -150,13 +149,13 @@ class LibrarySession:
             if path not in found:
                 raise ConfigError(
                     f"{path} cannot be compared with what {' and '.join(self.library.names)} "
-                    "heard before, since that network is another one now; run lean-tag on your "
+                    "heard before, since the network has changed; run lean-tag on your "
                     "music again"
                 )
         return tuple(dict.fromkeys(found[path] for path in names))
 
     def _on_record(self, paths: Sequence[str]) -> dict[str, str]:
-        """Return the audio of those songs that were heard as they are now, or that are gone."""
+        """Return the digests of songs that were heard and are unchanged since, or gone."""
         found = {}
         with Features(self.library.state) as features:
             whereabouts = Whereabouts(features.database)
@@ -171,7 +170,7 @@ class LibrarySession:
     def _hear(self, paths: Sequence[str]) -> None:
         if not all(self.library.names):
             raise ConfigError(
-                "what is on record was heard by a network that is not here; see lean-tag models"
+                "what is on record was heard by a network that is missing here; see lean-tag models"
             )
         from lean_tagger.cli import on_demand  # late: see there
 
@@ -188,9 +187,9 @@ class LibrarySession:
     # Tags
 
     def _read_tags(self, query: Query) -> None:
-        """Read the tags that a query asks for, where an older lean-tag did not.
+        """Read the tags that a query needs, if an older lean-tag did not.
 
-        A worker does, within the budget. Where another run has the journal, that waits.
+        A worker reads them, within the budget. If another run has the journal, they wait.
         """
         asked = {term.field for terms in query.any_of for term in terms}
         if not (asked | {sort.field for sort in query.sorts}) & set(_TAGS):
@@ -208,7 +207,7 @@ class LibrarySession:
                 )
         except LockedError:
             self.console.notice(
-                "some tags are not on record yet, and wait for the run that is at work"
+                "another run is using the journal; tags that are not on record yet are left out"
             )
 
     def _end_child(self) -> None:
@@ -219,7 +218,7 @@ class LibrarySession:
 
 def _library(given: argparse.Namespace) -> Library:
     state = resources.state_path(given)
-    # First by the options, which say what is wrong with its place.
+    # complains if it cannot be read
     Database(state, notice=None, locked=False, on_network=given.state_on_network).close()
     with Features(state) as features:
         names = {key: name for name, key, _ in features.counts()}
@@ -233,7 +232,7 @@ def _library(given: argparse.Namespace) -> Library:
 
 
 def _kinds() -> dict[str, dict[str, str]]:
-    """Return what each label is, by the names of models; it takes a tenth of a second."""
+    """Return the kind of each label, by model; it takes a tenth of a second."""
     from lean_tagger.card import readable_cards  # late: only words need it
 
     return {
@@ -242,7 +241,7 @@ def _kinds() -> dict[str, dict[str, str]]:
 
 
 def _bare_name(key: Key) -> str:
-    """Return the name of a model of which the journal has embeddings alone; empty for none."""
+    """Return the name of a model that has only embeddings in the journal; else empty."""
     from lean_tagger.card import readable_cards  # late: few models are like this
 
     return next((it.name for it in readable_cards() if it.without_words == key.model), "")
@@ -260,4 +259,4 @@ def _as_it_was(path: str, identity: Identity) -> bool:
     try:
         return Identity.at(path).matches(identity)
     except OSError:
-        return True  # it is gone: what was heard is all that there is
+        return True  # it is gone; only what was heard is left

@@ -1,4 +1,4 @@
-"""What sounds like a song, and a way from one to another: ``similar``, ``path``, and ``like:``."""
+"""Tracks that sound like a song, or lead from one to another: ``similar``, ``path``, ``like:``."""
 
 import argparse
 
@@ -12,15 +12,15 @@ from lean_tagger.library.query import Query
 from lean_tagger.run.calculation import Child
 
 _SIMILAR = """\
-List the tracks on record that sound most like a song, by what networks made of them; of several
-songs, those like all of them. A song that was never heard is heard first."""
+List the tracks on record that sound most like a song, or most like all of several songs. A song
+that was never heard is heard first."""
 _PATH = """\
-List tracks that lead from one song to another in even steps, with both of them. A song that was
-never heard is heard first."""
+List tracks that lead from one song to another in even steps, both included. A song that was never
+heard is heard first."""
 
 
 def similar(arguments: list[str], stop: Stop, child: Child | None) -> int:
-    """List the tracks that are most alike."""
+    """List the most similar tracks."""
     parser = _parser("similar", _SIMILAR, most=20)
     parser.add_argument("paths", nargs="*", metavar="SONG", help="a music file")
     parser.add_argument(
@@ -29,7 +29,7 @@ def similar(arguments: list[str], stop: Stop, child: Child | None) -> int:
         action="append",
         default=[],
         metavar="SONG",
-        help="away from what is like this one",
+        help="avoid tracks like this one",
     )
     given = parser.parse_anywhere(arguments)
     if not given.paths:
@@ -65,7 +65,7 @@ def nearest(
 def path(arguments: list[str], stop: Stop, child: Child | None) -> int:
     """List tracks that lead from one song to another."""
     parser = _parser("path", _PATH, most=15)
-    parser.add_argument("paths", nargs="*", metavar="SONG", help="the first, and the last one")
+    parser.add_argument("paths", nargs="*", metavar="SONG", help="the first and the last song")
     given = parser.parse_anywhere(arguments)
     if len(given.paths) != 2:
         parser.error("give two songs")
@@ -108,7 +108,7 @@ def _parser(name: str, description: str, *, most: int) -> options.Parser:
 def _where(asked: LibrarySession, given: argparse.Namespace) -> Query:
     where = asked.query(given.where)
     if where.sorts or where.like or where.unlike:
-        raise ConfigError("--where chooses tracks, and puts them in no order: leave sorts out")
+        raise ConfigError("--where does not sort tracks: leave sorts out")
     return where
 
 

@@ -57,7 +57,7 @@ def hear(
     if code > 1:
         raise KeyboardInterrupt
     if code:
-        raise ConfigError("without all of these songs there is no answer; see above")
+        raise ConfigError("not all of these songs could be heard; see above")
 
 
 def read_tags(

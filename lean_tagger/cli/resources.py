@@ -9,11 +9,11 @@ from lean_tagger.store import location
 from lean_tagger.system import machine
 from lean_tagger.system.memory import format_size
 
-_LEAST_MEANT_BYTES = 1 << 16  # a smaller number is one of megabytes without its unit
+_LEAST_MEANT_BYTES = 1 << 16  # a smaller number was probably meant in megabytes
 
 
 def budget_bytes(given_bytes: int | None) -> int:
-    """Return the memory budget of a run: what was given, as far as the machine allows.
+    """Return the memory budget of a run: as given, lowered to what the machine allows.
 
     Raises
     ------
@@ -30,5 +30,5 @@ def budget_bytes(given_bytes: int | None) -> int:
 
 
 def state_path(given: argparse.Namespace) -> Path:
-    """Return where the journal is that the options name."""
+    """Return the path of the journal that the options name."""
     return Path(given.state).absolute() if given.state else location.default_path()

@@ -1,4 +1,4 @@
-"""What commands share: the journal, the workers, the report."""
+"""Shared by commands: the journal, the workers, the report."""
 
 import argparse
 import contextlib
@@ -49,7 +49,7 @@ def journal(given: argparse.Namespace, console: Console) -> Journal:
 
 
 def journal_to_read(given: argparse.Namespace) -> Journal:
-    """Open the journal that the options name, which another run may hold at the same time."""
+    """Open the journal that the options name for reading; another run may hold it."""
     return Journal(state_path(given), locked=False, on_network=given.state_on_network)
 
 
@@ -65,16 +65,16 @@ def do(
     only_hear: bool = False,
     make: Callable[..., Executor] | None = None,
 ) -> int:
-    """Do what was found, with a summary whatever ends it, and return the exit code.
+    """Run jobs, print a summary however the run ends, and return the exit code.
 
-    With `only_hear`, what was heard or recognised goes into the journal and no further, for
-    another run to decide on, which adds to the same summary and prints it. `make` chooses another
-    executor than the local one; it takes the parameters of `run.executor.executor`.
+    With `only_hear`, what was heard or recognised only goes into the journal. A later run
+    decides; it adds to the same summary and prints it. `make` chooses another executor than the
+    local one; it takes the parameters of `run.executor.executor`.
 
     Raises
     ------
     LeanTagError
-        What ended the run, once that is on record.
+        What ended the run, after that is on record.
     """
 
     def progress(job: Job, seconds: float, fraction: float) -> None:
@@ -132,10 +132,10 @@ def _reported(
     *,
     only_hear: bool,
 ) -> Iterator[Reported]:
-    """Put outcomes on record, and yield those that are reported now.
+    """Put outcomes on record, and yield those to report now.
 
-    What was only heard counts in the summary, and is reported when it is decided on: by another
-    run with `only_hear`, else by this one when all of an album is there.
+    What was only heard counts in the summary. It is reported when it is decided: with
+    `only_hear` by another run, else by this one when its whole album is there.
     """
     for outcome in outcomes:
         recorder.record(outcome)
@@ -150,19 +150,19 @@ def _reported(
 
 
 def ways(given: argparse.Namespace) -> WriteSettings:
-    """Return how files are to be written."""
+    """Return how files should be written."""
     return WriteSettings(
         hardlinks=given.hardlinks, preserve_mtime=given.preserve_mtime, verify=given.verify
     )
 
 
 def rules_path() -> Path:
-    """Return where a user's rules are looked for unless they say otherwise."""
+    """Return the default path of the user's rules."""
     return folders.config() / "rules.toml"
 
 
 def load_rules(name: str | None) -> rules.Rules:
-    """Return the rules of a file; of the user's own if none is named, else the defaults."""
+    """Return the rules of a file; if none is named, the user's own or the defaults."""
     if name:
         return rules.load(name)
     try:
@@ -173,10 +173,10 @@ def load_rules(name: str | None) -> rules.Rules:
 
 
 def build(given: argparse.Namespace, *, max_mem_bytes: int, listen: bool = True) -> Settings:
-    """Return the options of a run, from the command line's."""
+    """Return the settings of a run from the command line's options."""
     return Settings(
         models=models(given),
-        # Workers have their own idea of where they are.
+        # Workers may have another current folder.
         labels=os.path.abspath(given.labels) if given.labels else None,
         device=given.device,
         decoder=given.decoder,

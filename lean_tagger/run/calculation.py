@@ -1,9 +1,9 @@
 """Arithmetic over the journal, in a child process under the memory budget.
 
-The supervisor loads no numpy and stays small. What needs arrays stands in the folders
-``arithmetic/`` of a room, as generator functions; `Calculation` runs one of them in a process of
-its own and yields what it yields. A `Child` that is started before anything else loads numpy
-while the command finds out what to ask it: half of a short answer's time.
+The supervisor loads no numpy and stays small. Code that needs arrays is in the ``arithmetic/``
+folders, as generator functions. `Calculation` runs one of them in a process of its own and yields
+its values. A `Child` that is started before anything else loads numpy while the command finds out
+what to ask.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from lean_tagger.run.stderr_tail import StderrTail
 from lean_tagger.system.memory import format_size
 
 LEAST_BYTES = 40 << 20
-"""What a child takes with numpy and SQLite loaded, and some rows (measured: 31 MiB)."""
+"""Memory of a child with numpy, SQLite and some rows (measured: 31 MiB)."""
 
 
 class Child:
@@ -91,7 +91,7 @@ class Child:
 class Calculation:
     """One call of a generator function in a child process.
 
-    Use it in a ``with`` statement: leaving it early ends the child.
+    Use it in a ``with`` statement; leaving it early ends the child.
 
     Parameters
     ----------
@@ -99,11 +99,11 @@ class Calculation:
         ``module:function``, such as ``lean_tagger.library.arithmetic.similar:nearest``. It takes
         `request` and yields values.
     request : object
-        Anything that can be pickled. It crosses a pipe once, so it holds no rows of the journal.
+        Anything that can be pickled. It crosses a pipe, so it must not hold rows of the journal.
     max_mem_bytes : int
         The budget of supervisor and child together.
     child : Child or None
-        One that was started before; without, or where it has been ended, a new one.
+        One that was started before; None, or one that has ended, makes a new one start.
 
     Attributes
     ----------
@@ -113,7 +113,7 @@ class Calculation:
     Raises
     ------
     BudgetError
-        The budget holds no child at all.
+        The budget is too small for any child.
     """
 
     def __init__(
@@ -141,16 +141,16 @@ class Calculation:
         self.close()
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield what the function yields, as it comes.
+        """Yield the function's values as they come.
 
         Raises
         ------
         BudgetError
             The child needed more memory than its share.
         StateError
-            It ended without a word.
+            It ended without a message.
         LeanTagError
-            Whatever the function raised of our own tree.
+            An error of ours that the function raised.
         """
         while (message := receive(self._child.output)) is not None:
             match message:
@@ -172,7 +172,7 @@ class Calculation:
         self._child.stderr.take()
         if status == -signal.SIGKILL:
             return BudgetError(
-                "the process that calculates was killed, probably for want of memory; close "
+                "the process that calculates was killed, probably because memory ran out; close "
                 f"other programs, or give it less than {format_size(self._max_mem_bytes)}"
             )
         said = self._child.stderr.last_line()

@@ -1,7 +1,7 @@
 """One decision for all tracks of an album.
 
-An album is what has one album name and artist in its tags; a folder, too, where that is asked for.
-Every track has one vote. What is decided so is written as for a single file, track by track.
+Tracks with one album name and artist in their tags are an album; on request, a folder is one too.
+Every track has one vote. The decision is written track by track, as for single files.
 """
 
 import os
@@ -25,8 +25,8 @@ from lean_tagger.store.judge import Judge
 from lean_tagger.system.free_lists import emptied
 from lean_tagger.system.packed_sort import PackedSort
 
-_END = b"\n"  # of what the tracks of an album have in common, as Python writes it
-_PLACE_DIGITS = 10  # of a file's place among those that were gone through
+_END = b"\n"  # ends an album's key, as Python writes it
+_PLACE_DIGITS = 10  # digits of a file's position in the walk
 
 
 def album_jobs(
@@ -39,14 +39,14 @@ def album_jobs(
     judge : Judge
         The run's.
     under : iterable of str
-        Files and folders; all without any.
+        Files and folders; if empty, all.
     notice : callable
-        Told of ties, and of tracks that sound like something else than their album.
+        Called with ties, and with tracks that do not sound like their album.
 
     Notes
     -----
-    Neither the library nor an album stays in memory but for packed names: what was heard in a
-    track is read for each look at it.
+    Only packed names of the library and an album stay in memory: the scores of a track are read
+    each time they are needed.
     """
     for paths in _albums(_with_key(judge, under, notice=notice)):
         album = Album(judge, paths)
@@ -62,16 +62,16 @@ def album_jobs(
 def tagged_album_jobs(
     judge: Judge, under: Iterable[str], *, notice: Callable[[str], None]
 ) -> Iterator[Job | Outcome]:
-    """Yield the same, where only what tags call an album has one opinion.
+    """Yield the same, but with one decision only for albums that the tags name.
 
     Parameters
     ----------
     judge : Judge
         The run's.
     under : iterable of str
-        Files and folders; all without any.
+        Files and folders; if empty, all.
     notice : callable
-        Told what each album came to.
+        Called with the result of each album.
     """
     for paths in _albums(_with_tagged_key(judge, under)):
         scores = None
@@ -87,28 +87,28 @@ def tagged_album_jobs(
 
 
 def own_scores(judge: Judge, heard: Heard | None) -> tuple[tuple[float, ...], ...] | None:
-    """Return what each model heard in a track, by which it is decided without its album."""
+    """Return what each model heard in a track, to decide it without its album."""
     if heard is None or judge.lacks_scores(heard):
         return None
     return tuple(it.values for it in heard.each())
 
 
 class Album:
-    """The tracks of one album, each read from the journal whenever it is come to."""
+    """The tracks of one album, read from the journal each time they are needed."""
 
     def __init__(self, judge: Judge, paths: Iterable[bytes]) -> None:
         self._judge, self._paths = judge, paths
         self.folder = os.path.dirname(os.fsdecode(next(iter(paths))))
 
     def decided(self) -> list[AlbumDecision]:
-        """Return what its tracks say together, for each model."""
+        """Return the joint decision of its tracks, for each model."""
         return [
             pool((scores for _, scores in self.scores(n)), labels=by.card.labels)
             for n, by in enumerate(self._judge.asked)
         ]
 
     def in_short(self, decided: Sequence[AlbumDecision]) -> str:
-        """Return one line of what it came to."""
+        """Return the result in one line."""
         best = [
             (one.label, score)
             for one, by in zip(decided, self._judge.asked, strict=True)
@@ -135,7 +135,7 @@ def _has_at_least(paths: Iterable[bytes], count: int) -> bool:
 
 
 def _albums(with_key: Iterable[bytes]) -> Iterator[PackedSort]:
-    """Yield the paths of each album, in the order of each one's first."""
+    """Yield the paths of each album, in the order of their first tracks."""
     by_key = PackedSort(with_key)
     by_first = PackedSort(_with_first(by_key))
     for _, album in groupby(by_first, key=lambda name: name[:_PLACE_DIGITS]):
@@ -156,15 +156,15 @@ def _with_key(
             yield key + b"%0*d" % (_PLACE_DIGITS, place) + os.fsencode(known.path)
     if left_out:
         notice(
-            f"{left_out} tracks were compared with other words only, and are left out; run "
-            "retag once without --album-genre, with -n if nothing is to be written"
+            f"{left_out} tracks were only compared with other words, and are left out; run "
+            "retag once without --album-genre, with -n to write nothing"
         )
 
 
 def _with_tagged_key(judge: Judge, under: Iterable[str]) -> Iterator[bytes]:
     """Yield the path of each file, behind its album's key and the file's place.
 
-    A file that is on no album, or of which nothing is known, has a key of its own.
+    A file that is on no album, or is unknown, has its own key.
     """
     for place, known in enumerate(judge.files(under)):
         key = tagged_key(known.path, known.heard)
@@ -175,13 +175,13 @@ def _with_tagged_key(judge: Judge, under: Iterable[str]) -> Iterator[bytes]:
 
 
 def tagged_key(path: str, heard: Heard | None) -> tuple[str, ...] | None:
-    """Return what the tracks of one album have in common; None for one that is on none."""
+    """Return the key of a track's album; None if it is on none."""
     track = whose(path, heard.track if heard is not None else None)
     return (*album_key(track), album_folder(path)) if may_be_album(track) else None
 
 
 def _with_first(by_key: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the path of each file, behind the place of the first one of its album."""
+    """Yield the path of each file, after the position of its album's first file."""
     split = (name.partition(_END)[::2] for name in by_key)
     for _, album in groupby(split, key=lambda parts: parts[0]):
         first = b""

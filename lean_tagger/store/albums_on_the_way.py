@@ -1,11 +1,11 @@
-"""Decide on albums while a library is walked: when the walk has left a folder, and all is heard.
+"""Decide albums during a walk: when it has left a folder and all in that was heard.
 
-A file on no album is written as soon as it is heard. One on an album is held until the walk has
-left its folder (discs count as one) and all of that has been heard; so whatever ends a run, every
-album before that is finished. Of one or two files of an album each is decided by itself.
+A file on no album is written as soon as it is heard. A file on an album is held until the walk has
+left its folder (discs count as one) and everything in it was heard. So whatever ends a run, all
+albums before that are finished. An album of one or two files is decided file by file.
 
-A file that was decided on before keeps what it was decided by, which its LEANTAG says: a track that
-comes later hears its siblings' votes and changes none of them. `retag` decides on all again.
+A file that was decided before keeps its decision, which is in its LEANTAG. A track that is added
+later follows the votes of the others and does not change them. `retag` decides all of them again.
 """
 
 import os
@@ -22,7 +22,7 @@ from lean_tagger.store.recorder import Recorder
 from lean_tagger.system.urls import full_name
 
 MOST_AT_ONCE = 8
-"""Folders of which something is still to be heard; then nothing new is begun."""
+"""Most folders with files that still have to be heard; at this number no new one is started."""
 
 
 @dataclass(slots=True)
@@ -32,15 +32,15 @@ class _Folder:
     Attributes
     ----------
     name : str
-        Of its albums; of several discs, the one above.
+        The folder of its albums; for discs, the one above.
     begun : list of str
-        Files that are being heard, or were.
+        Files that are being heard, or were heard.
     waiting : deque of str
-        Those of them that may still be heard.
+        Those that may still be heard.
     known : list of str
-        Files that were heard in earlier runs, and are to be decided on with their album.
+        Files that were heard in earlier runs and wait for their album.
     voters : list of str
-        Files that were decided on in earlier runs.
+        Files that were decided in earlier runs.
     """
 
     name: str
@@ -51,16 +51,16 @@ class _Folder:
 
 
 class AlbumsOnTheWay:
-    """Turns what is found into jobs, of which those on albums come twice: to hear, to write.
+    """Turns found files into jobs; those on albums come twice, to hear and to write.
 
     Parameters
     ----------
     judge : Judge
         The run's.
     recorder : Recorder
-        The run's, which knows what has been heard.
+        The run's; it knows what has been heard.
     notice : callable
-        Told what each album came to.
+        Called with the result of each album.
     """
 
     def __init__(self, judge: Judge, recorder: Recorder, *, notice: Callable[[str], None]) -> None:
@@ -68,7 +68,7 @@ class AlbumsOnTheWay:
         self._folders: deque[_Folder] = deque()
 
     def jobs(self, found: Iterable[Job | Skipped | Failed]) -> Iterator[Job | Outcome | Later]:
-        """Yield what is left to do of what was found, and the outcome of the rest."""
+        """Yield jobs for the found files, and outcomes for those that need none."""
         for item in found:
             yield from self._come_to(album_folder(item.path))
             yield from self._take(item) if isinstance(item, Job) else [item]
@@ -76,7 +76,7 @@ class AlbumsOnTheWay:
             yield from self._finish_first()
 
     def _come_to(self, name: str) -> Iterator[Job | Outcome | Later]:
-        """Begin a folder, unless the walk is in it; finish what can be."""
+        """Start a folder, unless the walk is in it; finish those that can be finished."""
         if not self._folders or self._folders[-1].name != name:
             self._folders.append(_Folder(name))
         while len(self._folders) > MOST_AT_ONCE or (
@@ -93,13 +93,13 @@ class AlbumsOnTheWay:
             yield from self._decide(first)
 
     def _waits(self, folder: _Folder) -> bool:
-        """Tell whether something of a folder is still to be heard."""
+        """Tell whether some file of a folder still has to be heard."""
         while folder.waiting and not self._recorder.is_at(folder.waiting[0]):
             folder.waiting.popleft()
         return bool(folder.waiting)
 
     def _take(self, job: Job) -> Iterator[Job | Outcome]:
-        """Begin with a file: yield it, unless all is known and it may be on an album."""
+        """Start a file: yield it, unless everything is known and it may be on an album."""
         folder = self._folders[-1]
         next_ = self._judge.judge_found(job)
         if isinstance(next_, Job) and next_.heard is None:
@@ -117,7 +117,7 @@ class AlbumsOnTheWay:
             folder.known.append(job.path)
 
     def _decide(self, folder: _Folder) -> Iterator[Job | Outcome]:
-        """Yield what is to be done with the files of a folder, album by album."""
+        """Yield jobs or outcomes for the files of a folder, album by album."""
         held = [path for path in folder.begun if path in self._recorder.held]
         folder.voters += [path for path in folder.begun if path not in self._recorder.held]
         self._recorder.held.difference_update(held)
@@ -129,7 +129,7 @@ class AlbumsOnTheWay:
             albums.setdefault(self._key(path), []).append(path)
         scores = {key: self._scores(key, paths) for key, paths in albums.items()}
         for path in undecided:
-            # Without a journal a file's LEANTAG says that it was decided on before.
+            # Without a journal, LEANTAG says that a file was decided before.
             decided = self._was_decided(path)
             yield from self._again(path, None if decided else scores[self._key(path)])
 
@@ -147,7 +147,7 @@ class AlbumsOnTheWay:
     def _scores(
         self, key: tuple[str, ...] | None, paths: list[str]
     ) -> tuple[tuple[float, ...], ...] | None:
-        """Return what an album says, for each model; None where these are no album."""
+        """Return an album's scores for each model; None if these files are not an album."""
         if key is None or len(paths) < LEAST_TRACKS:
             return None
         album = Album(self._judge, [os.fsencode(full_name(path)) for path in paths])
@@ -158,11 +158,11 @@ class AlbumsOnTheWay:
     def _again(
         self, path: str, scores: tuple[tuple[float, ...], ...] | None
     ) -> Iterator[Job | Outcome]:
-        """Yield what is to be done with a file that was heard."""
+        """Yield the job or outcome for a file that was heard."""
         try:
             identity = Identity.at(path)
         except OSError as error:
-            message = f"it went away: {error.strerror}"
+            message = f"it is gone: {error.strerror}"
             yield Failed(path=path, kind="unreadable", message=message)
             return
         job = Job(path, identity.size_bytes, identity)

@@ -1,8 +1,8 @@
-"""The tracks on record, as lists, playlists and pages show them.
+"""The tracks on record, for lists, playlists and pages.
 
-A track is one piece of audio, which may have several files; what is told of it is what was read
-in one of these. Read while a run holds the journal, in the process that prints or in the
-child of a `run.calculation.Calculation`.
+A track is one piece of audio, which may have several files; its tags come from one of these. This
+works while a run holds the journal, in the process that prints or in the child of a
+`run.calculation.Calculation`.
 """
 
 import json
@@ -15,7 +15,7 @@ from lean_tagger.store.compact import whole
 from lean_tagger.store.database import Reader
 
 PAGE = 1000
-"""Files in a block: about 1 MB."""
+"""Files per block: about 1 MB."""
 
 _SHOWN = """files.path, files.digest, files.status, files.artist, files.albumartist, files.album,
     files.year, files.title, files.fields,
@@ -31,15 +31,15 @@ class Track:
     path : str
         Its name; undecodable bytes are surrogates (PEP 383).
     digest : str
-        Of its audio; empty where that was not heard.
+        Of its audio; empty if it was not heard.
     status : str
-        What became of it in the last run that came to it.
+        Its outcome in the last run that examined it.
     artist, albumartist, album, year, title : str
-        By its tags; empty where they do not say, or were not read.
+        From its tags; empty if missing or not read.
     genre, mood : tuple of str
-        What these fields held when it was last looked at.
+        The values of these fields when it was last examined.
     seconds : float
-        Length of the audio; 0 where it was not heard.
+        Length of the audio; 0 if it was not heard.
     """
 
     path: str
@@ -56,19 +56,19 @@ class Track:
 
     @property
     def performer(self) -> str:
-        """Whose music it is, to tell performers apart; empty where nobody says."""
+        """The artist, to tell performers apart; empty if not known."""
         return (self.albumartist or self.artist).casefold()
 
     @property
     def name(self) -> str:
-        """Artist and title; the file's name where its tags do not say."""
+        """Artist and title, or the file's name without these tags."""
         if self.artist and self.title:
             return f"{self.artist} - {self.title}"
         return self.title or os.path.splitext(os.path.basename(self.path))[0]
 
 
 class Tracks(Reader):
-    """A journal, opened to read which tracks there are; a context manager that closes it.
+    """A journal, opened to read its tracks; a context manager that closes it.
 
     Parameters
     ----------
@@ -78,24 +78,24 @@ class Tracks(Reader):
     Attributes
     ----------
     database : Database
-        For questions that this class does not ask.
+        For other queries.
 
     Raises
     ------
     StateError
-        There is none, or it cannot be read.
+        It does not exist, or cannot be read.
     """
 
     def at(self, path: str) -> Track | None:
-        """Return what is known of the file of this name."""
+        """Return the file with this name."""
         return next(self.select("WHERE files.path = ?", [os.fsencode(path)]), None)
 
     def of_audio(self, digest: str) -> Iterator[Track]:
-        """Yield the files on record with this audio, in the order of their names."""
+        """Yield the files on record with this audio, sorted by name."""
         yield from self.select("WHERE files.digest = ? ORDER BY files.path", [digest])
 
     def blocks(self, *, size: int = PAGE) -> Iterator[list[Track]]:
-        """Yield every file on record, some at a time, in the order in which they were recorded."""
+        """Yield every file on record in blocks, in the order of recording."""
         block: list[Track] = []
         for track in self.select(""):
             block.append(track)
@@ -106,7 +106,7 @@ class Tracks(Reader):
             yield block
 
     def select(self, clauses: str, values: Sequence[object] = ()) -> Iterator[Track]:
-        """Yield files, by what follows ``FROM files`` in a statement of ours."""
+        """Yield files, with our own clauses after ``FROM files``."""
         statement = f"SELECT {_SHOWN} FROM files {clauses}"  # noqa: S608 - ours, with placeholders
         yield from self.database.read(_to_track, statement, values)
 

@@ -1,8 +1,8 @@
-"""Whose music a file is, by its tags: for rules about an artist, and for albums.
+"""Read artist and album from a file's tags, for rules about artists and for albums.
 
-mutagen reads here, and loads whatever it meets, pictures too: `track` only where somebody needs
-to know, and under the worker's memory limit. `track_at_hand` is for later questions, and is kept
-of every file that is opened anyway. A file that does not say is nobody's.
+mutagen reads here and loads everything, pictures too. So `track` runs only if it is needed, under
+the worker's memory limit. `track_at_hand` is for later queries, and its result is kept for every
+file that is opened anyway. A field that is missing is empty.
 """
 
 import io
@@ -20,7 +20,7 @@ from lean_tagger.write.source import opened, translated
 # mypy: disable-error-code="no-untyped-call"
 
 _KEYS = {
-    # As Vorbis comments and mutagen's "easy" tags have them, APEv2, ASF, ID3 in WAV and AIFF.
+    # Keys in Vorbis comments and mutagen's "easy" tags, APEv2, ASF, ID3 in WAV and AIFF.
     "artist": ("artist", "Artist", "Author", "TPE1"),
     "albumartist": ("albumartist", "album artist", "Album Artist", "WM/AlbumArtist", "TPE2"),
     "album": ("album", "Album", "WM/AlbumTitle", "TALB"),
@@ -40,14 +40,14 @@ _COMPILATION = ("compilation", "Compilation", "WM/IsCompilation", "TCMP")
 _COMPILATION_FRAMES = ("TCMP", "TCP")
 
 _AT_HAND_BYTES = 1 << 20
-"""Reading so much of tags takes less than a millisecond, and no memory that would be missed."""
+"""Reading so much of the tags takes less than a millisecond and little memory."""
 
 _LONGEST = {"year": 10, "title": 100}
-"""What is kept of these; the others tell albums apart, and are kept whole."""
+"""Characters kept of these; the other fields tell albums apart and are kept whole."""
 
 
 def track(path: str) -> TrackInfo:
-    """Return whose music a file is, each part empty where it does not say."""
+    """Return artist, album and so on; fields that the tags lack are empty."""
     try:
         with translated(path):
             return _read(path)
@@ -56,9 +56,10 @@ def track(path: str) -> TrackInfo:
 
 
 def track_at_hand(path: str) -> TrackInfo | None:
-    """Return the same if that is cheap to tell; None where the tags are large, or damaged.
+    """Return the same if it is cheap to read; None if the tags are large or damaged.
 
-    mutagen would inflate all frames of an ID3 tag: there it gets ours to read, one by one.
+    mutagen would inflate all frames of an ID3 tag, so it only gets the frames we need, one by
+    one.
     """
     try:
         with opened(path) as source, translated(path):
@@ -76,7 +77,7 @@ def track_at_hand(path: str) -> TrackInfo | None:
 
 
 class _Sparing(io.BufferedReader):
-    """A file of which only so much can be read."""
+    """A file that allows only so many bytes to be read."""
 
     left_bytes = _AT_HAND_BYTES
 
@@ -117,7 +118,7 @@ def _first(tags: Any, keys: tuple[str, ...]) -> str:
     for key in keys:
         try:
             values = tags[key] if tags is not None else []
-        except (KeyError, ValueError):  # some of mutagen's refuse a key that they do not know
+        except (KeyError, ValueError):  # some of mutagen's tags refuse unknown keys
             continue
         values = getattr(values, "text", values)
         text = str(values[0] if isinstance(values, list) and values else values or "")

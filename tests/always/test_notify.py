@@ -15,6 +15,7 @@ from conftest import DATA
 from hypothesis import given
 from hypothesis import strategies as st
 from playerservers import player as serving
+from thinned import thinned
 
 from lean_tagger.always import http_call, players
 from lean_tagger.errors import ConfigError
@@ -95,6 +96,7 @@ def test_an_address_gets_the_summary(song):
     assert asked.headers["Content-Type"] == "application/json"
 
 
+@pytest.mark.slow
 def test_retag_undo_and_redo_tell_as_well(song):
     with serving() as server:
         assert run(song).returncode == 0
@@ -114,7 +116,7 @@ def test_nobody_is_told_of_a_dry_run(song):
     assert server.asked == []
 
 
-@pytest.mark.parametrize(
+@thinned(
     "answer",
     [
         {"status": 401},
@@ -124,6 +126,7 @@ def test_nobody_is_told_of_a_dry_run(song):
         {"answer": b"<html>"},
         {"answer": b"[]"},
     ],
+    fast=1,
 )
 def test_a_player_that_says_no_is_a_warning_and_no_failure(answer, song):
     with serving(**answer) as server:
@@ -148,7 +151,7 @@ def test_a_server_that_does_not_answer_is_given_up():
             http_call.make(call, seconds=0.5)
 
 
-@pytest.mark.parametrize(
+@thinned(
     ("name", "word"),
     [
         ("navidrome", "LEAN_TAG_NAVIDROME_URL"),
@@ -157,9 +160,10 @@ def test_a_server_that_does_not_answer_is_given_up():
         ("winamp", "winamp"),
         ("http://me:pw@host/", "ps"),
         ("http://host/?token=pw", "ps"),
-        ("file:///etc/passwd", "no http address"),
+        ("file:///etc/passwd", "or an http address"),
         ("http://", "http"),
     ],
+    fast=2,
 )
 def test_a_mistake_is_said_before_anything_is_done(name, word, song):
     before = song.read_bytes()

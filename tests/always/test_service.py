@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from thinned import thinned
 
 from lean_tagger.always import units
 
@@ -103,6 +104,7 @@ def test_the_limit_of_memory_is_the_budget_and_a_margin(music):
     assert "MemorySwapMax=0\n" in text
 
 
+@pytest.mark.slow
 def test_there_is_no_network_unless_a_player_is_told(music):
     for whose in ((), ("--system",)):
         alone, told = printed(*whose, music), printed(*whose, "--notify", "plex", music)
@@ -121,7 +123,7 @@ def test_installing_makes_the_folders_that_have_to_be_there_and_switches_nothing
     assert (Path(os.environ["XDG_STATE_HOME"]) / "lean-tag").is_dir()
 
 
-@pytest.mark.parametrize(
+@thinned(
     ("arguments", "word"),
     [
         (["/"], "--print"),
@@ -133,6 +135,7 @@ def test_installing_makes_the_folders_that_have_to_be_there_and_switches_nothing
         (["--print", "--notify", "http://a:b@c/", "/"], "ps"),
         (["--print", "--install", "/"], "not allowed"),
     ],
+    fast=3,
 )
 def test_a_mistake_is_said(arguments, word):
     done = run(*arguments)

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pace import comes_true
 from processes import children
+from thinned import thinned
 
 from lean_tagger.always import kernel, polling, settling
 from lean_tagger.always.roots import Root
@@ -146,6 +147,7 @@ def test_a_share_that_is_gone_for_a_while_is_no_library_that_is_new(tmp_path):
     assert look.changed() == []
 
 
+@pytest.mark.slow
 @LINUX
 def test_of_fifty_thousand_files_at_once_no_folder_is_lost(tmp_path):
     arrived: set[str] = set()
@@ -228,9 +230,7 @@ def test_the_end_is_within_a_day(clock, now):
     assert end.time() == clock
 
 
-@pytest.mark.parametrize(
-    "text", ["24:00", "6", "6:0", "", "06:60", "-1:00", "\u0660\u0666:00", "06:00:00"]
-)
+@thinned("text", ["24:00", "6", "6:0", "", "06:60", "-1:00", "\u0660\u0666:00", "06:00:00"], fast=2)
 def test_a_time_of_day_that_is_none_is_refused(text):
     run = Run(f"--until={text}", DATA / "west.flac")
     assert (run.code, "time of day" in run.said) == (2, True)

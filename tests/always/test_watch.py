@@ -15,6 +15,7 @@ import pytest
 from conftest import DATA
 from pace import comes_true
 from processes import children, gone
+from thinned import thinned
 
 ROOT = Path(__file__).parents[2]
 IDLE_BYTES = 30 * 1024**2
@@ -131,6 +132,7 @@ def test_a_file_that_somebody_writes_is_left_alone_until_it_is_whole(started, mu
     assert [it for it in watch.records if it.get("error")] == []
 
 
+@pytest.mark.slow
 @LINUX
 def test_a_folder_that_is_gone_is_waited_for_and_done_when_it_is_back(started, music, tmp_path):
     watch = started("--settle", "0.2", music)
@@ -145,6 +147,7 @@ def test_a_folder_that_is_gone_is_waited_for_and_done_when_it_is_back(started, m
     assert watch.stop() == 0
 
 
+@pytest.mark.slow
 @LINUX
 def test_a_moved_tree_is_done_with_all_that_is_below(started, music, tmp_path):
     (tmp_path / "tree/Artist/CD 1").mkdir(parents=True)
@@ -173,6 +176,7 @@ def test_ctrl_c_in_the_middle_of_a_batch_leaves_no_process(started, music):
     assert gone(below, within=10)
 
 
+@pytest.mark.slow
 @LINUX
 def test_a_broken_file_is_said_once(started, music):
     (music / "broken.mp3").write_bytes(b"no music" * 100)
@@ -185,7 +189,7 @@ def test_a_broken_file_is_said_once(started, music):
     assert failed == [str(music / "broken.mp3")]
 
 
-@pytest.mark.parametrize(
+@thinned(
     ("arguments", "word"),
     [
         ([], "give a folder"),
@@ -198,6 +202,7 @@ def test_a_broken_file_is_said_once(started, music):
         ([str(DATA), "--model", "none"], "none"),
         ([str(DATA), "--max-mem", "60M"], "60"),
     ],
+    fast=2,
 )
 def test_what_can_never_work_is_said_and_ends(arguments, word, tmp_path):
     done = subprocess.run(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import tinymodel
 from audiofiles import make
+from thinned import thinned
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = (sys.executable, "-m", "lean_tagger")
@@ -68,7 +69,7 @@ def test_without_proc_doctor_shows_all_the_rest_and_says_what_is_missing(no_proc
 # Hardly any open files
 
 
-@pytest.mark.parametrize("files", [5, 6, 7, 8, 9, 10, 12, 14])
+@thinned("files", [5, 6, 7, 8, 9, 10, 12, 14], fast=3)
 def test_with_too_few_open_files_a_run_ends_with_one_sentence(options, files: int) -> None:
     limit = ("sh", "-c", f'ulimit -n {files} && exec "$@"', "sh")
     done = lean_tag(*limit, *PROGRAM, *options)
@@ -77,7 +78,7 @@ def test_with_too_few_open_files_a_run_ends_with_one_sentence(options, files: in
     assert any(word in sentence for word in ("open files", "ulimit", "unable to open"))
 
 
-@pytest.mark.parametrize("files", [5, 7, 9, 10])
+@thinned("files", [5, 7, 9, 10], fast=1)
 def test_with_too_few_open_files_doctor_ends_with_one_sentence(files: int) -> None:
     limit = ("sh", "-c", f'ulimit -n {files} && exec "$@"', "sh")
     done = lean_tag(*limit, *PROGRAM, "doctor")

@@ -16,6 +16,7 @@ import pytest
 from conftest import CLIPS, DATA
 from encode import encode, music
 from pace import took_no_longer_than
+from thinned import thinned
 from tinymodel import make
 
 COMMAND = [sys.executable, "-m", "lean_tagger"]
@@ -169,7 +170,7 @@ def bad_input(tmp_path: Path, kind: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
+@thinned(
     ("kind", "words"),
     [
         ("empty file", "empty"),
@@ -179,6 +180,7 @@ def bad_input(tmp_path: Path, kind: str) -> Path:
         ("broken link", "link"),
         ("too short", "too little to judge"),
     ],
+    fast=2,
 )
 def test_bad_input_gets_one_sentence_and_exit_1(tmp_path: Path, kind: str, words: str) -> None:
     path = bad_input(tmp_path, kind)
@@ -245,7 +247,7 @@ def test_a_name_full_of_escape_codes_cannot_reach_the_terminal(library: Path) ->
     assert mutagen.File(odd)["genre"] == ["Folk"]
 
 
-@pytest.mark.parametrize(
+@thinned(
     ("arguments", "code", "words"),
     [
         (["--model", "nope"], 2, "no model"),
@@ -257,6 +259,7 @@ def test_a_name_full_of_escape_codes_cannot_reach_the_terminal(library: Path) ->
         (["--frobnicate"], 2, "frobnicate"),
         ([], 2, "file or a folder"),
     ],
+    fast=3,
 )
 def test_a_bad_option_ends_the_run_before_it_begins(
     library: Path, arguments: list[str], code: int, words: str
@@ -269,6 +272,7 @@ def test_a_bad_option_ends_the_run_before_it_begins(
     assert contents(library) == before
 
 
+@pytest.mark.slow
 def test_a_budget_that_is_too_small_names_one_that_is_enough(library: Path) -> None:
     done = run("--max-mem", "60M", library)
     assert done.returncode == 4
@@ -293,8 +297,11 @@ def test_a_card_with_an_unknown_key_is_refused(tmp_path: Path, library: Path) ->
     assert "did you mean 'pooling'" in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"]
+@thinned(
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143)],
+    ids=["Ctrl-C", "SIGTERM"],
+    fast=1,
 )
 def test_a_signal_ends_the_run_within_two_seconds_and_leaves_whole_files(
     library: Path, number: signal.Signals, code: int

@@ -71,6 +71,7 @@ def distribution(folder: Path, name: str, version: str) -> None:
 # On this machine
 
 
+@pytest.mark.slow
 def test_a_good_machine_gets_one_json_object_and_exit_code_0(tmp_path):
     started = time.monotonic()
     done = run("--json", tmp_path, XDG_STATE_HOME=str(tmp_path / "state"))
@@ -195,6 +196,7 @@ def test_music_that_is_not_there_is_a_problem_and_the_page_says_so(tmp_path):
     assert "Everything here will work." not in done.stdout
 
 
+@pytest.mark.slow
 def test_a_damaged_model_is_a_problem_and_the_others_are_still_measured(tmp_path):
     weights = package(tmp_path, "msd-musicnn", "mtt-vgg") / "models/mtt-vgg.onnx"
     weights.write_bytes(weights.read_bytes()[:-1])

@@ -11,6 +11,7 @@ import pytest
 from conftest import DATA
 from modelserver import serving
 from test_layers import SOURCES
+from thinned import thinned
 
 from lean_tagger.cli.commands import NAMES, ONLINE
 
@@ -85,15 +86,11 @@ def arguments_of(name: str, music: Path) -> list[list[str | Path]]:
     return known.get(name, [[name, song]])
 
 
-SLOW = {"doctor"}
-"""Starts each model; `test_doctor` watches it in the fast tests."""
+FAST = ("", "find", "retag", "similar", "undo")
 
 
 @STRACE
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(it, marks=pytest.mark.slow) if it in SLOW else it for it in ("", *NAMES)],
-)
+@thinned("name", [*FAST, *(it for it in NAMES if it not in FAST)], fast=len(FAST))
 def test_a_command_that_is_not_named_for_it_opens_no_connection(name, journal, tmp_path):
     for arguments in arguments_of(name, journal):
         code, found = calls(tmp_path, *arguments)

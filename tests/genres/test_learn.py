@@ -11,6 +11,7 @@ from typing import Any
 
 import madeup
 import pytest
+from thinned import thinned
 
 from lean_tagger.card import DerivedHead, Part, load_card
 from lean_tagger.catalogue import user_models
@@ -206,17 +207,17 @@ BAD = {
     "empty journal": ([], (), "none of these files is on record"),
     "no moods": (madeup.library(CLASSES), ("--field", "mood"), "has a mood to learn from"),
     "no such path": (madeup.library(CLASSES), ("/nowhere/at all",), "there is no /nowhere"),
-    "folders of nothing": (madeup.library(CLASSES), ("--from", "folders"), "needs a PATH"),
+    "folders of nothing": (madeup.library(CLASSES), ("--from", "folders"), "needs the PATH"),
     "two sources": (
         madeup.library(CLASSES),
         ("--from", "tags", "--from", "x.csv"),
-        "either tags, or folders, or files",
+        "takes tags, or folders, or files",
     ),
     "no such model": (madeup.library(CLASSES), ("--model", "nothing"), "there is no model"),
 }
 
 
-@pytest.mark.parametrize("name", BAD)
+@thinned("name", BAD, fast=4)
 def test_bad_input_is_one_sentence_and_nothing_is_written(
     models: Path, tmp_path: Path, name: str
 ) -> None:
@@ -229,7 +230,7 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(
     assert not models.exists() or not list(models.iterdir())
 
 
-@pytest.mark.parametrize(
+@thinned(
     ("data", "says"),
     [
         (b"name,style\na,b\n", "no columns 'path' and 'label'"),
@@ -237,6 +238,7 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(
         (b"path,label\n\xff\xff,Rock\n", "not UTF-8"),
         (b"", "no columns"),
     ],
+    fast=1,
 )
 def test_a_bad_table_is_one_sentence(
     models: Path, journal: Path, tmp_path: Path, data: bytes, says: str
@@ -353,9 +355,10 @@ def test_jamendos_layout_is_understood(tmp_path: Path) -> None:
     assert (found["rock"], found["pop"]) == (6, 6)
 
 
-@pytest.mark.parametrize(
+@thinned(
     ("text", "says"),
     [("clip_id\trock\n1\t1\n", "no column 'path'"), ("path\tx\na\t7\n", "must hold 0 or 1")],
+    fast=1,
 )
 def test_annotations_that_are_none_are_refused(
     tmp_path: Path, journal: Path, text: str, says: str

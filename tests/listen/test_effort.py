@@ -345,6 +345,7 @@ def test_a_file_that_is_none_is_refused_as_before(tmp_path: Path, tiny: str) -> 
 # Scores
 
 
+@pytest.mark.slow
 def test_so_many_windows_are_heard_as_are_asked_for(folder: Path, tiny: str) -> None:
     tagger = Tagger(tiny, effort="5")
     scores = tagger.score(folder / "a.flac")
@@ -480,6 +481,7 @@ def library(folder: Path, tmp_path: Path) -> Path:
     return made
 
 
+@pytest.mark.slow
 def test_a_higher_effort_hears_again_and_a_lower_one_does_not(library: Path, tiny: str) -> None:
     def heard(name: str) -> tuple[set[bool], set[str], set[int]]:
         results = run("-n", "--model", tiny, "--effort", name, library).values()
@@ -497,6 +499,7 @@ def test_a_higher_effort_hears_again_and_a_lower_one_does_not(library: Path, tin
     assert heard("fast") == ({True}, {"full"}, {13})
 
 
+@pytest.mark.slow
 def test_a_part_is_known_again_after_tagging_moving_and_the_loss_of_the_journal(
     library: Path, tmp_path: Path, tiny: str
 ) -> None:
@@ -514,6 +517,7 @@ def test_a_part_is_known_again_after_tagging_moving_and_the_loss_of_the_journal(
     assert {(it["known"], it["effort"]) for it in again.values()} == {(False, "full")}
 
 
+@pytest.mark.slow
 def test_retag_and_undo_work_with_a_part(library: Path, tiny: str) -> None:
     first = run("--model", tiny, "--effort", "4", library)
     again = run("retag", "--model", tiny, "--max-tags", "1", "--min-score", "0", library)
@@ -526,6 +530,7 @@ def test_retag_and_undo_work_with_a_part(library: Path, tiny: str) -> None:
     assert {it["status"] for it in run("undo", library).values()} == {"undone"}
 
 
+@pytest.mark.slow
 def test_an_exported_part_comes_back_as_one(folder: Path, tmp_path: Path) -> None:
     path = folder / "mono.mp3"
     run("-n", "--effort", "4", path)

@@ -170,14 +170,30 @@ def test_a_file_is_decoded_once_and_its_patches_are_made_once(far: str, tmp_path
     assert all_ == sorted(all_)
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    lengths=st.lists(st.integers(1, 40_000), min_size=1, max_size=12),
-    rates=st.lists(st.sampled_from([16000, 22050, 44100]), min_size=12, max_size=12),
-)
+BLOCKS = {
+    "lengths": st.lists(st.integers(1, 40_000), min_size=1, max_size=12),
+    "rates": st.lists(st.sampled_from([16000, 22050, 44100]), min_size=12, max_size=12),
+}
+
+
+@settings(max_examples=10)
+@given(**BLOCKS)
 def test_windows_are_those_of_each_front_end_alone_as_soon_as_they_can_be(
     far: str, lengths: list[int], rates: list[int]
 ) -> None:
+    check_windows(far, lengths, rates)
+
+
+@pytest.mark.slow
+@settings(max_examples=100)
+@given(**BLOCKS)
+def test_windows_of_many_blocks_are_those_of_each_front_end_alone(
+    far: str, lengths: list[int], rates: list[int]
+) -> None:
+    check_windows(far, lengths, rates)
+
+
+def check_windows(far: str, lengths: list[int], rates: list[int]) -> None:
     """No window waits for a block that it does not need: nothing is kept but the buffers."""
     noise = np.random.default_rng(0).standard_normal(sum(lengths)).astype(np.float32)
     edges = np.cumsum([0, *lengths])
@@ -263,7 +279,7 @@ def test_a_backbone_without_labels_has_heads_and_no_say(
     same(heard.others[0], Tagger(head).score(SONG))
     done = Run("-n", "--model", body, SONG)
     assert (done.code, done.results) == (2, {})
-    assert "tiny gives an embedding and no labels; ask for a head of it" in done.said
+    assert "tiny gives an embedding and no labels; use one of its heads" in done.said
 
 
 def test_a_head_may_be_heard_in_part(tmp_path: Path, weights: np.ndarray) -> None:
@@ -290,7 +306,7 @@ def test_what_a_head_hears_depends_on_its_backbone(tmp_path: Path, weights: np.n
         ({"head_of": "nobody"}, "there is no model 'nobody'"),
         ({"head_of": "head"}, "is a head itself"),
         ({"head_of": "dumb"}, "gives no embedding"),
-        ({"patch_frames": 10}, "'patch_frames' is for the card of 'tiny' to say"),
+        ({"patch_frames": 10}, "'patch_frames' belongs in the card of 'tiny'"),
     ],
 )
 def test_a_head_whose_card_makes_no_sense_is_refused(
@@ -318,5 +334,5 @@ def test_two_models_of_one_name_are_refused() -> None:
 
 @pytest.mark.parametrize("effort", ["fast", "balanced", "7"])
 def test_several_models_hear_a_track_whole(effort: str) -> None:
-    with pytest.raises(ConfigError, match="several models hear a track whole"):
+    with pytest.raises(ConfigError, match="several models always hear whole tracks"):
         Tagger(PAIR, effort=effort)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import DATA
+from thinned import thinned
 from tinymodel import make
 
 from lean_tagger.errors import BudgetError, ModelError, StateError
@@ -77,7 +78,7 @@ def test_a_library_that_crashes_is_quoted_and_its_flood_is_not(tmp_path: Path) -
     assert "resync" not in done.stderr
 
 
-@pytest.mark.parametrize("mib", [30, 60, 100, 150, 250])
+@thinned("mib", [30, 60, 100, 150, 250], fast=1)
 def test_too_little_address_space_is_a_matter_of_memory(tmp_path: Path, mib: int) -> None:
     """Whatever breaks first: Python, NumPy, FFmpeg or ONNX Runtime, each in its own way."""
     done = listen("--state", tmp_path / "s", address_bytes=mib << 20)
@@ -111,7 +112,7 @@ def test_a_start_that_takes_too_long_names_the_option(tmp_path: Path) -> None:
         ("crashed", "it crashed (SIGSEGV)", -signal.SIGSEGV, False, StateError),
         ("crashed", "status 1: what(): std::bad_alloc", 1, True, BudgetError),
         ("killed", "its worker was killed", -signal.SIGKILL, True, BudgetError),
-        ("hung", "it took far too long", -signal.SIGKILL, True, ModelError),
+        ("hung", "it took much too long", -signal.SIGKILL, True, ModelError),
         ("over-budget", "it took 2 GiB", -signal.SIGKILL, True, BudgetError),
     ],
 )

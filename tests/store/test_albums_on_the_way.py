@@ -13,6 +13,7 @@ import pytest
 import tinymodel
 from command import ROOT, Run
 from encode import encode, music
+from thinned import thinned
 
 USUAL = ("--min-score", "0.001", "--ratio", "0", "--max-tags", "2", "--jobs", "1")
 ALBUM = {"artist": "Somebody", "albumartist": "Somebody", "album": "Songs"}
@@ -64,7 +65,7 @@ def test_discs_are_one_album(model: Path, tmp_path: Path) -> None:
     assert len({str(leantag(path)["album"]) for path in paths}) == 1
 
 
-@pytest.mark.parametrize(
+@thinned(
     "tags",
     [
         {"albumartist": "Various Artists"},
@@ -72,6 +73,7 @@ def test_discs_are_one_album(model: Path, tmp_path: Path) -> None:
         {"album": ""},
         {"albumartist": "", "artist": ""},
     ],
+    fast=1,
 )
 def test_what_is_no_album_of_one_artist_is_decided_track_by_track(
     model: Path, tmp_path: Path, tags: dict[str, str]
@@ -85,6 +87,7 @@ def test_what_is_no_album_of_one_artist_is_decided_track_by_track(
     assert all(genres(*paths))
 
 
+@pytest.mark.slow
 def test_each_track_is_decided_by_itself_where_that_is_asked_for(
     model: Path, tmp_path: Path
 ) -> None:
@@ -104,6 +107,7 @@ def test_two_tracks_are_no_album(model: Path, tmp_path: Path) -> None:
     assert all("album" not in leantag(path) for path in paths)
 
 
+@pytest.mark.slow
 def test_a_later_track_hears_its_siblings_and_changes_none_unless_asked(
     model: Path, tmp_path: Path
 ) -> None:
@@ -134,6 +138,7 @@ def test_what_an_album_is_unsure_of_its_tracks_may_be_sure_of(model: Path, tmp_p
     assert paths
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_what_the_run_then_does(model: Path, tmp_path: Path) -> None:
     album(tmp_path / "music")
     dry = Run("-n", tmp_path / "music", "--model", model, *USUAL)
@@ -152,6 +157,7 @@ def test_an_album_with_a_damaged_track_is_finished(model: Path, tmp_path: Path) 
     assert len({str(leantag(path)["album"]) for path in paths}) == 1
 
 
+@pytest.mark.slow
 def test_one_line_for_each_album_and_only_if_asked_for(model: Path, tmp_path: Path) -> None:
     album(tmp_path / "music")
     assert "one album" not in Run("-n", tmp_path / "music", "--model", model, *USUAL).said

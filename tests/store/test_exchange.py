@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_journal import IDENTITY, NAMES, begin, heard
 from test_resume import lean_tag, library, run  # noqa: F401 - `library` is a fixture
+from thinned import thinned
 
 from lean_tagger.card import load_card
 from lean_tagger.decide.decider import Decider
@@ -35,7 +36,7 @@ def put(journal: Journal, path: str, number: int, **changes: object) -> None:
     journal.record(path, run=1, key=KEY, identity=identity, status="tagged", heard=it)
 
 
-@pytest.mark.parametrize("form", exchange.FORMATS)
+@thinned("form", exchange.FORMATS, fast=1)
 @given(name=NAMES, values=VALUES, genre=st.lists(st.text(max_size=9), max_size=3).map(tuple))
 @settings(
     deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -238,6 +239,7 @@ def test_merging_what_is_no_journal_is_one_sentence(tmp_path):
         assert list(journal.files([], KEY)) == []
 
 
+@pytest.mark.slow
 def test_another_machine_goes_on_from_an_export(library, tmp_path):  # noqa: F811 - the fixture
     first = run("-n", library)
     table = tmp_path / "out.csv"

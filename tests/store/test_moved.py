@@ -158,6 +158,7 @@ def test_undo_and_redo_of_a_folder_follow_the_files(library: Library, way: Way) 
     assert library.audio() == sound
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ONE_FAST)
 def test_undo_of_one_file_follows_it(library: Library, way: Way) -> None:
     library.tag()
@@ -168,6 +169,7 @@ def test_undo_of_one_file_follows_it(library: Library, way: Way) -> None:
     assert library.fields()["skyvibe.mp3"]["genre"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ONE_FAST)
 def test_redo_follows_a_file_that_got_its_new_name_after_the_undo(
     library: Library, way: Way
@@ -195,6 +197,7 @@ def test_undo_without_a_folder_says_what_it_does_not_find_and_fails(
     assert library.fields() == tagged
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ONE_FAST[1:])
 def test_undo_without_a_folder_finds_what_another_run_has_seen(library: Library, way: Way) -> None:
     before = library.fields()
@@ -223,6 +226,7 @@ def test_explain_knows_a_file_and_its_writes(library: Library, way: Way) -> None
     assert not told["changed_since"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ONE_FAST)
 def test_status_says_which_writes_it_does_not_find(library: Library, way: Way) -> None:
     library.tag()
@@ -250,6 +254,7 @@ def test_a_file_that_was_renamed_keeps_what_is_known_of_its_music(library: Libra
     assert after == before
 
 
+@pytest.mark.slow
 def test_status_says_what_it_means_that_a_file_was_only_seen(
     library: Library, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -260,6 +265,7 @@ def test_status_says_what_it_means_that_a_file_was_only_seen(
     assert "files      3: 3 seen by undo only" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("leantag", [pytest.param("short", marks=pytest.mark.slow), "none"])
 def test_files_that_changed_their_names_with_each_other_get_what_was_theirs(
     library: Library, leantag: str
@@ -292,6 +298,7 @@ def test_a_copy_does_not_take_the_writes_of_the_file_that_is_still_there(library
     assert library.fields() == BEFORE
 
 
+@pytest.mark.slow
 def test_a_file_is_found_through_a_linked_folder(library: Library) -> None:
     library.tag(library.old, "--leantag", "none")
     library.new.symlink_to(library.old)
@@ -301,6 +308,7 @@ def test_a_file_is_found_through_a_linked_folder(library: Library) -> None:
     assert library.run("undo", library.old).results == {}
 
 
+@pytest.mark.slow
 def test_two_files_with_the_same_music_each_get_back_what_they_had(library: Library) -> None:
     twin = library.old / "twin.flac"
     shutil.copy(library.now["west.flac"], twin)
@@ -317,6 +325,7 @@ def test_two_files_with_the_same_music_each_get_back_what_they_had(library: Libr
     assert library.fields() == before
 
 
+@pytest.mark.slow
 def test_what_was_written_in_several_places_goes_back_to_the_first(library: Library) -> None:
     before = library.fields()
     library.tag()
@@ -340,6 +349,7 @@ def test_a_name_that_is_not_there_is_a_failure(library: Library) -> None:
     assert {done.error(name)[0] for name in done.results} == {"missing"}
 
 
+@pytest.mark.slow
 def test_a_second_merge_knows_the_writes_under_their_new_names(library: Library) -> None:
     library.tag()
     theirs = library.state
@@ -371,6 +381,7 @@ def test_without_a_journal_undo_goes_by_what_is_in_the_files(library: Library) -
     assert library.audio() == sound
 
 
+@pytest.mark.slow
 def test_without_a_journal_what_somebody_changed_is_kept_and_said(library: Library) -> None:
     library.tag()
     library.state.unlink()
@@ -384,6 +395,7 @@ def test_without_a_journal_what_somebody_changed_is_kept_and_said(library: Libra
     assert left["skyvibe.mp3"] == {}
 
 
+@pytest.mark.slow
 def test_a_write_of_before_the_journal_was_lost_goes_with_those_of_after(library: Library) -> None:
     before = library.fields()
     library.tag()
@@ -394,6 +406,7 @@ def test_a_write_of_before_the_journal_was_lost_goes_with_those_of_after(library
     assert library.fields() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("again", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_without_a_journal_an_older_tag_says_again_what_it_said(
     library: Library, again: bool
@@ -413,6 +426,7 @@ def test_without_a_journal_an_older_tag_says_again_what_it_said(
     assert library.fields() == before
 
 
+@pytest.mark.slow
 def test_a_journal_without_digests_is_brought_along(library: Library) -> None:
     """Once no audio was noted with a write; it stands with the file."""
     before = library.fields()

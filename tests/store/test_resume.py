@@ -80,6 +80,7 @@ def test_a_second_run_opens_no_music_and_starts_no_worker(library: Path, tmp_pat
     assert "lean_tagger.run.worker_main" not in log
 
 
+@pytest.mark.slow
 def test_after_a_dry_run_nothing_is_heard_again(library: Path) -> None:
     first = run("-n", library)
     second = run(library)
@@ -90,6 +91,7 @@ def test_after_a_dry_run_nothing_is_heard_again(library: Path) -> None:
         assert it["status"] == ("tagged" if first[name]["status"] == "would_tag" else "unchanged")
 
 
+@pytest.mark.slow
 def test_a_file_whose_tags_somebody_changed_is_not_heard_again(library: Path) -> None:
     run("-n", library)
     for path in library.iterdir():
@@ -104,6 +106,7 @@ def test_a_file_whose_tags_somebody_changed_is_not_heard_again(library: Path) ->
     assert {it["known"] for it in run(library).values()} == {True}
 
 
+@pytest.mark.slow
 def test_a_moved_or_renamed_file_is_not_heard_again(library: Path, tmp_path: Path) -> None:
     run("-n", library)
     (tmp_path / "Other").mkdir()
@@ -132,6 +135,7 @@ def test_without_its_journal_lean_tag_knows_what_it_tagged(library: Path) -> Non
         assert second[name]["scores"] == first[name]["scores"]
 
 
+@pytest.mark.slow
 def test_scores_that_nearly_tie_decide_the_same_when_a_file_tells_them(tmp_path: Path) -> None:
     """This network's lie below 1e-9, and still have an order."""
     folder = tmp_path / "Music"
@@ -144,6 +148,7 @@ def test_scores_that_nearly_tie_decide_the_same_when_a_file_tells_them(tmp_path:
     assert (first["status"], second["status"], second["known"]) == ("tagged", "unchanged", True)
 
 
+@pytest.mark.slow
 def test_a_failure_is_set_aside_until_it_is_asked_for(library: Path) -> None:
     (library / "bad.mp3").write_bytes(b"no music at all" * 50)
     assert run(library)["bad.mp3"]["status"] == "failed"
@@ -245,6 +250,7 @@ def test_undo_leaves_alone_what_somebody_has_changed_since(library: Path) -> Non
     assert mutagen.File(library / "west.flac")["genre"] == ["Tango"]
 
 
+@pytest.mark.slow
 def test_undo_all_goes_back_to_before_the_first_run(library: Path) -> None:
     before = our_fields(library)
     run("--min-score", "0.05", library)
@@ -265,6 +271,7 @@ def test_a_write_that_was_cut_off_can_be_taken_back(library: Path) -> None:
     assert all("genre" not in fields for fields in our_fields(library).values())
 
 
+@pytest.mark.slow
 def test_undo_of_a_file_that_is_gone_says_so_and_fails(library: Path) -> None:
     run(library)
     (library / "west.flac").unlink()
@@ -295,6 +302,7 @@ def test_retag_decides_anew_without_hearing_and_twice_is_once(library: Path) -> 
     assert set(map(tuple, fields.values())) == {()}
 
 
+@pytest.mark.slow
 def test_retag_of_what_was_not_heard_says_what_to_do(library: Path) -> None:
     run("-n", library / "farm.wav")
     encode(library / "farm.wav", music(9, 44100, seed=5), 44100, "pcm_s16le")
@@ -334,6 +342,7 @@ def test_several_writes_go_back_to_what_was_not_ours(writes: list[Any], expected
 # What is told
 
 
+@pytest.mark.slow
 def test_status_and_runs_tell_what_was_done(library: Path) -> None:
     (library / "bad.mp3").write_bytes(b"no music at all" * 50)
     run(library)
@@ -346,6 +355,7 @@ def test_status_and_runs_tell_what_was_done(library: Path) -> None:
     assert "1 failed" in lean_tag("runs").stdout
 
 
+@pytest.mark.slow
 def test_explain_gives_the_reason_of_each_label_and_what_was_written(library: Path) -> None:
     run(library)
     path = library / "skyvibe.mp3"
@@ -360,6 +370,7 @@ def test_explain_gives_the_reason_of_each_label_and_what_was_written(library: Pa
     assert "nothing would be written" in text
 
 
+@pytest.mark.slow
 def test_what_cannot_be_told_is_one_sentence(library: Path) -> None:
     for command in (["status"], ["runs"], ["explain", library / "farm.wav"]):
         done = lean_tag(*command)
@@ -374,6 +385,7 @@ def test_what_cannot_be_told_is_one_sentence(library: Path) -> None:
 # One decision for an album, and a user's own words
 
 
+@pytest.mark.slow
 def test_an_album_gets_one_genre_and_its_odd_ones_are_named(tmp_path: Path) -> None:
     for folder, clips in (("A", ("skyvibe.mp3", "lava.opus", "farm.wav")), ("B", ("west.flac",))):
         (tmp_path / folder).mkdir()
@@ -391,6 +403,7 @@ def test_an_album_gets_one_genre_and_its_odd_ones_are_named(tmp_path: Path) -> N
     assert {it["known"] for it in again.values()} == {True}
 
 
+@pytest.mark.slow
 def test_tags_tell_albums_better_than_folders(tmp_path: Path) -> None:
     for clip, album in (("skyvibe.mp3", "One"), ("west.flac", "Two"), ("lava.opus", "One")):
         file = mutagen.File(shutil.copy(DATA / clip, tmp_path), easy=True)
@@ -404,6 +417,7 @@ def test_tags_tell_albums_better_than_folders(tmp_path: Path) -> None:
     assert genres["west.flac"] == ("Folk",)
 
 
+@pytest.mark.slow
 def test_rules_for_an_artist_count_also_for_what_was_heard_without_them(library: Path) -> None:
     file = mutagen.File(library / "west.flac")
     file["artist"] = ["Miles"]
@@ -416,6 +430,7 @@ def test_rules_for_an_artist_count_also_for_what_was_heard_without_them(library:
     assert run("retag", "--rules", rules)["west.flac"]["tags"]["genre"] == ["Volksmusik"]
 
 
+@pytest.mark.slow
 def test_a_rules_file_is_begun_checked_and_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from test_journal import IDENTITY, KEY, begin, heard
+from thinned import thinned
 
 from lean_tagger.errors import StateError
 from lean_tagger.jobs import Identity, quantised
@@ -154,7 +155,7 @@ TREES = ("schema", "files", "scores", "writes", "keys", "runs", "models")
 
 
 @pytest.mark.parametrize("rows", [3000, pytest.param(20_000, marks=pytest.mark.slow)])
-@pytest.mark.parametrize(
+@thinned(
     "tree",
     [
         *TREES,
@@ -162,6 +163,7 @@ TREES = ("schema", "files", "scores", "writes", "keys", "runs", "models")
         *("writes_by_path", "writes_by_run", "writes_by_digest"),
         *("sqlite_autoindex_files_1", "sqlite_autoindex_scores_1", "sqlite_autoindex_keys_1"),
     ],
+    fast=3,
 )
 def test_one_page_of_any_table_or_index_costs_less_than_one_row_in_a_hundred(
     large: Callable[[int], Path], tmp_path: Path, tree: str, rows: int
@@ -181,7 +183,7 @@ def test_one_page_of_any_table_or_index_costs_less_than_one_row_in_a_hundred(
             assert aside.stat().st_size == whole.stat().st_size
 
 
-@pytest.mark.parametrize("seed", range(25))
+@thinned("seed", range(25), fast=8)
 def test_noise_in_any_pages_is_no_traceback_and_costs_only_what_stood_there(
     small: Path, tmp_path: Path, seed: int
 ) -> None:
@@ -195,7 +197,7 @@ def test_noise_in_any_pages_is_no_traceback_and_costs_only_what_stood_there(
     assert found["writes"] >= FEW_ROWS - 16 * len(pages)
 
 
-@pytest.mark.parametrize("seed", range(25))
+@thinned("seed", range(25), fast=8)
 def test_bytes_that_changed_anywhere_are_no_traceback(
     small: Path, tmp_path: Path, seed: int
 ) -> None:
@@ -226,7 +228,7 @@ def test_what_only_reads_says_so_in_a_sentence_and_the_next_run_mends_it(
     path = damaged(small, tmp_path, pages_of(small)["files"][1:2])
     said: list[str] = []
     with (
-        pytest.raises(StateError, match=r"is damaged .*; the next run keeps what can be read"),
+        pytest.raises(StateError, match=r"is damaged .*; the next run saves what can"),
         Journal(path, locked=False) as journal,
     ):
         list(journal.files([], KEY))
@@ -284,7 +286,7 @@ def test_a_disk_without_room_leaves_the_damaged_journal_where_it_is(
     monkeypatch.setattr(
         salvage, "MIGRATIONS", (*schema.MIGRATIONS[:-1], (*schema.MIGRATIONS[-1], *full))
     )
-    with pytest.raises(StateError, match=r"cannot be mended: .*full"):
+    with pytest.raises(StateError, match=r"cannot be repaired: .*full"):
         Journal(path)
     assert path.read_bytes() == before
     assert sorted(it.name for it in tmp_path.iterdir()) == ["journal", "journal.lock"]

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,6 +97,7 @@ def test_it_is_told_before_listening_and_by_a_dry_run(top: Path, model: Path) ->
     assert {folder: set(folder.iterdir()) for folder in there} == there
 
 
+@pytest.mark.slow
 def test_once_it_is_gone_the_file_is_tagged_without_being_asked_for_again(
     model: Path, tmp_path: Path
 ) -> None:
@@ -104,6 +106,21 @@ def test_once_it_is_gone_the_file_is_tagged_without_being_asked_for_again(
     options = ("--min-score", "0", "--model", model, path)
     assert Run(*options).statuses() == {"a.flac": "skipped"}
     path.chmod(0o644)
+    assert Run(*options).statuses() == {"a.flac": "tagged"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who writes a file")
+def test_a_file_that_another_program_writes_is_left_to_it(model: Path, tmp_path: Path) -> None:
+    """Otherwise the other program would go on writing into a file without a name."""
+    path = make(tmp_path / "a.flac", "flac", 0.6)
+    whole = path.read_bytes()
+    options = ("--min-score", "0", "--model", model, path)
+    with path.open("r+b"):
+        for dry in ((), ("-n",)):
+            run = Run(*options, *dry)
+            assert run.statuses() == {"a.flac": "skipped"}
+            assert run.error("a.flac")[0] == "being-written"
+    assert path.read_bytes() == whole
     assert Run(*options).statuses() == {"a.flac": "tagged"}
 
 
@@ -130,6 +147,7 @@ def test_an_album_hears_its_protected_tracks_and_tells_of_each_once(
     assert run.results["2.flac"]["scores"]
 
 
+@pytest.mark.slow
 def test_undo_says_what_stands_in_its_way(model: Path, tmp_path: Path) -> None:
     path = make(tmp_path / "a.flac", "flac", 0.6)
     assert Run("--min-score", "0", "--model", model, path).statuses() == {"a.flac": "tagged"}

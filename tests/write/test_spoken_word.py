@@ -9,6 +9,7 @@ import mutagen.id3
 import mutagen.mp4
 import pytest
 from command import Run
+from thinned import thinned
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -61,7 +62,7 @@ def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
-@pytest.mark.parametrize("mark", [by_extension, by_frame, by_atom, by_media_kind, by_genre])
+@thinned("mark", [by_extension, by_frame, by_atom, by_media_kind, by_genre], fast=2)
 def test_it_is_left_alone_by_default(tmp_path: Path, mark: Mark) -> None:
     path = mark(tmp_path)
     before = path.read_bytes()

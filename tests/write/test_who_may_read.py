@@ -12,6 +12,7 @@ from audiofiles import fingerprint, make
 from command import Run
 from conftest import shared
 from somebody import open_folder, somebody
+from thinned import thinned
 
 from lean_tagger import write
 from lean_tagger.errors import NoPermissionError, WriteError
@@ -122,7 +123,7 @@ def share(folder: Path, *paths: Path, sticky: bool = False) -> None:
         path.chmod(0o664)
 
 
-@pytest.mark.parametrize("sticky", [False, True])
+@thinned("sticky", [False, True], fast=1)
 def test_a_file_of_somebody_elses_is_written_where_it_stands(model: Path, sticky: bool) -> None:
     me = somebody(ME, US)
     with open_folder() as top:
@@ -233,6 +234,7 @@ def test_its_other_names_are_not_written_where_they_are_to_be_parted() -> None:
 # File systems that give every file the same mode
 
 
+@pytest.mark.slow
 def test_where_all_modes_are_fixed_nothing_is_refused_for_it(model: Path) -> None:
     """NTFS as most fstab recipes have it: every file is root's and may be written by all."""
     disks.have("mkfs.ntfs", "ntfs-3g")

@@ -1,9 +1,11 @@
 """A file is replaced whole or not at all, and keeps all that belongs to it."""
 
+import contextlib
 import errno
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,14 @@ import pytest
 from audiofiles import fingerprint, make
 
 from lean_tagger import write
-from lean_tagger.errors import DecodeError, OverBudgetError, StateError, UnreadableError, WriteError
+from lean_tagger.errors import (
+    BeingWrittenError,
+    DecodeError,
+    OverBudgetError,
+    StateError,
+    UnreadableError,
+    WriteError,
+)
 
 VALUES = {"genre": ["Rock"], "mood": ["sad"], "leantag": ["x"]}
 
@@ -126,6 +135,23 @@ def test_a_file_that_changes_meanwhile_is_left_to_whoever_changed_it(path: Path,
     assert [p.name for p in path.parent.iterdir()] == ([] if what == "gone" else ["a.flac"])
     if what != "gone":
         assert write.read(str(path)) == {}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who writes a file")
+def test_a_file_that_a_program_begins_to_write_is_left_to_it(path: Path) -> None:
+    """Also when it has not written anything yet: what it writes next would be lost."""
+    before = path.read_bytes()
+    with contextlib.ExitStack() as other_program:
+
+        def opening(_: str) -> str:
+            other_program.enter_context(path.open("r+b"))
+            return "same"
+
+        with pytest.raises(BeingWrittenError):
+            write.write(str(path), VALUES, fingerprint=opening, expected="same")
+        assert_untouched(path, before)
+    write.write(str(path), VALUES, fingerprint=fingerprint)
+    assert write.read(str(path))["genre"] == ("Rock",)
 
 
 def test_a_hard_linked_file_is_refused(path: Path) -> None:

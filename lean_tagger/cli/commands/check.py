@@ -36,14 +36,14 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         add_help=False,
     )
     add = parser.add_argument
-    add("paths", nargs="*", metavar="PATH", help="files and folders; all on record without")
+    add("paths", nargs="*", metavar="PATH", help="files and folders (default: all on record)")
     own_genres.add_source(parser)
     add(
         "--limit",
         type=option_types.count,
         default=50,
         metavar="N",
-        help="most of a kind (default: 50)",
+        help="most entries of each kind (default: 50)",
     )
     add("--m3u8", metavar="FILE", help="write the suspicious files into a playlist, worst first")
     own_genres.add_common(parser)
@@ -51,14 +51,14 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _write_playlist(path: Path, names: list[str]) -> None:
-    """Write a playlist, in which names stay the bytes that they are.
+    """Write a playlist; names keep their bytes.
 
     Raises
     ------
     StateError
         It cannot be written.
     """
-    # A line break in a name would be two entries of a playlist; no player can open such.
+    # A name with a line break would become two entries; no player can open it.
     lines = [os.fsencode(name) for name in names if "\n" not in name and "\r" not in name]
     try:
         path.write_bytes(b"".join(line + b"\n" for line in [b"#EXTM3U", *lines]))

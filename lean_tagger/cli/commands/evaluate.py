@@ -21,7 +21,7 @@ _FUNCTION = "lean_tagger.genres.arithmetic.evaluate:evaluate"
 _EXAMPLES = """\
 examples:
   lean-tag eval ~/Music                       the default model against your own genres
-  lean-tag eval --model my-genres ~/Music     a learnt one: on what it was learnt from, too
+  lean-tag eval --model my-genres ~/Music     a model that you learnt, also on what it learnt from
   lean-tag -n --model mtt-musicnn mtt/        MagnaTagATune: hear it, then
   lean-tag eval --model mtt-musicnn --annotations annotations_final.csv mtt/
 """
@@ -53,18 +53,18 @@ def run(arguments: list[str], _: Stop) -> int:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = options.Parser(
         prog="lean-tag eval",
-        description="Hold a model's scores on record against your own tags, or against an "
+        description="Compare a model's scores on record with your own tags, or with an "
         "annotations file: MagnaTagATune's, MTG-Jamendo's, or a table with path and label.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
     )
     add = parser.add_argument
-    add("paths", nargs="*", metavar="PATH", help="files and folders; all on record without")
-    add("--annotations", metavar="FILE", help="what is so; default: the files' own tags")
+    add("paths", nargs="*", metavar="PATH", help="files and folders (default: all on record)")
+    add("--annotations", metavar="FILE", help="the right labels (default: the files' own tags)")
     add("--field", choices=FIELDS, metavar="NAME", help=f"{' or '.join(FIELDS)} (default: genre)")
-    add("--pool", choices=("logit-mean", "prob-mean", "max"), metavar="HOW", help="as it was heard")
-    add("--hop-seconds", type=option_types.seconds, metavar="S", help="as it was heard")
+    add("--pool", choices=("logit-mean", "prob-mean", "max"), metavar="HOW", help="as in that run")
+    add("--hop-seconds", type=option_types.seconds, metavar="S", help="as in that run")
     own_genres.add_common(parser)
     return parser.parse_anywhere(arguments)
 

@@ -1,4 +1,4 @@
-"""``lean-tag find QUERY``: which tracks on record are so."""
+"""``lean-tag find QUERY``: the tracks on record that match."""
 
 from lean_tagger.cli.child_ahead import child_ahead
 from lean_tagger.cli.signals import Stop

@@ -1,4 +1,4 @@
-"""``lean-tag similar`` and ``path``: what sounds like a song, and a way from one to another."""
+"""``lean-tag similar`` and ``path``: tracks that sound like a song, or lead from one to another."""
 
 from lean_tagger.cli.child_ahead import child_ahead
 from lean_tagger.cli.signals import Stop

@@ -30,14 +30,14 @@ examples:
 
 other commands, each with its own --help:
   retag, undo, redo                from what is on record, without listening
-  find, similar, path, playlists   questions to the library
+  find, similar, path, playlists   ask the library
   explain, status, runs, doctor    what was done and why, what can be done here
   watch, service                   tag what arrives, from boot on
-  models, labels                   networks and words of your own
+  models, labels                   more networks, words of your own
   rules, export, import, merge     your vocabulary; several machines
   report, taggram                  a page to look at, a picture of what is heard
 
-A folder that is called like a command: lean-tag ./find
+For a folder named like a command: lean-tag ./find
 
 exit codes: 0 all done, 1 some files failed, 2 bad option, 3 bad model,
 4 memory budget too small, 5 cannot write, 6 cannot download,
@@ -50,13 +50,13 @@ def run(arguments: list[str], stop: Stop) -> int:
     """Tag music."""
     given = parse(arguments)
     told = players_of(given.notify)
-    if given.only_in is None:  # else a path may be a share that is gone for a while
+    if given.only_in is None:  # with it, a path may be a share that is away for a while
         given_paths.require(given.paths)
     return update_playlists(given, stop, _tag(given, stop, told))
 
 
 def _tag(given: argparse.Namespace, stop: Stop, told: "Sequence[Player]") -> int:
-    # Late: --help and mistakes have no use for what these load.
+    # Late: --help and mistakes need nothing of what these load.
     from lean_tagger.cli import session
     from lean_tagger.run.find_files import walk
     from lean_tagger.run.summary import Summary
@@ -71,7 +71,7 @@ def _tag(given: argparse.Namespace, stop: Stop, told: "Sequence[Player]") -> int
     max_mem_bytes = session.budget_bytes(given.max_mem)
     console = session.console(given, max_mem_bytes=max_mem_bytes)
     chosen = session.build(given, max_mem_bytes=max_mem_bytes)
-    if chosen.by_album:  # what is heard first is decided on later
+    if chosen.by_album:  # an album's first tracks are decided later
         chosen = dataclasses.replace(chosen, dry_run=True)
     music: Callable[[], Iterator[Job | Skipped | Failed]] = functools.partial(
         walk,
@@ -88,7 +88,7 @@ def _tag(given: argparse.Namespace, stop: Stop, told: "Sequence[Player]") -> int
         session.journal(given, console) as journal,
     ):
         if any(map(is_url, given.paths)):
-            console.notice("what is at an address is only heard: no tags are written into it")
+            console.notice("files at an address are only heard; no tags are written into them")
         under = [full_name(path) for path in given.paths]
         if given.retry_failed:
             journal.forget_failures(under)
@@ -106,7 +106,7 @@ def _tag(given: argparse.Namespace, stop: Stop, told: "Sequence[Player]") -> int
         do = functools.partial(session.do, console=console, stop=stop, summary=summary)
         if not chosen.by_album:
             return do(found, resume.recorder, given, chosen)
-        # All of an album has to be heard before anything of it can be decided.
+        # An album has to be heard in full before any of its tracks can be decided.
         code = do(found, resume.recorder, given, chosen, only_hear=True)
         if code > 1:
             return code
@@ -143,7 +143,7 @@ def _silent(_: str) -> None:
 def _until(
     found: "Iterable[Job | Skipped | Failed]", given: argparse.Namespace, console: "Console"
 ) -> "Iterable[Job | Skipped | Failed]":
-    """Return what was found, up to the time at which the run is to end."""
+    """Return what was found until the time at which the run should end."""
     if not given.until:
         return found
     import datetime
@@ -179,7 +179,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="PATTERN",
-        help="leave out what matches, as in a .gitignore; again for more; see .leantagignore",
+        help="leave out what matches, as in .gitignore; may be repeated; see .leantagignore",
     )
     written.add_argument(
         "--spoken-word",
@@ -190,7 +190,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "--shard",
         type=option_types.shard,
         metavar="K/N",
-        help="only the K-th of N parts, of which each machine takes one; see lean-tag merge",
+        help="only part K of N, one part for each machine; see lean-tag merge",
     )
     options.add_waiting(written)
     listening = parser.add_argument_group("how it listens")
@@ -199,7 +199,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     hear_first.add_options(listening)
     before = parser.add_argument_group("what was done before")
     options.add_state(before)
-    before.add_argument("--retry-failed", action="store_true", help="try again what failed before")
+    before.add_argument(
+        "--retry-failed", action="store_true", help="retry files that failed before"
+    )
     resources = parser.add_argument_group("resources and output")
     options.add_pace(resources)
     options.add_resources(resources)

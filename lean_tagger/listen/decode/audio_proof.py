@@ -1,13 +1,12 @@
-"""Show that a copy holds the audio that was heard.
+"""Prove that a copy holds the audio that was heard.
 
-A decoder is a function of what it is given. So the original and the copy are read packet by
-packet, and `decoder_input` hashes all of that in both; a few places are decoded. Where the
-packets do not say all (see `packets_say_all`), where libsndfile decodes, or where it is asked for,
-the copy is decoded from its start to its end, and packets and number of samples must be what
-they were.
+A decoder's output depends only on its input. So the original and the copy are read packet by
+packet, `decoder_input` hashes both, and a few places are decoded. The copy is decoded in full
+if the packets do not say everything (see `packets_say_all`), if libsndfile decodes it, or on
+request; then its packets and number of samples must be the same as before.
 
-After a partial hearing the samples of the original were never counted. Then the packets are
-compared in any case, and whether the parts that were heard are the same.
+After a partial hearing the samples of the original were not counted. Then the packets and the
+parts that were heard are compared.
 """
 
 from collections.abc import Callable
@@ -23,18 +22,18 @@ from lean_tagger.settings import Verify
 def proof(
     path: str, digest: str | None, *, decoder: DecoderName, verify: Verify = "packets"
 ) -> tuple[Callable[[str], str], str | None]:
-    """Return what to ask of a copy, and what it must answer: if None, what the file does.
+    """Return a function to call with a copy, and its right answer; None is the file's own answer.
 
     Parameters
     ----------
     path : str
         The file that was heard.
     digest : str or None
-        `Scores.digest` of then; None where nothing was heard.
+        `Scores.digest` from that time; None if nothing was heard.
     decoder : {'auto', 'ffmpeg', 'soundfile'}
-        That heard it.
+        The decoder that heard it.
     verify : {'packets', 'full'}
-        By what the decoder is given where that says all, or by decoding all in any case.
+        By the decoder's input if that says everything, or always by decoding everything.
 
     Raises
     ------
@@ -67,16 +66,16 @@ def proof(
 
 
 def inputs(path: str, *, seed: str, any_format: bool) -> tuple[str, str] | None:
-    """Return `decoder_input` of a file, None where that does not say all.
+    """Return `decoder_input` of a file; None if that does not say everything.
 
     Parameters
     ----------
     path : str
         The file.
     seed : str
-        Says which places are decoded.
+        Chooses which places are decoded.
     any_format : bool
-        Also where a decoder may be given more than it shows.
+        Also for formats in which it may not show all of the decoder's input.
 
     Raises
     ------

@@ -1,10 +1,10 @@
-"""What a decoder is given, as one hash: the same input makes the same samples.
+"""Hash a decoder's input: the same input gives the same samples.
 
-A second decode of a whole file shows no more than that, for five times the price. The hash
-holds how the stream is set up; of every packet its bytes, its times, and what is to be cut off
-it (skip samples, delay, edit lists as FFmpeg applies them). PyAV does not show all of the
-set-up, so that a few packets are decoded, too: the first ones, some between each power of two
-packets and the next, and the last.
+Decoding a whole file again would prove no more and take five times as long. The hash includes
+the set-up of the stream, and for every packet its bytes, its times, and what will be cut off
+(skip samples, delay, edit lists as FFmpeg applies them). PyAV does not show all of the set-up,
+so a few packets are decoded too: the first ones, some between each power of two packets and the
+next, and the last.
 """
 
 from collections import deque
@@ -18,21 +18,21 @@ from lean_tagger.listen.decode.mixdown import SAMPLE_FORMATS, sum_channels
 from lean_tagger.system.digest import Hash, blake2b
 
 FORMATS = {"aiff", "asf", "dsf", "flac", "mov", "mp3", "ogg", "tta", "wav", "wv"}
-"""Containers in which the packets are known to say all. In the others a tag may reach the
-decoder, or nobody has tried whether a copy that lies is found out."""
+"""Containers in which the packets are known to say everything. In the others a tag may reach the
+decoder, or no test has shown that a wrong copy is detected."""
 
 FIRST_PACKETS, PLACE_PACKETS, LAST_PACKETS = 16, 4, 2
 
 
 class DecoderInput(NamedTuple):
-    """Two hashes of what a decoder is given.
+    """Two hashes of a decoder's input.
 
     Attributes
     ----------
     packets : str
-        Of the packets' bytes: what stands before the hyphen in `Audio.digest`.
+        Of the packets' bytes: the part of `Audio.digest` before the hyphen.
     all_else : str
-        Of the set-up, the times, what is cut off, and the samples of a few places.
+        Of the set-up, the times, what is cut off, and the samples at a few places.
     """
 
     packets: str
@@ -40,9 +40,9 @@ class DecoderInput(NamedTuple):
 
 
 def packets_say_all(audio: FfmpegAudio) -> bool:
-    """Tell whether the same packets and times are the same audio, in a file of this kind.
+    """Tell whether the same packets and times mean the same audio in a file of this kind.
 
-    Of MP4 that is a file with a table of packets; one in fragments has none.
+    For MP4 this needs a table of packets; a fragmented file has none.
     """
     name = audio.container.format.name.partition(",")[0]
     return name in FORMATS and (name != "mov" or audio.mp4_track is not None)
@@ -56,12 +56,12 @@ def decoder_input(audio: FfmpegAudio, *, seed: str) -> DecoderInput:
     audio : FfmpegAudio
         Just opened.
     seed : str
-        Says which places are decoded.
+        Chooses the places that are decoded.
 
     Raises
     ------
     FileError
-        It cannot be read; a packet that does not decode is no error.
+        It cannot be read. A packet that does not decode is not an error.
     """
     with ffmpeg_errors(audio.path):
         return _decoder_input(audio, _Places(seed))
@@ -85,14 +85,14 @@ def _decoder_input(audio: FfmpegAudio, places: "_Places") -> DecoderInput:
             _decode(decoder, packet, all_else)
     if decoder is not None:
         decoder.flush_buffers()
-        for packet in (*last, None):  # None: the decoder is to give what it still holds
+        for packet in (*last, None):  # None makes the decoder give what it still holds
             _decode(decoder, packet, all_else)
     all_else.update(repr(audio.end_seconds).encode())
     return DecoderInput(packets.hexdigest(), all_else.hexdigest())
 
 
 class _Places:
-    """Which packets are decoded: it takes no length to know, and none is far from one."""
+    """Chooses the packets to decode, without knowing how many there are."""
 
     def __init__(self, seed: str) -> None:
         self._seed = seed.encode()
@@ -100,7 +100,7 @@ class _Places:
         self._stop = FIRST_PACKETS
 
     def at(self, number: int) -> str:
-        """Return ``begin`` or ``go on`` for a packet to decode; to be asked for each in turn."""
+        """Return ``begin`` or ``go on`` for a packet to decode; call it for each packet in turn."""
         if number >= self._stop:
             (draw := blake2b()).update(b"%d %b" % (self._octave, self._seed))
             self._first = self._octave + int.from_bytes(draw.digest(), "big") % self._octave
@@ -112,7 +112,7 @@ class _Places:
 
 
 def _setting(audio: FfmpegAudio) -> bytes:
-    """Return how a stream is set up, as far as PyAV shows it."""
+    """Return the set-up of a stream, as far as PyAV shows it."""
     stream, decoder, track = audio.stream, audio.decoder, audio.mp4_track
     context = stream.codec_context
     shown = (
@@ -125,8 +125,8 @@ def _setting(audio: FfmpegAudio) -> bytes:
 
 
 def _times(packet: Any) -> bytes:
-    """Return a packet's times, whether it is to be dropped, and its side data."""
-    # Not `is_corrupt`: no decoder asks for it, and a size that was mended ends it.
+    """Return a packet's times, whether it will be dropped, and its side data."""
+    # Not `is_corrupt`: no decoder uses it, and correcting a wrong size changes it.
     told = b"%d %a %a %a %d " % (
         *(packet.size, packet.pts, packet.dts, packet.duration),
         packet.is_discard,
@@ -138,7 +138,7 @@ def _times(packet: Any) -> bytes:
 
 
 def _decode(decoder: Any, packet: Any, samples: Hash) -> None:
-    """Hash what comes of a packet; a damaged one, or the middle of an MP3, gives an error."""
+    """Hash a packet's samples; a damaged packet, or the middle of an MP3, gives an error."""
     try:
         frames = decoder.decode(packet)
     except MemoryError:

@@ -48,16 +48,16 @@ FORMATS = (
     "aac,ac3,aiff,amr,ape,asf,au,caf,dsf,dts,eac3,flac,iff,matroska,mov,mp3,mpc,mpc8,"
     "mpegts,mpeg,avi,flv,ogg,oma,rm,tak,tta,voc,w64,wav,wv"
 )
-"""Containers that hold their audio in themselves. Playlists, SDP, concat scripts and the
-like are not among them: they make FFmpeg open other files and sockets. DSDIFF is "iff"."""
+"""Containers that hold their own audio. Playlists, SDP, concat scripts and the like are
+left out, because they make FFmpeg open other files and sockets. DSDIFF is "iff"."""
 
 PYAV = int(av.__version__.split(".")[0])
 OPTIONS: dict[str, Any] = {"metadata_errors": "replace"} if PYAV < 19 else {}
 """PyAV 18 decodes all metadata at once and strictly, and would raise on old, non-UTF-8 tags;
-PyAV 19 does not, and knows no such option any more."""
+PyAV 19 does not, and has no such option any more."""
 
 TAG_IN_LAST_PACKET = {"ape", "tak"}
-"""Demuxers whose last packet runs to the end of the file, tags included."""
+"""Demuxers with a last packet that runs to the end of the file, tags included."""
 
 EXTENSION_FORMATS = {
     ".aac": "aac",
@@ -67,45 +67,45 @@ EXTENSION_FORMATS = {
     ".mp2": "mp3",
     ".mp3": "mp3",
 }
-"""Raw streams that start with no magic number: asked for by name where guessing fails."""
+"""Raw streams without a magic number; FFmpeg gets their name if guessing fails."""
 
 PROTECTED_TAGS = {"drms", "enca", "aavd"}
 """Codec tags of FairPlay, Common Encryption and Audible files."""
 
 BETTER_DECODERS = {"opus": ("libopus", {"request_sample_fmt": "flt"})}
-"""Decoders to take instead of FFmpeg's own. Its Opus differs from the reference by 0.007 in
-a sample, enough to move a score by 6e-5; libopus gives what libsndfile gives, to 2e-7."""
+"""Decoders to use instead of FFmpeg's own. FFmpeg's Opus differs from the reference by 0.007 in
+a sample, enough to move a score by 6e-5; libopus agrees with libsndfile to 2e-7."""
 
 MP3_DECODERS = {"mp3", "mp3float"}
 
 READ_BYTES = 1 << 16
-"""What FFmpeg asks the file for at a time."""
+"""Bytes that FFmpeg reads at a time."""
 
 MAX_BAD_READS = 64
-"""Reads that may fail in a row, without the file's position moving, before we look further."""
+"""Reads that may fail in a row at the same position before we search further on."""
 
 RESYNC_MARKS = {"ogg": b"OggS\0\2", "wv": b"wvpk"}
-"""Where a new stream may begin in formats whose demuxer gives up for good: at a damaged
-WavPack block, and at a chained Ogg stream with another number of channels."""
+"""Marks where a new stream may begin, for formats with a demuxer that stops for good: at a
+damaged WavPack block, and at a chained Ogg stream with another number of channels."""
 
 GAP_SECONDS = 0.015
-"""Timestamps that jump by more have lost audio; less is rounding (Matroska counts in ms)."""
+"""A larger jump of timestamps means lost audio; less is rounding (Matroska counts in ms)."""
 
 LONGEST_GAP_SECONDS = 600.0
-"""A larger jump is a broken clock (or a new one), and says nothing of lost audio."""
+"""An even larger jump is a broken or new clock, and says nothing about lost audio."""
 
 
 SLIPS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError)
-"""What is no error of FFmpeg's, but PyAV itself tripping over an odd file. Seen: IndexError, at
-the end of a chained Ogg with a cover in each link, for a stream that was not there before."""
+"""Errors of PyAV itself on odd files, not of FFmpeg. Seen: IndexError at the end of a chained Ogg
+with a cover in each link, for a stream that was not there before."""
 
 
 @contextmanager
 def ffmpeg_errors(path: str) -> Iterator[None]:
-    """Translate what PyAV raises; the only place that knows its exceptions.
+    """Translate PyAV's exceptions; nothing else knows them.
 
-    PyAV's errors also derive from the builtin they resemble (ValueError, OSError …), and
-    a sample rate or layout that it cannot represent raises a bare ValueError.
+    PyAV's errors also derive from the builtin that they resemble (ValueError, OSError …), and
+    a sample rate or layout that it cannot represent raises a plain ValueError.
     """
     try:
         yield
@@ -131,24 +131,24 @@ class FfmpegAudio:
     Parameters
     ----------
     fd : int
-        An open regular file; stays the caller's, and must outlive this object.
+        An open regular file; the caller closes it, after this object.
     path : str
-        For messages, and for the extension.
+        For messages and for the extension.
     probe_bytes : int
-        How much FFmpeg may read to find out what it is; 0 leaves that to it (5 MB).
+        How much FFmpeg may read to recognise the format; 0 is FFmpeg's default (5 MB).
 
     Attributes
     ----------
     container, stream, decoder
-        PyAV's, for `ffmpeg_parts`; others after a chained stream was reached.
+        PyAV's objects, for `ffmpeg_parts`; they change when a chained stream is reached.
     view : MaskedFile
         The file as FFmpeg sees it.
     end_seconds : float
-        By the clock of the frames: what follows is padding.
+        End of the music by the frames' clock; padding follows it.
     mp4_track : Mp4Track or None
-        The packets of a plain MP4, which are read by its table.
+        The packets of a plain MP4, which are found by its table.
     overs : Overs or None
-        Where to note what is louder than full scale in an MP3.
+        If set, notes samples of an MP3 that are louder than full scale.
     """
 
     def __init__(self, fd: int | Source, path: str, *, probe_bytes: int = 0) -> None:
@@ -187,15 +187,15 @@ class FfmpegAudio:
         return min(1.0, max(self.view.offset, self._packet_offset) / self._size_bytes)
 
     def digest(self) -> str:
-        """Return the hash of what was read so far and the number of samples.
+        """Return a hash of what was read so far, with the number of samples.
 
-        Of the packets, which is cheap and as good: a decoder makes the same samples of the
-        same packets. Where a packet may hold tags, of the samples.
+        The packets are hashed, which is cheap: the same packets give the same samples. If a
+        packet may hold tags, the samples are hashed.
         """
         return f"{self._hash.hexdigest()}-{self._samples}"
 
     def packet_hash(self) -> str | None:
-        """Read all packets and decode none; return the first part of what `digest` would be."""
+        """Read all packets without decoding; return the first part of `digest`."""
         if self._hash_samples:
             return None
         with ffmpeg_errors(self.path):
@@ -236,7 +236,7 @@ class FfmpegAudio:
             raise DecodeError(self.path, "no packet of its audio could be decoded")
 
     def _block(self, rate_hz: int, count: int, scale: float) -> tuple[int, memoryview]:
-        """Finish a block: the sums of the channels become their average at ±1."""
+        """Finish a block: turn the sums of the channels into their average at ±1."""
         block = self._buffer[:count]
         np.multiply(block, np.float32(scale), out=block)
         self.seconds_skipped += silence_nonsense(block) / rate_hz
@@ -298,8 +298,8 @@ class FfmpegAudio:
     def _av_frames(self) -> Iterator[Piece]:
         """Yield each decoded frame, its sample format, and which of its samples count.
 
-        A packet that does not decode is counted and passed over. (Iterating
-        ``container.decode()`` would end for good at the first one.)
+        A packet that does not decode is counted and skipped. (Iterating ``container.decode()``
+        would end for good at the first one.)
         """
         update_hash = self._hash.update
         for packet in self.packets():
@@ -319,19 +319,21 @@ class FfmpegAudio:
                     name = av_frame.format.name
                     raise DecodeError(self.path, f"unknown sample format {name!r}")
                 if not is_rate(av_frame.sample_rate):
-                    raise DecodeError(self.path, f"no music has {av_frame.sample_rate} Hz")
+                    raise DecodeError(
+                        self.path, f"{av_frame.sample_rate} Hz is not a sample rate of music"
+                    )
                 yield av_frame, kind, *self._follow_clock(av_frame)
 
     def _follow_clock(self, av_frame: AudioFrame) -> tuple[int, int]:
         """Count what was lost before this frame; return which of its samples are music.
 
-        The first of them does not lie before 0, the last not behind the edit's end.
+        They lie between time 0 and the edit's end.
 
-        A decoder may pass over damage in silence, and only the timestamps show it. Where
-        both a packet failed and the clock jumped, it is the same damage, counted once.
+        A decoder may silently skip damage that only the timestamps show. If a packet failed and
+        the clock jumped, it is the same damage and counts once.
         """
         if self._next_seconds is None and self.decoder is not self.stream.codec_context:
-            # It cuts the encoder's delay off by itself, and then shows the uncut time.
+            # It cuts off the encoder's delay itself, but still gives the time before the cut.
             self._next_seconds = -math.inf
             return 0, av_frame.samples
         samples, rate_hz, pts = av_frame.samples, av_frame.sample_rate, av_frame.pts
@@ -340,7 +342,7 @@ class FfmpegAudio:
             self._next_seconds = None
             self.seconds_skipped += lost
             return 0, samples
-        # Once per frame, 140,000 times an hour: floats, since a Fraction costs 4 µs.
+        # Runs once per frame, 140,000 times per hour of music: floats, since a Fraction takes 4 µs.
         at = pts * self._tick_seconds
         if self._next_seconds is not None:
             gap = at - self._next_seconds
@@ -354,7 +356,7 @@ class FfmpegAudio:
         return first, samples
 
     def packets(self) -> Iterator[av.Packet[AudioStream]]:
-        """Yield the stream's packets; after a failed read, go on wherever reading goes on."""
+        """Yield the stream's packets; after a failed read, go on where reading works again."""
         if self.mp4_track is not None:
             yield from self._track_packets(self.mp4_track)
             return
@@ -367,29 +369,29 @@ class FfmpegAudio:
                     self._packet_offset = max(self._packet_offset, offset)
                     yield packet
             except av.error.PatchWelcomeError:
-                pass  # a chained stream of another shape: only a new start can read it
+                pass  # a chained stream with another layout: only reopening can read it
             except (av.error.FFmpegError, ValueError, *SLIPS):
                 bad_reads = bad_reads + 1 if self.view.offset == last_offset else 0
                 last_offset = self.view.offset
                 if bad_reads < MAX_BAD_READS:
                     continue
             bad_reads = 0
-            # Also after a regular end: a chained stream of another codec is another stream
-            # to FFmpeg, and its packets are not among ours.
+            # Also after a regular end: to FFmpeg, a chained stream of another codec is another
+            # stream, and we do not get its packets.
             if not self._reopen_behind(self._packet_offset):
                 return
 
     def _track_packets(self, track: mp4_packets.Mp4Track) -> Iterator[Any]:
-        """Yield the packets that an MP4's tables name, and an empty one, which ends them.
+        """Yield the packets from an MP4's tables, then an empty one for the end.
 
-        The first one comes from FFmpeg: it carries how much of the encoder's delay is to be
-        cut off, and its time is where the edit list puts it.
+        The first one comes from FFmpeg: it says how much of the encoder's delay to cut off, and
+        its time follows from the edit list.
         """
         time_base = Fraction(1, track.timescale)
         first = next(iter(self.container.demux(self.stream)))
         shift_ticks = 0
         for number, sample in enumerate(track.samples()):
-            if not sample.size:  # an empty packet would end the decoder
+            if not sample.size:  # an empty packet would end decoding
                 continue
             self._packet_offset = sample.offset
             if number == 0 and first.size == sample.size and first.pts is not None:
@@ -407,7 +409,7 @@ class FfmpegAudio:
         yield av.Packet()
 
     def _reopen_behind(self, offset: int) -> bool:
-        """Open the file again at the next place behind `offset` where a stream may begin."""
+        """Open the file again at the next place after `offset` where a stream may begin."""
         name = self.container.format.name
         mark = RESYNC_MARKS.get(name)
         while mark and (offset := _find(self._fd, mark, offset + 1)) >= 0:
@@ -420,21 +422,21 @@ class FfmpegAudio:
             previous, self.container = self.container, container
             try:
                 self.stream, self.decoder = self._choose_stream()
-            except FileError:  # pictures or text, chained behind the music
+            except FileError:  # pictures or text, chained after the music
                 self.container, self.view = previous, view
                 container.close()
                 continue
             previous.close()
             if self.decoder is not self.stream.codec_context:
-                self._next_seconds = None  # its delay has to be cut off again
+                self._next_seconds = None  # the new stream's delay must be cut off too
             return True
         return False
 
     def _packet_seconds(self, packet: av.Packet[AudioStream]) -> float:
         """Estimate the length of a damaged packet.
 
-        From what it says of itself; or, where junk between frames was taken for one long
-        packet (raw MP3 and AAC), from its size at the rate of the good ones so far.
+        By its own duration; or, if junk between frames was taken for one long packet (raw MP3
+        and AAC), by its size at the bit rate of the good packets so far.
         """
         said = float(packet.duration * packet.time_base) if packet.duration else 0.0
         sized = self.seconds * packet.size / self._good_bytes if self._good_bytes else 0.0
@@ -442,7 +444,7 @@ class FfmpegAudio:
 
 
 def _better_decoder(context: AudioCodecContext) -> AudioCodecContext:
-    """Return a decoder from `BETTER_DECODERS`, or the given one where this build has none."""
+    """Return a decoder from `BETTER_DECODERS`, or the given one if this build has none."""
     name, options = BETTER_DECODERS[context.name]
     try:
         better = av.CodecContext.create(name, "r")
@@ -457,7 +459,7 @@ def _better_decoder(context: AudioCodecContext) -> AudioCodecContext:
 
 
 def _find(fd: int | Source, mark: bytes, start: int) -> int:
-    """Return the offset of the first `mark` at or behind `start`, or -1."""
+    """Return the offset of the first `mark` at or after `start`, or -1."""
     step = 1 << 16
     while piece := read_at(fd, step + len(mark) - 1, start):
         if (found := piece.find(mark)) >= 0:

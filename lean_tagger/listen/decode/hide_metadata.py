@@ -1,9 +1,9 @@
-"""A bounded look at a file's beginning, before FFmpeg reads it.
+"""Hide metadata from FFmpeg, after a short look at the start of a file.
 
-Demuxers read headers whole, pictures and all, and believe the sizes that stand in them. The
-music needs none of that, so here every part that is none is left out of the `MaskedFile` that
-FFmpeg gets. Every size is held against the file's own. What is damaged is shown as it is,
-and judged by FFmpeg; the worker's memory limit stands behind that.
+Demuxers read whole headers with all pictures, and trust the sizes in them. The music needs none
+of that, so the `MaskedFile` that FFmpeg gets leaves out every part that is not music. Every size
+is compared with the file's own. Damaged parts are left for FFmpeg to judge, under the worker's
+memory limit.
 """
 
 from lean_tagger.listen.decode import mp4_packets
@@ -26,7 +26,7 @@ _EMPTY_COMMENTS = {
 
 
 def look(fd: int | Source) -> tuple[MaskedFile, mp4_packets.Mp4Track | None]:
-    """Return what FFmpeg is to see of a file; and for a plain MP4, where its packets are.
+    """Return a file as FFmpeg should see it, and for a plain MP4, where its packets are.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def look(fd: int | Source) -> tuple[MaskedFile, mp4_packets.Mp4Track | None]:
         return _without_comments(fd, start), None
     if magic[:4] in chunks.FORMS:
         return _music_chunks(fd, start, chunks.FORMS[magic[:4]]), None
-    # In DSF, bytes 20 to 28 say where its ID3 tag begins; 0 for none.
+    # In DSF, bytes 20 to 28 say where the ID3 tag begins; 0 for none.
     patches = [Mask(start + 20, bytes(8))] if magic[:4] == b"DSD " else []
     end = _before_trailers(fd, size_bytes)
     return MaskedFile(fd, start=start, patches=patches, end=end), None
@@ -54,8 +54,8 @@ def look(fd: int | Source) -> tuple[MaskedFile, mp4_packets.Mp4Track | None]:
 def _before_trailers(fd: int | Source, size_bytes: int) -> int | None:
     """Return where APE and Lyrics3 tags at the file's end begin; None if there are none.
 
-    FFmpeg takes them for frames: a cover comes out as packets of noise. An ID3v1 trailer may
-    follow on each.
+    FFmpeg takes them for frames, so a cover becomes packets of noise. An ID3v1 trailer may
+    follow each of them.
     """
     lyrics = None
     trailer = size_bytes - 128
@@ -72,12 +72,12 @@ def _before_trailers(fd: int | Source, size_bytes: int) -> int | None:
 
 
 def _before(fd: int | Source, end: int, count: int) -> bytes:
-    """Return so many bytes that end at an offset; none where there are not so many."""
+    """Return so many bytes before an offset; none if there are fewer."""
     return read_at(fd, count, end - count) if end >= count else b""
 
 
 def _behind_id3(fd: int | Source, size_bytes: int) -> int:
-    """Return where the audio begins behind any ID3v2 tags.
+    """Return where the audio begins after any ID3v2 tags.
 
     FFmpeg would hold their pictures in memory and unpack their compressed frames: 250 MiB
     for a large cover, 1.5 GiB for half a megabyte of zeros.
@@ -89,7 +89,7 @@ def _behind_id3(fd: int | Source, size_bytes: int) -> int:
 
 
 def _without_blocks(fd: int | Source, start: int, size_bytes: int) -> MaskedFile:
-    """Return a FLAC file with its first metadata block, which describes it, as the only one."""
+    """Return a FLAC file with only its first metadata block, which describes the audio."""
     position, last, described = start + 4, False, b""
     while not last:
         head = read_at(fd, flac.HEAD_BYTES, position)
@@ -109,7 +109,7 @@ def _without_blocks(fd: int | Source, start: int, size_bytes: int) -> MaskedFile
 
 
 def _without_comments(fd: int | Source, start: int) -> MaskedFile:
-    """Return an Ogg stream whose large comment packet is replaced by an empty one.
+    """Return an Ogg stream with an empty comment packet instead of a large one.
 
     RFC 3533. The headers of Vorbis and Opus end with a page, so what follows stays as it is.
     """
@@ -121,7 +121,7 @@ def _without_comments(fd: int | Source, start: int) -> MaskedFile:
     magic = next((m for m in _EMPTY_COMMENTS if identification.startswith(m)), None)
     if magic is None or first.packets_ended != 1:
         return plain
-    # Behind the first packet come the comments and, for Vorbis, the set-up.
+    # After the first packet come the comments and, for Vorbis, the set-up.
     missing = 2 if magic == b"\x01vorbis" else 1
     comment_bytes, setup, position = 0, bytearray(), first.end
     in_comments = True
@@ -138,7 +138,7 @@ def _without_comments(fd: int | Source, start: int) -> MaskedFile:
             at += lace
             if lace < 255:
                 in_comments, missing = False, missing - 1
-        if missing < 0:  # music on the page of a header: no stream that we know
+        if missing < 0:  # music on a header's page: not a stream that we know
             return plain
     if comment_bytes <= LARGE_COMMENT_BYTES:
         return plain
@@ -152,7 +152,7 @@ def _page(fd: int | Source, position: int) -> ogg.Page | None:
 
 
 def _as_pages(packets: list[bytes], serial: bytes) -> bytes:
-    """Return packets as Ogg pages, the second and following of a stream."""
+    """Return packets as Ogg pages, from the second page of a stream on."""
     body = b"".join(packets)
     lacing = ogg.lacing_of(map(len, packets))
     pages = bytearray()
@@ -165,15 +165,15 @@ def _as_pages(packets: list[bytes], serial: bytes) -> bytes:
 
 
 def _music_chunks(fd: int | Source, start: int, form: chunks.Form) -> MaskedFile:
-    """Return a WAV, AIFF or DSDIFF file without its texts, and without what only looks like chunks.
+    """Return a WAV, AIFF or DSDIFF file without its texts and without false chunks.
 
-    Nothing behind a WAV's last piece of music tells anything about it. Zeros are chunks of no
-    name and no size to FFmpeg, which takes 10 s for the head of each million of them.
+    Nothing after the last piece of music in a WAV is about the music. To FFmpeg, zeros are
+    chunks without name and size; a million of them take 10 s.
     """
     size_bytes, patches, end = size_of(fd), [], None
     position = start + form.first
     for _ in range(_MOST_CHUNKS):
-        if position >= size_bytes:  # a length of 64 bits says anything, and no read takes that
+        if position >= size_bytes:  # a length of 64 bits may be any number, too large to read
             break
         chunk = chunks.parse(read_at(fd, form.head_bytes, position), position, form)
         if chunk is None:
@@ -195,7 +195,7 @@ def _music_chunks(fd: int | Source, start: int, form: chunks.Form) -> MaskedFile
 
 
 def _zeros(fd: int | Source, position: int) -> int:
-    """Return how many bytes from a position on are zero, at least up to `_LARGEST_SKIP_BYTES`."""
+    """Count the zero bytes from a position on, at least up to `_LARGEST_SKIP_BYTES`."""
     block, found = bytes(1 << 16), 0
     while found < _LARGEST_SKIP_BYTES:
         data = read_at(fd, len(block), position + found)

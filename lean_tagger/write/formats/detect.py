@@ -1,4 +1,4 @@
-"""Which format a file has, by its content, and who edits the tags of that format.
+"""Detect a file's format by its content, and choose the module for its tags.
 
 ==========================================  ==========================================
 format                                      genre, mood, leantag
@@ -37,9 +37,9 @@ from lean_tagger.write.source import Source
 
 
 def _true_audio(source: Source) -> AllTags:
-    """TrueAudio has both kinds of tags, and readers take one: stay with what is there.
+    """Return the tag that is there: TrueAudio may have either kind, and readers take one.
 
-    With an ID3v1 trailer behind it, no reader finds an APE tag: then ours go into an ID3v2 tag,
+    If an ID3v1 trailer follows it, no reader finds an APE tag. Then ours go into an ID3v2 tag,
     unless an earlier version wrote into the APE tag.
     """
     trailer = trailing(source, ape=False, shown_first=True)
@@ -48,18 +48,18 @@ def _true_audio(source: Source) -> AllTags:
         if ape.tagged and (not trailer or "leantag" in ape.values()):
             return AllTags(source, ape, trailer)
     others = trailing(source, ape=True, shown_first=True)
-    others.sort(key=lambda tag: isinstance(tag, ApeFile))  # the trailer first, as readers take it
+    others.sort(key=lambda tag: isinstance(tag, ApeFile))  # the trailer first, as readers do
     return AllTags(source, Id3File(source, Leading(source)), others)
 
 
 def _mpeg(source: Source) -> AllTags:
     """Return the tag that describes the music: a new ID3 tag would hide an APE tag.
 
-    One that holds no more than replay gain describes nothing.
+    A tag with only replay gain does not describe the music.
     """
     file = Id3File(source, Leading(source))
     if not file.room:
-        with suppress(WriteError):  # of an older version, or damaged: only looked at here
+        with suppress(WriteError):  # an older version or damaged; it is only examined here
             ape = ApeFile(source)
             if ape.describes and not buried(source, 0, shown=True):
                 return AllTags(source, ape, trailing(source, ape=False, shown_first=True))
@@ -88,14 +88,14 @@ def _asf(source: Source) -> AllTags:
 
 
 def _matroska(source: Source) -> AllTags:
-    """Return Matroska's tags; what stands behind them is all that mutagen and TagLib see."""
+    """Return Matroska's tags; mutagen and TagLib only see tags after the file."""
     return AllTags(source, MatroskaFile(source), trailing(source, ape=True))
 
 
 def _flac(source: Source) -> AllTags:
-    """Return FLAC's comments; what stands behind the audio is a part of it to FFmpeg.
+    """Return FLAC's comments; to FFmpeg, data after the audio is part of the audio.
 
-    Of this, TagLib reads an ID3v1 trailer and no APE tag.
+    TagLib reads an ID3v1 trailer there, but no APE tag.
     """
     behind = [OnlyRead(tag) for tag in reversed(trailing(source, ape=True))]
     file = FlacFile(source)
@@ -116,7 +116,7 @@ def _alone(main: Callable[[Source], Document]) -> Callable[[Source], AllTags]:
 
 
 def _with_trailer(main: Callable[[Source], Document]) -> Callable[[Source], AllTags]:
-    """Return what also looks for an ID3v1 trailer, which exiftool shows in these formats."""
+    """Return a parser that also finds an ID3v1 trailer, which exiftool shows in these formats."""
     return lambda source: AllTags(source, main(source), trailing(source, ape=False))
 
 
@@ -136,9 +136,9 @@ _PARSERS: dict[str, Callable[[Source], AllTags]] = {
 }
 # Formats that carry APEv2 tags: WavPack, Musepack (SV7, SV8), Monkey's Audio, OptimFROG, TAK.
 _APE_MAGIC = (b"wvpk", b"MP+", b"MPCK", b"MAC ", b"OFR ", b"tBaK")
-# What an MP4 or a QuickTime file without a type atom starts with.
+# The start of an MP4 or a QuickTime file without a type atom.
 _MP4_ATOMS = (b"moov", b"mdat", b"free", b"skip", b"wide")
-# What else has a magic number is no MPEG audio, whatever frames seem to follow on inside.
+# Other magic numbers: these are not MPEG audio, even if frames seem to be inside.
 _OTHER_MAGIC = (
     *(b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"FRM8", b"riff", b"caff", b".snd", b"dns."),
     *(b"OggS", b"\x1a\x45\xdf\xa3", b"FLV", b".RMF", b".ra\xfd", b"\x30\x26\xb2\x75"),
@@ -152,7 +152,7 @@ _OTHER_MAGIC = (
 
 
 def format_of(source: Source) -> str | None:
-    """Return which parser a file needs; None if there is none for its format."""
+    """Return the name of a file's format; None if it has no parser."""
     leading = id3.span_of(source, 0, source.size)
     start = leading.end if leading else 0
     head = source.peek(start, 16)

@@ -1,10 +1,10 @@
 """The Tags element of Matroska: RFC 9559, 5.1.8.
 
-Tags holds one Tag for each thing that is described (Targets); a Tag holds one SimpleTag for
-each name and value. What is not ours keeps its bytes and order.
+Tags holds one Tag for each thing that is described (Targets). A Tag holds one SimpleTag for each
+name and value. Foreign ones keep their bytes and order.
 
-Several values of one field are several SimpleTags, the strongest last: FFmpeg and VLC, and all
-that is built on them, show the last one only.
+Several values of one field are several SimpleTags, the strongest last: FFmpeg, VLC and programs
+built on them only show the last one.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -19,14 +19,14 @@ _TAG, _TARGETS, _SIMPLE_TAG = 0x7373, 0x63C0, 0x67C8
 _TARGET_TYPE, _TARGET_TYPE_VALUE = 0x63CA, 0x68CA
 _TRACK_UID, _OTHER_UIDS = 0x63C5, (0x63C9, 0x63C4, 0x63C6)  # edition, chapter, attachment
 _NAME, _STRING = 0x45A3, 0x4487
-# Language in two forms, whether it is the default language, and the same by a wrong id of old.
+# Language in two forms, the flag for the default language, and the same with an old wrong id.
 _ABOUT_THE_TEXT = (0x447A, 0x447B, 0x4484, 0x44B4, ebml.CRC, ebml.VOID)
-_ALBUM = 50  # also the value where none is given
+_ALBUM = 50  # also the default
 
 
 @dataclass(frozen=True, slots=True)
 class SimpleTag:
-    """A name and its value: its bytes, and which of our fields it is, if any."""
+    """A name and value: its bytes, and which of our fields it is, if any."""
 
     raw: bytes
     name: str
@@ -52,7 +52,7 @@ class _Tag:
         self.raw = data[tag.start : tag.end]
         inside = list(ebml.children(data, tag.body, tag.end))
         self.checked = any(it.id == ebml.CRC for it in inside)
-        self.others: list[bytes] = []  # Targets, and whatever else there is
+        self.others: list[bytes] = []  # Targets and everything else
         self.simple: list[SimpleTag] = []
         self.of_music, self.usual = True, True
         for it in inside:
@@ -82,7 +82,7 @@ class _Tag:
 
     @property
     def foreign(self) -> list[bytes]:
-        """All else; nothing where the Tag has nothing but what is ours in it."""
+        """Everything else; empty if the Tag holds only ours."""
         mine = self.ours
         others = [it.raw for it in self.simple if it not in mine]
         return [*self.others, *others] if others else []
@@ -110,7 +110,7 @@ class MatroskaTags:
     source : Source
         The file, for its name in errors.
     data : bytes
-        Without the head; empty where there is no Tags element.
+        Without the head; empty if there is no Tags element.
     audio_uids : Collection[int]
         Of the tracks that are music: a genre of one of them is the music's.
 
@@ -137,7 +137,7 @@ class MatroskaTags:
         return [part for part in self._parts if isinstance(part, _Tag)]
 
     def ours(self) -> list[SimpleTag]:
-        """Return what is ours, in the file's order."""
+        """Return our SimpleTags, in the file's order."""
         return [it for tag in self._tags for it in tag.ours]
 
     def values(self) -> dict[str, tuple[str, ...]]:
@@ -149,20 +149,20 @@ class MatroskaTags:
         return {field: tuple(values) for field, values in found.items()}
 
     def exact(self, field: str) -> tuple[str, ...]:
-        """Return a field's SimpleTags, where its values do not tell them: with a language."""
+        """Return a field's SimpleTags, if its values do not determine them: with a language."""
         mine = [it for it in self.ours() if it.field == field]
         usual = _several(mine[0].name, self.values().get(field, ())) if mine else ()
         return told((it.raw for it in mine), usual)
 
     def rendered(self, changes: Mapping[str, Sequence[str]]) -> bytes:
-        """Return the content with new values of our fields; empty if nothing is left of it.
+        """Return the content with new values of our fields; empty if nothing is left.
 
-        New values take the place of the first old one.
+        New values go to the position of the first old one.
 
         Raises
         ------
         WriteError
-            If something stands in an old value that would be lost.
+            If an old value holds something that would be lost.
         """
         for it in self.ours():
             if it.field in changes and not it.plain:
@@ -183,7 +183,7 @@ class MatroskaTags:
             for it in items_for(values, _several(FIELDS[field].matroska, values))
         ]
         usual = [n for n, tag in enumerate(self._tags) if tag.of_music and tag.usual]
-        usual = [n for n in usual if of_tags[n]]  # one that is left empty goes
+        usual = [n for n in usual if of_tags[n]]  # empty ones are removed
         if usual and added:
             of_tags[usual[0]] += added
             added = []

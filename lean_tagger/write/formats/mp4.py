@@ -1,8 +1,8 @@
 """MP4: the items of ``moov/udta/meta/ilst``, patched in place.
 
 Boxes: ISO/IEC 14496-12; items: Apple, "QuickTime File Format", metadata. Other items keep
-bytes and order. When the list grows, the change is taken from free space where there is
-some, so that nothing moves; where it must, all positions in the file move with it.
+bytes and order. When the list grows, it takes free space if there is some, so that nothing
+moves. If data has to move, all positions in the file are corrected.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ _FREE = (b"free", b"skip")
 
 
 class Mp4File:
-    """An MP4 file (M4A, M4B, 3GP and their kin).
+    """An MP4 file (M4A, M4B, 3GP and similar).
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Mp4File:
         self._shown = mp4_shown.shown(source, self._moov, self._beside, ilst)
 
     def _look(self) -> tuple[Atom, Atom | None, int]:
-        """Return moov, what follows on it, and where what follows and is not free starts."""
+        """Return moov, the atom after it, and the start of the data after it that is not free."""
         moov: list[Atom] = []
         behind: Atom | None = None
         rest, end = None, 0
@@ -64,7 +64,7 @@ class Mp4File:
         return moov[0], behind, end if rest is None else rest
 
     def xmp(self) -> list[Span]:
-        """Return where there are XMP packets."""
+        """Return the spans of XMP packets."""
         return mp4_shown.xmp(self._source, self._moov, self._beside)
 
     @property
@@ -73,11 +73,11 @@ class Mp4File:
         return self._path[-1].name == b"ilst"
 
     def _find_path(self) -> list[Atom]:
-        """Return as much of moov, udta, meta, ilst as there is."""
+        """Return the existing part of the path moov, udta, meta, ilst."""
         path = [self._moov]
         for name in (b"udta", b"meta", b"ilst"):
             found = [a for a in mp4_atoms.children(self._source, path[-1]) if a.name == name]
-            if len(found) > 1 and name != b"meta":  # of those, readers take the first
+            if len(found) > 1 and name != b"meta":  # readers take the first meta
                 raise self._source.refuse(f"it has more than one {name.decode()} atom")
             if not found:
                 break
@@ -85,7 +85,7 @@ class Mp4File:
         return path
 
     def values(self) -> dict[str, tuple[str, ...]]:
-        """Return the values of our fields; what only other structures say counts too."""
+        """Return the values of our fields, also those that are only in other structures."""
         found: dict[str, list[str]] = {}
         for item in self._items:
             if item.field:
@@ -95,7 +95,7 @@ class Mp4File:
         return self._said() | {field: tuple(values) for field, values in found.items() if values}
 
     def _said(self) -> dict[str, tuple[str, ...]]:
-        """Return what other structures say of our fields."""
+        """Return the values of our fields in other structures."""
         fields = dict.fromkeys(it.field for it in self._shown)
         return {
             field: tuple(dict.fromkeys(it.value for it in self._shown if it.field == field))
@@ -103,7 +103,7 @@ class Mp4File:
         }
 
     def holds(self, field: str) -> bool:
-        """Tell whether an item of a field is there, whatever other structures say."""
+        """Tell whether there is an item for a field, apart from other structures."""
         return any(item.field == field for item in self._items)
 
     def second_reading(self) -> dict[str, tuple[str, ...]]:
@@ -112,7 +112,7 @@ class Mp4File:
         return self._said() | mp4_atoms.second_reading(self._source, ours)
 
     def exact(self, field: str) -> tuple[str, ...]:
-        """Return the bytes of a field's items, where its values do not tell them."""
+        """Return the bytes of a field's items, if its values do not determine them."""
         spans = [item.span for item in self._items if item.field == field]
         values = self.values().get(field, ())
         needed = self._said().get(field) != values
@@ -122,7 +122,7 @@ class Mp4File:
     def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
         """Return what to change in the file for new values of our fields."""
         patches, grown = self._fitted(self._needed(changes))
-        # Parents grow by what the free space inside the deepest of them did not take.
+        # Parents grow by the part that free space inside the deepest of them did not take.
         for atom in self._path:
             own = growth(p for p in patches if atom.start <= p.start and p.end <= atom.end)
             patches += atom.resized(own)
@@ -131,7 +131,7 @@ class Mp4File:
         return patches
 
     def _needed(self, changes: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
-        """Return changes without values that another structure says already: undo leaves none."""
+        """Return changes without values that another structure already has: undo leaves none."""
         said = self._said()
         return {
             f: () if said.get(f) == values and not isinstance(values, Exact) else values
@@ -139,9 +139,9 @@ class Mp4File:
         }
 
     def removal(self, changes: Mapping[str, Sequence[str]]) -> list[Patch] | None:
-        """Return what makes free space of the list and of all that is there for it alone.
+        """Return the patches that turn the list and its own parents into free space.
 
-        None if something else is in there, or would be after these changes.
+        None if there is something else in them, or would be after these changes.
         """
         ours = all(item.field in changes for item in self._items)
         rest = {atom.name for atom in self._around}
@@ -162,18 +162,18 @@ class Mp4File:
 
     @property
     def _around(self) -> list[Atom]:
-        """What stands apart from the list of items, and itself."""
+        """The atoms next to the list of items, and the list itself."""
         return list(mp4_atoms.children(self._source, self._path[2])) if self.tagged else []
 
     @property
     def _outermost(self) -> Atom:
-        """What of moov is there for the list alone."""
+        """The outermost atom that exists only for the list."""
         _, udta, meta, _ = self._path
         inside = [atom for atom in mp4_atoms.children(self._source, udta) if atom.name not in _FREE]
         return udta if inside == [meta] and udta.body - udta.start == 8 else meta
 
     def inside(self) -> list[Piece]:
-        """Return what `removal` removes that is not ours."""
+        """Return the parts that `removal` removes and that are not ours."""
         handler = [Span(it.start, it.end) for it in self._around if it.name == b"hdlr"]
         return [b"udta", b"meta", *handler] if self.tagged else []
 
@@ -192,16 +192,14 @@ class Mp4File:
         return patches
 
     def _last_said(self, field: str, end: int) -> int:
-        """Return where another structure last says something of a field: readers show the last."""
+        """Return the last position of a field in another structure: readers show the last one."""
         last = max((it.position for it in self._shown if it.field == field), default=0)
         if last > end:
-            raise self._source.refuse(
-                f"readers would go on showing the {field} of another tag in it"
-            )
+            raise self._source.refuse(f"players would still show the {field} of another tag in it")
         return last
 
     def _created(self, changes: Mapping[str, Sequence[str]], padding: int) -> list[Patch]:
-        """Return the patch that adds what is missing of udta, meta and ilst."""
+        """Return the patch that adds those of udta, meta and ilst that are missing."""
         items = (items_for(values, _usual(f, values)) for f, values in changes.items())
         data = b"".join(chain.from_iterable(items))
         if not data:
@@ -220,10 +218,10 @@ class Mp4File:
         return [Patch(end, end, (data,))]
 
     def _fitted(self, changes: Mapping[str, Sequence[str]]) -> tuple[list[Patch], int]:
-        """Return the patches to items and free space, and what moov still grows by."""
+        """Return the patches to items and free space, and the growth of moov that is left."""
         if self.tagged:
             ways = [self._item_patches(changes)]
-        else:  # rather no room for a later tag than everything moved
+        else:  # better no room for a later tag than moving everything
             ways = [self._created(changes, padding) for padding in (_PADDING_BYTES, 0)]
         for patches in ways:
             grown = growth(patches)
@@ -235,7 +233,7 @@ class Mp4File:
         return ways[0], growth(ways[0])
 
     def _free(self) -> Iterator[Atom]:
-        """Yield free space, the nearest first, of which moov or what encloses it can give."""
+        """Yield free space that moov or its parents can use, the nearest first."""
         for parent in reversed(self._path):
             if parent.name != b"ilst":
                 for atom in mp4_atoms.children(self._source, parent):
@@ -251,14 +249,14 @@ class Mp4File:
             if atom.name not in (b"moov", *_FREE):
                 yield f"the {atom.label} atom", self._settled(atom)
             end = atom.end
-        yield "what stands behind the last atom", Span(end, self._source.size)
+        yield "the data after the last atom", Span(end, self._source.size)
         yield from self._leaves(self._moov)
 
     def _settled(self, atom: Atom) -> Piece:
         return mp4_offsets.settled(self._source, atom, self._rest)
 
     def _leaves(self, parent: Atom) -> Iterator[tuple[str, Piece]]:
-        """Yield what is inside moov, without sizes, free space and our items."""
+        """Yield the contents of moov, without sizes, free space and our items."""
         opened = mp4_atoms.CONTAINERS if parent not in self._path else ()
         for atom in mp4_atoms.children(self._source, parent):
             on_path = atom in self._path and atom.name != b"ilst"
@@ -278,9 +276,9 @@ def _usual(field: str, values: Sequence[str]) -> list[bytes]:
 
 
 def _shrunk(free: Atom, grown: int) -> Patch | None:
-    """Return the patch that makes free space give `grown` bytes; None if it cannot."""
+    """Return the patch that shrinks free space by `grown` bytes; None if it cannot."""
     size = free.end - free.start - grown
-    # Something of 1 to 7 bytes is no atom.
+    # An atom cannot have 1 to 7 bytes.
     if size == 0:
         return Patch(free.start, free.end, ())
     if size < 8 or size >= 1 << 32:

@@ -16,7 +16,7 @@ _MOST_AT_TOP = 5_000_000  # a fragment for each packet of a whole day
 _LARGEST_VALUE_BYTES = 1 << 20
 _FREEFORM = "----"
 _UTF8, _INTEGER = 1, 21  # kinds of data
-_NUMBERED_GENRE = "gnre"  # ID3v1's number plus one, where later files have a text
+_NUMBERED_GENRE = "gnre"  # ID3v1's number plus one; later files have a text
 _OLD_NAMES = {_NUMBERED_GENRE: "\xa9gen"}
 
 
@@ -24,7 +24,7 @@ _OLD_NAMES = {_NUMBERED_GENRE: "\xa9gen"}
 class Atom:
     """One atom: ``[start, end)``, its content from `body` on.
 
-    `open_end` is true where its size says no more than "to the end of the file".
+    `open_end` is true if its size means "to the end of the file".
     """
 
     name: bytes
@@ -50,7 +50,7 @@ class Atom:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One metadata item, and which of our fields it is, if any."""
+    """One metadata item, and the field of ours that it is, if any."""
 
     label: str
     field: str | None
@@ -58,7 +58,7 @@ class Item:
     data: tuple[Atom, ...]
 
     def values(self, source: Source) -> list[str]:
-        """Return the texts in one of our items."""
+        """Return the texts of one of our items."""
         texts = []
         for atom in self.data:
             # type (4 bytes), locale (4 bytes), value
@@ -83,7 +83,7 @@ class Item:
 
 
 def top_level(source: Source) -> Iterator[Atom]:
-    """Yield the atoms of a file, up to an APE or ID3v1 tag behind the last of them.
+    """Yield the atoms of a file, up to an APE or ID3v1 tag after the last one.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def whole_ones(source: Source, span: Span) -> Iterator[Atom]:
 
 
 def _at(source: Source, position: int) -> Atom:
-    """Return the atom at a position, which may not fit where it is."""
+    """Return the atom at a position, which may be longer than its parent."""
     head = mp4.parse(source.peek(position, mp4.LARGEST_HEAD_BYTES))
     if head is None:
         raise source.refuse("its MP4 structure is damaged: an atom is cut short")
@@ -143,7 +143,7 @@ def children(source: Source, parent: Atom) -> Iterator[Atom]:
     """Yield the atoms inside one."""
     start = parent.body
     if parent.name == b"meta":
-        # A full atom by ISO, a plain one by QuickTime: the handler tells where it starts.
+        # A full atom in ISO files, a plain one in QuickTime: the handler shows where it starts.
         head = source.peek(start, 12)
         if head[8:12] == b"hdlr":
             start += 4
@@ -155,12 +155,12 @@ def children(source: Source, parent: Atom) -> Iterator[Atom]:
 
 
 def handler_of(source: Source, hdlr: int) -> bytes:
-    """Return which kind of metadata it is, by the handler atom at a position."""
+    """Return the kind of metadata, from the handler atom at a position."""
     return source.peek(hdlr + 16, 4)
 
 
 def terminator(source: Source, parent: Atom) -> int:
-    """Return the length of the four zeros that QuickTime ends user data with, if there."""
+    """Return the length of the four zeros at the end of QuickTime's user data, if present."""
     if parent.name != b"udta" or parent.end - parent.body < 4:
         return 0
     position = parent.body
@@ -173,7 +173,7 @@ def terminator(source: Source, parent: Atom) -> int:
 
 
 def items(source: Source, ilst: Atom) -> Iterator[Item]:
-    """Yield the metadata items; the inside of others is not looked at."""
+    """Yield the metadata items; the contents of foreign ones are not read."""
     for atom in children(source, ilst):
         span, label = Span(atom.start, atom.end), atom.label
         if label == _FREEFORM:
@@ -187,7 +187,7 @@ def items(source: Source, ilst: Atom) -> Iterator[Item]:
 
 
 def _field_of(label: str) -> str | None:
-    """Return the field of an item; only in the name of a freeform one case does not matter."""
+    """Return the field of an item; case matters except in the name of a freeform item."""
     key = _OLD_NAMES.get(label, label)
     field = field_of(key, "mp4")
     exact = key[: key.rfind(":") + 1] or key
@@ -200,7 +200,7 @@ def _is_integer(field: str) -> bool:
 
 
 def _freeform(source: Source, atom: Atom) -> tuple[bytes, bytes]:
-    """Return the mean and the name of a freeform item, cut to what ours could be."""
+    """Return the mean and the name of a freeform item, cut to the length of ours."""
     found = {b"mean": b"", b"name": b""}
     position = atom.body
     while position + 12 <= atom.end:
@@ -214,7 +214,7 @@ def _freeform(source: Source, atom: Atom) -> tuple[bytes, bytes]:
 
 
 HANDLERS = (b"mdir", b"mdta")
-"""Kinds of metadata in which all readers find iTunes' items: its own, and QuickTime's with keys."""
+"""Kinds of metadata where all readers find iTunes' items: its own, and QuickTime's with keys."""
 
 # A metadata list needs the handler "mdir" of "appl" (flags, predefined, kind, maker, rest).
 HANDLER = box(b"hdlr", bytes(8) + b"mdirappl" + bytes(9))
@@ -234,12 +234,12 @@ def render(field: str, values: Sequence[str]) -> bytes:
 
 
 def _integer(value: str) -> bytes:
-    """Return a number in 16 bits; the proof finds out where it was none that they hold."""
+    """Return a number in 16 bits; the proof detects a number that does not fit."""
     return max(-0x8000, min(round(float(value)), 0x7FFF)).to_bytes(2, "big", signed=True)
 
 
 def second_reading(source: Source, mine: Sequence[Item]) -> dict[str, tuple[str, ...]]:
-    """Return the values of our items as mutagen reads them, from a list with no others."""
+    """Return the values of our items as mutagen reads them, from a list without others."""
     raw = b"".join(source.at(i.span.start, i.span.end - i.span.start) for i in mine)
     meta = box(b"meta", bytes(4) + HANDLER + box(b"ilst", raw))
     found: dict[str, tuple[str, ...]] = {}

@@ -1,8 +1,8 @@
-"""What an MP4 says of our fields outside of the items that we write; read, never written.
+"""Values of our fields in an MP4 outside the items that we write; read, never written.
 
 QuickTime's metadata names its items by a list of keys ("QuickTime File Format", metadata), and
-older user data, and 3GPP's, has a text right in ``udta``. Both may also stand next to ``moov``, or
-be about one track. Common readers show all of these, and freeform items by any maker.
+older user data, and 3GPP's, has a text directly in ``udta``. Both may also be next to ``moov``, or
+belong to one track. Common readers show all of these, and freeform items by any maker.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,13 +17,13 @@ from lean_tagger.write.source import Source, Span
 
 _LARGEST_KEYS_BYTES = 1 << 20
 _LARGEST_TEXT_BYTES = 1 << 16
-_FIRST_ISO = 0x400  # smaller numbers of languages are the Macintosh's, and so is the text
+_FIRST_ISO = 0x400  # smaller language numbers, and their text encoding, are the Macintosh's
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _ENCODINGS = {1: "utf-8", 2: "utf-16-be"}
 
 
 class Shown(NamedTuple):
-    """A value of a field, and where in the file it stands; 0 where ours is shown besides it."""
+    """A value of a field, and its position in the file; 0 if readers show ours as well."""
 
     field: str
     value: str
@@ -31,21 +31,21 @@ class Shown(NamedTuple):
 
 
 def shown(source: Source, moov: Atom, beside: Sequence[Atom], ours: Atom | None) -> list[Shown]:
-    """Return what is said of our fields.
+    """Return the values of our fields.
 
     Parameters
     ----------
     source : Source
         The file.
     moov : Atom
-        Its metadata.
+        The atom with its metadata.
     beside : Sequence[Atom]
-        Other metadata and user data, not inside of it.
+        Other metadata and user data outside moov.
     ours : Atom or None
         The list of the items that we write.
     """
     found: list[Shown] = []
-    # What is damaged or unknown there is no reader's, and stays as it is.
+    # No reader shows damaged or unknown data there; it stays as it is.
     with suppress(WriteError, UnicodeDecodeError):
         inside = list(mp4_atoms.whole_ones(source, Span(moov.body, moov.end)))
         for atom in (*beside, *inside):
@@ -57,7 +57,7 @@ def shown(source: Source, moov: Atom, beside: Sequence[Atom], ours: Atom | None)
 
 
 def xmp(source: Source, moov: Atom, beside: Sequence[Atom]) -> list[Span]:
-    """Return where Adobe's XMP is: in an atom of its own, or in QuickTime's user data."""
+    """Return the spans of Adobe's XMP: in a separate atom, or in QuickTime's user data."""
     kinds = (it for it in beside if it.name == b"uuid")
     found = [Span(it.body + 16, it.end) for it in kinds if source.peek(it.body, 16) == _XMP]
     with suppress(WriteError):
@@ -69,7 +69,7 @@ def xmp(source: Source, moov: Atom, beside: Sequence[Atom]) -> list[Span]:
 
 
 def _of(source: Source, atom: Atom, ours: Atom | None) -> Iterator[Shown]:
-    """Yield what metadata or user data says."""
+    """Yield the values in metadata or user data."""
     inside = [atom] if atom.name == b"meta" else []
     if atom.name == b"udta":
         inside = list(mp4_atoms.whole_ones(source, Span(atom.body, atom.end)))
@@ -80,7 +80,7 @@ def _of(source: Source, atom: Atom, ours: Atom | None) -> Iterator[Shown]:
 
 
 def _of_user_data(source: Source, atom: Atom) -> Iterator[Shown]:
-    """Yield a genre that stands right in the user data."""
+    """Yield a genre that is directly in the user data."""
     raw = source.at(atom.body, min(atom.end - atom.body, _LARGEST_TEXT_BYTES))
     text = ""
     if atom.name == b"\xa9gen":  # QuickTime: size, language, text; and so on for more languages
@@ -112,7 +112,7 @@ def _of_meta(source: Source, meta: Atom, ours: Atom | None) -> Iterator[Shown]:
 
 
 def _of_freeform(source: Source, ilst: Atom) -> Iterator[Shown]:
-    """Yield what freeform items of other makers say, which FFmpeg shows by their names alone."""
+    """Yield the values of other makers' freeform items, which FFmpeg shows by name alone."""
     for item in mp4_atoms.items(source, ilst):
         kind, _, name = item.label.rpartition(":")
         field = field_of(name, "vorbis") if kind and item.field is None else None
@@ -121,7 +121,7 @@ def _of_freeform(source: Source, ilst: Atom) -> Iterator[Shown]:
 
 
 def _keys(source: Source, atom: Atom) -> Iterator[str]:
-    """Yield the keys: behind a count, each with its size and the kind of key that it is."""
+    """Yield the keys: after a count, each with its size and kind."""
     if atom.end - atom.body > _LARGEST_KEYS_BYTES:
         return
     for entry in mp4_atoms.whole_ones(source, Span(atom.body + 8, atom.end)):

@@ -1,8 +1,7 @@
-"""The tags that a file has besides the one that ours go into: which there are, what they say.
+"""The other tags of a file, apart from the one that ours go into.
 
-Readers differ in which tag they take. So a genre that any of them shows is one that is there;
-what we write stands in each of them that says something about the field; and a tag that is new
-takes along what the others say.
+Readers differ in which tag they read. So a genre that any of them shows counts as present; our
+values go into each tag that has the field; and a new tag copies the contents of the others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,24 +23,24 @@ _LARGEST_PICTURE_HEAD = 512
 
 
 class OtherTag(Protocol):
-    """A tag that is not the one that ours go into."""
+    """A tag other than the one that ours go into."""
 
     @property
     def name(self) -> str:
-        """What kind of tag it is, for the journal."""
+        """The kind of tag, for the journal."""
 
     @property
     def shown_first(self) -> bool:
-        """Whether a reader shows it and not ours, even where it says nothing of a field."""
+        """Whether a reader shows it instead of ours, even if it lacks a field."""
 
     def values(self) -> dict[str, tuple[str, ...]]:
-        """Return what it says about our fields."""
+        """Return its values of our fields."""
 
     def exact(self, field: str) -> tuple[str, ...]:
-        """Return the bytes of a field's items, where its values do not tell them."""
+        """Return the bytes of a field's items, if its values do not determine them."""
 
     def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
-        """Return what of new values it can hold."""
+        """Return the new values that it can hold."""
 
     def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
         """Return what to change for new values of our fields."""
@@ -50,18 +49,18 @@ class OtherTag(Protocol):
         """Return the spans that a change of our fields may change."""
 
     def carried(self) -> Carried:
-        """Return what it says."""
+        """Return its contents for a new tag."""
 
 
 class Unreadable(ReadOnlyTag):
-    """A tag that is there and does not parse: nothing new may hide it.
+    """A tag that does not parse; no new tag may hide it.
 
     Parameters
     ----------
     name : str
-        What kind of tag it is.
+        The kind of tag.
     reason : str
-        Why nothing can be taken along from it, for a message.
+        What cannot be copied from it, for a message.
     """
 
     def __init__(self, name: str, reason: str) -> None:
@@ -74,14 +73,14 @@ class Unreadable(ReadOnlyTag):
 
 
 class OnlyRead(ReadOnlyTag):
-    """A tag that no reader prefers to the one that ours go into; it stays as it is.
+    """A tag that no reader prefers to the one that ours go into; it does not change.
 
     Parameters
     ----------
     tag : OtherTag
         The tag.
     hideable : bool
-        Whether a reader that shows it would not if there were another tag.
+        Whether another tag would hide it from a reader that shows it.
     """
 
     def __init__(self, tag: OtherTag, *, hideable: bool = True) -> None:
@@ -90,16 +89,16 @@ class OnlyRead(ReadOnlyTag):
         self._hideable = hideable
 
     def values(self) -> dict[str, tuple[str, ...]]:
-        """Return what it says about our fields."""
+        """Return its values of our fields."""
         return self._tag.values()
 
     def carried(self) -> Carried:
-        """Return what it says."""
+        """Return its contents for a new tag."""
         return self._tag.carried() if self._hideable else Carried()
 
 
 class OtherId3:
-    """An ID3v2 tag in front of a format that has tags of its own.
+    """An ID3v2 tag before a format that has its own tags.
 
     Parameters
     ----------
@@ -117,7 +116,7 @@ class OtherId3:
         self._tag = tag
 
     def values(self) -> dict[str, tuple[str, ...]]:
-        """Return what it says about our fields; nothing where that does not parse."""
+        """Return its values of our fields; none if it does not parse."""
         with suppress(WriteError):
             return self._tag.values()
         return {}
@@ -127,11 +126,11 @@ class OtherId3:
         return self._tag.unpacks()
 
     def exact(self, field: str) -> tuple[str, ...]:
-        """Return the bytes of a field's frames, where its values do not tell them."""
+        """Return the bytes of a field's frames, if its values do not determine them."""
         return self._tag.exact(field)
 
     def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
-        """Return what of new values it can hold: all."""
+        """Return the new values that it can hold: all."""
         del field
         return tuple(values)
 
@@ -144,7 +143,7 @@ class OtherId3:
         return self._tag.holes()
 
     def carried(self) -> Carried:
-        """Return what it says."""
+        """Return its contents for a new tag."""
         source, tag = self._source, self._tag
         texts: list[bytes] = []
         pictures: list[Picture] = []
@@ -162,9 +161,9 @@ class OtherId3:
 
 
 class BuriedId3(OtherId3):
-    """An ID3v2 tag behind some junk at the start of an MP3, where not all readers find it.
+    """An ID3v2 tag after some junk at the start of an MP3, where not all readers find it.
 
-    Nobody looks there any more once there is a tag at the start: it stays as it is.
+    If there is a tag at the start, no reader finds this one. It does not change.
 
     Parameters
     ----------
@@ -181,25 +180,25 @@ class BuriedId3(OtherId3):
         self._shown = shown
 
     def values(self) -> dict[str, tuple[str, ...]]:
-        """Return what it says about our fields, if anybody finds it."""
+        """Return its values of our fields, if any reader finds it."""
         return super().values() if self._shown else {}
 
     def exact(self, field: str) -> tuple[str, ...]:
-        """Return nothing: it stays as it is."""
+        """Return nothing: it does not change."""
         del field
         return ()
 
     def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
-        """Return what it says already."""
+        """Return its present values."""
         del values
         return self.values().get(field, ())
 
     def holes(self) -> list[Span]:
-        """Return no span."""
+        """Return no spans."""
         return []
 
     def carried(self) -> Carried:
-        """Return its frames, which a tag of the same version takes as they are."""
+        """Return its frames, which a tag of the same version can copy unchanged."""
         tag = self._tag
         if tag.version == 2 or tag.flags & 0x80 or tag.plain_sizes or not tag.frames:
             return super().carried()
@@ -210,7 +209,7 @@ class BuriedId3(OtherId3):
 def _texts(
     frames: Sequence[bytes], version: int, *, unsynchronised: bool
 ) -> tuple[dict[str, tuple[str, ...]], str]:
-    """Return what text frames say by property, and what has no property."""
+    """Return the texts of frames by property, and the first frame without a property."""
     said: dict[str, tuple[str, ...]] = {}
     for frame_id, label, values in mutagen_check.read_texts(
         frames, version, unsynchronised=unsynchronised
@@ -263,7 +262,7 @@ def buried(source: Source, start: int, *, shown: bool) -> list[OtherTag]:
     source : Source
         The file.
     start : int
-        Where the junk would begin: behind a tag at the start.
+        Where junk could begin: after a tag at the start.
     shown : bool
         Whether any reader finds it.
     """
@@ -285,9 +284,9 @@ def trailing(source: Source, *, ape: bool, shown_first: bool = False) -> list[Ot
     source : Source
         The file.
     ape : bool
-        Whether an APE tag is looked for.
+        Whether to look for an APE tag.
     shown_first : bool
-        Whether FFmpeg shows an ID3v1 trailer and not the tag that ours go into.
+        Whether FFmpeg shows an ID3v1 trailer instead of the tag that ours go into.
     """
     found: list[OtherTag] = []
     if ape:

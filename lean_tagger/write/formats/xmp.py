@@ -1,4 +1,4 @@
-"""Adobe's XMP packets, which exiftool shows a genre of: read, never written.
+"""Adobe's XMP packets, from which exiftool shows a genre; read, never written.
 
 "XMP Specification", part 2: dynamic media. Audition and Premiere keep one in a chunk of a WAV
 file, in a private frame of ID3v2, and in an atom of MP4.
@@ -24,7 +24,7 @@ class Xmp(ReadOnlyTag):
     source : Source
         The file.
     span : Span
-        Where in it.
+        The packet's span.
     """
 
     name = "xmp"
