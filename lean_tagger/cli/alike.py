@@ -15,7 +15,7 @@ from lean_tagger.cli.listing import Item
 from lean_tagger.library.likeness import MIX_SECONDS, Compared, Likeness, Near, Way
 from lean_tagger.library.shared_labels import shared_labels
 from lean_tagger.library.versions import same_song
-from lean_tagger.run.calculation import Calculation
+from lean_tagger.run.calculation import Calculation, Child
 from lean_tagger.store.features import Features
 from lean_tagger.store.tracks import Track, Tracks
 
@@ -58,6 +58,8 @@ class Alike:
         The options of `add_alike`.
     max_mem_bytes : int
         The budget.
+    child : Child or None
+        That waits to be asked.
     """
 
     def __init__(
@@ -67,9 +69,10 @@ class Alike:
         given: argparse.Namespace,
         *,
         max_mem_bytes: int,
+        child: Child | None = None,
     ) -> None:
         self._library, self._request = library, request
-        self._max_mem_bytes = max_mem_bytes
+        self._max_mem_bytes, self._child = max_mem_bytes, child
         self._per_artist, self._explain = given.per_artist, given.explain
         self._seeds = (
             request.seeds if isinstance(request, Likeness) else (request.first, request.last)
@@ -121,7 +124,10 @@ class Alike:
 
     def _nears(self) -> Iterator[Near]:
         with Calculation(
-            _FUNCTIONS[type(self._request)], self._request, max_mem_bytes=self._max_mem_bytes
+            _FUNCTIONS[type(self._request)],
+            self._request,
+            max_mem_bytes=self._max_mem_bytes,
+            child=self._child,
         ) as calculation:
             for value in calculation:
                 if isinstance(value, Compared):

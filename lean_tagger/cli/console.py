@@ -7,6 +7,9 @@ is one; a pipe gets plain lines with whole paths.
 
 A file's name, or a message that quotes one, may hold anything but NUL and a slash, so all
 text passes `terminal.escape` before it can reach a terminal.
+
+Only outcomes need some modules, which are loaded with the first of them: questions to the journal
+have none, and start sooner without.
 """
 
 import contextlib
@@ -18,11 +21,9 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from lean_tagger.cli.advice import advices
 from lean_tagger.cli.forecast import Forecast
-from lean_tagger.cli.outcome_words import heard_in, judgement, value_text
 from lean_tagger.cli.result_json import to_json
 from lean_tagger.cli.terminal import (
     OutputClosed,
@@ -36,10 +37,11 @@ from lean_tagger.cli.terminal import (
 )
 from lean_tagger.errors import StateError
 from lean_tagger.jobs import Failed, Job, Reported, Restored, Skipped, Tagged
-from lean_tagger.rules import NUMBERS
-from lean_tagger.run.messages import Ready
-from lean_tagger.run.summary import Summary
 from lean_tagger.system import memory
+
+if TYPE_CHECKING:
+    from lean_tagger.run.messages import Ready
+    from lean_tagger.run.summary import Summary
 
 _RED, _GREEN, _YELLOW, _CYAN, _DIM = "31", "32", "33", "36", "2"
 _STATUS_COLOURS = {
@@ -134,7 +136,7 @@ class Console:
         budget = memory.format_size(self._max_mem_bytes)
         self.notice(f"{model} on {device}, memory budget {budget}")
 
-    def ready(self, worker: Ready) -> None:
+    def ready(self, worker: "Ready") -> None:
         """Say what runs when the first worker is ready; workers without a model do not count."""
         if worker.device:
             self.start(model=worker.model, device=worker.device)
@@ -241,6 +243,8 @@ class Console:
 
     def result(self, outcome: Reported) -> None:
         """Print what became of one file."""
+        from lean_tagger.cli.outcome_words import heard_in
+
         active = self.set_down(outcome.path)
         is_new = outcome.path in self._aside
         self._aside.discard(outcome.path)
@@ -260,8 +264,10 @@ class Console:
             self._print(self._out, self._line(outcome))
         self._without_music += isinstance(outcome, Skipped) and outcome.kind == "no-music"
 
-    def summary(self, summary: Summary) -> None:
+    def summary(self, summary: "Summary") -> None:
         """Print the summary of the run."""
+        from lean_tagger.cli.advice import advices
+
         self.close()
         if self._json_lines:
             record = {"type": "summary", **dataclasses.asdict(summary)}
@@ -286,6 +292,8 @@ class Console:
         return outcome.known and outcome.status == "unchanged"
 
     def _line(self, outcome: Reported) -> str:
+        from lean_tagger.cli.outcome_words import heard_in, judgement
+
         status, notes = judgement(outcome)
         name, indent, room = self._name(outcome.path), 0, 0
         if self._columnar:
@@ -313,6 +321,9 @@ class Console:
 
     def _tags(self, heard: Tagged, room: int) -> str:
         """Return the values by field, strongest first; only what fits, if there is a limit."""
+        from lean_tagger.cli.outcome_words import value_text
+        from lean_tagger.rules import NUMBERS
+
         lists = [
             [f"{field} {value}" if field in NUMBERS else value for value in values]
             for field, values in heard.tags.items()
@@ -333,7 +344,7 @@ class Console:
                 return beginning(text, room - cells(self._mark)) + self._mark
             min(longer, key=lambda values: heard.sureness.get(values[-1], 0.0)).pop()
 
-    def _summary_parts(self, summary: Summary) -> list[str]:
+    def _summary_parts(self, summary: "Summary") -> list[str]:
         counts = {word: getattr(summary, word.replace(" ", "_")) for word in _STATUS_COLOURS}
         shown = [f"{count} {word}" for word, count in counts.items() if count]
         files = f"{summary.files} file{'' if summary.files == 1 else 's'}"

@@ -12,24 +12,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lean_tagger.card import readable_cards
-from lean_tagger.cli import options, session
+from lean_tagger.cli import options, resources
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import ConfigError, LockedError, StateError
-from lean_tagger.jobs import Identity, Job
+from lean_tagger.jobs import Identity
 from lean_tagger.library import query as queries
 from lean_tagger.library.likeness import compared_by
 from lean_tagger.library.query import Query
 from lean_tagger.library.vocabulary import Label, labels_on_record
-from lean_tagger.run.executor import Executor, executor
-from lean_tagger.run.summary import Summary
-from lean_tagger.settings import Settings
+from lean_tagger.run.calculation import Child
 from lean_tagger.store.database import Database
 from lean_tagger.store.features import Features
-from lean_tagger.store.journal import Journal, Key
-from lean_tagger.store.resume import Resume
+from lean_tagger.store.rows import Key
 from lean_tagger.store.unread_tags import UnreadTags
+from lean_tagger.store.whereabouts import Whereabouts
 
 _TAGS = ("", "artist", "albumartist", "album", "year", "title")
 """Fields of a query that need tags on record; words do too."""
@@ -72,9 +69,13 @@ class LibrarySession:
         Its options.
     stop : Stop
         Its signals.
+    child : Child or None
+        That waits to calculate.
 
     Attributes
     ----------
+    child : Child or None
+        The same; it has been ended where a song was heard or tags were read.
     console : Console
         Where it prints.
     max_mem_bytes : int
@@ -88,9 +89,9 @@ class LibrarySession:
         The journal cannot be read, or there is none.
     """
 
-    def __init__(self, given: argparse.Namespace, stop: Stop) -> None:
-        self._given, self._stop = given, stop
-        self.max_mem_bytes = session.budget_bytes(given.max_mem)
+    def __init__(self, given: argparse.Namespace, stop: Stop, child: Child | None = None) -> None:
+        self._given, self._stop, self.child = given, stop, child
+        self.max_mem_bytes = resources.budget_bytes(given.max_mem)
         self.console = Console(
             json_lines=given.json,
             quiet=given.quiet,
@@ -156,14 +157,10 @@ class LibrarySession:
     def _on_record(self, paths: Sequence[str]) -> dict[str, str]:
         """Return the digests of songs that were heard and are unchanged since, or gone."""
         found = {}
-        with (
-            Journal(self.library.state, locked=False, on_network=True) as journal,
-            Features(self.library.state) as features,
-        ):
+        with Features(self.library.state) as features:
+            whereabouts = Whereabouts(features.database)
             for path in paths:
-                known = journal.whereabouts.at(path) or journal.whereabouts.at(
-                    os.path.realpath(path)
-                )
+                known = whereabouts.at(path) or whereabouts.at(os.path.realpath(path))
                 if known is None or not known.digest or not _as_it_was(path, known.identity):
                     continue
                 if any(features.of(known.digest, key) for key in self.library.keys):
@@ -171,32 +168,21 @@ class LibrarySession:
         return found
 
     def _hear(self, paths: Sequence[str]) -> None:
-        """Hear songs, and put what was heard on record; nothing is written into them."""
-        jobs = [_to_hear(path) for path in paths]
         if not all(self.library.names):
             raise ConfigError(
                 "what is on record was heard by a network that is missing here; see lean-tag models"
             )
-        chosen = Settings(models=self.library.names, dry_run=True, max_mem_bytes=self.max_mem_bytes)
-        with (
-            contextlib.closing(self.console),
-            session.journal(self._given, self.console) as journal,
-        ):
-            resume = Resume(journal, "hear", chosen)
-            code = session.do(
-                (_with_candidates(job, journal, resume.keys.scores) for job in jobs),
-                resume.recorder,
-                self._given,
-                chosen,
-                console=self.console,
-                stop=self._stop,
-                summary=Summary(max_mem_bytes=self.max_mem_bytes),
-                only_hear=True,
-            )
-        if code > 1:
-            raise KeyboardInterrupt
-        if code:
-            raise ConfigError("not all of these songs could be heard; see above")
+        from lean_tagger.cli import on_demand  # late: see there
+
+        self._end_child()
+        on_demand.hear(
+            paths,
+            self.library.names,
+            self._given,
+            console=self.console,
+            stop=self._stop,
+            max_mem_bytes=self.max_mem_bytes,
+        )
 
     # Tags
 
@@ -211,41 +197,29 @@ class LibrarySession:
         with _opened(self.library.state, self.console, locked=False) as database:
             if not UnreadTags(database).any():
                 return
+        from lean_tagger.cli import on_demand  # late: see there
+
+        self._end_child()
         try:
             with _opened(self.library.state, self.console, locked=True) as database:
-                self._read(UnreadTags(database))
+                on_demand.read_tags(
+                    database, self._given, self.console, max_mem_bytes=self.max_mem_bytes
+                )
         except LockedError:
             self.console.notice(
                 "another run is using the journal; tags that are not on record yet are left out"
             )
 
-    def _read(self, unread: UnreadTags) -> None:
-        if self.console.wants_total:
-            self.console.expect(unread.jobs())
-        with contextlib.closing(self.console), contextlib.closing(self._reader()) as reader:
-            for outcome in unread.note(reader.outcomes(unread.jobs())):
-                self.console.set_down(outcome.path)
-
-    def _reader(self) -> Executor:
-        """Return an executor that only opens files and hears nothing."""
-        runner = executor(
-            Settings(listen=False, dry_run=True, max_mem_bytes=self.max_mem_bytes),
-            jobs=self._given.jobs,
-            patience_seconds=self._given.timeout,
-            start_seconds=self._given.start_timeout,
-            progress=self.console.progress,
-            notice=self.console.notice,
-            on_start=lambda _: self.console.notice("reading tags that are not on record yet, once"),
-            before_write=lambda *_: None,
-        )
-        self.console.rss_bytes = runner.rss_bytes
-        return runner
+    def _end_child(self) -> None:
+        """End the child: the budget is for those who hear and read now."""
+        if self.child is not None:
+            self.child.close()
 
 
 def _library(given: argparse.Namespace) -> Library:
-    state = session.state_path(given)
-    with session.journal_to_read(given):  # complains if it cannot be read
-        pass
+    state = resources.state_path(given)
+    # complains if it cannot be read
+    Database(state, notice=None, locked=False, on_network=given.state_on_network).close()
     with Features(state) as features:
         names = {key: name for name, key, _ in features.counts()}
         keys = compared_by(features)
@@ -259,6 +233,8 @@ def _library(given: argparse.Namespace) -> Library:
 
 def _kinds() -> dict[str, dict[str, str]]:
     """Return the kind of each label, by model; it takes a tenth of a second."""
+    from lean_tagger.card import readable_cards  # late: only words need it
+
     return {
         card.name: {label.name: label.kind for label in card.labels} for card in readable_cards()
     }
@@ -266,6 +242,8 @@ def _kinds() -> dict[str, dict[str, str]]:
 
 def _bare_name(key: Key) -> str:
     """Return the name of a model that has only embeddings in the journal; else empty."""
+    from lean_tagger.card import readable_cards  # late: few models are like this
+
     return next((it.name for it in readable_cards() if it.without_words == key.model), "")
 
 
@@ -275,22 +253,6 @@ def _opened(
     return contextlib.closing(
         Database(state, notice=console.notice, locked=locked, on_network=True)
     )
-
-
-def _to_hear(path: str) -> Job:
-    try:
-        identity = Identity.at(path)
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    return Job(path, identity.size_bytes, identity, with_embedding=True)
-
-
-def _with_candidates(job: Job, journal: Journal, keys: Sequence[Key]) -> Job:
-    """Return a job with the scores of files that may be this one, moved or renamed."""
-    identity = job.identity
-    assert identity is not None  # noqa: S101 - `_to_hear` looked
-    heard = tuple(journal.resemble(job.path, identity, key) for key in keys)
-    return dataclasses.replace(job, candidates=heard)
 
 
 def _as_it_was(path: str, identity: Identity) -> bool:

@@ -5,8 +5,6 @@ import contextlib
 import datetime
 
 from lean_tagger.errors import ConfigError
-from lean_tagger.listen import effort as efforts
-from lean_tagger.rules import FIELDS, NUMBERS
 from lean_tagger.system import memory
 
 _MOST = 1024  # threads or values: more is a typing mistake
@@ -22,6 +20,8 @@ def size(text: str) -> int:
 
 def fields(text: str) -> tuple[str, ...]:
     """Return fields, in the order of writing."""
+    from lean_tagger.rules import FIELDS, NUMBERS  # late: few commands write
+
     names = [name.strip() for name in text.lower().split(",")]
     known = (*FIELDS, *NUMBERS)
     if not set(names) <= set(known):
@@ -33,6 +33,8 @@ def fields(text: str) -> tuple[str, ...]:
 
 def effort(text: str) -> str:
     """Return the name of an effort."""
+    from lean_tagger.listen import effort as efforts  # late: few commands listen
+
     try:
         return efforts.effort(text).name
     except ValueError as error:

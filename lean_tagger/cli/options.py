@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from lean_tagger import __version__
-from lean_tagger.card import installed_models
 from lean_tagger.cli import option_types
 from lean_tagger.cli.terminal import escape
-from lean_tagger.rules import PLAYERS
-from lean_tagger.run.worker_handle import START_SECONDS
-from lean_tagger.settings import Settings
+from lean_tagger.run.worker_clock import START_SECONDS
 from lean_tagger.system import machine
 
 VERSION = f"lean-tag {__version__}"
@@ -53,6 +50,8 @@ class Parser(argparse.ArgumentParser):
 
 def add_choice(group: argparse._ArgumentGroup) -> None:
     """Add the options that decide what is written."""
+    from lean_tagger.rules import PLAYERS  # late: few commands write
+
     add = group.add_argument
     add("-n", "--dry-run", action="store_true", help="show what would be written, write nothing")
     policy = group.add_mutually_exclusive_group()
@@ -179,6 +178,8 @@ def add_model(group: argparse._ArgumentGroup) -> None:
 
 def add_models(group: argparse._ActionsContainer) -> None:
     """Add the choice of models; see `models`."""
+    from lean_tagger.settings import Settings  # late: most commands have no models
+
     group.add_argument(
         "--model",
         action="extend",
@@ -195,6 +196,8 @@ def add_models(group: argparse._ActionsContainer) -> None:
 
 def models(given: argparse.Namespace) -> tuple[str, ...]:
     """Return the models that are asked; earlier ones decide first."""
+    from lean_tagger.settings import Settings  # late, as above
+
     return tuple(given.model or Settings().models)
 
 
@@ -323,6 +326,8 @@ def _model_names(text: str) -> list[str]:
 
 def _members(name: str) -> Sequence[str]:
     """Return the models that a name stands for; an entry of ``models get`` may have several."""
+    from lean_tagger.card import installed_models  # late: most commands have no models
+
     if name in installed_models():
         return [name]
     from lean_tagger.catalogue import downloads  # late: the package's own models need no list

@@ -9,39 +9,21 @@ from pathlib import Path
 from lean_tagger import rules
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.options import models
+from lean_tagger.cli.resources import budget_bytes as budget_bytes  # noqa: PLC0414 - also offered here
+from lean_tagger.cli.resources import state_path as state_path  # noqa: PLC0414 - the same
 from lean_tagger.cli.signals import Stop
-from lean_tagger.errors import BudgetError, ConfigError, LeanTagError
+from lean_tagger.errors import ConfigError, LeanTagError
 from lean_tagger.jobs import Job, Later, Outcome, Recognised, Reported, Skipped, Tagged
-from lean_tagger.run.budget import SUPERVISOR_BYTES
 from lean_tagger.run.executor import Executor, executor
 from lean_tagger.run.summary import Summary, report_all
 from lean_tagger.settings import DEFAULT_MODEL, Settings, WriteSettings
-from lean_tagger.store import location
 from lean_tagger.store.journal import Journal
 from lean_tagger.store.recorder import Recorder
-from lean_tagger.system import folders, machine
+from lean_tagger.system import folders
 from lean_tagger.system.free_lists import emptied
 from lean_tagger.system.memory import format_size
 
 _FAILED_EXIT = 1
-_LEAST_MEANT_BYTES = 1 << 16  # a smaller number was probably meant in megabytes
-
-
-def budget_bytes(given_bytes: int | None) -> int:
-    """Return the memory budget of a run: as given, lowered to what the machine allows.
-
-    Raises
-    ------
-    BudgetError
-        Not even a run that has nothing to hear fits.
-    """
-    if given_bytes is not None and given_bytes < SUPERVISOR_BYTES:
-        meant = f" (did you mean {given_bytes}M?)" if given_bytes < _LEAST_MEANT_BYTES else ""
-        raise BudgetError(
-            f"--max-mem {format_size(given_bytes)} is too little for any run{meant}; lean-tag "
-            "doctor says what each model needs"
-        )
-    return min(given_bytes or machine.default_budget_bytes(), machine.machine_limit_bytes())
 
 
 def console(given: argparse.Namespace, *, max_mem_bytes: int) -> Console:
@@ -59,11 +41,6 @@ def console(given: argparse.Namespace, *, max_mem_bytes: int) -> Console:
         allowed = format_size(max_mem_bytes)
         made.notice(f"--max-mem is more than this machine allows; lowered to {allowed}")
     return made
-
-
-def state_path(given: argparse.Namespace) -> Path:
-    """Return the path of the journal that the options name."""
-    return Path(given.state).absolute() if given.state else location.default_path()
 
 
 def journal(given: argparse.Namespace, console: Console) -> Journal:

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from lean_tagger.card import ModelSpec
 from lean_tagger.jobs.identity import Identity
+
+if TYPE_CHECKING:  # questions to the journal need no cards, and start sooner without
+    from lean_tagger.card import ModelSpec
 
 Values = Mapping[str, tuple[str, ...]]
 """Values by field; an absent field is empty."""
@@ -30,7 +33,7 @@ class Pooling:
 class Asked:
     """A model that a run uses, and how its windows become one score."""
 
-    card: ModelSpec
+    card: "ModelSpec"
     pooling: Pooling
 
     @property

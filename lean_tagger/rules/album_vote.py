@@ -10,9 +10,12 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from lean_tagger.card import Label
 from lean_tagger.rules.decision import Track
+
+if TYPE_CHECKING:  # questions to the journal need no cards, and start sooner without
+    from lean_tagger.card import Label
 
 NOISE = 0.05
 """Scores closer than this are a tie: two correct ways to resample differ by up to 0.04."""
@@ -135,7 +138,7 @@ def may_be_album(track: Track) -> bool:
 
 
 def pool(
-    tracks: Iterable[Sequence[float]], *, labels: Sequence[Label], kind: str = "genre"
+    tracks: Iterable[Sequence[float]], *, labels: "Sequence[Label]", kind: str = "genre"
 ) -> AlbumDecision:
     """Pool the scores of an album's tracks.
 
@@ -176,7 +179,7 @@ def outliers(
     tracks: Iterable[tuple[str, Sequence[float]]],
     decided: AlbumDecision,
     *,
-    labels: Sequence[Label],
+    labels: "Sequence[Label]",
     kind: str = "genre",
 ) -> Iterator[Outlier]:
     """Yield the tracks that do not sound like their album, in order.
@@ -200,7 +203,7 @@ def outliers(
             yield Outlier(path=path, label=labels[own].name, score=float(scores[own]))
 
 
-def _of_kind(labels: Sequence[Label], kind: str) -> list[int]:
+def _of_kind(labels: "Sequence[Label]", kind: str) -> list[int]:
     """Return the indices of the labels of one kind."""
     return [index for index, label in enumerate(labels) if label.kind == kind]
 
@@ -211,7 +214,7 @@ def _logit(score: float) -> float:
 
 
 def _ties(
-    scores: Sequence[float], labels: Sequence[Label], ranked: Sequence[int]
+    scores: Sequence[float], labels: "Sequence[Label]", ranked: Sequence[int]
 ) -> tuple[Tie, ...]:
     """Return ties for the first place; scores below the noise do not tie."""
     top = ranked[0]

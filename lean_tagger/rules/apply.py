@@ -23,12 +23,15 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from lean_tagger.card import Abstain, Label
 from lean_tagger.rules.decision import Decision, RuleName, Step, Track
 from lean_tagger.rules.model import Casing, FieldRules, Rename, Rules
 from lean_tagger.rules.names import fault
 from lean_tagger.rules.safe_regex import LONGEST_NAME
+
+if TYPE_CHECKING:  # questions to the journal need no cards, and start sooner without
+    from lean_tagger.card import Abstain, Label
 
 EVERYTHING = "*"
 
@@ -43,7 +46,7 @@ class _Candidate:
     """A label on its way through the steps; `value` is what it stands for so far."""
 
     order: int
-    label: Label
+    label: "Label"
     score: float
     value: str
 
@@ -81,11 +84,11 @@ class _Journey:
 
 def decide(
     scores: Sequence[float],
-    labels: Sequence[Label],
+    labels: "Sequence[Label]",
     rules: Rules,
     *,
     track: Track = _NOBODY,
-    abstain: Sequence[Abstain] = (),
+    abstain: "Sequence[Abstain]" = (),
 ) -> Decision:
     """Decide which values a track gets.
 
@@ -133,7 +136,7 @@ def decide(
     return Decision(chosen=chosen, when_unsure=words, steps=tuple(steps))
 
 
-def numbers_of(kept: Sequence[float], labels: Sequence[Label], rules: Rules) -> dict[str, str]:
+def numbers_of(kept: Sequence[float], labels: "Sequence[Label]", rules: Rules) -> dict[str, str]:
     """Return the numbers that a track gets, by field, as text for the tags.
 
     Parameters
@@ -179,7 +182,7 @@ def _plain(name: str) -> str:
 
 def _of_music(
     there: list[_Candidate],
-    abstain: Sequence[Abstain],
+    abstain: "Sequence[Abstain]",
     scores: Mapping[str, float],
     journey: _Journey,
 ) -> list[_Candidate]:

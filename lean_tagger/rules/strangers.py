@@ -1,13 +1,16 @@
 """Find names in rules that a model does not know: perhaps typing mistakes."""
 
 from collections.abc import Sequence, Set
+from typing import TYPE_CHECKING
 
-from lean_tagger.card import Label
 from lean_tagger.rules.apply import matched
 from lean_tagger.rules.model import Rules
 
+if TYPE_CHECKING:  # questions to the journal need no cards, and start sooner without
+    from lean_tagger.card import Label
 
-def strangers(rules: Rules, labels: Sequence[Label]) -> list[str]:
+
+def strangers(rules: Rules, labels: "Sequence[Label]") -> list[str]:
     """Return a sentence for each name in the rules that the model does not know.
 
     They need not be wrong, since rules may be meant for several models; but they may be misspelt.

@@ -19,11 +19,12 @@ def main(arguments: list[str]) -> None:
     Parameters
     ----------
     arguments : list of str
-        The process id of the parent.
+        The process id of the parent, and the module to load while it finds out what to ask.
     """
     end_with(int(arguments[0]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # our parent ends us
     with contextlib.suppress(BrokenPipeError), _outbox() as outbox:
+        importlib.import_module(arguments[1])
         function, request, share_bytes = receive(sys.stdin.buffer)
         module, _, name = function.partition(":")
         try:

@@ -8,9 +8,10 @@ import pickle
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from lean_tagger.jobs import Outcome
+if TYPE_CHECKING:  # a calculation has no jobs, and starts sooner without
+    from lean_tagger.jobs import Outcome
 
 _LENGTH = struct.Struct("!I")
 
@@ -75,7 +76,7 @@ class Go:
 class Done:
     """From a worker: the outcome of its job, and its highest and present resident size."""
 
-    outcome: Outcome
+    outcome: "Outcome"
     peak_bytes: int
     rss_bytes: int
 

@@ -29,8 +29,8 @@ from lean_tagger.run.messages import (
     Progress,
     Ready,
 )
-from lean_tagger.run.worker_clock import seconds_for_size
-from lean_tagger.run.worker_handle import START_SECONDS, WorkerHandle
+from lean_tagger.run.worker_clock import START_SECONDS, seconds_for_size
+from lean_tagger.run.worker_handle import WorkerHandle
 from lean_tagger.settings import Settings
 from lean_tagger.system import library_pages, machine
 from lean_tagger.system.memory import (

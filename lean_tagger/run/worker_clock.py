@@ -9,6 +9,9 @@ import os
 import time
 from typing import NamedTuple
 
+START_SECONDS = 120.0
+"""A worker that has not loaded its model by then hangs, unless the run allows more."""
+
 LONGEST_LOOK_SECONDS = 1.0
 """Most time that counts between two checks: after a longer pause, we ourselves were stopped."""
 

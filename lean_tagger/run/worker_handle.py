@@ -10,12 +10,9 @@ from lean_tagger.jobs import Failed, Job
 from lean_tagger.run.child_process import environment
 from lean_tagger.run.messages import Inbox, Ready, pack
 from lean_tagger.run.stderr_tail import StderrTail
-from lean_tagger.run.worker_clock import WorkerClock
+from lean_tagger.run.worker_clock import START_SECONDS, WorkerClock
 from lean_tagger.settings import Settings
 from lean_tagger.system import temporary_files
-
-START_SECONDS = 120.0
-"""A worker that takes longer to load its model hangs, unless the run allows more."""
 
 _PROCESS = "lean_tagger.run.worker_main"  # never imported here, because it loads heavy libraries
 

@@ -20,8 +20,8 @@ from lean_tagger.store.rows import Key, to_values
 BLOCK = 1000
 """Tracks in a block; with two embeddings of 200 values 1.6 MB."""
 
-SAMPLE = 16_384
-"""Rows from which means and spreads are known well enough: to one per cent of a spread."""
+SAMPLE = 8192
+"""Rows from which means and spreads are known well enough: to two per cent of a spread."""
 
 _PIECE = 64  # rows that lie together in a sample
 

@@ -18,7 +18,7 @@ from lean_tagger.decide.tag_plan import TagPlan
 from lean_tagger.errors import ConfigError
 from lean_tagger.jobs import Heard, Identity, Job, Recognise, Recognised, Values
 from lean_tagger.run.executor import executor
-from lean_tagger.run.worker_handle import START_SECONDS
+from lean_tagger.run.worker_clock import START_SECONDS
 from lean_tagger.settings import Settings
 from lean_tagger.store.journal import Journal
 from lean_tagger.store.judge import why_set_aside

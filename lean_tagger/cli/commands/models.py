@@ -27,7 +27,7 @@ from lean_tagger.cli.signals import Stop
 from lean_tagger.cli.terminal import columns
 from lean_tagger.errors import ConfigError, LeanTagError
 from lean_tagger.jobs import Failed, Tagged
-from lean_tagger.run.worker_handle import START_SECONDS
+from lean_tagger.run.worker_clock import START_SECONDS
 from lean_tagger.settings import Settings
 
 _HELP = """\

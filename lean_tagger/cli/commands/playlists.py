@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lean_tagger.cli import listing, options
 from lean_tagger.cli.after_run import playlists_file
-from lean_tagger.cli.commands.find import items
+from lean_tagger.cli.finding import items
 from lean_tagger.cli.library_session import LibrarySession, add_asking
 from lean_tagger.cli.listing import Present
 from lean_tagger.cli.signals import Stop

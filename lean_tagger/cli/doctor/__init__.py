@@ -20,7 +20,7 @@ from lean_tagger.cli.doctor import facts
 from lean_tagger.cli.doctor.facts import ModelFit, Problem, Report
 from lean_tagger.cli.doctor.lay_out import lay_out
 from lean_tagger.errors import StateError
-from lean_tagger.run.worker_handle import START_SECONDS
+from lean_tagger.run.worker_clock import START_SECONDS
 from lean_tagger.settings import Settings
 from lean_tagger.system import machine, mounts
 from lean_tagger.system.memory import format_size
