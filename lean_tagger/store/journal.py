@@ -7,9 +7,9 @@ no lock; a run holds one.
 
 Memory does not grow with the journal: it is read a page at a time, in the order of an index.
 
-`runs` and `writes` keep those two; `schema` has the tables, `rows` their contents, `database` the open
-file, `location` its path and lock, `salvage` repairs a damaged one, `exchange` moves it to other
-machines.
+`runs` and `writes` keep those two; `schema` has the tables, `rows` their contents, `database` the
+open file, `location` its path and lock, `salvage` repairs a damaged one, `exchange` moves it to
+other machines.
 """
 
 import os
