@@ -58,7 +58,7 @@ def test_a_file_of_a_folder_is_undecided_once_it_was_said(said):
 
 def test_no_room_for_a_list_is_one_sentence():
     listed = AlbumList()
-    listed._connection.execute("PRAGMA max_page_count = 8")
+    listed.change("PRAGMA max_page_count = 8")
     paths = (f"/music/{number}.mp3" for number in range(10_000))
     with pytest.raises(StateError, match=r"cannot keep a list of files: .*full; set TMPDIR"):
         list(map(listed.add, paths, repeat(("one",))))
