@@ -146,6 +146,10 @@ class Console:
         if not self._quiet:
             self._print(self._err, escape(text))
 
+    def warning(self, text: str) -> None:
+        """Say what the user is told only once, quiet or not."""
+        self._print(self._err, escape(text))
+
     def line(self, text: str) -> None:
         """Print one line on standard output."""
         self._print(self._out, escape(text))
