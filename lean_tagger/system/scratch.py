@@ -76,3 +76,7 @@ class LongSet(Scratch):
     def add(self, member: bytes) -> None:
         """Add a member; as in any set, only once."""
         self.change("INSERT OR IGNORE INTO members VALUES (?)", member)
+
+    def discard(self, member: bytes) -> None:
+        """Take a member out, if it is in."""
+        self.change("DELETE FROM members WHERE member = ?", member)

@@ -16,6 +16,10 @@ def test_a_long_set_is_a_set(members, asked):
         listed.add(member)
     for member in [*members, *asked]:
         assert (member in listed) == (member in set(members))
+    for member in asked:
+        listed.discard(member)
+    for member in [*members, *asked]:
+        assert (member in listed) == (member in set(members) - set(asked))
 
 
 def test_what_outgrows_the_cache_is_still_there():
