@@ -14,6 +14,7 @@ have none, and start sooner without.
 
 import contextlib
 import dataclasses
+import functools
 import io
 import json
 import os
@@ -42,6 +43,7 @@ from lean_tagger.system import memory
 if TYPE_CHECKING:
     from lean_tagger.run.messages import Ready
     from lean_tagger.run.summary import Summary
+    from lean_tagger.system.scratch import LongSet
 
 _RED, _GREEN, _YELLOW, _CYAN, _DIM = "31", "32", "33", "36", "2"
 _STATUS_COLOURS = {
@@ -107,7 +109,6 @@ class Console:
     ) -> None:
         self._json_lines, self._verbose, self._quiet = json_lines, verbose, quiet
         self._without_music = 0  # folders
-        self._aside: set[str] = set()  # heard in this run, decided later with their album
         self._prefix = os.path.join(base, "") if base else ""
         self._max_mem_bytes, self.rss_bytes = max_mem_bytes, rss_bytes
         self.by_default_model = self.replaces_junk = False
@@ -145,6 +146,10 @@ class Console:
         """Tell the user something that needs no action."""
         if not self._quiet:
             self._print(self._err, escape(text))
+
+    def warning(self, text: str) -> None:
+        """Say what the user is told only once, quiet or not."""
+        self._print(self._err, escape(text))
 
     def line(self, text: str) -> None:
         """Print one line on standard output."""
@@ -236,18 +241,26 @@ class Console:
             self._bytes_done += active[0].size_bytes
         return active is not None
 
+    @functools.cached_property
+    def _aside(self) -> "LongSet":
+        """The files that were heard in this run and are decided later, with their album."""
+        from lean_tagger.system.scratch import LongSet
+
+        return LongSet()
+
     def put_aside(self, path: str) -> None:
         """Take a file off the bar that will come again; it does not count as done yet."""
         self._active.pop(path, None)
-        self._aside.add(path)  # the recorder holds the same strings
+        self._aside.add(os.fsencode(path))
 
     def result(self, outcome: Reported) -> None:
         """Print what became of one file."""
         from lean_tagger.cli.outcome_words import heard_in
 
         active = self.set_down(outcome.path)
-        is_new = outcome.path in self._aside
-        self._aside.discard(outcome.path)
+        name = os.fsencode(outcome.path)
+        is_new = name in self._aside
+        self._aside.discard(name)
         if heard := heard_in(outcome):
             size_bytes = heard.heard.identity.size_bytes if heard.heard is not None else 0
             if not active and size_bytes:  # it was on record

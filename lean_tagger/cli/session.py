@@ -45,7 +45,7 @@ def console(given: argparse.Namespace, *, max_mem_bytes: int) -> Console:
 
 def journal(given: argparse.Namespace, console: Console) -> Journal:
     """Open and hold the journal that the options name."""
-    return Journal(state_path(given), notice=console.notice, on_network=given.state_on_network)
+    return Journal(state_path(given), notice=console.warning, on_network=given.state_on_network)
 
 
 def journal_to_read(given: argparse.Namespace) -> Journal:

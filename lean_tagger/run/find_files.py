@@ -17,6 +17,7 @@ from lean_tagger.rules.album_vote import album_folder
 from lean_tagger.run.exclude import Excluded
 from lean_tagger.run.within import Within
 from lean_tagger.system.packed_sort import PackedSort
+from lean_tagger.system.scratch import LongSet
 from lean_tagger.system.urls import find, is_url
 
 EXTENSIONS = frozenset(
@@ -102,8 +103,8 @@ def walk(
 
     Notes
     -----
-    Only the packed names of the current folders, and the keys of folders and of linked or given
-    files, stay in memory, so a large library needs very little here.
+    Only the packed names of the current folders stay in memory, so a large library needs very
+    little here.
     """
     Excluded("", exclude)  # reports a mistake before anything is done
     found = _Walker(follow_symlinks=follow_symlinks, exclude=exclude, within=within).walk(paths)
@@ -151,8 +152,7 @@ class _Walker:
         within: Within | None = None,
     ) -> None:
         self._follow_symlinks, self._exclude, self._within = follow_symlinks, exclude, within
-        self._folders: set[_FolderKey] = set()
-        self._singles: set[tuple[_FolderKey, str]] = set()
+        self._seen = LongSet()
 
     def walk(self, paths: Iterable[str | os.PathLike[str]]) -> Iterator[Job | Skipped | Failed]:
         for given in paths:
@@ -212,12 +212,12 @@ class _Walker:
     def _enter(self, path: str, seen: _Given, excluded: Excluded) -> _Folder | None:
         """Return a folder and its contents; ``None`` if it was walked before."""
         key = _folder_key(path)
-        if key in self._folders:
+        if _walked(key) in self._seen:
             return None
         with os.scandir(path) as listing:
             excluded = excluded.in_folder(path)
             names = PackedSort(self._wanted(path, listing, seen, excluded))
-        self._folders.add(key)
+        self._seen.add(_walked(key))
         return _Folder(path, key, iter(names), excluded)
 
     def _wanted(
@@ -258,7 +258,11 @@ class _Walker:
         except OSError as error:
             yield _stat_failure(path, error)
             return
-        if self._is_first(path) if linked else (key, os.path.basename(path)) not in self._singles:
+        if (
+            self._is_first(path)
+            if linked
+            else _single(key, os.path.basename(path)) not in self._seen
+        ):
             yield _judge(path, found)
 
     def _is_first(self, path: str) -> bool:
@@ -268,17 +272,27 @@ class _Walker:
             key = _folder_key(folder)
         except OSError:
             return True  # opening it later will report what is wrong
-        if key in self._folders and is_audio(name) and not is_ignored(name):
+        if _walked(key) in self._seen and is_audio(name) and not is_ignored(name):
             return False
-        if (key, name) in self._singles:
+        if _single(key, name) in self._seen:
             return False
-        self._singles.add((key, name))
+        self._seen.add(_single(key, name))
         return True
 
 
 def _folder_key(path: str) -> _FolderKey:
     found = os.stat(path or os.curdir)
     return found.st_dev << 64 | found.st_ino
+
+
+def _walked(key: _FolderKey) -> bytes:
+    """Return how a walk notes that it has been in a folder."""
+    return b"%d" % key
+
+
+def _single(key: _FolderKey, name: str) -> bytes:
+    """Return how a walk notes a linked or given file of a folder."""
+    return b"%d/" % key + os.fsencode(name)
 
 
 def is_ignored(name: str) -> bool:

@@ -6,7 +6,6 @@ Every track has one vote. The decision is written track by track, as for single 
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby, islice
 
 from lean_tagger.decide.tag_plan import whose
 from lean_tagger.jobs import Heard, Job, Outcome
@@ -22,11 +21,9 @@ from lean_tagger.rules import (
 )
 from lean_tagger.store.journal import Known
 from lean_tagger.store.judge import Judge
+from lean_tagger.store.long_lists import AlbumList
 from lean_tagger.system.free_lists import emptied
-from lean_tagger.system.packed_sort import PackedSort
-
-_END = b"\n"  # ends an album's key, as Python writes it
-_PLACE_DIGITS = 10  # digits of a file's position in the walk
+from lean_tagger.system.urls import full_name
 
 
 def album_jobs(
@@ -45,10 +42,10 @@ def album_jobs(
 
     Notes
     -----
-    Only packed names of the library and an album stay in memory: the scores of a track are read
-    each time they are needed.
+    Neither the library nor an album stays in memory: the scores of a track are read each time they
+    are needed.
     """
-    for paths in _albums(_with_key(judge, under, notice=notice)):
+    for paths in _by_album(judge, under, notice=notice):
         album = Album(judge, paths)
         decided = album.decided()
         for n, one in enumerate(decided):
@@ -73,15 +70,15 @@ def tagged_album_jobs(
     notice : callable
         Called with the result of each album.
     """
-    for paths in _albums(_with_tagged_key(judge, under)):
+    for paths in _by_tagged_album(judge, under):
         scores = None
-        if _has_at_least(paths, LEAST_TRACKS):
+        if len(paths) >= LEAST_TRACKS:
             album = Album(judge, paths)
             decided = album.decided()
             notice(album.in_short(decided))
             scores = tuple(one.scores for one in decided)
         for path in paths:
-            known = judge.recall(os.fsdecode(path))
+            known = judge.recall(path)
             if known is not None:
                 yield judge.judge_stored(known, scores=scores or own_scores(judge, known.heard))
 
@@ -96,9 +93,9 @@ def own_scores(judge: Judge, heard: Heard | None) -> tuple[tuple[float, ...], ..
 class Album:
     """The tracks of one album, read from the journal each time they are needed."""
 
-    def __init__(self, judge: Judge, paths: Iterable[bytes]) -> None:
+    def __init__(self, judge: Judge, paths: Iterable[str]) -> None:
         self._judge, self._paths = judge, paths
-        self.folder = os.path.dirname(os.fsdecode(next(iter(paths))))
+        self.folder = os.path.dirname(full_name(next(iter(paths))))
 
     def decided(self) -> list[AlbumDecision]:
         """Return the joint decision of its tracks, for each model."""
@@ -120,7 +117,7 @@ class Album:
 
     def __iter__(self) -> Iterator[tuple[Known, Heard]]:
         for path in self._paths:
-            known = self._judge.recall(os.fsdecode(path))
+            known = self._judge.recall(full_name(path))
             if known is not None and known.heard is not None:
                 yield known, known.heard
 
@@ -130,68 +127,35 @@ class Album:
             yield known.path, heard.each()[n].values
 
 
-def _has_at_least(paths: Iterable[bytes], count: int) -> bool:
-    return sum(1 for _ in islice(paths, count)) == count
-
-
-def _albums(with_key: Iterable[bytes]) -> Iterator[PackedSort]:
-    """Yield the paths of each album, in the order of their first tracks."""
-    by_key = PackedSort(with_key)
-    by_first = PackedSort(_with_first(by_key))
-    for _, album in groupby(by_first, key=lambda name: name[:_PLACE_DIGITS]):
-        yield PackedSort(name[_PLACE_DIGITS:] for name in album)
-
-
-def _with_key(
-    judge: Judge, under: Iterable[str], *, notice: Callable[[str], None]
-) -> Iterator[bytes]:
-    """Yield the path of each file, behind its album's key and the file's place."""
-    left_out = 0
-    for place, known in enumerate(emptied(judge.files(under))):
+def _by_album(judge: Judge, under: Iterable[str], *, notice: Callable[[str], None]) -> AlbumList:
+    """Return the files that were heard; each is on an album, be it that of its folder."""
+    albums, left_out = AlbumList(), 0
+    for known in emptied(judge.files(under)):
         if known.heard is not None and judge.lacks_scores(known.heard):
             left_out += 1
         elif known.heard is not None:
-            # Not hashlib: it would load OpenSSL, 3 MiB.
-            key = repr(_key(known.path, known.heard)).encode() + _END
-            yield key + b"%0*d" % (_PLACE_DIGITS, place) + os.fsencode(known.path)
+            albums.add(known.path, album_key(whose(known.path, known.heard.track)))
     if left_out:
         notice(
             f"{left_out} tracks were only compared with other words, and are left out; run "
             "retag once without --album-genre, with -n to write nothing"
         )
+    return albums
 
 
-def _with_tagged_key(judge: Judge, under: Iterable[str]) -> Iterator[bytes]:
-    """Yield the path of each file, behind its album's key and the file's place.
-
-    A file that is on no album, or is unknown, has its own key.
-    """
-    for place, known in enumerate(judge.files(under)):
-        key = tagged_key(known.path, known.heard)
-        if known.heard is None or judge.lacks_scores(known.heard):
-            key = None
-        text = repr(key if key is not None else place).encode()
-        yield text + _END + b"%0*d" % (_PLACE_DIGITS, place) + os.fsencode(known.path)
+def _by_tagged_album(judge: Judge, under: Iterable[str]) -> AlbumList:
+    """Return all files, of which some may be on no album."""
+    albums = AlbumList()
+    for known in emptied(judge.files(under)):
+        decided = known.heard is not None and not judge.lacks_scores(known.heard)
+        albums.add(known.path, tagged_key(known.path, known.heard) if decided else None)
+    return albums
 
 
 def tagged_key(path: str, heard: Heard | None) -> tuple[str, ...] | None:
     """Return the key of a track's album; None if it is on none."""
     track = whose(path, heard.track if heard is not None else None)
     return (*album_key(track), album_folder(path)) if may_be_album(track) else None
-
-
-def _with_first(by_key: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the path of each file, after the position of its album's first file."""
-    split = (name.partition(_END)[::2] for name in by_key)
-    for _, album in groupby(split, key=lambda parts: parts[0]):
-        first = b""
-        for _, file in album:
-            first = first or file[:_PLACE_DIGITS]
-            yield first + file[_PLACE_DIGITS:]
-
-
-def _key(path: str, heard: Heard) -> tuple[str, ...]:
-    return album_key(whose(path, heard.track))
 
 
 def _told(decided: AlbumDecision, strangers: Iterable[Outlier], where: str) -> Iterator[str]:

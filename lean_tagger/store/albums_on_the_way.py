@@ -8,7 +8,7 @@ A file that was decided before keeps its decision, which is in its LEANTAG. A tr
 later follows the votes of the others and does not change them. `retag` decides all of them again.
 """
 
-import os
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -18,6 +18,7 @@ from lean_tagger.jobs import Failed, Heard, Identity, Job, Later, Outcome, Skipp
 from lean_tagger.rules import LEAST_TRACKS, album_folder
 from lean_tagger.store.albums import Album, own_scores, tagged_key
 from lean_tagger.store.judge import Judge
+from lean_tagger.store.long_lists import AlbumList, AlbumPaths, FolderFiles
 from lean_tagger.store.recorder import Recorder
 from lean_tagger.system.urls import full_name
 
@@ -33,21 +34,15 @@ class _Folder:
     ----------
     name : str
         The folder of its albums; for discs, the one above.
-    begun : list of str
-        Files that are being heard, or were heard.
+    number : int
+        Its number in the list of files.
     waiting : deque of str
-        Those that may still be heard.
-    known : list of str
-        Files that were heard in earlier runs and wait for their album.
-    voters : list of str
-        Files that were decided in earlier runs.
+        Files that may still be heard.
     """
 
     name: str
-    begun: list[str] = field(default_factory=list)
+    number: int
     waiting: deque[str] = field(default_factory=deque)
-    known: list[str] = field(default_factory=list)
-    voters: list[str] = field(default_factory=list)
 
 
 class AlbumsOnTheWay:
@@ -66,6 +61,8 @@ class AlbumsOnTheWay:
     def __init__(self, judge: Judge, recorder: Recorder, *, notice: Callable[[str], None]) -> None:
         self._judge, self._recorder, self._notice = judge, recorder, notice
         self._folders: deque[_Folder] = deque()
+        self._files, self._albums = FolderFiles(), AlbumList()
+        self._count = itertools.count()
 
     def jobs(self, found: Iterable[Job | Skipped | Failed]) -> Iterator[Job | Outcome | Later]:
         """Yield jobs for the found files, and outcomes for those that need none."""
@@ -78,7 +75,7 @@ class AlbumsOnTheWay:
     def _come_to(self, name: str) -> Iterator[Job | Outcome | Later]:
         """Start a folder, unless the walk is in it; finish those that can be finished."""
         if not self._folders or self._folders[-1].name != name:
-            self._folders.append(_Folder(name))
+            self._folders.append(_Folder(name, next(self._count)))
         while len(self._folders) > MOST_AT_ONCE or (
             len(self._folders) > 1 and not self._waits(self._folders[0])
         ):
@@ -86,6 +83,7 @@ class AlbumsOnTheWay:
 
     def _finish_first(self) -> Iterator[Job | Outcome | Later]:
         first = self._folders[0]
+        self._note_held()
         if self._waits(first):
             yield Later()
         else:
@@ -93,45 +91,51 @@ class AlbumsOnTheWay:
             yield from self._decide(first)
 
     def _waits(self, folder: _Folder) -> bool:
-        """Tell whether some file of a folder still has to be heard."""
+        """Tell whether some file of a folder still has to be heard; forget those that were."""
         while folder.waiting and not self._recorder.is_at(folder.waiting[0]):
             folder.waiting.popleft()
         return bool(folder.waiting)
+
+    def _note_held(self) -> None:
+        """Note which files were heard and wait for their albums."""
+        numbers = {folder.name: folder.number for folder in self._folders}
+        while self._recorder.held:
+            path = self._recorder.held.pop()
+            self._files.put(numbers[album_folder(path)], path, undecided=True)
 
     def _take(self, job: Job) -> Iterator[Job | Outcome]:
         """Start a file: yield it, unless everything is known and it may be on an album."""
         folder = self._folders[-1]
         next_ = self._judge.judge_found(job)
         if isinstance(next_, Job) and next_.heard is None:
-            folder.begun.append(job.path)
+            self._files.put(folder.number, job.path, undecided=False)
             folder.waiting.append(job.path)
             yield replace(next_, hold=True)
+            self._note_held()
+            self._waits(folder)
             return
         heard = next_.heard if isinstance(next_, Job | Tagged) else None
         if heard is None or tagged_key(full_name(job.path), heard) is None:
             yield next_
-        elif leantag_field.ours_in(heard.fields):
-            folder.voters.append(job.path)
+            return
+        decided = bool(leantag_field.ours_in(heard.fields))
+        self._files.put(folder.number, job.path, undecided=not decided)
+        if decided:
             yield next_
-        else:
-            folder.known.append(job.path)
 
     def _decide(self, folder: _Folder) -> Iterator[Job | Outcome]:
         """Yield jobs or outcomes for the files of a folder, album by album."""
-        held = [path for path in folder.begun if path in self._recorder.held]
-        folder.voters += [path for path in folder.begun if path not in self._recorder.held]
-        self._recorder.held.difference_update(held)
-        undecided = sorted([*held, *folder.known], key=os.fsencode)
-        if not undecided:
-            return
-        albums: dict[tuple[str, ...] | None, list[str]] = {}
-        for path in (*undecided, *folder.voters):
-            albums.setdefault(self._key(path), []).append(path)
-        scores = {key: self._scores(key, paths) for key, paths in albums.items()}
-        for path in undecided:
-            # Without a journal, LEANTAG says that a file was decided before.
-            decided = self._was_decided(path)
-            yield from self._again(path, None if decided else scores[self._key(path)])
+        self._albums.clear()
+        for path in self._files.of(folder.number, undecided=True):
+            self._albums.add(path, self._key(path))
+        for path in self._files.of(folder.number, undecided=False):
+            self._albums.add_voter(path, self._key(path))
+        self._files.forget(folder.number)
+        for album in self._albums:
+            scores = self._scores(album)
+            for path in album.undecided():
+                # Without a journal, LEANTAG says that a file was decided before.
+                yield from self._again(path, None if self._was_decided(path) else scores)
 
     def _key(self, path: str) -> tuple[str, ...] | None:
         return tagged_key(full_name(path), self._heard(path))
@@ -144,13 +148,11 @@ class AlbumsOnTheWay:
         known = self._judge.recall(full_name(path))
         return known.heard if known is not None else None
 
-    def _scores(
-        self, key: tuple[str, ...] | None, paths: list[str]
-    ) -> tuple[tuple[float, ...], ...] | None:
-        """Return an album's scores for each model; None if these files are not an album."""
-        if key is None or len(paths) < LEAST_TRACKS:
+    def _scores(self, paths: AlbumPaths) -> tuple[tuple[float, ...], ...] | None:
+        """Return an album's scores for each model; None if it has too few files."""
+        if len(paths) < LEAST_TRACKS:
             return None
-        album = Album(self._judge, [os.fsencode(full_name(path)) for path in paths])
+        album = Album(self._judge, paths)
         decided = album.decided()
         self._notice(album.in_short(decided))
         return tuple(one.scores for one in decided)

@@ -6,16 +6,13 @@ in the order in which they were recorded, which is the order in which they lie i
 
 import functools
 import json
-import os
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
 from itertools import islice
 from typing import Any, Literal
 
-from lean_tagger.jobs import Identity, Pooling, TrackInfo, Values
-from lean_tagger.store import sql
+from lean_tagger.jobs import Pooling
 from lean_tagger.store.database import Reader
-from lean_tagger.store.rows import Key, to_values
+from lean_tagger.store.rows import Key
 
 BLOCK = 1000
 """Tracks in a block; with two embeddings of 200 values 1.6 MB."""
@@ -26,45 +23,6 @@ SAMPLE = 8192
 _PIECE = 64  # rows that lie together in a sample
 
 Column = Literal["embedding", "uint16"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Track:
-    """The journal's record of a file, apart from the scores.
-
-    Attributes
-    ----------
-    path : str
-        The file.
-    digest : str
-        Of its audio.
-    identity : Identity
-        The identity when it was last examined.
-    fields : mapping of str to tuple of str
-        The values of our fields then.
-    info : TrackInfo or None
-        Artist and album, if they were read.
-    """
-
-    path: str
-    digest: str
-    identity: Identity
-    fields: Values
-    info: TrackInfo | None
-
-
-def _to_track(row: tuple[Any, ...]) -> Track:
-    path, digest, size, mtime_ns, inode, fields, artist, albumartist, album = row
-    info = None
-    if artist is not None:
-        info = TrackInfo(artist=artist, albumartist=albumartist or "", album=album or "")
-    return Track(
-        path=os.fsdecode(path),
-        digest=digest,
-        identity=Identity(size, mtime_ns, inode),
-        fields=to_values(fields) if fields is not None else {},
-        info=info,
-    )
 
 
 class Features(Reader):
@@ -248,18 +206,6 @@ class Features(Reader):
             (self.key_id(key),),
         )
         return int(count)
-
-    def tracks(self, under: Iterable[str] = ()) -> Iterator[Track]:
-        """Yield the records of these files and folders, or of all; in path order.
-
-        Failed files, and files that were never heard, are left out.
-        """
-        for span in sql.spans(under):
-            statement = (
-                "SELECT path, digest, size, mtime_ns, inode, fields, artist, albumartist, album "  # noqa: S608 - ours
-                f"FROM files WHERE {sql.WITHIN} AND digest IS NOT NULL ORDER BY path"
-            )
-            yield from self.database.read(_to_track, statement, span)
 
     def key_id(self, key: Key) -> int | None:
         """Return the id of a model's scores; None if it heard nothing."""

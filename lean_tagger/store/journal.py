@@ -7,39 +7,30 @@ no lock; a run holds one.
 
 Memory does not grow with the journal: it is read a page at a time, in the order of an index.
 
-`schema` has the tables, `rows` their contents, `database` the open file, `location` its path and
-lock, `salvage` repairs a damaged one, `exchange` moves it to other machines.
+`runs` and `writes` keep those two; `schema` has the tables, `rows` their contents, `database` the
+open file, `location` its path and lock, `salvage` repairs a damaged one, `exchange` moves it to
+other machines.
 """
 
-import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from lean_tagger.jobs import Heard, Identity, Values, to_uint16
 from lean_tagger.store import sql
 from lean_tagger.store.database import CACHE_KIB, Database
-from lean_tagger.store.rows import (
-    PEAK,
-    Key,
-    Known,
-    Run,
-    Write,
-    columns,
-    of_values,
-    to_known,
-    to_run,
-    to_write,
-)
+from lean_tagger.store.rows import Key, Known, Run, Write, columns, of_values, to_known
+from lean_tagger.store.runs import Runs
 from lean_tagger.store.schema import MERGE
 from lean_tagger.store.whereabouts import Whereabouts
+from lean_tagger.store.writes import Writes
 
 __all__ = ["Journal", "Key", "Known", "Run", "Write"]
 
 
-class Journal:
+class Journal(Runs, Writes):
     """An open journal; a context manager that closes it.
 
     Parameters
@@ -81,10 +72,8 @@ class Journal:
         locked: bool = True,
         on_network: bool = False,
     ) -> None:
-        self._database = Database(path, notice=notice, locked=locked, on_network=on_network)
+        super().__init__(Database(path, notice=notice, locked=locked, on_network=on_network))
         self.path, self.fresh = path, self._database.fresh
-        self._change, self._all = self._database.change, self._database.rows
-        self._read = self._database.read
         self.whereabouts = Whereabouts(self._database)
 
     def __enter__(self) -> "Journal":
@@ -101,66 +90,13 @@ class Journal:
         """Write scores from some seconds ago to the disk."""
         self._database.commit_old()
 
-    # Runs
-
-    def begin_run(
-        self, command: str, *, version: str, model: str, options: Mapping[str, object]
-    ) -> int:
-        """Record that a run begins, and return its number."""
-        row = (command, time.time(), version, model, json.dumps(options))
-        with self._change() as connection:
-            cursor = connection.execute(
-                "INSERT INTO runs (command, started, version, model, options) VALUES (?,?,?,?,?)",
-                row,
-            )
-        assert cursor.lastrowid is not None  # noqa: S101 - an INSERT has one
-        return cursor.lastrowid
-
-    def end_run(
-        self, run: int, *, counts: Mapping[str, int], ending: str, peak_bytes: int = 0
-    ) -> None:
-        """Record how a run ended, its counts, and its peak of memory."""
-        kept = {**counts, PEAK: peak_bytes} if peak_bytes else counts
-        with self._change() as connection:
-            connection.execute(
-                "UPDATE runs SET ended = ?, counts = ?, ending = ? WHERE id = ?",
-                (time.time(), json.dumps(kept), ending, run),
-            )
-
-    def runs(self) -> list[Run]:
-        """Return all runs, latest first."""
-        return list(
-            self._read(
-                to_run,
-                "SELECT id, command, started, ended, version, model, options, counts, ending "
-                "FROM runs ORDER BY id DESC",
-            )
-        )
-
-    def note_model(self, sha256: str, *, name: str, labels: Iterable[str]) -> None:
-        """Record the names of a model's labels."""
-        with self._change() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO models VALUES (?,?,?)",
-                (sha256, name, json.dumps(list(labels))),
-            )
-
-    def models(self) -> dict[str, tuple[str, list[str]]]:
-        """Return name and labels of each used model, by its sha256."""
-        return dict(
-            self._read(
-                lambda row: (row[0], (row[1], json.loads(row[2]))),
-                "SELECT sha256, name, labels FROM models",
-            )
-        )
-
     def attach(self, other: Path) -> int:
         """Merge another journal into this one; see `exchange.merge`."""
         self._database.commit()
         self._database.connection.execute("ATTACH ? AS other", (str(other),))
         self._database.connection.execute(f"PRAGMA other.cache_size = -{CACHE_KIB}")
         try:
-            with self._change() as connection:
+            with self._database.change() as connection:
                 (shift,) = connection.execute("SELECT coalesce(max(id), 0) FROM runs").fetchone()
                 for statement in MERGE:
                     changed = connection.execute(statement, {"shift": shift}).rowcount
@@ -168,8 +104,6 @@ class Journal:
         finally:
             self._database.connection.execute("DETACH other")
         return changed
-
-    # Files
 
     def recall(self, path: str, key: Key) -> Known | None:
         """Return what is known about a file."""
@@ -198,7 +132,7 @@ class Journal:
 
     def _known(self, where: str, values: Sequence[object], key: Key) -> Iterator[Known]:
         model = [key.model, key.pooling.pool, key.pooling.hop]
-        return self._read(to_known, f"{sql.KNOWN} {where}", [*model, *values])
+        return self._database.read(to_known, f"{sql.KNOWN} {where}", [*model, *values])
 
     def record(
         self,
@@ -219,7 +153,7 @@ class Journal:
         """
         name = os.fsencode(path)
         track = heard.track if heard else None
-        with self._change(may_wait=True) as connection:
+        with self._database.change(may_wait=True) as connection:
             connection.execute(
                 sql.RECORD,
                 (
@@ -264,7 +198,7 @@ class Journal:
         self, path: str, *, run: int, status: str, identity: Identity, fields: Values
     ) -> None:
         """Record a file's fields after a write that did not come from listening."""
-        with self._change(may_wait=True) as connection:
+        with self._database.change(may_wait=True) as connection:
             connection.execute(
                 """UPDATE files SET size = ?, mtime_ns = ?, inode = ?, status = ?,
                 kind = '', message = '', attempts = 0, run = ?, seen = ?, fields = ?
@@ -281,7 +215,7 @@ class Journal:
 
     def forget_failures(self, under: Iterable[str]) -> int:
         """Allow failed files to be tried again, and return their number."""
-        with self._change() as connection:
+        with self._database.change() as connection:
             return sum(
                 connection.execute(
                     f"DELETE FROM files WHERE status = 'failed' AND {sql.WITHIN}",  # noqa: S608 - ours
@@ -292,8 +226,10 @@ class Journal:
 
     def tally(self) -> tuple[dict[str, int], dict[str, int]]:
         """Return the number of files for each status and for each kind of failure."""
-        statuses = self._all("SELECT status, count(*) FROM files GROUP BY status ORDER BY status")
-        kinds = self._all(
+        statuses = self._database.rows(
+            "SELECT status, count(*) FROM files GROUP BY status ORDER BY status"
+        )
+        kinds = self._database.rows(
             "SELECT kind, count(*) FROM files WHERE status = 'failed' GROUP BY kind ORDER BY kind"
         )
         return dict(statuses), dict(kinds)
@@ -301,108 +237,7 @@ class Journal:
     def failures(self) -> Iterator[tuple[str, str, str, int]]:
         """Yield path, kind, message and number of attempts of each file that is set aside."""
         after = b""
-        while page := list(self._all(sql.FAILURES, [after])):
+        while page := list(self._database.rows(sql.FAILURES, [after])):
             for path, kind, message, attempts in page:
                 yield os.fsdecode(path), kind, message, attempts
             after = page[-1][0]
-
-    # Writes
-
-    def count_writes(self, commands: Iterable[str]) -> int:
-        """Return the number of writes of these commands that are in place."""
-        wanted = list(commands)
-        ((count,),) = self._all(
-            f"SELECT count(*) FROM writes WHERE {sql.STANDS} AND run IN (SELECT id FROM runs "  # noqa: S608 - ours
-            f"WHERE command IN ({', '.join('?' * len(wanted))}))",
-            wanted,
-        )
-        return int(count)
-
-    def last_run_that_wrote(self, commands: Iterable[str], *, under: Iterable[str]) -> int | None:
-        """Return the last run of these commands with a write in place there, or None."""
-        wanted, ranges = set(commands), sql.spans(under)
-        statement = (
-            f"SELECT 1 FROM writes WHERE run = ? AND path >= ? AND path < ? AND {sql.STANDS}"  # noqa: S608 - ours
-        )
-        for run, command in self._all("SELECT id, command FROM runs ORDER BY id DESC"):
-            if command in wanted and any(
-                any(self._all(f"{statement} LIMIT 1", [run, *span])) for span in ranges
-            ):
-                return int(run)
-        return None
-
-    def intend(
-        self,
-        path: str,
-        *,
-        run: int,
-        identity: Identity,
-        previous: Values,
-        written: Values,
-        digest: str = "",
-    ) -> int:
-        """Record a write before it happens, and return its number once that is on the disk."""
-        values = (of_values(previous), of_values(written), digest or None)
-        with self._change() as connection:
-            cursor = connection.execute(
-                """INSERT INTO writes (run, path, state, at, size, mtime_ns, inode,
-                previous, written, digest) VALUES (?,?,'intent',?,?,?,?,?,?,?)""",
-                (run, os.fsencode(path), time.time(), *columns(identity), *values),
-            )
-        assert cursor.lastrowid is not None  # noqa: S101 - an INSERT has one
-        return cursor.lastrowid
-
-    def settle(self, write: int, state: str) -> None:
-        """Record the result of a write; until that is on the disk it counts as an intent."""
-        with self._change(may_wait=True) as connection:
-            connection.execute("UPDATE writes SET state = ? WHERE id = ?", (state, write))
-
-    def writes(
-        self,
-        *,
-        under: Iterable[str] = (),
-        run: int | None = None,
-        states: Iterable[str] = sql.STANDING,
-    ) -> Iterator[Write]:
-        """Yield writes, file by file, each file's latest first.
-
-        Parameters
-        ----------
-        under : iterable of str
-            Into these files and folders; if empty, into all.
-        run : int, optional
-            Only this run's.
-        states : iterable of str
-            See `Write`. An intent does not count if its run wrote the file later.
-        """
-        wanted = ", ".join(f"'{state}'" for state in states)
-        where = f"{sql.NO_LEFTOVER} AND state IN ({wanted}) AND path < ?"
-        more: list[object] = []
-        if run is not None:
-            where, more = f"{where} AND run = ?", [run]
-        for first, last in sql.spans(under):
-            yield from self._paged(where, [last, *more], first)
-
-    def _paged(self, where: str, values: list[object], first: bytes) -> Iterator[Write]:
-        """Yield writes from a path on, by whole files; the rows may be changed in between."""
-        compare, after, limit = ">=", first, sql.PAGE
-        while True:
-            page = list(
-                self._read(
-                    to_write,
-                    # Only placeholders and our own words are joined.
-                    f"SELECT {sql.WRITE_COLUMNS} FROM writes WHERE {where} AND path {compare} ? "  # noqa: S608
-                    f"ORDER BY path, id DESC LIMIT {limit}",
-                    [*values, after],
-                )
-            )
-            if len(page) < limit:
-                yield from page
-                return
-            last = page[-1].path  # which may have more writes
-            whole = [write for write in page if write.path != last]
-            if not whole:
-                limit *= 2
-                continue
-            yield from whole
-            compare, after = ">", os.fsencode(whole[-1].path)

@@ -166,22 +166,19 @@ def to_heard(identity: Identity, row: tuple[Any, ...]) -> Heard:
         seconds_skipped=seconds_skipped,
         repeated=bool(repeated),
         fields=to_values(fields),
-        track=_to_track(*track),
+        track=to_info(*track),
         effort=effort,
         of_windows=of_windows,
         confidence=confidence,
     )
 
 
-def _to_track(
-    artist: str | None, albumartist: str, album: str, year: str | None, title: str | None
-) -> TrackInfo | None:
+def to_info(artist: str | None, *others: str | None) -> TrackInfo | None:
     """Return artist and album; None if they were not read. 0.1.0 did not read all of them."""
     if artist is None:
         return None
-    return TrackInfo(
-        artist=artist, albumartist=albumartist, album=album, year=year or "", title=title or ""
-    )
+    albumartist, album, year, title = (it or "" for it in others)
+    return TrackInfo(artist=artist, albumartist=albumartist, album=album, year=year, title=title)
 
 
 def to_run(row: tuple[Any, ...]) -> Run:

@@ -5,21 +5,25 @@ works while a run holds the journal, in the process that prints or in the child 
 `run.calculation.Calculation`.
 """
 
-import json
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from lean_tagger.store.compact import whole
+from lean_tagger.jobs import Identity, TrackInfo, Values
+from lean_tagger.store import sql
 from lean_tagger.store.database import Reader
+from lean_tagger.store.rows import to_info, to_values
 
 PAGE = 1000
 """Files per block: about 1 MB."""
 
-_SHOWN = """files.path, files.digest, files.status, files.artist, files.albumartist, files.album,
-    files.year, files.title, files.fields,
+_SHOWN = """files.path, files.digest, files.status, files.size, files.mtime_ns, files.inode,
+    files.fields, files.artist, files.albumartist, files.album, files.year, files.title,
     (SELECT max(seconds) FROM scores WHERE scores.digest = files.digest)"""
+
+
+_NEVER, _NOTHING = Identity(0, 0, 0), TrackInfo()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +38,12 @@ class Track:
         Of its audio; empty if it was not heard.
     status : str
         Its outcome in the last run that examined it.
-    artist, albumartist, album, year, title : str
-        From its tags; empty if missing or not read.
-    genre, mood : tuple of str
-        The values of these fields when it was last examined.
+    identity : Identity
+        The identity when it was last examined; zeros if it is not on record.
+    fields : mapping of str to tuple of str
+        The values of our fields then; empty if they were not read.
+    info : TrackInfo or None
+        Artist, album and title, if they were read.
     seconds : float
         Length of the audio; 0 if it was not heard.
     """
@@ -45,14 +51,49 @@ class Track:
     path: str
     digest: str = ""
     status: str = ""
-    artist: str = ""
-    albumartist: str = ""
-    album: str = ""
-    year: str = ""
-    title: str = ""
-    genre: tuple[str, ...] = ()
-    mood: tuple[str, ...] = ()
+    identity: Identity = _NEVER
+    fields: Values = field(default_factory=dict)
+    info: TrackInfo | None = None
     seconds: float = 0.0
+
+    @property
+    def artist(self) -> str:
+        """Return the artist from its tags; like all of these, empty if missing or not read."""
+        return self._told.artist
+
+    @property
+    def albumartist(self) -> str:
+        """Return its album's artist."""
+        return self._told.albumartist
+
+    @property
+    def album(self) -> str:
+        """Return its album."""
+        return self._told.album
+
+    @property
+    def year(self) -> str:
+        """Return its year."""
+        return self._told.year
+
+    @property
+    def title(self) -> str:
+        """Return its title."""
+        return self._told.title
+
+    @property
+    def genre(self) -> tuple[str, ...]:
+        """Return its genres when it was last examined."""
+        return self.fields.get("genre", ())
+
+    @property
+    def mood(self) -> tuple[str, ...]:
+        """Return its moods when it was last examined."""
+        return self.fields.get("mood", ())
+
+    @property
+    def _told(self) -> TrackInfo:
+        return self.info or _NOTHING
 
     @property
     def performer(self) -> str:
@@ -105,6 +146,16 @@ class Tracks(Reader):
         if block:
             yield block
 
+    def heard(self, under: Iterable[str] = ()) -> Iterator[Track]:
+        """Yield these files and folders, or all; in path order.
+
+        Files that were never heard are left out.
+        """
+        for span in sql.spans(under):
+            yield from self.select(
+                f"WHERE {sql.WITHIN} AND files.digest IS NOT NULL ORDER BY path", span
+            )
+
     def select(self, clauses: str, values: Sequence[object] = ()) -> Iterator[Track]:
         """Yield files, with our own clauses after ``FROM files``."""
         statement = f"SELECT {_SHOWN} FROM files {clauses}"  # noqa: S608 - ours, with placeholders
@@ -112,18 +163,14 @@ class Tracks(Reader):
 
 
 def _to_track(row: tuple[Any, ...]) -> Track:
-    path, digest, status, artist, albumartist, album, year, title, kept, seconds = row
-    fields = json.loads(whole(kept)) if kept else {}
+    path, digest, status, *identity, fields = row[:7]
+    *info, seconds = row[7:]
     return Track(
         path=os.fsdecode(path),
         digest=digest or "",
         status=status,
-        artist=artist or "",
-        albumartist=albumartist or "",
-        album=album or "",
-        year=year or "",
-        title=title or "",
-        genre=tuple(fields.get("genre", ())),
-        mood=tuple(fields.get("mood", ())),
+        identity=Identity(*identity),
+        fields=to_values(fields) if fields else {},
+        info=to_info(*info),
         seconds=seconds or 0.0,
     )

@@ -600,7 +600,7 @@ def test_a_change_that_fails_leaves_those_that_wait(path):
         put(journal, "/a", run)
 
         def fail() -> None:
-            with journal._change(may_wait=True) as connection:
+            with journal._database.change(may_wait=True) as connection:
                 connection.execute("DELETE FROM files")
                 raise ValueError("bad")
 

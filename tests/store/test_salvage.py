@@ -42,7 +42,7 @@ def fill(path: Path, rows: int) -> None:
                 fields=fields,
             )
             # As `intend` does, without waiting for the disk each time.
-            with journal._change(may_wait=True):
+            with journal._database.change(may_wait=True):
                 write = journal._database.connection
                 write.execute(
                     "INSERT INTO writes (run, path, state, at, size, mtime_ns, inode, previous,"
@@ -112,7 +112,7 @@ def overwrite(path: Path, page: int, content: bytes) -> None:
 
 def counts(journal: Journal) -> dict[str, int]:
     def count(table: str) -> int:
-        ((number,),) = journal._all(f"SELECT count(*) FROM {table}")
+        ((number,),) = journal._database.rows(f"SELECT count(*) FROM {table}")
         return int(number)
 
     return {table: count(table) for table in ("files", "scores", "writes")}

@@ -18,7 +18,8 @@ from lean_tagger.genres.groups import Group, groups
 from lean_tagger.genres.request import Listened, Request
 from lean_tagger.jobs import PART, SCORE_STEPS, Identity, TrackInfo, Values
 from lean_tagger.run.find_files import walk
-from lean_tagger.store.features import Features, Track
+from lean_tagger.store.features import Features
+from lean_tagger.store.tracks import Track, Tracks
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.intp]
@@ -113,11 +114,12 @@ def load(request: Request, *, unlabelled: bool) -> Material:
         A file with classes cannot be read; there is no journal.
     """
     given = labels.FromFiles(request.files, request.under) if request.files else None
-    with Features(Path(request.journal)) as features:
+    journal = Path(request.journal)
+    with Features(journal) as features, Tracks(journal) as tracks:
         models = _models(features, request)
         found = Material(models, Counts(missing=given.missing if given else 0))
         places: dict[str, int] = {}
-        for track in features.tracks(request.under):
+        for track in tracks.heard(request.under):
             _take(found, places, track, request, given, unlabelled=unlabelled)
         _take_rows(found, places, features)
     found.counts.unheard += _unheard(request, found.counts.files)
