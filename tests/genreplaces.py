@@ -7,6 +7,7 @@ a genre. It is Zouk where a text can be put, Reggae where there is room for a nu
 import io
 from collections.abc import Callable, Iterator
 from functools import partial
+from uuid import UUID
 
 import matroskafiles as mkv
 import tagbytes as tags
@@ -26,6 +27,10 @@ ID3_22 = tags.id3(tags.text("TT2", "Title", 2), tags.text("TCO", "Zouk", 2), ver
 ID3_23 = tags.id3(tags.text("TIT2", "Title", 3), tags.text("TCON", "(4)Zouk", 3), version=3)
 UTF16 = tags.id3(TITLE, tags.frame("TCON", b"\1" + "Zouk".encode("utf-16")))
 TWO_FRAMES = tags.id3(TITLE, tags.text("TCON", "Zouk"), tags.text("TCON", "Salsa"))
+COMMENT = tags.id3(TITLE, tags.frame("COMM", b"\0engGenre\0Zouk"))
+COMMENT_22 = tags.id3(
+    tags.text("TT2", "Title", 2), tags.frame("COM", b"\0engGENRE\0Zouk", 2), version=2
+)
 USER_TEXT = tags.id3(TITLE, tags.frame("TXXX", b"\0GENRE\0Zouk"))
 APE = tags.ape({"Title": b"Title", "GENRE": b"Zouk"})
 BARE_APE = tags.ape({"Title": b"Title"})
@@ -51,6 +56,7 @@ TRAILERS: dict[str, Build] = {
     "ID3v1 with a longer one": partial(behind, TAG_PLUS + tags.id3v1(255)),
     "ID3v1 behind Lyrics3": partial(behind, LYRICS3 + tags.id3v1(16)),
     "ID3v1 of a number that nobody knows": partial(behind, tags.id3v1(250)),
+    "a noisy ID3v1": partial(behind, tags.id3v1(0, title="", artist="")),
 }
 APES: dict[str, Build] = {
     "APE": partial(behind, APE),
@@ -69,6 +75,12 @@ FRONTS: dict[str, Build] = {
     "ID3v2 in UTF-16": partial(in_front, UTF16),
     "ID3v2 with two frames": partial(in_front, TWO_FRAMES),
     "ID3v2 with a text for users": partial(in_front, USER_TEXT),
+    "ID3v2 with a text called like a frame": partial(
+        in_front, tags.id3(TITLE, tags.frame("TXXX", b"\0TCON\0Zouk"))
+    ),
+    "ID3v2 with a comment": partial(in_front, COMMENT),
+    "ID3v2.2 with a comment": partial(in_front, COMMENT_22),
+    "ID3v2 with XMP": partial(in_front, XMP_FRAME),
 }
 MIXES: dict[str, Build] = {
     "ID3v2 and ID3v1": partial(around, tags.id3(TITLE), tags.id3v1(16)),
@@ -76,6 +88,25 @@ MIXES: dict[str, Build] = {
     "ID3v2 and APE": partial(around, tags.id3(TITLE), APE),
     "ID3v2, APE and ID3v1": partial(around, tags.id3(TITLE), APE + tags.id3v1(16)),
     "ID3v2 without frames and APE": partial(around, tags.id3(), APE),
+}
+
+
+def after_frames(count: int, tag: bytes, data: bytes) -> bytes:
+    """Put a tag between frames of ADTS."""
+    position = 0
+    for _ in range(count):
+        position += (
+            (data[position + 3] & 3) << 11 | data[position + 4] << 3 | data[position + 5] >> 5
+        )
+    return data[:position] + tag + data[position:]
+
+
+ADTS: dict[str, Build] = {
+    "ID3v2 between frames": partial(after_frames, 9, ID3),
+    "ID3v2 after two frames": partial(after_frames, 2, ID3),
+    "ID3v2 in front and between frames": lambda data: (
+        tags.id3(TITLE) + after_frames(4, ID3, after_frames(8, ID3, data))
+    ),
 }
 
 
@@ -116,12 +147,15 @@ WAV: dict[str, Build] = {
     "INFO and ID3v2": partial(wav, INFO + tags.chunk(b"id3 ", tags.id3(TITLE))),
     "ID3v2 and an INFO list without": partial(wav, info((b"INAM", b"T\0")) + ID3_CHUNK),
     "XMP": partial(wav, tags.chunk(b"_PMX", XMP)),
+    "XMP behind ID3v2": partial(
+        wav, tags.chunk(b"id3 ", tags.id3(TITLE)) + tags.chunk(b"_PMX", XMP)
+    ),
     "INFO behind the end": partial(behind, INFO),
 }
 
 
-def aiff(name: bytes, data: bytes) -> bytes:
-    whole = data + tags.chunk(name, ID3, "big")
+def aiff(name: bytes, data: bytes, tag: bytes = ID3) -> bytes:
+    whole = data + tags.chunk(name, tag, "big")
     return whole[:4] + (len(whole) - 8).to_bytes(4, "big") + whole[8:]
 
 
@@ -245,6 +279,10 @@ def asf(attributes: dict[str, list[object]], data: bytes) -> bytes:
     return file.getvalue()
 
 
+ASF_XMP = UUID("BE7ACFCB-97A9-42E8-9C71-999491E3AFAC").bytes_le + (len(XMP) + 24).to_bytes(
+    8, "little"
+)
+ASF_XMP += XMP
 ID3_ATTRIBUTE = ASFByteArrayAttribute(data=ID3)
 WMA: dict[str, Build] = {
     "attribute": partial(asf, {"WM/Genre": ["Zouk"]}),
@@ -252,6 +290,7 @@ WMA: dict[str, Build] = {
     "another name": partial(asf, {"Genre": ["Zouk"]}),
     "a name in small letters": partial(asf, {"wm/genre": ["Zouk"]}),
     "an ID3 tag": partial(asf, {"Title": ["T"], "ID3": [ID3_ATTRIBUTE]}),
+    "XMP": partial(behind, ASF_XMP),
     "an ID3 tag before the attribute": partial(
         asf, {"ID3": [ID3_ATTRIBUTE], "WM/Genre": ["Salsa"]}
     ),
@@ -281,8 +320,8 @@ APE_HOSTS = {
     "APE and ID3v2": MIXES["ID3v2 and APE"],
 }
 PLACES: dict[str, dict[str, Build]] = {
-    "mp3": {**ID3_HOSTS, "XMP in ID3v2": partial(in_front, XMP_FRAME)},
-    "aac": ID3_HOSTS,
+    "mp3": ID3_HOSTS,
+    "aac": {**ID3_HOSTS, **ADTS},
     "tta": ID3_HOSTS,
     "wv": APE_HOSTS,
     "mpc": APE_HOSTS,
@@ -296,6 +335,7 @@ PLACES: dict[str, dict[str, Build]] = {
     "aiff": {
         "ID3v2": partial(aiff, b"ID3 "),
         "in small letters": partial(aiff, b"id3 "),
+        "ID3v2 with XMP": partial(aiff, b"ID3 ", tag=XMP_FRAME),
         **TRAILERS,
     },
     "dff": {"ID3v2": partial(dff, b"ID3 "), "in small letters": partial(dff, b"id3 "), **TRAILERS},

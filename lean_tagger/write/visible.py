@@ -50,6 +50,8 @@ _COLUMNS: tuple[Column, ...] = (
     "ape",
 )
 _DIGEST = "#"
+_PACKETS = ("PRIV:XMP", "id3v2_priv.XMP")
+"""In XMP packets, our fields give way to spaces; the proof by bytes looks at the rest of them."""
 _BY_ITSELF, *_IN_OTHERS = ("mutagen", "mutagen, in its APE tag,", "mutagen, in its ID3 tag,")
 _OPTIONS = {"analyzeduration": "1", "probesize": "2048", "formatprobesize": "65536"}
 
@@ -272,7 +274,9 @@ def _with_ffmpeg(file: _Limited) -> Seen:
 def _is_ours(key: str) -> bool:
     """Tell whether a reader's key is one of our fields."""
     key = key.rstrip(" \0")  # as iTunes pads an id
-    if field_of(key, *_COLUMNS) is not None:
+    if key.startswith("COMM:"):
+        key = key.rpartition(":")[0]  # mutagen has the language behind the label
+    if field_of(key, *_COLUMNS) is not None or key.startswith(_PACKETS):
         return True
     # MP4's numbered genre, a chunk of an INFO list, and FFmpeg's names
     return key.casefold() in {"gnre", "genr", *FIELDS}

@@ -49,8 +49,6 @@ STAYS = {
     # What comes first stays, and FFmpeg takes the last.
     *(("m4a", it) for it in ("moov's own metadata", "QuickTime's keys", "a plain key")),
     *(("m4a", it) for it in ("QuickTime's text", "3GPP's text", "freeform of another maker")),
-    # exiftool shows a packet of XMP by itself.
-    *(("mp3", "XMP in ID3v2"), ("wav", "XMP"), ("m4a", "XMP"), ("m4a", "XMP in user data")),
 }
 """Where the old genre stays, besides ours."""
 SEVERAL = {("wav", "INFO with two genres"), ("wav", "two INFO lists")}
@@ -103,7 +101,9 @@ def check(path: Path, kind: str, place: str, readers: tuple[str, ...]) -> None:
     before = seen(path, readers)
     genres = shown(before)
     there = write.read(str(path)).get("genre", ())
-    assert there or not genres, genres
+    noise = place == "a noisy ID3v1"  # which is the first number, and nothing else
+    assert there or noise or not genres, genres
+    assert not (there and noise)
     if place.startswith("ID3v1 of a number"):
         assert not there
     heard = (lambda _: "as it was") if kind == "mpc" else fingerprint  # which is no real sound

@@ -28,8 +28,8 @@ from lean_tagger.write.splice import Patch, length
 MADE = "@made"
 _OWN = "@tag"
 _KINDS = (
-    *("tag", "id3v1", "id3v1+", "id3v2", "buried", "ape", "info"),
-    *(f"info{number}" for number in range(2, 10)),
+    *("tag", "id3v1", "id3v1+", "id3v2", "buried", "ape", "mp4"),
+    *(f"{kind}{number}" for kind in ("info", "inside", "xmp") for number in ("", *range(2, 10))),
 )
 Values = Mapping[str, Sequence[str]]
 
@@ -148,7 +148,8 @@ class AllTags:
                     field, own.get(field, ())
                 )  # it may hold one of several values
                 shown = other.shown_first if values else same
-                noise = bool(shown and values and not said and other.exact(field))
+                # What is no genre to us may be one to a reader, such as "Blues", which is number 0.
+                noise = bool(values and not said and other.exact(field))
                 if (said != will_say and (shown or (said and values))) or noise:
                     full[f"{field}@{other.name}"] = will_say
         return {**full, **self._exact_to_go(full)}

@@ -33,6 +33,7 @@ _METADATA = _guid("C5F8CBEA-5BAF-4877-8467-AA8C44FA4CCA")
 _PADDING = _guid("1806D474-CADF-4509-A4BA-9AABCB96AAE8")
 _PROPERTIES = _guid("8CABDCA1-A947-11CF-8EE4-00C00C205365")
 _SIGNATURE = _guid("2211B3FC-BD23-11D2-B4B7-00A0C955FC6E")
+_XMP = _guid("BE7ACFCB-97A9-42E8-9C71-999491E3AFAC")
 _RESERVED = _guid("ABD3D211-A9BA-11CF-8EE6-00C00C205365")
 
 _HEAD_BYTES = 24  # GUID, size
@@ -108,6 +109,18 @@ class AsfFile:
                     with suppress(WriteError):
                         tag = id3.parse(self._source, it.value.start, it.value.end)
                         found += [tag] if tag else []
+        return found
+
+    def xmp(self) -> list[Span]:
+        """Return where Adobe's XMP is: in an object of its own, next to the header."""
+        found, position = [], self._end
+        while len(head := self._source.peek(position, _HEAD_BYTES)) == _HEAD_BYTES:
+            end = position + int.from_bytes(head[16:], "little")
+            if not position + _HEAD_BYTES <= end <= self._source.size:
+                break
+            if head.startswith(_XMP):
+                found.append(Span(position + _HEAD_BYTES, end))
+            position = end
         return found
 
     @property

@@ -192,6 +192,11 @@ class Id3Tag:
                         found[frame.field].append(value)
         return {field: tuple(values) for field, values in found.items() if values}
 
+    @property
+    def plain(self) -> bool:
+        """Whether bytes in a frame may change, with nothing else that depends on them."""
+        return not self.flags & 0x80 and self._checksum is None
+
     def xmp(self) -> list[Span]:
         """Return the spans of Adobe's XMP in private frames."""
         found = []
