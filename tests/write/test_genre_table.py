@@ -42,6 +42,7 @@ _NOTHING = (
 STAYS = {
     # Nobody takes what stands behind the sound, or another program's blocks, before the comments.
     *(("flac", it) for it in ("ID3v1", "comment and ID3v1", "the RIFF file's INFO")),
+    ("flac", "a noisy ID3v1"),
     *(("flac", it) for it in ("ID3v1 with a longer one", "ID3v1 behind Lyrics3")),
     # They are shown as a track's, and ours as the file's.
     *(("m4a", f"a track's {it}") for it in ("metadata", "user data", "QuickTime text")),
@@ -120,7 +121,7 @@ def check(path: Path, kind: str, place: str, readers: tuple[str, ...]) -> None:
         if "genre" not in changes and (kind, place) in SEVERAL:
             assert set(genres) <= set(after)
         elif "genre" not in changes:
-            assert {key: after.get(key) for key in genres} == genres
+            assert noise or {key: after.get(key) for key in genres} == genres
         elif (kind, place) not in STAYS:
             ours = ("Techno", "Dub") if kind == "wma" else ("Techno",)  # FFmpeg shows the last
             assert not {k: text for k, text in after.items() if not any(it in text for it in ours)}

@@ -21,8 +21,8 @@ _EXTENSION_BYTES = 227  # longer names, by some old editors
 _TEXTS = (("TITLE", 3, 33), ("ARTIST", 33, 63), ("ALBUM", 63, 93), ("DATE", 93, 97))
 _NO_GENRE = 255
 # "Blues" and "Other": what editors leave that write a trailer without being told a genre. Most
-# readers show it. If it counted as a genre, all files of these editors would stay without one; so it
-# does not, and gives way where we write one, so that no reader goes on showing it.
+# readers show it. If it counted as a genre, all files of these editors would stay without one. So
+# it does not; and where we write one it gives way, so that no reader goes on showing it.
 _LIKELY_DEFAULTS = (0, 12)
 
 
