@@ -189,6 +189,7 @@ def application(data: bytes) -> bytes:
 
 FLAC: dict[str, Build] = {
     "comment": flac(b"GENRE=Zouk"),
+    "the same comment twice": flac(b"GENRE=Zouk", b"TITLE=T", b"GENRE=Zouk"),
     "comments in two cases": flac(b"genre=Zouk", b"TITLE=T", b"Genre=Salsa"),
     "comment that is not UTF-8": flac(b"TITLE=T", b"GENRE=Zouk\xe9"),
     "comment and ID3v2": lambda data: ID3 + flac(b"TITLE=T")(data),
@@ -235,6 +236,17 @@ def into(path: tuple[bytes, ...], new: bytes, data: bytes) -> bytes:
     return data[:at] + atom(path[0], inner) + data[end:]
 
 
+MEDIA = (b"moov", b"trak", b"mdia")
+
+
+def xtra(name: bytes, value: str) -> bytes:
+    """Return Windows' list with one entry."""
+    text = value.encode("utf-16-le") + b"\0\0"
+    sized = (len(text) + 6).to_bytes(4, "big") + b"\0\x08" + text
+    named = len(name).to_bytes(4, "big") + name + b"\0\0\0\1" + sized
+    return atom(b"Xtra", (len(named) + 4).to_bytes(4, "big"), named)
+
+
 XMP_ID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 MOOV, TRAK = (b"moov",), (b"moov", b"trak")
 MP4: dict[str, Build] = {
@@ -262,6 +274,20 @@ MP4: dict[str, Build] = {
     "QuickTime's keys": partial(into, MOOV, keyed(b"com.apple.quicktime.genre")),
     "QuickTime's keys next to moov": partial(into, (), keyed(b"com.apple.quicktime.genre")),
     "a plain key": partial(into, MOOV, keyed(b"genre")),
+    "QuickTime's keys in user data": partial(
+        into, MOOV, atom(b"udta", keyed(b"com.apple.quicktime.genre"))
+    ),
+    "Windows' list": partial(into, MOOV, atom(b"udta", xtra(b"WM/Genre", "Zouk"))),
+    "Windows' list and an item": partial(
+        into, MOOV, atom(b"udta", meta(GEN), xtra(b"WM/Genre", "Salsa"))
+    ),
+    "a track's media": partial(into, MEDIA, meta(GEN)),
+    "user data in user data": partial(into, MOOV, atom(b"udta", atom(b"udta", USER_DATA))),
+    "everything at once": lambda data: into(
+        MOOV,
+        atom(b"udta", meta(GEN, freeform(b"x", b"GENRE", b"Zouk")), USER_DATA, THREE_GPP),
+        into(TRAK, atom(b"udta", USER_DATA, meta(GEN)), into((), meta(GEN), data)),
+    ),
     "QuickTime's text": partial(into, MOOV, atom(b"udta", USER_DATA)),
     "XMP": partial(into, (), atom(b"uuid", XMP_ID, XMP)),
     "XMP in user data": partial(into, MOOV, atom(b"udta", atom(b"XMP_", XMP))),
@@ -341,6 +367,9 @@ PLACES: dict[str, dict[str, Build]] = {
     "dff": {"ID3v2": partial(dff, b"ID3 "), "in small letters": partial(dff, b"id3 "), **TRAILERS},
     "dsf": {"ID3v2": dsf, **TRAILERS},
     "m4a": {**MP4, **TRAILERS},
+    "fragments.m4a": {
+        "a track's user data": partial(into, TRAK, atom(b"udta", USER_DATA)),
+    },
     "wma": {**WMA, **TRAILERS},
     "mka": {
         **MATROSKA,

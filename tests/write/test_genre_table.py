@@ -20,6 +20,7 @@ from lean_tagger.listen.decode import fingerprint
 
 av.logging.set_level(None)
 
+FRAGMENTED = {"movflags": "+frag_keyframe+empty_moov+default_base_moof+skip_trailer"}
 FAST = ("mutagen", "ffmpeg", "taglib")
 SOME = [
     *(("mp3", "ID3v2 and APE"), ("aac", "ID3v1"), ("tta", "APE and ID3v1"), ("flac", "comment")),
@@ -44,19 +45,11 @@ STAYS = {
     *(("flac", it) for it in ("ID3v1", "comment and ID3v1", "the RIFF file's INFO")),
     ("flac", "a noisy ID3v1"),
     *(("flac", it) for it in ("ID3v1 with a longer one", "ID3v1 behind Lyrics3")),
-    # They are shown as a track's, and ours as the file's.
-    *(("m4a", f"a track's {it}") for it in ("metadata", "user data", "QuickTime text")),
-    ("m4a", "a track's 3GPP text"),
-    # What comes first stays, and FFmpeg takes the last.
-    *(("m4a", it) for it in ("moov's own metadata", "QuickTime's keys", "a plain key")),
-    *(("m4a", it) for it in ("QuickTime's text", "3GPP's text", "freeform of another maker")),
 }
 """Where the old genre stays, besides ours."""
 SEVERAL = {("wav", "INFO with two genres"), ("wav", "two INFO lists")}
 """Where readers show different ones of several, so that a new tag cannot please all."""
 REFUSED = {
-    *(("m4a", f"{it} next to moov") for it in ("metadata", "user data", "QuickTime's keys")),
-    ("m4a", "metadata in user data next to moov"),
     *(("wma", it) for it in ("an ID3 tag", "an ID3 tag before the attribute")),
 }
 """Where a reader would go on showing the old genre, and nothing is overwritten."""
@@ -64,6 +57,8 @@ REFUSED = {
 
 def bare(folder: Path, kind: str) -> bytes:
     """Return sound of a kind without any tag."""
+    if kind == "fragments.m4a":
+        return make(folder / "bare.m4a", "m4a", 0.3, options=FRAGMENTED).read_bytes()
     options = {"id3v2_version": "0", "write_xing": "0"} if kind == "mp3" else {}
     data = make(folder / f"bare.{kind}", kind, 0.3, options=options).read_bytes()
     if kind == "wav":

@@ -275,8 +275,6 @@ class AllTags:
     def _ours(self, field: str) -> bool:
         """Tell whether both readings find a value in the tag that ours go into."""
         main = self._main
-        if isinstance(main, Mp4File):
-            return main.holds(field)
         return bool(self._own.get(field) or (self.tagged and main.second_reading().get(field)))
 
     @property

@@ -17,6 +17,7 @@ from lean_tagger.write.formats import id3, mutagen_check
 from lean_tagger.write.formats.exact import items_for, told
 from lean_tagger.write.formats.fields import FIELDS, field_of
 from lean_tagger.write.formats.id3 import Id3Tag
+from lean_tagger.write.formats.xmp import Xmp
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth
 
@@ -111,8 +112,8 @@ class AsfFile:
                         found += [tag] if tag else []
         return found
 
-    def xmp(self) -> list[Span]:
-        """Return where Adobe's XMP is: in an object of its own, next to the header."""
+    def xmp(self) -> list[Xmp]:
+        """Return Adobe's XMP packets: in an object of its own, next to the header."""
         found, position = [], self._end
         while len(head := self._source.peek(position, _HEAD_BYTES)) == _HEAD_BYTES:
             end = position + int.from_bytes(head[16:], "little")
@@ -121,7 +122,7 @@ class AsfFile:
             if head.startswith(_XMP):
                 found.append(Span(position + _HEAD_BYTES, end))
             position = end
-        return found
+        return Xmp.all_of(self._source, found)
 
     @property
     def tagged(self) -> bool:

@@ -38,7 +38,6 @@ from lean_tagger.write.formats.other_tags import (
     leading,
     trailing,
 )
-from lean_tagger.write.formats.xmp import Xmp
 from lean_tagger.write.source import Source
 
 
@@ -99,13 +98,13 @@ def _dsd(host: Callable[[Source], Host]) -> Callable[[Source], AllTags]:
 
 def _mp4(source: Source) -> AllTags:
     file = Mp4File(source)
-    return AllTags(source, file, Xmp.all_of(source, file.xmp()))
+    return AllTags(source, file, [file.shown, *file.xmp()])
 
 
 def _asf(source: Source) -> AllTags:
     file = AsfFile(source)
     tags = [BuriedId3(source, it, shown=True) for it in file.id3_tags()]
-    return AllTags(source, file, [*tags, *Xmp.all_of(source, file.xmp())])
+    return AllTags(source, file, [*tags, *file.xmp()])
 
 
 def _matroska(source: Source) -> AllTags:
