@@ -14,17 +14,16 @@ one, byte for byte, or one in which only our fields differ. Four things ensure t
 
 If any of this is in doubt, the file is refused with one sentence and left alone.
 
-`look` returns what a file holds, `source` reads it, `edit` changes it, `compare` compares the copy
-with it. `formats.detect` knows the formats, `formats.fields` the names of our fields. One module
-per format edits: `id3` with `id3_body`,
-`id3_frames`, `id3_file`, `id3_hosts` and `mpeg` around it, `flac` and `ogg` around
+`look` says what a file holds; `source` reads it, `formats.detect` knows the formats,
+`formats.fields` what our fields are called; one module per format edits: `id3` with `id3_body`,
+`id3_extended`, `id3_frames`, `id3_file`, `id3_hosts` and `mpeg` around it, `flac` and `ogg` around
 `vorbis_comment`, `mp4` with `mp4_atoms`, `mp4_shown` and, where something moves, `mp4_offsets` and
 `mp4_move`, `matroska` with `matroska_layout`, `matroska_places`, `matroska_tags` and `ebml`, `asf`,
-`ape`. `all_tags` joins all tags of a file: the one that ours go into and the `other_tags`, some of
-them `older_tags`. `carried` has what these pass on to a new tag, by the names in `properties`.
-`exact` lets undo restore bytes that a text does not determine.
-`mutagen_check` uses mutagen, and so does `track_info`, which reads artist and album;
-`ffmpeg_check` uses FFmpeg.
+`ape`. All tags of a file together are `all_tags`: the one that ours go into and the `other_tags`,
+some of them `older_tags` or `xmp`, with what is `carried` from these into a new one by the names in
+`properties`. `exact` is how undo gets back bytes that a text does not tell.
+`mutagen_check` is mutagen, and so is `track_info`, which reads what else is asked for;
+`ffmpeg_check` is FFmpeg.
 """
 
 from collections.abc import Callable, Mapping, Sequence
