@@ -337,6 +337,8 @@ MATROSKA: dict[str, Build] = {
     "a tag of the album": matroska(("Zouk", mkv.of(0x68CA, 50))),
     "a tag of a track": matroska(("Zouk", mkv.of(0x63C5, mkv.TRACK_UID))),
     "two tags": matroska(("Salsa", b""), ("Zouk", b"")),
+    "the album's and the track's": matroska(("Zouk", mkv.of(0x68CA, 50)), ("Salsa", LEVEL_30)),
+    "the track's and the album's": matroska(("Salsa", LEVEL_30), ("Zouk", mkv.of(0x68CA, 50))),
 }
 ID3_HOSTS = {**FRONTS, **TRAILERS, **APES, **MIXES}
 APE_HOSTS = {
@@ -346,7 +348,7 @@ APE_HOSTS = {
     "APE and ID3v2": MIXES["ID3v2 and APE"],
 }
 PLACES: dict[str, dict[str, Build]] = {
-    "mp3": ID3_HOSTS,
+    "mp3": {**ID3_HOSTS, "ID3v2 behind junk": partial(in_front, bytes(40) + ID3)},
     "aac": {**ID3_HOSTS, **ADTS},
     "tta": ID3_HOSTS,
     "wv": APE_HOSTS,

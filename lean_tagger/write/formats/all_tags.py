@@ -20,8 +20,7 @@ from lean_tagger.write.formats.flac import FlacFile
 from lean_tagger.write.formats.id3 import Id3Tag
 from lean_tagger.write.formats.id3_file import Id3File
 from lean_tagger.write.formats.mp4 import Mp4File
-from lean_tagger.write.formats.ogg import OggFile
-from lean_tagger.write.formats.other_tags import OtherId3, OtherTag, Unreadable
+from lean_tagger.write.formats.other_tags import BuriedId3, OtherId3, OtherTag, Unreadable
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, length
 
@@ -229,7 +228,9 @@ class AllTags:
             return True
         seen: dict[str, tuple[str, ...]] = {}
         for other in self._others:
-            for field, values in other.values().items():
+            # A buried tag is found again when this one is gone.
+            said = other.hidden_values() if isinstance(other, BuriedId3) else other.values()
+            for field, values in said.items():
                 seen.setdefault(field, values)
         if not made or any(seen.get(field) != values for field, values in left.items()):
             return False

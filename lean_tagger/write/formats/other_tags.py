@@ -202,8 +202,12 @@ class BuriedId3(OtherId3):
         self._shown = shown
 
     def values(self) -> dict[str, tuple[str, ...]]:
-        """Return its values of our fields, if any reader finds it."""
-        return super().values() if self._shown else {}
+        """Return what it says about our fields, if anybody finds it."""
+        return self.hidden_values() if self._shown else {}
+
+    def hidden_values(self) -> dict[str, tuple[str, ...]]:
+        """Return what it says, also where nobody finds it."""
+        return super().values()
 
     def exact(self, field: str) -> tuple[str, ...]:
         """Return nothing: it does not change."""
