@@ -2,6 +2,10 @@
 
 `PLACES` has, for each kind, functions from the bytes of a file without tags to those of one with
 a genre. It is Zouk where a text can be put, Reggae where there is room for a number only.
+
+None of the readers shows these as the genre, so they do not count: MP4's geID and ASF's WM/GenreID
+(numbers of a shop's list), MP4's ID32, RIFF's ISGN (exiftool: SecondaryGenre), GENRE in iXML
+(exiftool: BwfxmlGenre), GRE in Lyrics3, ID3v2 at the end of an MP3 or behind much of an ADTS file.
 """
 
 import io

@@ -25,6 +25,10 @@ FAST = ("mutagen", "ffmpeg", "taglib")
 SOME = [
     *(("mp3", "ID3v2 and APE"), ("aac", "ID3v1"), ("tta", "APE and ID3v1"), ("flac", "comment")),
     *(("wav", "two INFO lists"), ("m4a", "number and item"), ("m4a", "metadata next to moov")),
+    *(("mp3", "ID3v2 with a comment"), ("mp3", "a noisy ID3v1"), ("mp3", "ID3v2 behind junk")),
+    *(("aac", "ID3v2 between frames"), ("flac", "the same comment twice")),
+    *(("wav", "XMP behind ID3v2"), ("m4a", "Windows' list and an item")),
+    *(("m4a", "everything at once"), ("mka", "the album's and the track's")),
     *(("wma", "an ID3 tag before the attribute"), ("mka", "APE, behind"), ("dsf", "ID3v1")),
 ]
 _NAMES = re.compile(
