@@ -20,6 +20,7 @@ from lean_tagger.write.formats.flac import FlacFile
 from lean_tagger.write.formats.id3 import Id3Tag
 from lean_tagger.write.formats.id3_file import Id3File
 from lean_tagger.write.formats.mp4 import Mp4File
+from lean_tagger.write.formats.ogg import OggFile
 from lean_tagger.write.formats.other_tags import BuriedId3, OtherId3, OtherTag, Unreadable
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, length
