@@ -181,7 +181,7 @@ class ShownTexts:
             for it in (it for it in self._shown if it.field == field):
                 if it.fixed:
                     raise self._source.refuse(
-                        f"readers would go on showing the {field} of another tag in it"
+                        f"players would still show the {field} of another tag in it"
                     )
                 patches.append(Patch(*it.name, (_unread(it.name),)))
             for item in values.items if isinstance(values, Exact) else ():

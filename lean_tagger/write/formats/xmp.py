@@ -80,7 +80,7 @@ class Xmp:
         values = changes["genre"]
         if not self._plain or (self._genres and not self.exact("genre")):
             raise self._source.refuse(
-                "readers would go on showing the genre of its XMP packet; nothing was written"
+                "players would still show the genre of its XMP packet; nothing was written"
             )
         patches = [self._patch(it.start(), b" " * len(it[0])) for it in self._genres]
         for item in values.items if isinstance(values, Exact) else ():
