@@ -12,6 +12,7 @@ from lean_tagger.settings import WriteSettings
 from lean_tagger.write.compare import compare
 from lean_tagger.write.formats.all_tags import AllTags, is_name, without_lone_bytes
 from lean_tagger.write.formats.detect import parse
+from lean_tagger.write.formats.exact import ENDING
 from lean_tagger.write.formats.fields import FIELDS
 from lean_tagger.write.replace import replace
 from lean_tagger.write.source import Source, opened, translated
@@ -145,7 +146,12 @@ def _resolved(path: str) -> str:
 
 
 def _checked(path: str, name: str, values: Sequence[str]) -> tuple[str, ...]:
-    """Return values without repetitions; refuse values that a tag cannot hold."""
+    """Return values without repetitions; refuse values that a tag cannot hold.
+
+    The bytes of a field's items may repeat: two items can be the same.
+    """
+    if name.endswith(ENDING):
+        return tuple(values)
     field = name.partition("@")[0]
     for value in values:
         if not value.strip() or "\0" in value or _lone(value):

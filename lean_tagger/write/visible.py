@@ -50,6 +50,9 @@ _COLUMNS: tuple[Column, ...] = (
     "ape",
 )
 _DIGEST = "#"
+_QUICKTIME = "com.apple.quicktime."
+_PACKETS = ("PRIV:XMP", "id3v2_priv.XMP")
+"""In XMP packets, our fields give way to spaces; the proof by bytes looks at the rest of them."""
 _BY_ITSELF, *_IN_OTHERS = ("mutagen", "mutagen, in its APE tag,", "mutagen, in its ID3 tag,")
 _OPTIONS = {"analyzeduration": "1", "probesize": "2048", "formatprobesize": "65536"}
 
@@ -270,9 +273,19 @@ def _with_ffmpeg(file: _Limited) -> Seen:
 
 
 def _is_ours(key: str) -> bool:
-    """Tell whether a reader's key is one of our fields."""
+    """Tell whether a key, in a reader's own terms, is one of our fields."""
+    if key.startswith("\0\0"):  # a number of QuickTime's keys, which FFmpeg shows by its name
+        return True
     key = key.rstrip(" \0")  # as iTunes pads an id
-    if field_of(key, *_COLUMNS) is not None:
+    if key[-4:-3] == "-":
+        key = key[:-4]  # FFmpeg has the language behind some texts
+    if key.startswith("COMM:"):
+        key = key.rpartition(":")[0]  # mutagen has the language behind the label
+    elif key.startswith("----:"):
+        key = key.rpartition(":")[2]  # FFmpeg has no maker in front of the name
+    elif key.startswith(_QUICKTIME):
+        key = key.rpartition(".")[2]
+    if field_of(key, *_COLUMNS) is not None or key.startswith(_PACKETS):
         return True
     # MP4's numbered genre, a chunk of an INFO list, and FFmpeg's names
     return key.casefold() in {"gnre", "genr", *FIELDS}

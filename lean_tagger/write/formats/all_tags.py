@@ -21,15 +21,15 @@ from lean_tagger.write.formats.id3 import Id3Tag
 from lean_tagger.write.formats.id3_file import Id3File
 from lean_tagger.write.formats.mp4 import Mp4File
 from lean_tagger.write.formats.ogg import OggFile
-from lean_tagger.write.formats.other_tags import OtherId3, OtherTag, Unreadable
+from lean_tagger.write.formats.other_tags import BuriedId3, OtherId3, OtherTag, Unreadable
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, length
 
 MADE = "@made"
 _OWN = "@tag"
 _KINDS = (
-    *("tag", "id3v1", "id3v1+", "id3v2", "buried", "ape", "info"),
-    *(f"info{number}" for number in range(2, 10)),
+    *("tag", "id3v1", "id3v1+", "id3v2", "buried", "ape", "mp4"),
+    *(f"{kind}{number}" for kind in ("info", "inside", "xmp") for number in ("", *range(2, 10))),
 )
 Values = Mapping[str, Sequence[str]]
 
@@ -148,7 +148,8 @@ class AllTags:
                     field, own.get(field, ())
                 )  # it may hold one of several values
                 shown = other.shown_first if values else same
-                noise = bool(shown and values and not said and other.exact(field))
+                # What is no genre to us may be one to a reader, such as "Blues", which is number 0.
+                noise = bool(values and not said and other.exact(field))
                 if (said != will_say and (shown or (said and values))) or noise:
                     full[f"{field}@{other.name}"] = will_say
         return {**full, **self._exact_to_go(full)}
@@ -228,7 +229,9 @@ class AllTags:
             return True
         seen: dict[str, tuple[str, ...]] = {}
         for other in self._others:
-            for field, values in other.values().items():
+            # A buried tag is found again when this one is gone.
+            said = other.hidden_values() if isinstance(other, BuriedId3) else other.values()
+            for field, values in said.items():
                 seen.setdefault(field, values)
         if not made or any(seen.get(field) != values for field, values in left.items()):
             return False
@@ -274,8 +277,6 @@ class AllTags:
     def _ours(self, field: str) -> bool:
         """Tell whether both readings find a value in the tag that ours go into."""
         main = self._main
-        if isinstance(main, Mp4File):
-            return main.holds(field)
         return bool(self._own.get(field) or (self.tagged and main.second_reading().get(field)))
 
     @property

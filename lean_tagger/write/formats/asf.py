@@ -17,6 +17,7 @@ from lean_tagger.write.formats import id3, mutagen_check
 from lean_tagger.write.formats.exact import items_for, told
 from lean_tagger.write.formats.fields import FIELDS, field_of
 from lean_tagger.write.formats.id3 import Id3Tag
+from lean_tagger.write.formats.xmp import Xmp
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth
 
@@ -33,6 +34,7 @@ _METADATA = _guid("C5F8CBEA-5BAF-4877-8467-AA8C44FA4CCA")
 _PADDING = _guid("1806D474-CADF-4509-A4BA-9AABCB96AAE8")
 _PROPERTIES = _guid("8CABDCA1-A947-11CF-8EE4-00C00C205365")
 _SIGNATURE = _guid("2211B3FC-BD23-11D2-B4B7-00A0C955FC6E")
+_XMP = _guid("BE7ACFCB-97A9-42E8-9C71-999491E3AFAC")
 _RESERVED = _guid("ABD3D211-A9BA-11CF-8EE6-00C00C205365")
 
 _HEAD_BYTES = 24  # GUID, size
@@ -109,6 +111,18 @@ class AsfFile:
                         tag = id3.parse(self._source, it.value.start, it.value.end)
                         found += [tag] if tag else []
         return found
+
+    def xmp(self) -> list[Xmp]:
+        """Return Adobe's XMP packets: in an object of its own, next to the header."""
+        found, position = [], self._end
+        while len(head := self._source.peek(position, _HEAD_BYTES)) == _HEAD_BYTES:
+            end = position + int.from_bytes(head[16:], "little")
+            if not position + _HEAD_BYTES <= end <= self._source.size:
+                break
+            if head.startswith(_XMP):
+                found.append(Span(position + _HEAD_BYTES, end))
+            position = end
+        return Xmp.all_of(self._source, found)
 
     @property
     def tagged(self) -> bool:

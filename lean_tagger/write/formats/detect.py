@@ -23,16 +23,21 @@ from lean_tagger.write.formats.all_tags import AllTags
 from lean_tagger.write.formats.ape import ApeFile
 from lean_tagger.write.formats.asf import HEADER as ASF_HEADER
 from lean_tagger.write.formats.asf import AsfFile
-from lean_tagger.write.formats.document import Document
 from lean_tagger.write.formats.flac import FlacFile
 from lean_tagger.write.formats.id3_file import Id3File
-from lean_tagger.write.formats.id3_hosts import Chunked, Dsf, Leading
+from lean_tagger.write.formats.id3_hosts import Chunked, Dsf, Host, Leading
 from lean_tagger.write.formats.matroska import MatroskaFile
 from lean_tagger.write.formats.mp4 import Mp4File
 from lean_tagger.write.formats.ogg import OggFile, codec_of
 from lean_tagger.write.formats.older_tags import Id3v1, InfoList
-from lean_tagger.write.formats.other_tags import BuriedId3, OnlyRead, buried, leading, trailing
-from lean_tagger.write.formats.xmp import Xmp
+from lean_tagger.write.formats.other_tags import (
+    BuriedId3,
+    OnlyRead,
+    buried,
+    inside,
+    leading,
+    trailing,
+)
 from lean_tagger.write.source import Source
 
 
@@ -48,8 +53,9 @@ def _true_audio(source: Source) -> AllTags:
         if ape.tagged and (not trailer or "leantag" in ape.values()):
             return AllTags(source, ape, trailer)
     others = trailing(source, ape=True, shown_first=True)
-    others.sort(key=lambda tag: isinstance(tag, ApeFile))  # the trailer first, as readers do
-    return AllTags(source, Id3File(source, Leading(source)), others)
+    others.sort(key=lambda tag: isinstance(tag, ApeFile))  # the trailer first, as readers take it
+    file = Id3File(source, Leading(source))
+    return AllTags(source, file, [*others, *file.xmp()])
 
 
 def _mpeg(source: Source) -> AllTags:
@@ -63,28 +69,42 @@ def _mpeg(source: Source) -> AllTags:
             ape = ApeFile(source)
             if ape.describes and not buried(source, 0, shown=True):
                 return AllTags(source, ape, trailing(source, ape=False, shown_first=True))
-    hidden = buried(source, file.room.end if file.room else 0, shown=not file.tagged)
-    packets = [Xmp(source, span) for span in file.xmp()]
     start, tagged = (file.room.end, True) if file.room else (0, False)
+    hidden = inside(source, start) or buried(source, start, shown=not file.tagged)
     adts = bool(Id3v1.find(source)) and mpeg.is_adts(source, start, after_tag=tagged)
     behind = trailing(source, ape=True, shown_first=adts)
-    return AllTags(source, file, [*hidden, *behind, *packets])
+    return AllTags(source, file, [*hidden, *behind, *file.xmp()])
 
 
 def _wav(source: Source) -> AllTags:
     file = Id3File(source, Chunked(source, chunks.RIFF))
-    packets = [Xmp(source, span) for span in file.xmp()]
-    return AllTags(source, file, [*file.info_lists, *packets])
+    return AllTags(source, file, [*file.info_lists, *file.xmp()])
+
+
+def _aiff(source: Source) -> AllTags:
+    file = Id3File(source, Chunked(source, chunks.AIFF))
+    return AllTags(source, file, file.xmp())
+
+
+def _dsd(host: Callable[[Source], Host]) -> Callable[[Source], AllTags]:
+    """Return what parses a file of DSD; exiftool shows an ID3v1 trailer behind it."""
+
+    def parse(source: Source) -> AllTags:
+        file = Id3File(source, host(source))
+        return AllTags(source, file, [*trailing(source, ape=False), *file.xmp()])
+
+    return parse
 
 
 def _mp4(source: Source) -> AllTags:
     file = Mp4File(source)
-    return AllTags(source, file, [Xmp(source, span) for span in file.xmp()])
+    return AllTags(source, file, [file.shown, *file.xmp()])
 
 
 def _asf(source: Source) -> AllTags:
     file = AsfFile(source)
-    return AllTags(source, file, [BuriedId3(source, it, shown=True) for it in file.id3_tags()])
+    tags = [BuriedId3(source, it, shown=True) for it in file.id3_tags()]
+    return AllTags(source, file, [*tags, *file.xmp()])
 
 
 def _matroska(source: Source) -> AllTags:
@@ -111,24 +131,20 @@ def _ape(source: Source) -> AllTags:
     return AllTags(source, ApeFile(source), [*leading(source), *behind])
 
 
-def _alone(main: Callable[[Source], Document]) -> Callable[[Source], AllTags]:
-    return lambda source: AllTags(source, main(source))
-
-
-def _with_trailer(main: Callable[[Source], Document]) -> Callable[[Source], AllTags]:
-    """Return a parser that also finds an ID3v1 trailer, which exiftool shows in these formats."""
-    return lambda source: AllTags(source, main(source), trailing(source, ape=False))
+def _ogg(source: Source) -> AllTags:
+    """Return Ogg's comments; exiftool shows an ID3v1 trailer behind them."""
+    return AllTags(source, OggFile(source), trailing(source, ape=False))
 
 
 _PARSERS: dict[str, Callable[[Source], AllTags]] = {
     "mpeg": _mpeg,
     "tta": _true_audio,
     "wav": _wav,
-    "aiff": _alone(lambda source: Id3File(source, Chunked(source, chunks.AIFF))),
-    "dsdiff": _with_trailer(lambda source: Id3File(source, Chunked(source, chunks.DSDIFF))),
-    "dsf": _with_trailer(lambda source: Id3File(source, Dsf(source))),
+    "aiff": _aiff,
+    "dsdiff": _dsd(lambda source: Chunked(source, chunks.DSDIFF)),
+    "dsf": _dsd(Dsf),
     "flac": _flac,
-    "ogg": _with_trailer(OggFile),
+    "ogg": _ogg,
     "mp4": _mp4,
     "asf": _asf,
     "matroska": _matroska,

@@ -53,8 +53,12 @@ FIELDS: dict[str, FieldKeys] = {
         matroska="GENRE",
         asf="WM/Genre",
         ape="Genre",
-        # FFmpeg and TagLib show user texts by their labels; FFmpeg shows ASF's attributes too.
-        also=("TXX:GENRE", "TXXX:GENRE", "----:com.apple.iTunes:GENRE", "Genre"),
+        # FFmpeg and TagLib show texts for users by their labels; FFmpeg also comments, which it
+        # takes for a frame where they are called like one, and ASF's attributes.
+        also=(
+            *("TXXX:GENRE", "TXXX:TCON", "TXXX:TCO", "COMM:GENRE", "COMM:TCON", "COMM:TCO"),
+            *("----:com.apple.iTunes:GENRE", "Genre"),
+        ),
     ),
     "mood": FieldKeys(
         id3v22="TXX:MOOD",

@@ -10,7 +10,6 @@ values. Other readers show the first one, which is the strongest.
 """
 
 import re
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from lean_tagger.system.containers.id3 import parse as parse_head
 from lean_tagger.write.formats import id3_frames
 from lean_tagger.write.formats.exact import items_for, told
 from lean_tagger.write.formats.id3_body import LARGEST_UNSYNCHRONISED_BYTES, Body
+from lean_tagger.write.formats.id3_extended import ExtendedHeader
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, length
 
@@ -32,7 +32,6 @@ _FRAME_ID = re.compile(rb"[A-Z][A-Z0-9]{2}[A-Z0-9 \0]?")
 # A frame's id, size, first flags; then the flags that say whether it is compressed.
 _INNER_FRAME = re.compile(rb"[A-Z][A-Z0-9]{3}.{5}(.)", re.DOTALL)
 _COMPRESSED = {3: 0x80, 4: 0x08}
-_CRC_FLAGS = {3: 0x80, 4: 0x20}
 # Bits of the header that the version does not define: a reader must not go on.
 _UNDEFINED_FLAGS = {2: 0x3F, 3: 0x1F, 4: 0x0F}
 
@@ -85,49 +84,12 @@ class Id3Tag:
         end = span.end - (HEAD_BYTES if self._footer else 0)
         body_span = Span(span.start + HEAD_BYTES, end)
         self._body = Body(source, body_span, unsynchronised=self.unsynchronised)
-        self._checksum: Span | None = None
-        first = self._extended_header()
-        self.extended = Span(body_span.start, self._body.raw(first))
-        self.plain_sizes, self.frames, frames_end = self._frames(first, end)
+        self._extended = ExtendedHeader(
+            source, self._body, head, unsynchronised=self.unsynchronised
+        )
+        self.plain_sizes, self.frames, frames_end = self._frames(self._extended.size, end)
         self.rest = Span(frames_end, end)
         self._padded = source.is_zero(self.rest) and not self._footer
-
-    def _extended_header(self) -> int:
-        """Return where the frames start, after the extended header if there is one."""
-        if self.version == 2 or not self.flags & 0x40:
-            return 0
-        head = self._body.at(0, 6)
-        if len(head) < 6:
-            raise self._source.refuse("its ID3 tag is damaged: its extended header is cut short")
-        if self.version == 3:
-            size, flags = 4 + int.from_bytes(head[:4], "big"), head[4]
-            sound = size == (14 if flags & 0x80 else 10)
-        else:
-            size, flags = from_syncsafe(head[:4]), head[5]
-            sound = max(head[:4]) < 0x80 and head[4] == 1 and size >= 6
-        if not sound or size > self._body.length:
-            raise self._source.refuse("its ID3 tag is damaged: its extended header makes no sense")
-        if flags & _CRC_FLAGS[self.version]:
-            self._checksum = self._find_checksum(flags)
-        return size
-
-    def _find_checksum(self, flags: int) -> Span:
-        """Return the position of the extended header's CRC-32 of the frames.
-
-        In v2.3 it is after size, flags and padding (4, 2 and 4 bytes). In v2.4 each flag has a
-        length byte and data: 0x40 has none, 0x20 is the CRC, 35 bits in five bytes.
-        """
-        if self.version == 3:
-            where = Span(10, 14)
-        else:
-            where = Span(8, 13) if flags & 0x40 else Span(7, 12)
-            if flags & 0x40 and self._body.at(6, 1) != b"\0":
-                raise self._source.refuse("its ID3 tag is damaged: its extended header is unclear")
-            if self._body.at(where.start - 1, 1) != b"\5":
-                raise self._source.refuse("its ID3 tag is damaged: its extended header is unclear")
-        if self.unsynchronised:
-            raise self._source.refuse("its ID3 tag has a checksum of data in another form")
-        return Span(self._body.raw(where.start), self._body.raw(where.end))
 
     def _frames(self, first: int, end: int) -> tuple[bool, list[Id3Frame], int]:
         """Return whether sizes are plain numbers, the frames, and the end of the last one.
@@ -191,6 +153,11 @@ class Id3Tag:
                     if value.strip() and value not in found.setdefault(frame.field, []):
                         found[frame.field].append(value)
         return {field: tuple(values) for field, values in found.items() if values}
+
+    @property
+    def plain(self) -> bool:
+        """Whether bytes in a frame may change, with nothing else that depends on them."""
+        return not self.flags & 0x80 and self._extended.checksum is None
 
     def xmp(self) -> list[Span]:
         """Return the spans of Adobe's XMP in private frames."""
@@ -263,7 +230,7 @@ class Id3Tag:
             appended = []
         grown = length(appended) + sum(length(p.pieces) - (p.end - p.start) for p in patches)
         tail: list[Piece] = [*appended]
-        padding = 0
+        padding = None
         if self._padded:
             padding = self.rest.end - self.rest.start - grown
             padding = padding if padding >= 0 else PADDING_BYTES
@@ -271,7 +238,8 @@ class Id3Tag:
         elif tail:
             # The data after the frames is not padding: it stays, after ours.
             patches.append(Patch(self.rest.start, self.rest.start, tuple(tail)))
-        return patches + self._sizes(patches) + self._extended_patches(patches, padding)
+        extended = self._extended.patches(patches, self.rest, padding)
+        return patches + self._sizes(patches) + extended
 
     def exact(self, field: str) -> tuple[str, ...]:
         """Return the bytes of a field's frames, if its values do not determine them.
@@ -314,37 +282,6 @@ class Id3Tag:
         heads = [self.span.start] + ([self.span.end - HEAD_BYTES] if footer else [])
         return [Patch(head + 6, head + 10, (new,)) for head in heads]
 
-    def _extended_patches(self, patches: Sequence[Patch], padding: int) -> list[Patch]:
-        """Keep the extended header right: v2.3's padding, and a CRC-32.
-
-        The CRC is of the frames, in v2.4 with the padding after them.
-        """
-        new: list[Patch] = []
-        crc = self._crc(patches) if self._checksum else 0
-        if self._checksum:
-            shifts = (28, 21, 14, 7, 0)
-            seven_bits = bytes(crc >> shift & 0x7F for shift in shifts)
-            data = seven_bits if self.version == 4 else crc.to_bytes(4, "big")
-            new.append(Patch(*self._checksum, (data,)))
-        if self.version == 3 and self._padded and self.extended.start != self.extended.end:
-            head = self._body.at(0, 6) + padding.to_bytes(4, "big")
-            raw = id3_frames.unsynchronise(head) if self.unsynchronised else head
-            end = self.extended.end if self._checksum is None else self._checksum.start
-            new.append(Patch(self.extended.start, end, (raw,)))
-        return new
-
-    def _crc(self, patches: Sequence[Patch]) -> int:
-        crc, position, end = 0, self.extended.end, self.rest.end
-        inside = [p for p in patches if position <= p.start and p.end <= end]
-        for start, stop, pieces in [*sorted(inside, key=lambda p: p.start), Patch(end, end, ())]:
-            if self.version == 3 and self._padded and start == self.rest.start:
-                pieces = pieces[:-1]  # noqa: PLW2901 - without the padding
-            for piece in (Span(position, start), *pieces):
-                for block in self._source.contents(piece):
-                    crc = zlib.crc32(block, crc)
-            position = stop
-        return crc
-
     def unpacks(self) -> bool:
         """Tell whether there are compressed frames, also inside its chapters."""
         flag = _COMPRESSED.get(self.version, 0)
@@ -359,8 +296,8 @@ class Id3Tag:
         return False
 
     def emptied(self) -> list[Patch]:
-        """Return the patch that leaves only padding in the tag."""
-        start, end = self.extended.end, self.rest.end
+        """Return the patch that leaves nothing but padding in the tag."""
+        start, end = self._extended.span.end, self.rest.end
         return [Patch(start, end, (bytes(end - start),))]
 
     def holes(self) -> list[Span]:
@@ -370,15 +307,14 @@ class Id3Tag:
         if self._footer:
             sizes.append(Span(end - 4, end))
         ours = [frame.span for frame in self.frames if frame.field]
-        return [*sizes, self.extended, *ours, *([self.rest] if self._padded else [])]
+        return [*sizes, self._extended.span, *ours, *([self.rest] if self._padded else [])]
 
     def foreign(self) -> Iterator[tuple[str, Piece]]:
         """Yield everything in the tag that is not ours."""
         yield "the ID3 version and flags", self._source.at(self.span.start + 3, 3)
         if self.version == 4:
-            crc = self._checksum or Span(self.extended.end, self.extended.end)
-            yield "the ID3 tag's extended header", Span(self.extended.start, crc.start)
-            yield "the ID3 tag's extended header", Span(crc.end, self.extended.end)
+            for span in self._extended.foreign():
+                yield "the ID3 tag's extended header", span
         for frame in self.frames:
             if frame.field is None:
                 yield f"the {frame.name} frame", frame.span

@@ -6,6 +6,7 @@ from lean_tagger.write.formats import id3
 from lean_tagger.write.formats.carried import Carried
 from lean_tagger.write.formats.id3_hosts import Host
 from lean_tagger.write.formats.older_tags import InfoList
+from lean_tagger.write.formats.xmp import Xmp
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth, length
 
@@ -59,9 +60,10 @@ class Id3File:
         lists = enumerate(self._host.lists, 1)
         return [InfoList(self._source, span, number) for number, span in lists]
 
-    def xmp(self) -> list[Span]:
-        """Return the spans of XMP packets: in the tag, or in a separate chunk."""
-        return [*self._host.named(b"_PMX"), *(self._tag.xmp() if self._tag else ())]
+    def xmp(self) -> list[Xmp]:
+        """Return XMP packets: in the tag, or in a chunk of their own."""
+        spans = [*self._host.named(b"_PMX"), *(self._tag.xmp() if self._tag else ())]
+        return Xmp.all_of(self._source, spans, plain=self._tag is None or self._tag.plain)
 
     @property
     def tag(self) -> id3.Id3Tag | None:

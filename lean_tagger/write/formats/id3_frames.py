@@ -14,13 +14,15 @@ LABEL_BYTES = 64
 # No genre is longer; mutagen never gets a larger frame.
 LARGEST_BYTES = 1 << 20
 _COLUMNS: tuple[fields.Column, ...] = ("id3v22", "id3v23", "id3v24")
-_USER_TEXT = ("TXX", "TXXX")  # frames that carry a label
+_USER_TEXT = ("TXX", "TXXX")
+_LABELLED = {"TXX": "TXXX", "TXXX": "TXXX", "COM": "COMM", "COMM": "COMM"}
+_LANGUAGE_BYTES = 3  # of a comment, in front of its label
 _ENCODINGS = {0: "latin-1", 1: "utf-16", 2: "utf-16-be", 3: "utf-8"}
 # Frame format flags: (compressed or encrypted, bytes before the data for each further flag).
 _OPAQUE = {3: 0xC0, 4: 0x0C}
 _PREFIXES = {3: {0x20: 1}, 4: {0x40: 1, 0x01: 4}}
 # Names of v2.2, as iTunes left them in tags of v2.3, padded by a space or a NUL.
-_LONG_NAMES = {b"TCO": b"TCON", b"TXX": b"TXXX"}
+_LONG_NAMES = {b"TCO": b"TCON", b"TXX": b"TXXX", b"COM": b"COMM"}
 
 
 def unsynchronise(data: bytes) -> bytes:
@@ -47,7 +49,7 @@ def field_of(start: bytes, version: int) -> str | None:
     """
     id_length, head_length = (3, 6) if version == 2 else (4, 10)
     name = start[:id_length].decode("ascii").rstrip(" \0")
-    if name not in _USER_TEXT:
+    if name not in _LABELLED:
         return fields.field_of(name, *_COLUMNS)
     data = start[head_length:]
     if version > 2:
@@ -57,7 +59,9 @@ def field_of(start: bytes, version: int) -> str | None:
         data = data[sum(n for bit, n in _PREFIXES[version].items() if flags & bit) :]
         if version == 4 and flags & 0x02:
             data = data.replace(b"\xff\x00", b"\xff")
-    return fields.field_of(f"{name}:{_label(data)}", *_COLUMNS)
+    if _LABELLED[name] == "COMM":
+        data = data[:1] + data[1 + _LANGUAGE_BYTES :]
+    return fields.field_of(f"{_LABELLED[name]}:{_label(data)}", *_COLUMNS)
 
 
 def _label(data: bytes) -> str:
@@ -123,7 +127,7 @@ def encode(
     """
     keys = tuple(getattr(fields.FIELDS[field], column) for column in _COLUMNS)
     labels = [label for key in keys if (label := key.partition(":")[2])]
-    foreign = name in _USER_TEXT and not labels
+    foreign = name in _LABELLED and not (labels and name in _USER_TEXT)
     if name is None or foreign or (version > 2 and len(name.rstrip(" \0")) < 4):
         name = keys[version - 2].partition(":")[0]
     texts = list(values)

@@ -51,10 +51,7 @@ class MatroskaFile:
         return self._tags.values()
 
     def exact(self, field: str) -> tuple[str, ...]:
-        """Return the bytes of a field's tags, if its values do not determine them.
-
-        Values from several levels are restored at the first one.
-        """
+        """Return the bytes of a field's tags, where its values do not tell them."""
         return self._tags.exact(field)
 
     def second_reading(self) -> dict[str, tuple[str, ...]]:

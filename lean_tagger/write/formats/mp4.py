@@ -11,14 +11,16 @@ from itertools import chain
 
 from lean_tagger.system.containers.mp4 import render as box
 from lean_tagger.write.formats import mp4_atoms, mp4_move, mp4_offsets, mp4_shown
-from lean_tagger.write.formats.exact import Exact, items_for, told
+from lean_tagger.write.formats.exact import items_for, told
 from lean_tagger.write.formats.mp4_atoms import Atom
+from lean_tagger.write.formats.xmp import Xmp
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth
 
 _PADDING_BYTES = 1024
 _LARGEST_FREED_BYTES = 1 << 16
-_FREE = (b"free", b"skip")
+_ROOM = b"free"
+_FREE = (_ROOM, mp4_shown.UNREAD)
 
 
 class Mp4File:
@@ -37,14 +39,15 @@ class Mp4File:
         self._moov, self._behind, self._rest = self._look()
         self._path = self._find_path()
         ilst = self._path[-1] if self._path[-1].name == b"ilst" else None
-        self._items = list(mp4_atoms.items(source, ilst)) if ilst else []
-        self._shown = mp4_shown.shown(source, self._moov, self._beside, ilst)
+        fields = mp4_atoms.fields_of_keys(source, self._path[2]) if ilst else []
+        self._items = list(mp4_atoms.items(source, ilst, fields)) if ilst else []
+        self.shown = mp4_shown.ShownTexts(source, self._moov, self._beside, ilst)
 
     def _look(self) -> tuple[Atom, Atom | None, int]:
         """Return moov, the atom after it, and the start of the data after it that is not free."""
         moov: list[Atom] = []
         behind: Atom | None = None
-        rest, end = None, 0
+        rest, end, fragments = None, 0, False
         for atom in self._top():
             if moov and behind is None:
                 behind = atom
@@ -52,7 +55,9 @@ class Mp4File:
                 rest = atom.start
             if atom.name == b"moov":
                 moov.append(atom)
-            if atom.name in (b"meta", b"udta", b"uuid"):
+            first_fragment = atom.name == b"moof" and not fragments
+            fragments = fragments or first_fragment
+            if atom.name in (b"meta", b"udta", b"uuid") or first_fragment:
                 self._beside.append(atom)
             if len(moov) > 1:
                 break
@@ -63,9 +68,10 @@ class Mp4File:
             )
         return moov[0], behind, end if rest is None else rest
 
-    def xmp(self) -> list[Span]:
-        """Return the spans of XMP packets."""
-        return mp4_shown.xmp(self._source, self._moov, self._beside)
+    def xmp(self) -> list[Xmp]:
+        """Return Adobe's XMP packets."""
+        spans = mp4_shown.xmp(self._source, self._moov, self._beside)
+        return Xmp.all_of(self._source, spans)
 
     @property
     def tagged(self) -> bool:
@@ -85,58 +91,37 @@ class Mp4File:
         return path
 
     def values(self) -> dict[str, tuple[str, ...]]:
-        """Return the values of our fields, also those that are only in other structures."""
+        """Return the values of our fields."""
         found: dict[str, list[str]] = {}
         for item in self._items:
             if item.field:
                 for value in item.values(self._source):
                     if value.strip() and value not in found.setdefault(item.field, []):
                         found[item.field].append(value)
-        return self._said() | {field: tuple(values) for field, values in found.items() if values}
-
-    def _said(self) -> dict[str, tuple[str, ...]]:
-        """Return the values of our fields in other structures."""
-        fields = dict.fromkeys(it.field for it in self._shown)
-        return {
-            field: tuple(dict.fromkeys(it.value for it in self._shown if it.field == field))
-            for field in fields
-        }
-
-    def holds(self, field: str) -> bool:
-        """Tell whether there is an item for a field, apart from other structures."""
-        return any(item.field == field for item in self._items)
+        return {field: tuple(values) for field, values in found.items() if values}
 
     def second_reading(self) -> dict[str, tuple[str, ...]]:
         """Return the values of our fields as mutagen reads them."""
         ours = [item for item in self._items if item.field]
-        return self._said() | mp4_atoms.second_reading(self._source, ours)
+        return mp4_atoms.second_reading(self._source, ours)
 
     def exact(self, field: str) -> tuple[str, ...]:
         """Return the bytes of a field's items, if its values do not determine them."""
         spans = [item.span for item in self._items if item.field == field]
         values = self.values().get(field, ())
-        needed = self._said().get(field) != values
         there = (self._source.at(start, end - start) for start, end in spans)
-        return told(there, _usual(field, values) if spans and needed else ())
+        return told(there, _usual(field, values) if spans else ())
 
     def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
         """Return what to change in the file for new values of our fields."""
-        patches, grown = self._fitted(self._needed(changes))
-        # Parents grow by the part that free space inside the deepest of them did not take.
+        patches, grown = self._fitted(changes)
+        # Parents grow by what the free space inside the deepest of them did not take.
         for atom in self._path:
             own = growth(p for p in patches if atom.start <= p.start and p.end <= atom.end)
             patches += atom.resized(own)
         if grown and self._behind is not None:
             patches += mp4_move.patches(self._source, self._moov, grown, self._top)
         return patches
-
-    def _needed(self, changes: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
-        """Return changes without values that another structure already has: undo leaves none."""
-        said = self._said()
-        return {
-            f: () if said.get(f) == values and not isinstance(values, Exact) else values
-            for f, values in changes.items()
-        }
 
     def removal(self, changes: Mapping[str, Sequence[str]]) -> list[Patch] | None:
         """Return the patches that turn the list and its own parents into free space.
@@ -145,11 +130,7 @@ class Mp4File:
         """
         ours = all(item.field in changes for item in self._items)
         rest = {atom.name for atom in self._around}
-        if (
-            any(self._needed(changes).values())
-            or not ours
-            or not rest <= {b"hdlr", b"ilst", *_FREE}
-        ):
+        if any(changes.values()) or not ours or not rest <= {b"hdlr", b"ilst", *_FREE}:
             return None
         last = self._outermost
         if last.end - last.body > _LARGEST_FREED_BYTES:
@@ -169,7 +150,7 @@ class Mp4File:
     def _outermost(self) -> Atom:
         """The outermost atom that exists only for the list."""
         _, udta, meta, _ = self._path
-        inside = [atom for atom in mp4_atoms.children(self._source, udta) if atom.name not in _FREE]
+        inside = [it for it in mp4_atoms.children(self._source, udta) if it.name != _ROOM]
         return udta if inside == [meta] and udta.body - udta.start == 8 else meta
 
     def inside(self) -> list[Piece]:
@@ -183,20 +164,11 @@ class Mp4File:
         for field, values in changes.items():
             new = items_for(values, _usual(field, values))
             mine = [item for item in self._items if item.field == field]
-            last = self._last_said(field, end) if new else 0
             for number, item in enumerate(mine):
-                here = number == 0 and last < item.span.start
-                patches.append(Patch(*item.span, new if here else ()))
-            if new and (not mine or last > mine[0].span.start):
+                patches.append(Patch(*item.span, new if number == 0 else ()))
+            if new and not mine:
                 patches.append(Patch(end, end, new))
         return patches
-
-    def _last_said(self, field: str, end: int) -> int:
-        """Return the last position of a field in another structure: readers show the last one."""
-        last = max((it.position for it in self._shown if it.field == field), default=0)
-        if last > end:
-            raise self._source.refuse(f"players would still show the {field} of another tag in it")
-        return last
 
     def _created(self, changes: Mapping[str, Sequence[str]], padding: int) -> list[Patch]:
         """Return the patch that adds those of udta, meta and ilst that are missing."""
@@ -212,9 +184,6 @@ class Mp4File:
             data = box(b"udta", data)
         parent = self._path[-1]
         end = parent.end - mp4_atoms.terminator(self._source, parent)
-        for field, values in changes.items():
-            if values:
-                self._last_said(field, end)
         return [Patch(end, end, (data,))]
 
     def _fitted(self, changes: Mapping[str, Sequence[str]]) -> tuple[list[Patch], int]:
@@ -237,9 +206,9 @@ class Mp4File:
         for parent in reversed(self._path):
             if parent.name != b"ilst":
                 for atom in mp4_atoms.children(self._source, parent):
-                    if atom.name in _FREE:
+                    if atom.name == _ROOM:
                         yield atom
-        if self._behind is not None and self._behind.name in _FREE:
+        if self._behind is not None and self._behind.name == _ROOM:
             yield self._behind
 
     def foreign(self) -> Iterator[tuple[str, Piece]]:
@@ -267,7 +236,7 @@ class Mp4File:
                 for item in self._items:
                     if item.field is None:
                         yield f"the item {item.label}", item.span
-            elif atom.name not in _FREE:
+            elif atom.name not in _FREE and Span(atom.start, atom.end) not in self.shown.spans:
                 yield f"the {atom.label} atom", self._settled(atom)
 
 

@@ -3,7 +3,11 @@
 ADTS: ISO/IEC 13818-7.
 """
 
+from collections.abc import Iterator
+
 from lean_tagger.system.containers import mpeg
+from lean_tagger.system.containers.id3 import HEAD_BYTES
+from lean_tagger.system.containers.id3 import parse as parse_id3
 from lean_tagger.write.source import Source
 
 # Cut from a stream, a file starts in the middle of a frame; after a tag there may be padding.
@@ -46,6 +50,31 @@ def first_frame(source: Source, start: int, *, after_tag: bool) -> int | None:
             return start + position
         position = data.find(b"\xff", position + 1)
     return None
+
+
+def between_adts_frames(source: Source, start: int) -> Iterator[int]:
+    """Yield where ID3v2 tags stand between frames of ADTS, near the start of the sound.
+
+    Parameters
+    ----------
+    source : Source
+        The file.
+    start : int
+        Where the first frame is, or the first tag.
+    """
+    position, seen = start, False
+    while position < start + _SEARCHED_AFTER_TAG_BYTES:
+        head = source.peek(position, HEAD_BYTES)
+        tag = parse_id3(head)
+        if tag and tag.sound:
+            if seen:
+                yield position
+            footer = HEAD_BYTES if tag.version == 4 and tag.has_footer else 0
+            position += HEAD_BYTES + tag.size + footer
+        elif head[:1] == b"\xff" and mpeg.layer_of(head) == 0 and (size := _frame_bytes(head)):
+            position, seen = position + size, True
+        else:
+            return
 
 
 def _chain(source: Source, position: int, needed: int, *, alone: bool) -> bool:

@@ -20,7 +20,9 @@ _EXTENSION_BYTES = 227  # longer names, by some old editors
 # field, start and end inside the trailer (ID3v1; the track of 1.1 is in the comment)
 _TEXTS = (("TITLE", 3, 33), ("ARTIST", 33, 63), ("ALBUM", 63, 93), ("DATE", 93, 97))
 _NO_GENRE = 255
-# "Blues" and "Other": editors leave these when they write a trailer without a genre.
+# "Blues" and "Other": what editors leave that write a trailer without being told a genre. Most
+# readers show it. If it counted as a genre, all files of these editors would stay without one. So
+# it does not; and where we write one it gives way, so that no reader goes on showing it.
 _LIKELY_DEFAULTS = (0, 12)
 
 

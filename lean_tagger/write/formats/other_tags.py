@@ -15,10 +15,12 @@ from lean_tagger.write.formats.carried import Carried, Picture
 from lean_tagger.write.formats.id3 import Id3Tag
 from lean_tagger.write.formats.older_tags import Id3v1, Id3v1Extension
 from lean_tagger.write.formats.read_only_tag import ReadOnlyTag
+from lean_tagger.write.formats.xmp import Xmp
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch
 
 _LARGEST_FRAME_BYTES = 1 << 20
+_MOST_INSIDE = 9  # each has a number of one digit in the journal
 _LARGEST_PICTURE_HEAD = 512
 
 
@@ -160,6 +162,26 @@ class OtherId3:
         return Carried(texts=said, pictures=pictures, obstacle=obstacle)
 
 
+class InnerId3(OtherId3):
+    """An ID3v2 tag between frames of ADTS, as streams have them: FFmpeg shows it on top.
+
+    Parameters
+    ----------
+    source, tag
+        As for `OtherId3`.
+    number : int
+        Which of these tags it is, from one on.
+    """
+
+    def __init__(self, source: Source, tag: Id3Tag, number: int) -> None:
+        super().__init__(source, tag)
+        self.name = f"inside{number}" if number > 1 else "inside"
+
+    def carried(self) -> Carried:
+        """Return nothing: no other tag hides it."""
+        return Carried()
+
+
 class BuriedId3(OtherId3):
     """An ID3v2 tag after some junk at the start of an MP3, where not all readers find it.
 
@@ -180,8 +202,12 @@ class BuriedId3(OtherId3):
         self._shown = shown
 
     def values(self) -> dict[str, tuple[str, ...]]:
-        """Return its values of our fields, if any reader finds it."""
-        return super().values() if self._shown else {}
+        """Return what it says about our fields, if anybody finds it."""
+        return self.hidden_values() if self._shown else {}
+
+    def hidden_values(self) -> dict[str, tuple[str, ...]]:
+        """Return what it says, also where nobody finds it."""
+        return super().values()
 
     def exact(self, field: str) -> tuple[str, ...]:
         """Return nothing: it does not change."""
@@ -251,7 +277,7 @@ def leading(source: Source) -> list[OtherTag]:
         tag = id3.parse(source, 0, source.size)
     except WriteError:
         return [Unreadable("id3v2", "what is in its ID3 tag, which does not parse")]
-    return [OtherId3(source, tag)] if tag else []
+    return [OtherId3(source, tag), *Xmp.all_of(source, tag.xmp(), plain=tag.plain)] if tag else []
 
 
 def buried(source: Source, start: int, *, shown: bool) -> list[OtherTag]:
@@ -274,6 +300,19 @@ def buried(source: Source, start: int, *, shown: bool) -> list[OtherTag]:
         tag = id3.parse(source, start + position, source.size)
         return [BuriedId3(source, tag, shown=shown)] if tag else []
     return [Unreadable("buried", "what is in its ID3 tag, which does not parse")]
+
+
+def inside(source: Source, start: int) -> list[OtherTag]:
+    """Return the ID3v2 tags between the first frames of an ADTS file that starts at `start`.
+
+    FFmpeg shows those that it meets while it finds out what the sound is; a few kB, so far.
+    """
+    found: list[OtherTag] = []
+    for position in mpeg.between_adts_frames(source, start):
+        with suppress(WriteError):  # what does not parse is no reader's
+            tag = id3.parse(source, position, source.size)
+            found += [InnerId3(source, tag, len(found) + 1)] if tag else []
+    return found[:_MOST_INSIDE]
 
 
 def trailing(source: Source, *, ape: bool, shown_first: bool = False) -> list[OtherTag]:
