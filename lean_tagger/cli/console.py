@@ -30,7 +30,6 @@ from lean_tagger.cli.terminal import (
     beginning,
     cells,
     columns,
-    duration,
     escape,
     pad,
     shorten,
@@ -242,7 +241,7 @@ class Console:
         self._aside.add(path)  # the recorder holds the same strings
 
     def result(self, outcome: Reported) -> None:
-        """Print what became of one file."""
+        """Print the outcome of one file."""
         from lean_tagger.cli.outcome_words import heard_in
 
         active = self.set_down(outcome.path)
@@ -267,6 +266,7 @@ class Console:
     def summary(self, summary: "Summary") -> None:
         """Print the summary of the run."""
         from lean_tagger.cli.advice import advices
+        from lean_tagger.cli.summary_line import joined, summary_parts
 
         self.close()
         if self._json_lines:
@@ -274,8 +274,8 @@ class Console:
             rounded = {k: round(v, 3) if isinstance(v, float) else v for k, v in record.items()}
             self._print(self._out, json.dumps(rounded))
         elif summary.files == 0 or summary.files > self._without_music:
-            width = columns() if self._columnar else 0
-            self._print(self._out, self._joined(self._summary_parts(summary), width))
+            parts = summary_parts(summary, list(_STATUS_COLOURS), times=self._times)
+            self._print(self._out, joined(parts, dot=self._dot, columns=self.width()))
             for advice in advices(
                 summary,
                 by_default_model=self.by_default_model,
@@ -343,32 +343,6 @@ class Console:
             if not longer:
                 return beginning(text, room - cells(self._mark)) + self._mark
             min(longer, key=lambda values: heard.sureness.get(values[-1], 0.0)).pop()
-
-    def _summary_parts(self, summary: "Summary") -> list[str]:
-        counts = {word: getattr(summary, word.replace(" ", "_")) for word in _STATUS_COLOURS}
-        shown = [f"{count} {word}" for word, count in counts.items() if count]
-        files = f"{summary.files} file{'' if summary.files == 1 else 's'}"
-        parts = [f"{files}: {', '.join(shown)}" if shown else files]
-        if summary.audio_seconds:
-            speed = summary.audio_seconds / max(summary.wall_seconds, 1e-3)
-            parts.append(
-                f"{duration(summary.audio_seconds)} of music in {duration(summary.wall_seconds)} "
-                f"({speed:.{0 if speed >= 9.5 else 1}f}{self._times} real time)"
-            )
-        peak, budget = map(memory.format_size, (summary.peak_rss_bytes, summary.max_mem_bytes))
-        return [*parts, f"peak {peak} of {budget}"]
-
-    def _joined(self, parts: list[str], columns: int) -> str:
-        """Join the parts on one line, or on as few lines as the width allows."""
-        separator = f" {self._dot} "
-        lines = parts[:1]
-        for part in parts[1:]:
-            longer = lines[-1] + separator + part
-            if columns and cells(longer) > columns:
-                lines.append(part)
-            else:
-                lines[-1] = longer
-        return "\n".join(lines)
 
     def _name(self, path: str) -> str:
         if self._columnar or self._bar is not None:
