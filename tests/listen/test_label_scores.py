@@ -374,7 +374,7 @@ def test_no_scale_is_too_large_for_scores(tmp_path: Path, bias: Any) -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"scale": None}, "say no scale"),
+        ({"scale": None}, "have a scale"),
         ({"kinds": np.array(["genre", "mood"])}, "one genre, 'low', which would always fit best"),
         ({"vectors": np.array([[0, 0, 0], [1, 0, 0]], "<f4")}, "a vector is zero or not a number"),
         ({"vectors": np.array([[1, 0, 0], [np.nan, 0, 0]], "<f4")}, "zero or not a number"),
