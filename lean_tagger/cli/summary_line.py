@@ -1,4 +1,4 @@
-"""The words for what a run came to: counts, speed, memory."""
+"""The summary of a run in words: counts, speed, memory."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

@@ -1,6 +1,6 @@
 """A query as SQLite is asked for it: what is compared there, and what Python is asked.
 
-Everything about one file stands in its own row or hangs on its path or the digest of its audio,
+Everything about one file is in its own row or depends on its path or the digest of its audio,
 so that a query is one pass over the files, with a look at scores or writes where it names them.
 Sorting is SQLite's, which takes to the disk what does not fit into its cache.
 """

@@ -145,7 +145,7 @@ def _albums(with_key: Iterable[bytes]) -> Iterator[PackedSort]:
 def _with_key(
     judge: Judge, under: Iterable[str], *, notice: Callable[[str], None]
 ) -> Iterator[bytes]:
-    """Yield the path of each file, behind its album's key and the file's place."""
+    """Yield the path of each file, after its album's key and the file's position."""
     left_out = 0
     for place, known in enumerate(emptied(judge.files(under))):
         if known.heard is not None and judge.lacks_scores(known.heard):
@@ -162,7 +162,7 @@ def _with_key(
 
 
 def _with_tagged_key(judge: Judge, under: Iterable[str]) -> Iterator[bytes]:
-    """Yield the path of each file, behind its album's key and the file's place.
+    """Yield the path of each file, after its album's key and the file's position.
 
     A file that is on no album, or is unknown, has its own key.
     """

@@ -459,7 +459,7 @@ def test_what_is_no_text_network_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="has inputs input_ids, pixels"):
         TextModel(odd, tokenizer)
     joint = make_joint(tmp_path, make_words(tmp_path / "w.npz", TWO)).with_suffix(".onnx")
-    with pytest.raises(ModelError, match="wants mel, which is no text"):
+    with pytest.raises(ModelError, match="needs mel, which is not text"):
         TextModel(joint, tokenizer)
     (tmp_path / "broken.onnx").write_bytes(b"no network")
     with pytest.raises(ModelError, match="cannot load the text model"):

@@ -27,7 +27,7 @@ from lean_tagger.store.model_keys import key_of
 from lean_tagger.store.moved import known_as
 
 PATIENCE_SECONDS = 60.0
-"""For a file whose audio is hashed."""
+"""For a file, when its audio is hashed."""
 
 
 def run(arguments: list[str], _: Stop) -> int:

@@ -20,8 +20,8 @@ MEANINGS = {
     UNSURE: "heard, but nothing was sure enough for a genre",
     "skipped": "left alone, for the reasons below",
     "failed": "set aside, for the reasons below; --retry-failed tries them again",
-    "restored": "restored to their old values",
-    "would_restore": "would be restored; it was a trial run",
+    "undone": "restored to their values from before lean-tag wrote",
+    "redone": "written again by lean-tag redo",
 }
 
 

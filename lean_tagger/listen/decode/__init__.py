@@ -1,6 +1,6 @@
 """Decode a file to mono samples, at the file's own rate.
 
-Two decoders stand behind `open_audio`: FFmpeg (PyAV) and libsndfile (soundfile). Both give
+`open_audio` uses one of two decoders: FFmpeg (PyAV) or libsndfile (soundfile). Both give
 an `Audio`, an iterator of blocks ``(rate_hz, samples)``:
 
 - ``samples`` is a float32 memoryview of at most `BLOCK_SAMPLES` mono samples, the plain

@@ -241,7 +241,7 @@ class Demuxer:
             return self._open(view, format_name=by_name)
 
     def _refuse_free_format(self) -> None:
-        """Refuse MPEG audio of which no frame says how long it is: some of it would be guessed.
+        """Refuse MPEG audio without frame lengths, since some of it would be guessed.
 
         ISO/IEC 11172-3, 2.4.2.3: a bit rate index of 0 (bits 16 to 19) in every header.
         """
