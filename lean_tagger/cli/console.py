@@ -8,8 +8,8 @@ is one; a pipe gets plain lines with whole paths.
 A file's name, or a message that quotes one, may hold anything but NUL and a slash, so all
 text passes `terminal.escape` before it can reach a terminal.
 
-Only outcomes need some modules, which are loaded with the first of them: questions to the journal
-have none, and start sooner without.
+Some modules are only needed for outcomes, and are loaded with the first one. Commands that only
+read the journal have none, and start sooner.
 """
 
 import contextlib
@@ -88,7 +88,7 @@ class Console:
     by_default_model : bool
         The user chose no model, so another one can be recommended.
     replaces_junk : bool
-        Genres that say nothing give way.
+        Genres that say nothing are replaced.
     """
 
     def __init__(

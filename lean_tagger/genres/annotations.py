@@ -106,7 +106,7 @@ class Annotations:
             self.by_path.setdefault(there, []).extend(labels)
 
     def _places(self, file: str) -> Iterator[str]:
-        """Yield where a file may be; MTG-Jamendo's smaller ones have ``.low`` in their name."""
+        """Yield the possible paths of a file; MTG-Jamendo's smaller files are ``.low``."""
         for base in self._bases:
             path = os.path.normpath(os.path.join(base, file))
             yield path

@@ -71,7 +71,7 @@ class Term:
     range : Range
         The range, if `how` is ``range``.
     negated : bool
-        Only what does not fulfil it is wanted.
+        Only files that do not match it are wanted.
     """
 
     field: str = ""
@@ -280,7 +280,7 @@ class _Parser:
             raise QueryError(self._text, token.place(value), str(error)) from None
 
     def _regex(self, token: Token, start: int) -> str:
-        from lean_tagger.rules.safe_regex import refusal  # late: with it come all the rules
+        from lean_tagger.rules.safe_regex import refusal  # late: it loads all the rules
 
         pattern = token.text[start:]
         if not pattern:

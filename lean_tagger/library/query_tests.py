@@ -28,7 +28,7 @@ _FOLDERS = 3
 """How many last parts of a path count as words about a track: artist, album, file."""
 
 _KEPT = 512
-"""Fields that are not read again: many files hold the same."""
+"""Number of fields that are kept, since many files have the same ones."""
 
 Tester = Callable[[Sequence[str]], bool]
 """Tells whether one of some values matches."""
@@ -165,7 +165,7 @@ class Texts:
 
 
 def texts_of(path: bytes, fields: str | bytes | None, *texts: str | None) -> tuple[str, ...]:
-    """Return what may be said of a file in words: its name's last parts, genre, mood, and tags."""
+    """Return a file's texts for words: the last parts of its name, genre, mood, and tags."""
     name = "/".join(os.fsdecode(path).rsplit("/", _FOLDERS)[-_FOLDERS:])
     return (name, *_listed(fields, _SHOWN_FIELDS), *(text for text in texts if text))
 

@@ -52,7 +52,7 @@ class Classes:
     def taught(self) -> Bools:
         """Return what is learnt, (n, n_classes or one more) bool: last the rest, if that is.
 
-        Where each class is judged by itself, the rest is what none of them is.
+        If each class is judged on its own, the rest are the tracks without any class.
         """
         if not self.rest:
             return self.wanted

@@ -138,7 +138,7 @@ class Judged:
         return said
 
     def others(self) -> dict[str, Any]:
-        """Return how many tracks have another class, and how many get one of these all the same."""
+        """Return how many tracks have another class, and how many of those get one of these."""
         sure = self._sure()[~self.labelled]
         return {
             "tracks": len(sure),
@@ -146,7 +146,7 @@ class Judged:
         }
 
     def _sure(self) -> Bools:
-        """Tell of each track and class whether it is written, (n, n_classes)."""
+        """Return for each track and class whether it is written, (n, n_classes)."""
         thresholds = [
             measures.threshold_for(scores, right, self._precision)
             for scores, right in zip(self._scores.T, self._classes.wanted.T, strict=True)

@@ -112,7 +112,7 @@ def fit(z: Floats, wanted: Bools, *, several: bool = False, out: Bools | None = 
 
 Loss = Callable[[Wide], tuple[float, Wide]]
 Slope = Callable[[Floats, slice], float]
-"""Puts the slope of the loss in the place of the logits of a block of rows; returns their cost."""
+"""Replaces the logits of a block of rows by the slope of the loss; returns their cost."""
 
 
 def _loss(z: Floats, slope: Slope) -> Loss:

@@ -251,12 +251,12 @@ def _keep(found: Material, wanted: Ints) -> None:
 def kept_rows(rows: Floats, kept: Ints) -> Floats:
     """Move some rows to the front, in place, and return the view of them.
 
-    In place, because a library's rows are the largest thing in memory.
+    This is in place, because a library's rows are the largest object in memory.
 
     Parameters
     ----------
     rows : (n, dim) float32
-        What follows the kept rows afterwards means nothing.
+        Afterwards, the content after the kept rows means nothing.
     kept : (m,) int
         Their numbers, ascending.
     """

@@ -55,7 +55,7 @@ class Space:
         nothing = self.mean.tobytes()
         data = b"".join(it if it and len(it) == size else nothing for it in embeddings)
         rows = np.frombuffer(data, "<f4").reshape(-1, self.dim) - self.mean
-        with np.errstate(all="ignore"):  # of what is no number, which the sum of a row shows
+        with np.errstate(all="ignore"):  # values that are not numbers; the sum of a row shows them
             rows *= 1 / self.spread
             rows[~np.isfinite(rows @ np.ones(self.dim, np.float32))] = 0
         return rows

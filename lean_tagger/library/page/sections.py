@@ -115,7 +115,7 @@ def runs(found: list[Run]) -> Iterator[str]:
 
 
 def links(pictures: Sequence[HeatMap], found: Sequence[Extra]) -> Iterator[str]:
-    """Yield where on the page those sections are that not every page has."""
+    """Yield links to the sections that not every page has."""
     if pictures:
         yield ' <a href="#taggrams">Second by second</a>'
     for number, extra in enumerate(found):

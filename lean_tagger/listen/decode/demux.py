@@ -60,7 +60,7 @@ MAX_BAD_READS = 64
 """Reads that may fail in a row at the same position before we search further on."""
 
 UNTOUCHED = {"flac", "mp3", "ogg", "tta", "wav", "wv"}
-"""Containers of which FFmpeg is shown nothing, in nearly all files, that a write changes."""
+"""Containers in which FFmpeg, for nearly all files, reads nothing that a write changes."""
 
 RESYNC_MARKS = {"ogg": b"OggS\0\2", "wv": b"wvpk"}
 """Marks where a new stream may begin, for formats with a demuxer that stops for good: at a
@@ -129,9 +129,9 @@ class Demuxer:
         return min(1.0, max(self.view.offset, self._packet_offset) / self._size_bytes)
 
     def view_hash(self) -> str:
-        """Return the hash of all that FFmpeg was shown; empty where a write may change that.
+        """Return the hash of all that FFmpeg read; empty if a write may change that.
 
-        And of a chained stream, of which it was shown a part twice.
+        It is also empty for a chained stream, since FFmpeg read a part of that twice.
         """
         if self.container.format.name not in UNTOUCHED or self.view is not self._whole:
             return ""
