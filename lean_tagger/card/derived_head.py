@@ -244,7 +244,7 @@ def _read(spec: ModelSpec) -> bytes:
     if found != spec.sha256:
         raise ModelError(
             f"the model {spec.path} is not the one its card describes (sha256 {found[:12]}…, "
-            f"expected {spec.sha256[:12]}…): damaged or exchanged; learn it again"
+            f"expected {spec.sha256[:12]}…): damaged or replaced; learn it again"
         )
     return data
 

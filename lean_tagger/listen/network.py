@@ -260,6 +260,6 @@ def _check_weights(path: Path, sha256: str) -> None:
     if found != sha256:
         raise ModelError(
             f"the model {path} is not the one its card describes (sha256 {found[:12]}…, "
-            f"expected {sha256[:12]}…): damaged or exchanged; install it again"
+            f"expected {sha256[:12]}…): damaged or replaced; install it again"
         )
     onnx_graph.read(path)  # refuses graphs for which ONNX Runtime would open other files

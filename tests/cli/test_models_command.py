@@ -416,7 +416,7 @@ def test_a_flipped_bit_is_found(models, own, tiny):
     (own / "tiny.onnx").write_bytes(content)
     code, _, err = models("verify", "tiny")
     assert code == 3
-    assert "damaged or exchanged" in err
+    assert "damaged or replaced" in err
 
 
 def test_what_a_model_hears_now_is_printed_strongest_first(models):

@@ -266,7 +266,7 @@ def test_the_address_of_one_file_may_be_given(get, server, own):
     assert get("styles", "--url", f"{server.url}elsewhere/own.onnx")[0] == 0
     assert models_in(own) == [BACKBONE]
     code, _, err = get("moods", "--url", f"{server.url}elsewhere/own.onnx")
-    assert (code, "are 7 networks" in err) == (2, True)
+    assert (code, "is 7 networks" in err) == (2, True)
 
 
 @pytest.mark.parametrize("url", ["file:///etc/", "ftp://example.org/", "example.org", ""])
@@ -317,7 +317,7 @@ def test_a_list_that_makes_no_sense_is_one_sentence(text, reason, get, tmp_path)
 def test_a_network_that_is_not_the_known_one_is_refused(get, server, own, tmp_path):
     file = catalogue(tmp_path, server, sha256="0" * 64)
     code, _, err = get("mine", "--catalogue", str(file))
-    assert (code, "damaged or exchanged" in err) == (3, True)
+    assert (code, "damaged or replaced" in err) == (3, True)
     assert (models_in(own), parts(own)) == ([], [parts(own)[0]])  # the metadata alone are kept
     code, _, err = get("mine", "--catalogue", str(file), "--accept-changed")
     assert (code, "not the one that lean-tag knows" in err) == (0, True)
@@ -363,7 +363,7 @@ def test_a_record_that_cannot_be_read_lets_nothing_pass(get, own):
     [
         (answering(404), 6, "404"),
         (answering(200, b"<html></html>", kind="text/html"), 6, "is a web page"),
-        (answering(200, b"<html>no network</html>"), 3, "no ONNX"),
+        (answering(200, b"<html>no network</html>"), 3, "not an ONNX"),
         (to("http://127.0.0.1:9/else.onnx"), 6, "add --redirect-to 127.0.0.1:9"),
         (to("file:///etc/passwd"), 6, "not an address of http or https"),
         (endless, 6, "longer than 3 MiB"),
@@ -380,7 +380,7 @@ def test_what_does_not_come_is_one_sentence_and_no_model(
     path = weights("styles")
     if which == "metadata":
         path = path.replace(".onnx", ".json")
-        code, reason = (2, "is not JSON") if reason == "no ONNX" else (code, reason)
+        code, reason = (2, "is not JSON") if reason == "not an ONNX" else (code, reason)
         reason = "longer than 1 MiB" if "longer" in reason else reason
         reason = "cut off after 5,000" if reason.startswith("cut") else reason
     server.behaves[path] = how

@@ -323,3 +323,14 @@ def test_a_wav_of_unknown_length_is_heard_to_its_end(size: int, tmp_path: Path) 
     path.write_bytes(whole[:at] + size.to_bytes(4, "little") + whole[at + 4 :])
     with open_audio(str(path)) as audio:
         assert sum(len(samples) for _, samples in audio) == 16_000
+
+
+def test_a_time_scale_that_ffmpeg_cannot_hold_is_an_error_of_the_file(tmp_path: Path) -> None:
+    path = encode(tmp_path / "song.m4a", music(1, 44100), 44100, "aac")
+    data = bytearray(path.read_bytes())
+    at = data.index(b"mdhd") + 4 + 4 + 8  # version and flags, two times
+    assert data[at : at + 4] == (44100).to_bytes(4, "big")
+    data[at : at + 4] = (1 << 31).to_bytes(4, "big")
+    path.write_bytes(data)
+    with pytest.raises(FileError):
+        fingerprint(str(path), decoder="ffmpeg")

@@ -17,7 +17,8 @@ def ffmpeg_errors(path: str) -> Iterator[None]:
     """Translate PyAV's exceptions; nothing else knows them.
 
     PyAV's errors also derive from the builtin that they resemble (ValueError, OSError …), and
-    a sample rate or layout that it cannot represent raises a plain ValueError.
+    a sample rate or layout that it cannot represent raises a plain ValueError, a time base an
+    OverflowError.
     """
     try:
         yield
@@ -30,7 +31,7 @@ def ffmpeg_errors(path: str) -> Iterator[None]:
     except MemoryError as error:  # PyAV's own derives from it
         message = "decoding it takes more memory than the budget allows"
         raise OverBudgetError(path, message) from error
-    except (av.error.FFmpegError, ValueError, LookupError) as error:
+    except (av.error.FFmpegError, ValueError, LookupError, ArithmeticError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DecodeError(path, f"FFmpeg cannot read the file: {reason}") from error
     except OSError as error:  # from our own reading, through FFmpeg
