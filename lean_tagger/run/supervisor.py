@@ -69,6 +69,8 @@ class Supervisor:
     host_bytes : int
         What this process needs of the budget above what the command's own does, because it does
         other things too.
+    least_files : int
+        So many are planned for, however few come first: more may come in a later call.
     """
 
     def __init__(
@@ -84,10 +86,12 @@ class Supervisor:
         start_seconds: float = START_SECONDS,
         pressed: Callable[[], bool] | None = None,
         host_bytes: int = 0,
+        least_files: int = 1,
     ) -> None:
         self._options = options
         self._for_workers_bytes = options.max_mem_bytes - host_bytes
         self.jobs = jobs
+        self._least_files = least_files
         self._cores = min(machine.usable_cores(), jobs)
         self._patience_seconds = patience_seconds
         self._progress = progress or (lambda *_: None)
@@ -168,7 +172,7 @@ class Supervisor:
             if not waiting and not self.started:
                 return  # nothing to do: no model is loaded for it
             if not self.started:
-                self.start(len(waiting))
+                self.start(max(len(waiting), self._least_files))
             waiting.extendleft(self._away.back())
             if not self._away:
                 self._assign(waiting)

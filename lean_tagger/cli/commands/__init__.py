@@ -5,6 +5,7 @@
 """
 
 NAMES = {
+    "answer": ("answer", "run"),
     "check": ("check", "run"),
     "doctor": ("doctor", "run"),
     "eval": ("evaluate", "run"),
@@ -35,7 +36,7 @@ NAMES = {
 }
 """Module and function of each command, by the word that asks for it."""
 
-ONLINE = (("models", "get"), ("--notify",), ("tag", "--dask"), ("tag", "URL"))
+ONLINE = (("models", "get"), ("--notify",), ("tag", "--dask"), ("tag", "URL"), ("answer", "URL"))
 """What may open a connection, and only to what it is told: what to fetch, whom to tell, which
 cluster is to hear, the address of music. Nothing else does: `tests/cli/test_no_sockets.py` watches
 that at the system calls."""

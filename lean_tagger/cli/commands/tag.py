@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lean_tagger.always.players import Player
     from lean_tagger.cli.console import Console
     from lean_tagger.jobs import Later, Outcome
+    from lean_tagger.run.executor import Executor
     from lean_tagger.store.resume import Resume
 
 _EXAMPLES = """\
@@ -33,6 +34,7 @@ other commands, each with its own --help:
   find, similar, path, playlists   questions to the library
   explain, status, runs, doctor    what was done and why, what can be done here
   watch, service                   tag what arrives, from boot on
+  answer                           listen for a program that asks batch by batch
   models, labels                   networks and words of your own
   rules, export, import, merge     your vocabulary; several machines
   report, taggram                  a page to look at, a picture of what is heard
@@ -52,10 +54,29 @@ def run(arguments: list[str], stop: Stop) -> int:
     told = players_of(given.notify)
     if given.only_in is None:  # else a path may be a share that is gone for a while
         given_paths.require(given.paths)
-    return update_playlists(given, stop, _tag(given, stop, told))
+    return update_playlists(given, stop, tag(given, stop, told))
 
 
-def _tag(given: argparse.Namespace, stop: Stop, told: "Sequence[Player]") -> int:
+def tag(
+    given: argparse.Namespace,
+    stop: Stop,
+    told: "Sequence[Player]" = (),
+    *,
+    make: "Callable[..., Executor] | None" = None,
+) -> int:
+    """Do one run, and return its exit code.
+
+    Parameters
+    ----------
+    given : argparse.Namespace
+        From `parse`.
+    stop : Stop
+        What ends it early.
+    told : sequence of Player
+        Who is told of it.
+    make : callable, optional
+        Makes another executor than the local one; see `session.do`.
+    """
     # Late: --help and mistakes have no use for what these load.
     from lean_tagger.cli import session
     from lean_tagger.run.find_files import walk
@@ -103,7 +124,7 @@ def _tag(given: argparse.Namespace, stop: Stop, told: "Sequence[Player]") -> int
         if console.wants_total or given.dry_run:
             console.expect(music(), with_forecast=given.dry_run)
         found = _left_to_do(resume, _until(music(), given, console), given, console)
-        do = functools.partial(session.do, console=console, stop=stop, summary=summary)
+        do = functools.partial(session.do, console=console, stop=stop, summary=summary, make=make)
         if not chosen.by_album:
             return do(found, resume.recorder, given, chosen)
         # All of an album has to be heard before anything of it can be decided.
@@ -154,7 +175,7 @@ def _until(
     return until(found, end, console.notice)
 
 
-def parse(arguments: list[str]) -> argparse.Namespace:
+def parse(arguments: list[str], *, needs_paths: bool = True) -> argparse.Namespace:
     """Return the options and paths, checked.
 
     Raises
@@ -205,7 +226,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     options.add_resources(resources)
     add_notify(resources)
     given = parser.parse_anywhere(arguments)
-    if not given.paths:
+    if needs_paths and not given.paths:
         parser.error("give a file or a folder")
     if given.path_map and not given.dask:
         parser.error("--path-map needs --dask")
