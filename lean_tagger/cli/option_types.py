@@ -20,6 +20,13 @@ def size(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def text(given: str) -> str:
+    """Return what was given; nothing, as of a variable that is not set, is a mistake."""
+    if not given:
+        raise argparse.ArgumentTypeError("nothing was given")
+    return given
+
+
 def fields(text: str) -> tuple[str, ...]:
     """Return fields, in the order in which they are written."""
     names = [name.strip() for name in text.lower().split(",")]

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lean_tagger.cluster import hear
-from lean_tagger.cluster.batches import batches, hearing_jobs
+from lean_tagger.cluster.batches import batches, is_heard
 from lean_tagger.cluster.path_map import THE_SAME, PathMap
 from lean_tagger.decide.decider import Decider
 from lean_tagger.errors import ClusterError, ConfigError, LeanTagError
@@ -147,6 +147,7 @@ class DaskExecutor:
         )
         self._under_way: dict[Any, _Task] = {}
         self._again: collections.deque[_Task] = collections.deque()
+        self._passed: collections.deque[Outcome] = collections.deque()
         self._started = self._closed = False
         self._said_empty = False
         self._woken = threading.Event()
@@ -159,7 +160,8 @@ class DaskExecutor:
     def outcomes(self, found: Iterable[Job | Outcome | Later]) -> Iterator[Outcome]:
         """Let the cluster hear what is to be heard, and yield what became of each file.
 
-        What is to be written, put back or recognised is not for a cluster, and is passed over.
+        What is no job passes through. What is to be written, put back or recognised is not for a
+        cluster, and is passed over.
 
         Raises
         ------
@@ -170,14 +172,24 @@ class DaskExecutor:
         """
         with _cluster_errors():
             places = max(1, self._places())
-            fresh = map(_Task, batches(hearing_jobs(found), places=places))
+            fresh = map(_Task, batches(self._to_hear(found), places=places))
             while True:
                 self._fill(fresh, most=TASKS_FOR_PLACE * places)
+                while self._passed:
+                    yield self._passed.popleft()
                 if not self._under_way:
                     return
                 for future in self._wait():
                     yield from self._ended(self._under_way.pop(future), future)
                 places = max(1, self._places())
+
+    def _to_hear(self, found: Iterable[Job | Outcome | Later]) -> Iterator[Job]:
+        """Yield what is to be heard, and put aside what became of others already."""
+        for item in found:
+            if is_heard(item):
+                yield item
+            elif not isinstance(item, Job | Later):
+                self._passed.append(item)
 
     def _fill(self, fresh: Iterator[_Task], *, most: int) -> None:
         """Give the cluster tasks, up to so many; at the end, one by one, what is to go alone."""

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import dataclasses
+import datetime
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -102,6 +103,7 @@ def tag(
         exclude=(*chosen.rules.exclude, *given.exclude),
         within=None if given.only_in is None else Within(given.only_in),
     )
+    music = _until(music, given.until, console)
     summary = Summary(max_mem_bytes=max_mem_bytes)
     with (
         contextlib.closing(console),
@@ -123,7 +125,7 @@ def tag(
         resume = Resume(journal, "tag", chosen)
         if console.wants_total or given.dry_run:
             console.expect(music(), with_forecast=given.dry_run)
-        found = _left_to_do(resume, _until(music(), given, console), given, console)
+        found = _left_to_do(resume, music(), given, console)
         do = functools.partial(session.do, console=console, stop=stop, summary=summary, make=make)
         if not chosen.by_album:
             return do(found, resume.recorder, given, chosen)
@@ -162,17 +164,18 @@ def _silent(_: str) -> None:
 
 
 def _until(
-    found: "Iterable[Job | Skipped | Failed]", given: argparse.Namespace, console: "Console"
-) -> "Iterable[Job | Skipped | Failed]":
-    """Return what was found, up to the time at which the run is to end."""
-    if not given.until:
-        return found
-    import datetime
-
+    music: "Callable[[], Iterator[Job | Skipped | Failed]]",
+    clock: "datetime.time | None",
+    console: "Console",
+) -> "Callable[[], Iterator[Job | Skipped | Failed]]":
+    """Return what walks the music up to the time at which the run is to end, in all its passes."""
+    if clock is None:
+        return music
     from lean_tagger.run.until import next_time, until
 
-    end = next_time(given.until, datetime.datetime.now())  # as the clock on the wall has it
-    return until(found, end, console.notice)
+    end = next_time(clock, datetime.datetime.now())  # as the clock on the wall has it
+    notice = functools.cache(console.notice)  # said once, not in each pass
+    return lambda: until(music(), end, notice)
 
 
 def parse(arguments: list[str], *, needs_paths: bool = True) -> argparse.Namespace:

@@ -13,8 +13,8 @@ from lean_tagger.system import pace
 
 _DESCRIPTION = """\
 Tag what is in these folders, and from then on what arrives in them, until it is told to stop. Takes
-all options of lean-tag PATH but --until, --only-in and --shard; see lean-tag --help. Nothing is
-kept in memory while nothing arrives but what waits."""
+all options of lean-tag PATH but --until, --only-in, --out and --shard; see lean-tag --help. Nothing
+is kept in memory while nothing arrives but what waits."""
 
 _SETTLE_SECONDS, _POLL_SECONDS = 30.0, 300.0
 
@@ -92,7 +92,11 @@ def _refuse(given: argparse.Namespace) -> None:
     ConfigError
         An option or a path makes no sense here.
     """
-    for name, value in (("--until", given.until), ("--only-in", given.only_in)):
+    for name, value in (
+        ("--until", given.until),
+        ("--only-in", given.only_in),
+        ("--out", given.out),
+    ):
         if value is not None:
             raise ConfigError(f"lean-tag watch takes no {name}; see lean-tag watch --help")
     if given.shard is not None:
