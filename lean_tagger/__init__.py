@@ -6,8 +6,8 @@ The flow, in order; each step is one module::
     mono at   fixed-size  views    log-mel    logits  scores plan   the user's
     its rate  chunks      of it    patches                          own file
 
-`listen` hears, `decide` plans, `write` writes; `tagger` joins them for one file. `store` remembers,
-`run` walks a library, `cli` talks to the user.
+`listen` hears, `decide` plans, `write` writes; `tagger` joins them for one file. `store` keeps the
+journal, `run` works through a library, `cli` talks to the user.
 
 What is named in ``__all__`` is public: `Tagger` for the whole flow, its results `Scores`,
 `Taggram` and `TagPlan`, the `Rules` that choose the tags, `stream` for the audio alone, and the
@@ -117,11 +117,11 @@ _MODULES = {
     "Taggram": "listen.listener",
     "stream": "listen.stream",
 }
-"""Where the public names are defined; those that are missing are errors."""
+"""The modules that define the public names; a name that is missing here is an error."""
 
 
 def __getattr__(name: str) -> Any:
-    """Load the audio stack only when it is asked for (PEP 562): the command starts without."""
+    """Load the audio stack only when it is needed (PEP 562): the command starts without it."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = import_module(f"{__name__}.{_MODULES.get(name, 'errors')}")

@@ -5,30 +5,30 @@
     LeanTagError
     ├─ ConfigError        bad option, bad card              abort, exit 2
     ├─ ModelError         load, provider, shape, NaN        abort, exit 3
-    ├─ BudgetError        cannot fit, said before starting  abort, exit 4
+    ├─ BudgetError        cannot fit, known before starting abort, exit 4
     ├─ StateError         our own I/O failed (disk full)    abort, exit 5
     ├─ DownloadError      a network could not be fetched    abort, exit 6
-    ├─ ClusterError       it is gone, or not answering      abort, exit 7
+    ├─ ClusterError       gone, or not answering            abort, exit 7
     ├─ LockedError        another run holds the library     abort, exit 11
     └─ FileError(path)    becomes Failed; the run goes on   exit 1 at the end
        ├─ DecodeError     the audio cannot be read
-       ├─ NoAudioError    there is no audio in it
+       ├─ NoAudioError    it holds no audio
        ├─ TooShortError   less audio than a judgement needs
        ├─ EncryptedError  protected against reading
        ├─ WriteError      the tags cannot be written safely
        │  ├─ NoTagSupportError  never can, in this kind of file
        │  └─ ObstacleError     as stat(2) tells before anything is tried
-       │     ├─ HardlinkedError    several names would be parted
+       │     ├─ HardlinkedError    would break its hard links
        │     ├─ ReadOnlyError      protected against everybody
        │     ├─ NoPermissionError  of this user, for the file or its folder
        │     └─ NoRoomError        on the disk, for a copy
        ├─ SpokenWordError a podcast or an audiobook, left alone
-       ├─ ChangedError    its audio is not what was heard, and nobody listens now
+       ├─ ChangedError    its audio has changed, and no model is loaded
        ├─ UnreadableError the file cannot be opened
        └─ OverBudgetError scoring it would break the memory budget
 
-A message says what happened and what to do; the path of a file stands next to it, in
-``FileError.path``, so that whoever prints it decides how to escape it.
+A message says what happened and what to do. The path of a file is kept apart, in
+``FileError.path``, so that whoever prints it can escape it.
 """
 
 from typing import ClassVar
@@ -40,7 +40,7 @@ class LeanTagError(Exception):
     Attributes
     ----------
     exit_code : int
-        What the command ends with when this error reaches it.
+        The command's exit code when this error ends it.
     kind : str
         The error's name in ``--json`` output.
     """
@@ -50,14 +50,14 @@ class LeanTagError(Exception):
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What to tell a user, a line each: most errors say one thing."""
+        """What to tell a user, a line each; most errors have one sentence."""
         return (str(self),)
 
 
 class ConfigError(LeanTagError):
     """An option, a model card or a rules file makes no sense.
 
-    It is made of one sentence, or one for each mistake: a rules file may have several.
+    It holds a sentence for each mistake: a rules file may have several.
     """
 
     exit_code = 2
@@ -94,14 +94,14 @@ class StateError(LeanTagError):
 
 
 class DownloadError(LeanTagError):
-    """A file could not be fetched, or what came is not what was asked for."""
+    """A file could not be fetched, or another one came than was asked for."""
 
     exit_code = 6
     kind = "download"
 
 
 class ClusterError(LeanTagError):
-    """The cluster that is to hear does not answer any more."""
+    """The cluster that listens does not answer any more."""
 
     exit_code = 7
     kind = "cluster"
@@ -122,7 +122,7 @@ class FileError(LeanTagError):
     path : str
         The file, as the operating system names it (undecodable bytes as surrogates).
     message : str
-        One sentence: what happened, and what to do where something can be done.
+        One sentence: what happened, and what to do if anything can be done.
     """
 
     kind = "file"
@@ -137,7 +137,7 @@ class FileError(LeanTagError):
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """The message with its file, for a command that ends with it."""
+        """The message with its file, for a command that ends with this error."""
         return (f"{self.path}: {self.message}",)
 
 
@@ -172,11 +172,11 @@ class WriteError(FileError):
 
 
 class ObstacleError(WriteError):
-    """Something about the file or its place stands in the way; its content does not matter."""
+    """Something about the file or its folder prevents writing; its content does not matter."""
 
 
 class HardlinkedError(ObstacleError):
-    """The file has several names, which writing would part."""
+    """The file has several hard links, which writing would break."""
 
     kind = "hard-linked"
 
@@ -194,7 +194,7 @@ class NoTagSupportError(WriteError):
 
 
 class ChangedError(FileError):
-    """The audio is not what was heard any more, and no model is loaded to hear it."""
+    """The audio has changed since it was heard, and no model is loaded to hear it."""
 
     kind = "changed"
 
@@ -212,7 +212,7 @@ class ReadOnlyError(ObstacleError):
 
 
 class NoPermissionError(ObstacleError):
-    """The user may not write the file, or could not leave it as its owner's."""
+    """The user may not write the file, or could not keep its owner."""
 
     kind = "no-permission"
 

@@ -1,6 +1,6 @@
-"""What happens to one file: look, listen, decide, prove, write.
+"""What happens to one file: examine, listen, decide, prove, write.
 
-There is this one way, for the command's workers as for `tagger.Tagger`.
+The command's workers and `tagger.Tagger` both use it.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,6 +10,7 @@ from typing import NoReturn
 from lean_tagger import write
 from lean_tagger.decide import leantag_field, spoken_word, tag_plan
 from lean_tagger.decide.decider import Decider
+from lean_tagger.decide.restore_plan import restore_status, to_restore
 from lean_tagger.decide.tag_plan import TagPlan
 from lean_tagger.errors import (
     ChangedError,
@@ -30,7 +31,6 @@ from lean_tagger.jobs import (
     Recognised,
     Restore,
     Restored,
-    RestoreStatus,
     Tagged,
     TagStatus,
     TrackInfo,
@@ -44,7 +44,7 @@ from lean_tagger.listen.label_scores import Words
 from lean_tagger.listen.listener import Listener
 from lean_tagger.listen.recognise import digests, has_audio, recognise
 from lean_tagger.rules import may_be_album
-from lean_tagger.settings import WriteSettings
+from lean_tagger.settings import Verify, WriteSettings
 from lean_tagger.system.urls import is_url
 from lean_tagger.write import FileState
 from lean_tagger.write.spoken_word import marked
@@ -54,18 +54,18 @@ _USUAL = WriteSettings()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """What was heard in a file, and what is to be written into it.
+    """What was heard in a file, and what should be written into it.
 
     Attributes
     ----------
     file : FileState
-        What it held when it was looked at.
+        Its state when it was examined.
     heard : Heard
-        By each model.
+        What each model heard.
     known : bool
         An earlier run heard it.
     plan : TagPlan
-        What is to be written.
+        What should be written.
     """
 
     file: FileState
@@ -75,25 +75,25 @@ class Decided:
 
 
 class Pipeline:
-    """The one way to tag a file.
+    """Tags a file; nothing else does.
 
     Parameters
     ----------
     decider : Decider
         The models, and the rules.
     listener : Listener or None
-        The same models, loaded; None decides only on what was heard before.
+        The same models, loaded; with None, only what was heard before is decided again.
     decoder : {'auto', 'ffmpeg', 'soundfile'}
-        With which the audio is recognised, and proved to be the same after a write.
+        Used to recognise audio, and to prove that a write did not change it.
     ways : WriteSettings
-        How files are written; the version of an ID3 tag is that of the rules.
+        How files are written; the rules choose the ID3 version.
     dry_run : bool
         Listen and decide, write nothing.
     spoken_word : bool
         Also tag podcasts and audiobooks.
     before_write : callable, optional
-        Told what is about to be written, before anything changes on the disk; what it raises
-        ends the job.
+        Called with what is about to be written, before anything changes on the disk; an
+        exception from it ends the job.
     """
 
     def __init__(
@@ -117,14 +117,14 @@ class Pipeline:
     # The flow
 
     def decide(self, job: Job) -> Decided:
-        """Listen to a file, unless it was heard before, and decide what to write into it.
+        """Listen to a file unless it was heard before, and decide what to write into it.
 
         Raises
         ------
         ChangedError
-            It is to be heard, and there is no listener.
+            It would have to be heard, and there is no listener.
         SpokenWordError
-            It is a podcast or an audiobook, and these were not asked for.
+            It is a podcast or an audiobook, which were not asked for.
         FileError
             As `Listener.score`.
         """
@@ -143,7 +143,7 @@ class Pipeline:
         heard = replace(heard, identity=file.identity, fields=file.fields, track=track)
         scores = job.scores
         if scores is not None and self._decider.albums and not self.may_be_album(heard, job.path):
-            scores = None  # its tags say something else by now
+            scores = None  # its tags have changed since
         plan = self._decider.plan(job.path, heard, scores=scores)
         return Decided(file=file, heard=heard, known=known, plan=plan)
 
@@ -152,7 +152,7 @@ class Pipeline:
         return may_be_album(tag_plan.whose(path, heard.track))
 
     def waits_for_album(self, heard: Heard, path: str) -> bool:
-        """Tell whether a file is to be decided on with its album: not one that was before."""
+        """Tell whether a file has to wait for its album; not one that was decided before."""
         return self.may_be_album(heard, path) and not leantag_field.ours_in(heard.fields)
 
     def carry_out(self, decided: Decided) -> Tagged:
@@ -170,12 +170,14 @@ class Pipeline:
             self._refuse(file.obstacle)
         if self._dry_run:
             return self.outcome(decided, "would_tag")
-        file = self._write(file, changes, audio=heard.digest, expected=heard.digest)
+        file = self._write(
+            file, changes, audio=heard.digest, expected=heard.digest, given=heard.given
+        )
         heard = replace(heard, identity=file.identity, fields=file.fields)
         return self.outcome(replace(decided, heard=heard), "tagged")
 
     def restore(self, path: str, restore: Restore) -> Restored:
-        """Put back what the fields held before us, where they still hold what we wrote.
+        """Restore the values from before our write, if the fields still hold what we wrote.
 
         Raises
         ------
@@ -187,22 +189,22 @@ class Pipeline:
         file = write.look(path, with_track=False, ways=self._ways)
         if restore.check_audio and has_audio(path, restore.audio, decoder=self._decoder) is False:
             message = (
-                "another file has this name now, and was left alone; lean-tag undo FOLDER "
-                "finds the one that was moved, by its audio"
+                "another file has this name now and was left alone; lean-tag undo FOLDER "
+                "finds the moved one by its audio"
             )
             raise ChangedError(path, message)
         obstacle = file.obstacle
         if obstacle is not None and not isinstance(obstacle, NoTagSupportError | ObstacleError):
-            raise obstacle  # what has no place for fields holds none of ours: it is left
+            raise obstacle  # a file without room for fields holds none of ours
         each = {} if isinstance(obstacle, NoTagSupportError) else write.read_each(path)
-        changes, kept = _to_restore(restore, each)
+        changes, kept = to_restore(restore, each)
         if changes and obstacle is not None:
             self._refuse(obstacle)
         if changes and not self._dry_run:
             file = self._write(file, changes, audio=restore.audio, expected=None)
         return Restored(
             path=path,
-            status=_restore_status(redo=restore.redo, dry_run=self._dry_run),
+            status=restore_status(redo=restore.redo, dry_run=self._dry_run),
             restored={field: it for field, it in changes.items() if field in write.FIELDS},
             kept={field: it for field, it in kept.items() if field in write.FIELDS},
             identity=file.identity,
@@ -210,12 +212,12 @@ class Pipeline:
         )
 
     def recognise(self, path: str, what: Recognise) -> Recognised:
-        """Return what a file holds, and which audio it has.
+        """Return a file's fields and its audio's digests.
 
         Raises
         ------
         UnreadableError
-            It is not there any more.
+            It does not exist any more.
         """
         file = write.look(path, with_track=what.track, ways=self._ways)
         found = digests(path, decoder=self._decoder) if what.audio else ()
@@ -228,7 +230,7 @@ class Pipeline:
         )
 
     def outcome(self, decided: Decided, status: TagStatus) -> Tagged:
-        """Return what is reported, and put on record, of a file that was decided on."""
+        """Return what is reported and put on record for a file that was decided."""
         return tag_plan.outcome(
             decided.plan, decided.heard, self._decider.asked, status, known=decided.known
         )
@@ -236,8 +238,8 @@ class Pipeline:
     # Its steps
 
     def _only_hear(self, job: Job) -> Decided:
-        """Listen to what is at an address: its tags are not looked at, and never written."""
-        message = "what is at an address is heard, and no tags are written into it"
+        """Listen to a file at an address; its tags are neither read nor written."""
+        message = "a file at an address is only heard; no tags are written into it"
         identity = job.identity or Identity(0, 0, 0)
         obstacle = NoTagSupportError(job.path, message)
         file = FileState(path=job.path, identity=identity, fields={}, obstacle=obstacle)
@@ -247,7 +249,7 @@ class Pipeline:
         return Decided(file=file, heard=heard, known=known, plan=plan)
 
     def _hear(self, job: Job, file: FileState) -> tuple[Heard, bool]:
-        """Return what the models hear in a file, and whether all of it was known."""
+        """Return what the models hear in a file, and whether all of that was known."""
         if job.heard is not None:
             return self._with_scores(job.heard), True
         each = recognise(job.path, self._candidates(job, file), decoder=self._decoder)
@@ -259,13 +261,14 @@ class Pipeline:
             raise ChangedError(job.path, message)
         obstacle = file.obstacle
         if not (obstacle is None or isinstance(obstacle, NoTagSupportError) or self._dry_run):
-            self._refuse(obstacle)  # a dry run is all for the scores, and they are kept
-        return self._with_scores(self._listener.complete(job.path, each)), False
+            self._refuse(obstacle)  # a dry run only wants the scores, which are kept
+        heard = self._listener.complete(job.path, each, for_write=not self._dry_run)
+        return self._with_scores(heard), False
 
     def _candidates(self, job: Job, file: FileState) -> Iterator[list[Heard]]:
         """Yield what each model may have heard in this audio in an earlier run.
 
-        The journal knows, or the file itself: what we write into it names its audio.
+        From the journal, or from the file itself: our LEANTAG in it names its audio.
         """
         effort = self._listener.effort if self._listener else None
         for number, by in enumerate(self._decider.asked):
@@ -279,13 +282,13 @@ class Pipeline:
             ]
 
     def _refuse(self, obstacle: FileError) -> NoReturn:
-        """Raise what stands in the way; a full disk is in the way of the next file, too."""
+        """Raise the obstacle; a full disk also stops the files after this one."""
         if isinstance(obstacle, NoRoomError) and not self._dry_run:
             raise StateError(obstacle.message)
         raise obstacle
 
     def _with_scores(self, heard: Heard) -> Heard:
-        """Compare words with an embedding that is on record, where that is all that is."""
+        """Compare words with an embedding, if only that is on record."""
         first, *others = [
             it
             if it.values or number not in self._words
@@ -295,9 +298,15 @@ class Pipeline:
         return replace(first, others=tuple(others))
 
     def _write(
-        self, file: FileState, changes: Values, *, audio: str, expected: str | None
+        self,
+        file: FileState,
+        changes: Values,
+        *,
+        audio: str,
+        expected: str | None,
+        given: str = "",
     ) -> FileState:
-        """Write, and return what the file then holds.
+        """Write, and return the fields that the file then holds.
 
         Parameters
         ----------
@@ -306,70 +315,74 @@ class Pipeline:
         changes : mapping of str to tuple of str
             Field to its new values.
         audio : str
-            Digest of its audio for the journal; empty where that is not known.
-        expected : str or None
+            Digest of its audio for the journal; empty if it is not known.
+        expected, given : str
             As for `write_proved`.
         """
         path, before = file.path, file.identity
         try:
-            full, previous = write.in_full(path, changes)  # for undo, in each tag of the file
-            held = {name: values for name, values in previous.items() if values}
-            decided_on = {f: file.fields.get(f, ()) for f in changes if f in write.FIELDS}
-            self._before_write(Writing(identity=before, changes=full, previous=held, audio=audio))
-            write_proved(
-                path,
-                full,
-                {**previous, **decided_on},
-                expected=expected,
-                decoder=self._decoder,
-                ways=self._ways,
-            )
+            with write.edit(path, ways=self._ways) as edit:
+                full, previous = edit.in_full(changes)  # for undo: the values in each tag
+                held = {name: values for name, values in previous.items() if values}
+                decided_on = {f: file.fields.get(f, ()) for f in changes if f in write.FIELDS}
+                self._before_write(
+                    Writing(identity=before, changes=full, previous=held, audio=audio)
+                )
+                written = write_proved(
+                    edit,
+                    full,
+                    {**previous, **decided_on},
+                    expected=expected,
+                    given=given,
+                    decoder=self._decoder,
+                    verify=self._ways.verify,
+                )
         except (UnreadableError, WriteError) as error:
-            if write.identify(path).inode != before.inode:  # which says so if it is gone
-                message = "it was replaced by another file meanwhile; the next run hears that one"
+            if write.identify(path).inode != before.inode:  # raises if it is gone
+                message = (
+                    "it was replaced by another file during this run; the next run hears that one"
+                )
                 raise WriteError(path, message) from error
             raise
-        return replace(file, identity=write.identify(path), fields=write.read(path))
+        identity = write.identify(path)
+        fields = written.fields if identity == written.identity else write.read(path)
+        return replace(file, identity=identity, fields=fields)
 
 
 def write_proved(
-    path: str,
+    edit: write.Edit,
     changes: Values,
     previous: Values,
     *,
     expected: str | None,
     decoder: DecoderName,
-    ways: WriteSettings,
-) -> None:
+    verify: Verify,
+    given: str = "",
+) -> write.Written:
     """Write fields, and prove that the audio is what was heard.
 
     Parameters
     ----------
-    path : str
+    edit : Edit
         The file.
     changes, previous : mapping of str to tuple of str
         Field to its new values, and what it holds now.
     expected : str or None
         The digest of the audio that was heard; None takes it as it is now.
     decoder : {'auto', 'ffmpeg', 'soundfile'}
-        That heard it.
-    ways : WriteSettings
-        How files are written.
+        The decoder that heard it.
+    verify : {'packets', 'full'}
+        How that is proved.
+    given : str
+        `Scores.given` of when it was heard; empty where it was not heard just now.
 
     Raises
     ------
     FileError
         As `write.write`; the file is as it was.
     """
-    fingerprint, answer = proof(path, expected, decoder=decoder, verify=ways.verify)
-    write.write(
-        path,
-        changes,
-        fingerprint=fingerprint,
-        expected=answer,
-        previous=previous,
-        ways=ways,
-    )
+    fingerprint, answer = proof(edit.path, expected, decoder=decoder, verify=verify, given=given)
+    return edit.write(changes, fingerprint=fingerprint, expected=answer, previous=previous)
 
 
 def _refuse_spoken_word(file: FileState) -> None:
@@ -378,30 +391,7 @@ def _refuse_spoken_word(file: FileState) -> None:
         raise SpokenWordError(file.path, f"{found}; {spoken_word.MESSAGE}")
 
 
-def _restore_status(*, redo: bool, dry_run: bool) -> RestoreStatus:
-    if redo:
-        return "would_redo" if dry_run else "redone"
-    return "would_undo" if dry_run else "undone"
-
-
-def _to_restore(
-    restore: Restore, present: Values
-) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-    """Return what to write, and what stands in fields that somebody has changed since."""
-    changes: dict[str, tuple[str, ...]] = {}
-    kept: dict[str, tuple[str, ...]] = {}
-    for field, ours in restore.fields.items():
-        there = present.get(field, ())
-        if there == ours.before:
-            continue
-        if there == ours.written:
-            changes[field] = ours.before
-        else:
-            kept[field] = there
-    return changes, kept
-
-
 def _words(decider: Decider) -> dict[int, Words]:
-    """Return what scores words where nothing is to be heard, by the number of the model."""
+    """Return the scorers of words when nothing is heard, by the number of the model."""
     cards = [it.card for it in decider.asked]
     return {number: Words(card) for number, card in enumerate(cards) if card.label_vectors}

@@ -1,7 +1,6 @@
-"""What a user may choose about a run, as one frozen value.
+"""A user's choices for a run, as one frozen value.
 
-The command line builds it from its options, and the worker gets it whole: it is picklable,
-so it can cross to another process.
+The command line builds it from its options and sends it to the workers: it is picklable.
 """
 
 import os
@@ -16,7 +15,7 @@ LeantagForm = Literal["short", "full", "none"]
 """How much a file's LEANTAG field says."""
 
 Verify = Literal["packets", "full"]
-"""How a copy is proved to hold the same audio; see `listen.decode.audio_proof`."""
+"""How a copy's audio is proved to be the same; see `listen.decode.audio_proof`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,14 +25,14 @@ class WriteSettings:
     Attributes
     ----------
     hardlinks : {'skip', 'break', 'in-place'}
-        What becomes of a file with several names: left alone; replaced, the others keeping
-        what it held; changed where it stands, if the new tag fits into the room of the old.
+        What to do with a file that has several names: leave it alone; replace it, so that the
+        other names keep the old content; change it in place, if the new tag fits.
     preserve_mtime : bool
-        Keep the modification time. Music servers notice changes by it.
+        Keep the modification time, which music servers use to notice changes.
     id3_version : {3, 4}
-        Of a new ID3v2 tag; one that is there keeps its own.
+        Version of a new ID3v2 tag; an existing tag keeps its own.
     verify : {'packets', 'full'}
-        Whether the audio of a copy is proved by its packets, where they say all, or decoded.
+        Prove a copy's audio by its packets, where that is certain, or decode all of it.
     """
 
     hardlinks: Literal["skip", "break", "in-place"] = "skip"
@@ -49,16 +48,16 @@ class Settings:
     Attributes
     ----------
     models : tuple of str
-        Each a model's name, or the path of a card or of the weights next to one. Of several,
-        an earlier one comes before a later one where both have something to say.
+        Each is a model's name, or the path of a card or of the weights next to one. Earlier
+        models decide before later ones.
     labels : str or None
-        A file of words (``.npz``) in place of those of the cards that have some.
+        A file of words (``.npz``) that replaces the words of cards that have some.
     device : {'auto', 'cpu', 'cuda', 'rocm'}
         Where the network runs; only ``auto`` falls back to the CPU.
     threads : int
         Threads of the network on a CPU, 1 or more.
     decoder : {'auto', 'ffmpeg', 'soundfile'}
-        Which library decodes; ``auto`` tries FFmpeg, then libsndfile.
+        The library that decodes; ``auto`` tries FFmpeg, then libsndfile.
     pool : {'logit-mean', 'prob-mean', 'max'} or None
         How windows become one score per label; ``None`` takes the card's.
     hop_seconds : float or None
@@ -66,40 +65,40 @@ class Settings:
     effort : str
         How much of a track is heard: ``full``, ``balanced``, ``fast``, or a number of windows.
     rules : Rules
-        The user's, from a file; what follows takes their place where it is not None.
+        The user's, from a file; the settings below replace parts of them unless they are None.
     fields : tuple of {'genre', 'mood'} or None
         The tag fields that may be written.
     policy : {'fill', 'merge', 'overwrite'} or None
-        What becomes of values that a field already has: kept and nothing added; kept, ours
-        added; replaced.
+        What to do with values that a field already has: keep them and add nothing; keep them
+        and add ours; replace them.
     player : str or None
-        For which player values are laid out.
+        The player that values are laid out for.
     replace_junk : bool
-        Genres that say nothing give way.
+        Replace genres that say nothing.
     by_album : bool
-        One decision for all tracks of an album, also of one that is only a folder.
+        One decision for all tracks of an album; a folder counts as an album too.
     albums : bool
-        The same where the tags say what an album is.
+        One decision for all tracks of an album that the tags name.
     dry_run : bool
         Score and decide, write nothing.
     spoken_word : bool
         Also tag podcasts and audiobooks.
     min_score : float or None
-        Least score (0 to 1) of a tag.
+        Lowest score (0 to 1) of a tag.
     ratio : float or None
-        Least share (0 to 1) of the field's top score.
+        Lowest share (0 to 1) of the field's top score.
     max_tags : int or None
         Most values per field.
     ways : WriteSettings
         How files are written.
     leantag : {'short', 'full', 'none'}
-        How much is left in a file of what was heard and done; see `decide.leantag_field`.
+        How much LEANTAG says; see `decide.leantag_field`.
     listen : bool
-        Load a model; without one, only what was heard before can be decided again or undone.
+        Load a model; without one, a run can only decide again what was heard before, or undo.
     max_mem_bytes : int
         Memory budget of the run, in bytes; for a worker, the most that it may have.
     max_gpu_mem_bytes : int
-        The same of a GPU's memory, for the networks; 0 is no limit.
+        Budget of GPU memory for the networks, in bytes; 0 is no limit.
     """
 
     models: tuple[str, ...] = (DEFAULT_MODEL,)
@@ -135,6 +134,6 @@ class Settings:
 
     @property
     def names(self) -> str:
-        """The models as a user calls them: of a path, the last part."""
+        """The models' names for users; a path gives its last part."""
         last = (os.path.basename(model) for model in self.models)
         return ", ".join(name.removesuffix(".json").removesuffix(".onnx") for name in last)

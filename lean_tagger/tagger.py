@@ -1,12 +1,13 @@
-"""The library's public face: listen to a file, decide, write.
+"""The public Python interface: listen to a file, decide, write.
 
-What happens to a file, step by step, is `pipeline`.
+`pipeline` has the steps.
 """
 
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import get_args
 
+from lean_tagger import write
 from lean_tagger.decide.decider import Decider, ask
 from lean_tagger.decide.tag_plan import TagPlan
 from lean_tagger.errors import ConfigError
@@ -23,17 +24,17 @@ POLICIES = get_args(Policy)
 
 
 class Tagger:
-    """Score and tag files with models that are loaded once, each in the same pass.
+    """Score and tag files with models that are loaded once and share one pass.
 
     Parameters
     ----------
     model : str or sequence of str
-        A model's name, or the path of a card or of the ``.onnx`` next to one. Of several, each
-        fills the fields that no earlier one is sure enough of.
+        A model's name, or the path of a card or of the ``.onnx`` next to one. Each model fills
+        the fields that no earlier one is sure enough of.
     device : {'auto', 'cpu', 'cuda', 'rocm'}
         Where the network runs; see `network.Network`.
     threads : int
-        Cores to keep busy: from 2 on, decoding has a thread of its own.
+        Cores to keep busy; with 2 or more, decoding has a thread of its own.
     decoder : {'auto', 'ffmpeg', 'soundfile'}
         See `decode.open_audio`.
     pool : {'logit-mean', 'prob-mean', 'max'}, optional
@@ -42,16 +43,17 @@ class Tagger:
         Distance between windows, rounded to whole patch frames; by default the card's
         (windows touch).
     on_window : callable, optional
-        Called as ``on_window(path, reader)`` after every window; what it raises ends the file.
+        Called as ``on_window(path, reader)`` after every window; an exception from it ends the
+        file.
     effort : str
         How much of a track is heard: ``full`` is all of it, ``balanced`` and ``fast`` stop
         when more would hardly change the tags, a number is that many windows; see `effort`.
     rules : Rules
-        By which the tags are chosen, as far as it matters when to stop.
+        The rules that choose the tags; they matter for when to stop.
     labels : str, optional
-        A file of words (``.npz``) in place of those of the card; see `label_scores`.
+        A file of words (``.npz``) that replaces those of the card; see `label_scores`.
     gpu_bytes : int
-        What the networks may take of a GPU's memory, each an equal part; 0 is no limit.
+        GPU memory for the networks, shared equally; 0 is no limit.
 
     Raises
     ------
@@ -70,7 +72,7 @@ class Tagger:
     Notes
     -----
     One object scores one file at a time: its buffers are used again for each. Memory does not
-    grow with the length of a track, save for `taggram`'s result.
+    grow with the length of a track, except for `taggram`'s result.
 
     Examples
     --------
@@ -124,12 +126,12 @@ class Tagger:
         path : str
             The file.
         only : sequence of int, optional
-            Places of the models that are to hear it, ascending; all by default.
+            Indices of the models that should hear it, ascending; by default all.
 
         Returns
         -------
         Scores
-            Of the first model; those of the rest are its `others`.
+            The first model's; `others` holds the rest.
 
         Raises
         ------
@@ -139,7 +141,7 @@ class Tagger:
         return self.listener.score(path, only=only)
 
     def taggram(self, path: str | os.PathLike[str]) -> Taggram:
-        """Listen to a file and return every window's logits, of the first model.
+        """Listen to a file and return the first model's logits for every window.
 
         Raises
         ------
@@ -156,19 +158,18 @@ class Tagger:
         rules: Rules = DEFAULT,
         dry_run: bool = False,
     ) -> TagPlan:
-        """Listen to a file and write what its genre and mood fields lack.
+        """Listen to a file and fill its genre and mood fields if they are empty.
 
-        A file whose LEANTAG field has the scores of these models is known by it, and is not
-        heard again.
+        A file that has the scores of these models in its LEANTAG field is not heard again.
 
         Parameters
         ----------
         path : str
             The file.
         policy : {'fill', 'merge', 'overwrite'}, optional
-            What becomes of values that are there already; as the rules say by default.
+            What to do with values that are there already; by default as the rules say.
         rules : Rules
-            The fields to fill, when a label is sure enough, and what it is called.
+            The fields to fill, when a label is sure enough, and its name.
         dry_run : bool
             Plan only.
 
@@ -206,7 +207,7 @@ class Tagger:
         policy: Policy | None = None,
         rules: Rules = DEFAULT,
     ) -> TagPlan:
-        """Decide what to write, from scores and what the file holds now; see `tag`.
+        """Decide what to write, from scores and the file's present fields; see `tag`.
 
         Parameters
         ----------
@@ -230,21 +231,23 @@ class Tagger:
         plan : TagPlan
             From `plan` or ``tag(dry_run=True)``.
         expected : str, optional
-            `Scores.digest`; without it the audio is taken as it is now.
+            `Scores.digest`; without it, the file's present audio counts.
 
         Raises
         ------
         WriteError
             The change cannot be made without risk; the file is as it was.
         """
-        write_proved(
-            plan.path,
-            plan.changes,
-            plan.previous,
-            expected=expected,
-            decoder=self.listener.decoder,
-            ways=WriteSettings(),
-        )
+        ways = WriteSettings()
+        with write.edit(plan.path, ways=ways) as edit:
+            write_proved(
+                edit,
+                plan.changes,
+                plan.previous,
+                expected=expected,
+                decoder=self.listener.decoder,
+                verify=ways.verify,
+            )
 
     def _decider(self, rules: Rules, policy: Policy | None) -> Decider:
         if policy is not None and policy not in POLICIES:
@@ -253,7 +256,7 @@ class Tagger:
 
 
 def _check_choices(*, device: str, decoder: str, pool: str | None, threads: int) -> None:
-    """Refuse what a type checker would, for those who have none."""
+    """Refuse what a type checker would refuse, for those who use none."""
     choices: dict[str, tuple[object, tuple[object, ...]]] = {
         "device": (device, get_args(DeviceName)),
         "decoder": (decoder, get_args(DecoderName)),

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lean_tagger.genres.arithmetic import lda, logistic, measures, scan
+from lean_tagger.genres.arithmetic import lda, logistic, measures, scan, wrong_labels
 from lean_tagger.genres.arithmetic.classes import Classes
 
 Floats = npt.NDArray[np.float32]
@@ -25,14 +25,22 @@ Predict = Callable[[Floats], Any]
 DRAWS, PLANTED, BOOTSTRAP = 8, 0.1, 4000
 
 
-def of(method: Any) -> Callable[[Floats, Any, int], Predict]:
+def same_length(z: Floats) -> Floats:
+    """Return z-scored rows of which only the direction counts."""
+    length = np.linalg.norm(z, axis=1, keepdims=True) / np.float32(z.shape[1] ** 0.5)
+    return np.asarray(z / length, np.float32)
+
+
+def of(
+    method: Any, then: Callable[[Floats], Floats] = np.asarray
+) -> Callable[[Floats, Any, int], Predict]:
     """Return one of our methods as the protocol calls it."""
 
     def fit(rows: Floats, classes: Any, count: int) -> Predict:
         z = rows.copy()
         mean, scale = logistic.z_score(z)
-        model = method(z, np.eye(count, dtype=np.float32)[classes])
-        return lambda more: model.probabilities((more - mean) / scale)
+        model = method(then(z), np.eye(count, dtype=bool)[classes])
+        return lambda more: model.probabilities(then((more - mean) / scale))
 
     return fit
 
@@ -83,7 +91,9 @@ def neighbours(rows: Floats, classes: Any, count: int) -> Predict:
 
 METHODS = {
     "logistic (used)": of(logistic.fit),
+    "logistic, rows of one length": of(logistic.fit, same_length),
     "LDA": of(lda.fit),
+    "LDA, rows of one length": of(lda.fit, same_length),
     "prototypes": prototypes,
     "prototypes, cosine": prototypes_by_cosine,
     "7 neighbours": neighbours,
@@ -92,59 +102,98 @@ METHODS = {
 
 def compare(score: Any) -> None:
     """Print the figures of each method, and of its difference."""
-    classes, groups, rows, fold_of, names = score.task()
+    classes, groups, _, fold_of, names = score.task()
     group = np.unique(groups, return_inverse=True)[1]
+    n_groups = int(group.max()) + 1
     drawn = np.random.default_rng(0).multinomial(
-        group.max() + 1, np.full(group.max() + 1, 1 / (group.max() + 1)), size=BOOTSTRAP
+        n_groups, np.full(n_groups, 1 / n_groups), size=BOOTSTRAP
     )
-    sizes = np.zeros((group.max() + 1, len(names)))
-    np.add.at(sizes, (group, classes), 1)
-    first = None
+    first: list[Any] = []
     for name, fit in METHODS.items():
-        figures, _ = score.learn_score(fit)
-        right = np.zeros(len(classes))
-        for folds in fold_of:
+        said: list[Any] = []
+        figures, _ = score.learn_score(recorded(fit, said))
+        right, sure = np.zeros((2, len(fold_of), len(classes)))
+        for draw, folds in enumerate(fold_of):
+            p = np.zeros((len(classes), len(names)))
             for fold in range(score.FOLDS):
-                out = folds == fold
-                predict = fit(rows[~out], classes[~out], len(names))
-                right[out] += predict(rows[out]).argmax(axis=1) == classes[out]
-        hits = np.zeros_like(sizes)
-        np.add.at(hits, (group, classes), right / len(fold_of))
-        there = drawn @ sizes
-        recall = np.where(there > 0, (drawn @ hits) / np.maximum(there, 1e-9), np.nan)
-        balanced = np.nanmean(recall, axis=1)
-        first = balanced if first is None else first
-        low, high = np.percentile(first - balanced, [2.5, 97.5])
-        said = ", ".join(f"{what} {value:.3f}" for what, value in figures.items())
-        better = (first > balanced).mean()
-        print(f"{name}: {said}; the first is better by {low:+.3f} to {high:+.3f} ({better:.1%})")
+                p[folds == fold] = said[draw * score.FOLDS + fold]
+            right[draw] = p.argmax(axis=1) == classes
+            sure[draw, np.argsort(-p.max(axis=1))[: len(classes) // 2]] = 1
+        of_class = np.eye(len(names))[classes]
+        balanced = np.nanmean(of_groups(right, of_class, group, drawn), axis=1)
+        surer = of_groups(right * sure, np.ones((len(classes), 1)), group, drawn, sure)[:, 0]
+        first = first or [balanced, surer]
+        print(f"{name}: " + ", ".join(f"{what} {value:.3f}" for what, value in figures.items()))
+        for what, ours, theirs in zip(
+            ("balanced", "at 50 %"), first, (balanced, surer), strict=True
+        ):
+            low, high = np.percentile(ours - theirs, [2.5, 97.5])
+            better = (ours > theirs).mean()
+            print(f"  {what}: the first is better by {low:+.3f} to {high:+.3f} ({better:.1%})")
+
+
+def recorded(fit: Callable[[Floats, Any, int], Predict], said: list[Any]) -> Any:
+    """Return a method that notes what it says, for the protocol tells only how right it is."""
+
+    def noting(rows: Floats, classes: Any, count: int) -> Predict:
+        predict = fit(rows, classes, count)
+
+        def predict_and_note(more: Floats) -> Any:
+            said.append(predict(more))
+            return said[-1]
+
+        return predict_and_note
+
+    return noting
+
+
+def of_groups(right: Any, of_class: Any, group: Any, drawn: Any, counted: Any = None) -> Any:
+    """Return the share of right ones of each class, (BOOTSTRAP, n_classes), in draws of groups."""
+    hits, sizes = np.zeros((2, group.max() + 1, of_class.shape[1]))
+    there = np.ones(right.shape) if counted is None else counted
+    np.add.at(hits, group, right.mean(axis=0)[:, None] * of_class)
+    np.add.at(sizes, group, there.mean(axis=0)[:, None] * of_class)
+    in_draws = drawn @ sizes
+    return np.where(in_draws > 0, (drawn @ hits) / np.maximum(in_draws, 1e-9), np.nan)
 
 
 def find_errors(score: Any) -> None:
-    """Print how well wrong labels are found, of single files and of whole groups."""
+    """Print how well wrong labels are found, and how many of the first twenty are expected."""
     classes, groups, rows, _, names = score.task()
     group, count = np.unique(groups, return_inverse=True)[1], len(names)
     logistic.z_score(rows)
-    found: dict[str, list[float]] = {"single files": [], "whole groups": []}
-    for draw in range(DRAWS):
-        rng = np.random.default_rng(draw)
-        single = rng.random(len(classes)) < PLANTED
-        shift = np.where(single, rng.integers(1, count, len(classes)), 0)
-        found["single files"].append(_area(rows, (classes + shift) % count, group, single, names))
-        order = rng.permutation(group.max() + 1)
-        size = np.cumsum([(group == it).sum() for it in order])
-        wrong = np.isin(group, order[: np.searchsorted(size, PLANTED * len(classes)) + 1])
-        shift = np.where(wrong, rng.integers(1, count, group.max() + 1)[group], 0)
-        found["whole groups"].append(_area(rows, (classes + shift) % count, group, wrong, names))
-    for what, areas in found.items():
-        print(f"{PLANTED:.0%} of {what} wrong: area under the ROC curve {np.mean(areas):.3f}")
+    of_rows = rows, group, names
+    print(f"no wrong labels: expected {_scanned(classes, 0 * classes, *of_rows)[1]}")
+    for share in (PLANTED / 2, PLANTED):
+        found: dict[str, list[tuple[float, str]]] = {"single files": [], "whole groups": []}
+        for draw in range(DRAWS):
+            rng = np.random.default_rng(draw)
+            single = rng.random(len(classes)) < share
+            shift = np.where(single, rng.integers(1, count, len(classes)), 0)
+            found["single files"].append(_scanned(classes, shift, *of_rows))
+            order = rng.permutation(group.max() + 1)
+            size = np.cumsum([(group == it).sum() for it in order])
+            wrong = np.isin(group, order[: np.searchsorted(size, share * len(classes)) + 1])
+            shift = np.where(wrong, rng.integers(1, count, group.max() + 1)[group], 0)
+            found["whole groups"].append(_scanned(classes, shift, *of_rows))
+        for what, scanned in found.items():
+            areas, first = zip(*scanned, strict=True)
+            print(f"{share:.0%} of {what} wrong: ROC-AUC {np.mean(areas):.3f}")
+            print(f"  of the first twenty, expected (range): planted: {', '.join(first)}")
 
 
-def _area(rows: Floats, classes: Any, group: Any, wrong: Any, names: list[str]) -> float:
-    wanted = np.eye(len(names), dtype=np.float32)[classes]
+def _scanned(
+    classes: Any, shift: Any, rows: Floats, group: Any, names: list[str]
+) -> tuple[float, str]:
+    """Return how well shifted labels are found, and how many are expected and planted."""
+    wanted = np.eye(len(names), dtype=bool)[(classes + shift) % len(names)]
     of_tags = Classes(names=names, keys=names, wanted=wanted, several=False, left_out=[], pooled=[])
-    suspicious, _ = scan.suspicion(rows, of_tags, group, group)
-    return measures.roc_auc(suspicious, wrong)
+    found = scan.suspicion(rows, of_tags, group, group)
+    first = np.argsort(-found.suspicious, kind="stable")[: scan.FIRST]
+    said = wrong_labels.expected(found.at_random, wanted, first)
+    planted = int((shift[first] > 0).sum())
+    text = f"{said.count:.0f} ({said.low:.0f} to {said.high:.0f}): {planted}"
+    return measures.roc_auc(found.suspicious, shift > 0), text
 
 
 if __name__ == "__main__":

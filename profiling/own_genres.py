@@ -13,6 +13,7 @@ import resource
 import sqlite3
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +28,10 @@ from lean_tagger.store.model_keys import key_of
 
 MAX_MEM_BYTES = 200 << 20
 TRACKS_OF_ARTIST, TRACKS_OF_ALBUM = 25, 10
+LABELLED = 0.05  # of the tracks, by each label
 
 
-def make(path: Path, *, tracks: int, classes: int, several: bool) -> None:
+def make(path: Path, music: Path, *, tracks: int, classes: int, several: bool) -> None:
     """Write a journal of made-up tracks."""
     rng = np.random.default_rng(0)
     cards = [load_card(name) for name in own_genres.EMBEDDINGS]
@@ -66,7 +68,7 @@ def make(path: Path, *, tracks: int, classes: int, several: bool) -> None:
                 for part in parts
             ]
             journal.record(
-                f"/music/{artist:05}/{number:06}.mp3",
+                str(music / f"{number:06}.mp3"),
                 run=run,
                 key=keys[0],
                 other_keys=keys[1:],
@@ -75,6 +77,19 @@ def make(path: Path, *, tracks: int, classes: int, several: bool) -> None:
                 heard=Heard.together(each),
             )
         journal.end_run(run, counts={}, ending="done")
+
+
+def annotations(path: Path, music: Path, *, tracks: int, labels: Sequence[str]) -> None:
+    """Write made-up files, and which labels each of them has, as MagnaTagATune does."""
+    music.mkdir()
+    rng = np.random.default_rng(1)
+    lines = ["\t".join(["clip_id", *labels, "mp3_path"])]
+    for number in range(tracks):
+        name = f"{number:06}.mp3"
+        (music / name).write_bytes(b"x")
+        ticks = map(str, (rng.random(len(labels)) < LABELLED).astype(int))
+        lines.append("\t".join([str(number), *ticks, name]))
+    path.write_text("\n".join(lines))
 
 
 def measured(name: str, function: str, request: Request | EvalRequest) -> None:
@@ -102,7 +117,8 @@ def main() -> None:
     base = "lean_tagger.genres.arithmetic"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "journal.sqlite3"
-        make(path, tracks=given.tracks, classes=given.classes, several=given.several)
+        music = Path(folder) / "music"  # not there at first: nothing is looked at again
+        make(path, music, tracks=given.tracks, classes=given.classes, several=given.several)
         with sqlite3.connect(path) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         print(f"{given.tracks} tracks, journal {os.stat(path).st_size >> 20} MiB")
@@ -112,7 +128,12 @@ def main() -> None:
         measured("check", f"{base}.scan:check", request)
         card = load_card("msd-musicnn")
         asked = Asked(card, Pooling(card.pooling, card.hop_frames))
-        measured("eval", f"{base}.evaluate:evaluate", EvalRequest(journal=str(path), asked=asked))
+        table = Path(folder) / "annotations_final.csv"
+        annotations(table, music, tracks=given.tracks, labels=[it.name for it in card.labels])
+        compared = EvalRequest(
+            journal=str(path), asked=asked, annotations=str(table), under=(str(music),)
+        )
+        measured(f"eval, {len(card.labels)} labels", f"{base}.evaluate:evaluate", compared)
 
 
 if __name__ == "__main__":

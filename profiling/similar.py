@@ -30,6 +30,7 @@ from lean_tagger.card import load_card
 from lean_tagger.jobs import Pooling
 from lean_tagger.library.likeness import Likeness, Near
 from lean_tagger.library.query import parse
+from lean_tagger.library.search import Search
 from lean_tagger.library.vocabulary import Label
 from lean_tagger.run.calculation import Calculation
 from lean_tagger.store.journal import Journal, Key
@@ -38,6 +39,7 @@ SIZES = (25_000, 100_000, 1_000_000)
 MODELS = ("msd-musicnn", "mtt-musicnn")
 DIM, LABELS, TOGETHER = 200, 50, 1000
 WHERE = "year:1990..1999 score.rock:0.2.."
+WORDS = "guitar rock"
 GROUPS = 200
 """Kinds of music, around which tracks lie."""
 
@@ -102,11 +104,7 @@ def _files(music: Path, count: int) -> Iterator[tuple[object, ...]]:
 
 def make_nearest(state: Path, keys: list[Key], seed: int, where: str) -> None:
     """Make the files that are going to be listed: those that are not there would be left out."""
-    labels = tuple(
-        Label(name=label.name, kind=label.kind, key=key, index=index)
-        for name, key in zip(MODELS, keys, strict=False)
-        for index, label in enumerate(load_card(name).labels)
-    )
+    labels = _labels(keys)
     request = Likeness(
         state=state,
         keys=tuple(keys),
@@ -119,6 +117,23 @@ def make_nearest(state: Path, keys: list[Key], seed: int, where: str) -> None:
         nears = (it for it in calculation if isinstance(it, Near))
         for near in islice(nears, 20):
             _make(near.files[0].path)
+
+
+def make_found(state: Path, keys: list[Key], words: str) -> None:
+    """Make the files that words find first, some hundred."""
+    request = Search(state=state, query=parse(words), labels=_labels(keys))
+    name = "lean_tagger.library.arithmetic.search:found"
+    with Calculation(name, request, max_mem_bytes=1 << 30) as calculation:
+        for track in next(iter(calculation)):
+            _make(track.path)
+
+
+def _labels(keys: list[Key]) -> tuple[Label, ...]:
+    return tuple(
+        Label(name=label.name, kind=label.kind, key=key, index=index)
+        for name, key in zip(MODELS, keys, strict=False)
+        for index, label in enumerate(load_card(name).labels)
+    )
 
 
 def _make(name: str) -> None:
@@ -156,6 +171,7 @@ def rows(folder: Path, count: int, models: int, share: float) -> Iterator[dict[s
     keys = fill(state, music, count, models)
     for where in ("", WHERE):
         make_nearest(state, keys, 0, where)
+    make_found(state, keys, WORDS)
     seed, other = path(music, 0), path(music, 1)
     questions = {
         "nothing: --help": ["similar", "--help"],
@@ -164,7 +180,7 @@ def rows(folder: Path, count: int, models: int, share: float) -> Iterator[dict[s
         "path": ["path", seed, other],
         "find by a tag": ["find", 'artist:=~"artist 7"', "--paths"],
         "find by a score": ["find", "score.rock:0.99..", "--paths"],
-        "find words": ["find", "guitar rock", "-n", "20", "--paths"],
+        "find words": ["find", WORDS, "-n", "20", "--paths"],
     }
     with share_of_a_core(share) as before:
         for name, arguments in questions.items():

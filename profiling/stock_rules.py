@@ -60,7 +60,7 @@ def main(folder: Path) -> None:
     )
     groups = folds.numbered([rows[at]["group"] for at in kept])
     families = sorted({rows[at]["label"] for at in kept})
-    wanted = np.array([[rows[at]["label"] == it for it in families] for at in kept], np.float32)
+    wanted = np.array([[rows[at]["label"] == it for it in families] for at in kept], bool)
     fold = folds.by_group(wanted, groups)
     plain = np.full(len(names), MIN_SCORE)
     cards = np.array([max(MIN_SCORE, labels[at].bar) for at in genres])

@@ -12,8 +12,9 @@ lean-tag. A short and a long file show what is start-up and what is work:
     python profiling/versus.py short.mp3 long.mp3 --python now/bin/python --python then/bin/python \
         --essentia-graph msd-musicnn.pb --bliss PROGRAM
 
-The musicnn package with the TensorFlow of its time is slow for today: where it runs with a current
-one, give that environment first. PROGRAM analyses the file that it is given, as the example
+The musicnn package with the TensorFlow of its time is slow for today. With a current one (here
+`pip install 'tensorflow-cpu<2.19' 'tf-keras<2.19' 'numpy<2' librosa` and `pip install --no-deps
+musicnn`), give that environment first. PROGRAM analyses the file that it is given, as the example
 `analyze` of bliss-rs does. A peer that is in none of these environments is left out, and named. One
 that takes more than --most is ended, and its row says so. Memory is that of the peer and all its
 child processes; times are CPU seconds, which another load on the machine disturbs less.

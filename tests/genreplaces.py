@@ -2,11 +2,16 @@
 
 `PLACES` has, for each kind, functions from the bytes of a file without tags to those of one with
 a genre. It is Zouk where a text can be put, Reggae where there is room for a number only.
+
+None of the readers shows these as the genre, so they do not count: MP4's geID and ASF's WM/GenreID
+(numbers of a shop's list), MP4's ID32, RIFF's ISGN (exiftool: SecondaryGenre), GENRE in iXML
+(exiftool: BwfxmlGenre), GRE in Lyrics3, ID3v2 at the end of an MP3 or behind much of an ADTS file.
 """
 
 import io
 from collections.abc import Callable, Iterator
 from functools import partial
+from uuid import UUID
 
 import matroskafiles as mkv
 import tagbytes as tags
@@ -26,6 +31,10 @@ ID3_22 = tags.id3(tags.text("TT2", "Title", 2), tags.text("TCO", "Zouk", 2), ver
 ID3_23 = tags.id3(tags.text("TIT2", "Title", 3), tags.text("TCON", "(4)Zouk", 3), version=3)
 UTF16 = tags.id3(TITLE, tags.frame("TCON", b"\1" + "Zouk".encode("utf-16")))
 TWO_FRAMES = tags.id3(TITLE, tags.text("TCON", "Zouk"), tags.text("TCON", "Salsa"))
+COMMENT = tags.id3(TITLE, tags.frame("COMM", b"\0engGenre\0Zouk"))
+COMMENT_22 = tags.id3(
+    tags.text("TT2", "Title", 2), tags.frame("COM", b"\0engGENRE\0Zouk", 2), version=2
+)
 USER_TEXT = tags.id3(TITLE, tags.frame("TXXX", b"\0GENRE\0Zouk"))
 APE = tags.ape({"Title": b"Title", "GENRE": b"Zouk"})
 BARE_APE = tags.ape({"Title": b"Title"})
@@ -51,6 +60,7 @@ TRAILERS: dict[str, Build] = {
     "ID3v1 with a longer one": partial(behind, TAG_PLUS + tags.id3v1(255)),
     "ID3v1 behind Lyrics3": partial(behind, LYRICS3 + tags.id3v1(16)),
     "ID3v1 of a number that nobody knows": partial(behind, tags.id3v1(250)),
+    "a noisy ID3v1": partial(behind, tags.id3v1(0, title="", artist="")),
 }
 APES: dict[str, Build] = {
     "APE": partial(behind, APE),
@@ -69,6 +79,12 @@ FRONTS: dict[str, Build] = {
     "ID3v2 in UTF-16": partial(in_front, UTF16),
     "ID3v2 with two frames": partial(in_front, TWO_FRAMES),
     "ID3v2 with a text for users": partial(in_front, USER_TEXT),
+    "ID3v2 with a text called like a frame": partial(
+        in_front, tags.id3(TITLE, tags.frame("TXXX", b"\0TCON\0Zouk"))
+    ),
+    "ID3v2 with a comment": partial(in_front, COMMENT),
+    "ID3v2.2 with a comment": partial(in_front, COMMENT_22),
+    "ID3v2 with XMP": partial(in_front, XMP_FRAME),
 }
 MIXES: dict[str, Build] = {
     "ID3v2 and ID3v1": partial(around, tags.id3(TITLE), tags.id3v1(16)),
@@ -76,6 +92,25 @@ MIXES: dict[str, Build] = {
     "ID3v2 and APE": partial(around, tags.id3(TITLE), APE),
     "ID3v2, APE and ID3v1": partial(around, tags.id3(TITLE), APE + tags.id3v1(16)),
     "ID3v2 without frames and APE": partial(around, tags.id3(), APE),
+}
+
+
+def after_frames(count: int, tag: bytes, data: bytes) -> bytes:
+    """Put a tag between frames of ADTS."""
+    position = 0
+    for _ in range(count):
+        position += (
+            (data[position + 3] & 3) << 11 | data[position + 4] << 3 | data[position + 5] >> 5
+        )
+    return data[:position] + tag + data[position:]
+
+
+ADTS: dict[str, Build] = {
+    "ID3v2 between frames": partial(after_frames, 9, ID3),
+    "ID3v2 after two frames": partial(after_frames, 2, ID3),
+    "ID3v2 in front and between frames": lambda data: (
+        tags.id3(TITLE) + after_frames(4, ID3, after_frames(8, ID3, data))
+    ),
 }
 
 
@@ -116,12 +151,15 @@ WAV: dict[str, Build] = {
     "INFO and ID3v2": partial(wav, INFO + tags.chunk(b"id3 ", tags.id3(TITLE))),
     "ID3v2 and an INFO list without": partial(wav, info((b"INAM", b"T\0")) + ID3_CHUNK),
     "XMP": partial(wav, tags.chunk(b"_PMX", XMP)),
+    "XMP behind ID3v2": partial(
+        wav, tags.chunk(b"id3 ", tags.id3(TITLE)) + tags.chunk(b"_PMX", XMP)
+    ),
     "INFO behind the end": partial(behind, INFO),
 }
 
 
-def aiff(name: bytes, data: bytes) -> bytes:
-    whole = data + tags.chunk(name, ID3, "big")
+def aiff(name: bytes, data: bytes, tag: bytes = ID3) -> bytes:
+    whole = data + tags.chunk(name, tag, "big")
     return whole[:4] + (len(whole) - 8).to_bytes(4, "big") + whole[8:]
 
 
@@ -155,6 +193,7 @@ def application(data: bytes) -> bytes:
 
 FLAC: dict[str, Build] = {
     "comment": flac(b"GENRE=Zouk"),
+    "the same comment twice": flac(b"GENRE=Zouk", b"TITLE=T", b"GENRE=Zouk"),
     "comments in two cases": flac(b"genre=Zouk", b"TITLE=T", b"Genre=Salsa"),
     "comment that is not UTF-8": flac(b"TITLE=T", b"GENRE=Zouk\xe9"),
     "comment and ID3v2": lambda data: ID3 + flac(b"TITLE=T")(data),
@@ -201,6 +240,17 @@ def into(path: tuple[bytes, ...], new: bytes, data: bytes) -> bytes:
     return data[:at] + atom(path[0], inner) + data[end:]
 
 
+MEDIA = (b"moov", b"trak", b"mdia")
+
+
+def xtra(name: bytes, value: str) -> bytes:
+    """Return Windows' list with one entry."""
+    text = value.encode("utf-16-le") + b"\0\0"
+    sized = (len(text) + 6).to_bytes(4, "big") + b"\0\x08" + text
+    named = len(name).to_bytes(4, "big") + name + b"\0\0\0\1" + sized
+    return atom(b"Xtra", (len(named) + 4).to_bytes(4, "big"), named)
+
+
 XMP_ID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 MOOV, TRAK = (b"moov",), (b"moov", b"trak")
 MP4: dict[str, Build] = {
@@ -228,6 +278,20 @@ MP4: dict[str, Build] = {
     "QuickTime's keys": partial(into, MOOV, keyed(b"com.apple.quicktime.genre")),
     "QuickTime's keys next to moov": partial(into, (), keyed(b"com.apple.quicktime.genre")),
     "a plain key": partial(into, MOOV, keyed(b"genre")),
+    "QuickTime's keys in user data": partial(
+        into, MOOV, atom(b"udta", keyed(b"com.apple.quicktime.genre"))
+    ),
+    "Windows' list": partial(into, MOOV, atom(b"udta", xtra(b"WM/Genre", "Zouk"))),
+    "Windows' list and an item": partial(
+        into, MOOV, atom(b"udta", meta(GEN), xtra(b"WM/Genre", "Salsa"))
+    ),
+    "a track's media": partial(into, MEDIA, meta(GEN)),
+    "user data in user data": partial(into, MOOV, atom(b"udta", atom(b"udta", USER_DATA))),
+    "everything at once": lambda data: into(
+        MOOV,
+        atom(b"udta", meta(GEN, freeform(b"x", b"GENRE", b"Zouk")), USER_DATA, THREE_GPP),
+        into(TRAK, atom(b"udta", USER_DATA, meta(GEN)), into((), meta(GEN), data)),
+    ),
     "QuickTime's text": partial(into, MOOV, atom(b"udta", USER_DATA)),
     "XMP": partial(into, (), atom(b"uuid", XMP_ID, XMP)),
     "XMP in user data": partial(into, MOOV, atom(b"udta", atom(b"XMP_", XMP))),
@@ -245,6 +309,10 @@ def asf(attributes: dict[str, list[object]], data: bytes) -> bytes:
     return file.getvalue()
 
 
+ASF_XMP = UUID("BE7ACFCB-97A9-42E8-9C71-999491E3AFAC").bytes_le + (len(XMP) + 24).to_bytes(
+    8, "little"
+)
+ASF_XMP += XMP
 ID3_ATTRIBUTE = ASFByteArrayAttribute(data=ID3)
 WMA: dict[str, Build] = {
     "attribute": partial(asf, {"WM/Genre": ["Zouk"]}),
@@ -252,6 +320,7 @@ WMA: dict[str, Build] = {
     "another name": partial(asf, {"Genre": ["Zouk"]}),
     "a name in small letters": partial(asf, {"wm/genre": ["Zouk"]}),
     "an ID3 tag": partial(asf, {"Title": ["T"], "ID3": [ID3_ATTRIBUTE]}),
+    "XMP": partial(behind, ASF_XMP),
     "an ID3 tag before the attribute": partial(
         asf, {"ID3": [ID3_ATTRIBUTE], "WM/Genre": ["Salsa"]}
     ),
@@ -272,6 +341,8 @@ MATROSKA: dict[str, Build] = {
     "a tag of the album": matroska(("Zouk", mkv.of(0x68CA, 50))),
     "a tag of a track": matroska(("Zouk", mkv.of(0x63C5, mkv.TRACK_UID))),
     "two tags": matroska(("Salsa", b""), ("Zouk", b"")),
+    "the album's and the track's": matroska(("Zouk", mkv.of(0x68CA, 50)), ("Salsa", LEVEL_30)),
+    "the track's and the album's": matroska(("Salsa", LEVEL_30), ("Zouk", mkv.of(0x68CA, 50))),
 }
 ID3_HOSTS = {**FRONTS, **TRAILERS, **APES, **MIXES}
 APE_HOSTS = {
@@ -281,8 +352,8 @@ APE_HOSTS = {
     "APE and ID3v2": MIXES["ID3v2 and APE"],
 }
 PLACES: dict[str, dict[str, Build]] = {
-    "mp3": {**ID3_HOSTS, "XMP in ID3v2": partial(in_front, XMP_FRAME)},
-    "aac": ID3_HOSTS,
+    "mp3": {**ID3_HOSTS, "ID3v2 behind junk": partial(in_front, bytes(40) + ID3)},
+    "aac": {**ID3_HOSTS, **ADTS},
     "tta": ID3_HOSTS,
     "wv": APE_HOSTS,
     "mpc": APE_HOSTS,
@@ -296,11 +367,15 @@ PLACES: dict[str, dict[str, Build]] = {
     "aiff": {
         "ID3v2": partial(aiff, b"ID3 "),
         "in small letters": partial(aiff, b"id3 "),
+        "ID3v2 with XMP": partial(aiff, b"ID3 ", tag=XMP_FRAME),
         **TRAILERS,
     },
     "dff": {"ID3v2": partial(dff, b"ID3 "), "in small letters": partial(dff, b"id3 "), **TRAILERS},
     "dsf": {"ID3v2": dsf, **TRAILERS},
     "m4a": {**MP4, **TRAILERS},
+    "fragments.m4a": {
+        "a track's user data": partial(into, TRAK, atom(b"udta", USER_DATA)),
+    },
     "wma": {**WMA, **TRAILERS},
     "mka": {
         **MATROSKA,

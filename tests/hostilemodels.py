@@ -200,12 +200,12 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
     "other labels": (other_labels, "gives 1x96 scores, but its card names 3 labels"),
     "huge": (huge, "asks for more memory than the"),
     "huge batch": (huge_batch, "asks for more memory than the"),
-    "no numbers": (no_numbers, "gave scores that are no numbers"),
-    "truncated": (truncated, "it is no ONNX file, or a damaged one"),
-    "folder": (folder, "it is no regular file"),
-    "pipe": (pipe, "it is no regular file"),
+    "no numbers": (no_numbers, "gave scores that are not numbers"),
+    "truncated": (truncated, "it is not an ONNX file, or is damaged"),
+    "folder": (folder, "it is not a regular file"),
+    "pipe": (pipe, "it is not a regular file"),
     "link to itself": (link_to_itself, "Too many levels of symbolic links"),
-    "link to a device": (link_to_a_device, "it is no regular file"),
+    "link to a device": (link_to_a_device, "it is not a regular file"),
 }
 """What is done to a good model, and what is said of it then. `endless` takes its time."""
 

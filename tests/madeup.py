@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lean_tagger.card import load_card
+from lean_tagger.card import Part, load_card
 from lean_tagger.jobs import Asked, Heard, Identity, Pooling, TrackInfo, Values
 from lean_tagger.store.journal import Journal
 from lean_tagger.store.model_keys import key_of
@@ -65,6 +65,12 @@ def write(
             )
         journal.end_run(run, counts={}, ending="done")
     return path
+
+
+def parts(track: Track, number: int, *, noise: float = 1.0) -> list[Part]:
+    """Return what both networks hear in a track."""
+    heard = [_heard(track, number, of, noise) for of in range(len(BOTH))]
+    return [Part(values=it.values, embedding=it.embedding) for it in heard]
 
 
 def _key(name: str):

@@ -35,6 +35,7 @@ _NOT_TAGS = {
     *("MediaDataOffset", "MediaDataSize", "HeaderSize", "Error", "NumberOfItems"),
     *("Padding", "Free", "Unknown_free", "Void"),  # room
     *("CRC-32", "SeekPosition", "CueClusterPosition", "CueRelativePosition"),  # places
+    "Unknown_mfra",  # places, too
 }
 
 

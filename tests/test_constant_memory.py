@@ -6,6 +6,7 @@ from pathlib import Path
 import largelibrary
 import pytest
 from largelibrary import peak_mib
+from thinned import thinned
 
 from lean_tagger.run.budget import SUPERVISOR_BYTES
 
@@ -23,12 +24,15 @@ class Library:
 
     def __init__(self, folder: Path, tracks: int) -> None:
         self.music, self.flat = folder / "music", folder / "flat"
-        self.heard, self.failed, self.one = (folder / name for name in ("heard", "failed", "one"))
+        self.heard, self.failed, self.one, self.heard_flat = (
+            folder / name for name in ("heard", "failed", "one", "heard flat")
+        )
         self.paths = largelibrary.make(self.music, tracks)
         largelibrary.remember(self.heard, self.paths)
         largelibrary.remember(self.one, self.paths[:1])
         in_one_folder = largelibrary.make(self.flat, tracks, flat=True)
         largelibrary.remember(self.failed, in_one_folder, failed=True)
+        largelibrary.remember(self.heard_flat, in_one_folder)
 
 
 @pytest.fixture(scope="module", params=SIZES)
@@ -65,7 +69,12 @@ def test_a_flat_folder_of_failures(library: Library) -> None:
     assert peak_mib("-n", library.flat, "--state", library.failed) < MOST_MIB
 
 
-@pytest.mark.parametrize("options", [(), ("--album-genre",)])
+@thinned("options", [(), ("--album-genre",)], fast=1)
+def test_a_flat_folder_that_was_heard(library: Library, options: tuple[str, ...]) -> None:
+    assert peak_mib("-n", *options, library.flat, "--state", library.heard_flat) < MOST_MIB
+
+
+@thinned("options", [(), ("--album-genre",)], fast=1)
 def test_a_retag(library: Library, options: tuple[str, ...]) -> None:
     assert peak_mib("retag", "-n", *options, "--state", library.heard) < MOST_MIB
 

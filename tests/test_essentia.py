@@ -67,7 +67,7 @@ def network(folder: Path, task: str, quality: int) -> str:
     return str(weights.with_suffix(".json"))
 
 
-@pytest.mark.parametrize("clip", CLIPS)
+@thinned("clip", CLIPS, fast=2)
 @pytest.mark.parametrize("task", CLASSES)
 @pytest.mark.parametrize("quality", QUALITIES)
 def test_its_networks_say_what_it_says_they_say(
@@ -384,8 +384,12 @@ def test_a_number_of_unknown_scale_is_refused(
 @pytest.mark.parametrize(
     ("labels", "activation", "why"),
     [
-        ([{"name": "a", "kind": "number", "display": "A"}], "logits", "for the activation numbers"),
-        ([{"name": "a", "kind": "mood", "display": "A"}], "numbers", "for the activation numbers"),
+        (
+            [{"name": "a", "kind": "number", "display": "A"}],
+            "logits",
+            "with the activation numbers",
+        ),
+        ([{"name": "a", "kind": "mood", "display": "A"}], "numbers", "with the activation numbers"),
         (
             [{"name": "a", "kind": "number", "display": "A", "low": 2.0, "high": 2.0}],
             "numbers",

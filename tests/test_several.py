@@ -250,4 +250,4 @@ def test_two_models_keep_to_the_budget_and_too_little_is_said_before_any_music(
 def test_effort_is_for_one_model(song: Path) -> None:
     done = lean_tag("-n", *PAIR, "--effort", "fast", song)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "several models hear a track whole; leave --effort out" in done.stderr
+    assert "several models always hear whole tracks; leave --effort out" in done.stderr

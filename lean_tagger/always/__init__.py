@@ -1,1 +1,1 @@
-"""Tag what arrives, for as long as the machine is on."""
+"""Tag music as it arrives."""

@@ -1,6 +1,6 @@
-"""One batch: the command that tags, as a process of its own.
+"""One batch: the command that tags, in its own process.
 
-So what waits stays small whatever a batch needs, and what ends a batch does not end the waiting.
+So the waiting process stays small whatever a batch needs, and an error in a batch does not end it.
 """
 
 import contextlib
@@ -24,11 +24,11 @@ class Batch:
     arguments : sequence of str
         Options and paths of the run.
     folders : sequence of str
-        As `within.Within` takes them.
+        As for `within.Within`.
     """
 
     def __init__(self, arguments: Sequence[str], folders: Sequence[str]) -> None:
-        # A file and no pipe: the list may be longer than a pipe holds.
+        # A file, not a pipe: the list may be longer than a pipe holds.
         with tempfile.TemporaryFile() as listed:
             listed.writelines(os.fsencode(folder) + b"\0" for folder in folders)
             listed.seek(0)
@@ -47,11 +47,11 @@ class Batch:
         self._rest = b""
 
     def fileno(self) -> int:
-        """Return the descriptor that is readable when there are results, or it has ended."""
+        """Return a descriptor that is readable when there are results or the batch has ended."""
         return self._fd
 
     def records(self) -> Iterator[dict[str, Any]] | None:
-        """Return the results that have come; None when there will be no more. Waits for some."""
+        """Wait for results and return them; None when there will be no more."""
         data = os.read(self._fd, 1 << 16)
         if not data:
             return None
@@ -65,7 +65,7 @@ class Batch:
         return self._process.wait()
 
     def stop(self) -> None:
-        """Let it finish or undo what it is at, and end."""
+        """Let it finish or undo its present file, and end."""
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGTERM)
         while self.records() is not None:

@@ -1,4 +1,4 @@
-"""Make one request: with ``--notify``, and only then, this opens a connection."""
+"""Make one request; this opens a connection, only with ``--notify``."""
 
 import http.client
 import threading
@@ -10,32 +10,32 @@ from lean_tagger import __version__
 from lean_tagger.always.players import Call
 
 SECONDS = 15.0
-"""For all of it."""
+"""Time-out of the whole request."""
 
-_LARGEST_BYTES = 1 << 16  # of an answer; what we look at is short
+_LARGEST_BYTES = 1 << 16  # of an answer; the part that we read is short
 
 
 class CallFailedError(Exception):
-    """There was no answer, or one that says no; the message has nothing secret."""
+    """There was no answer, or a refusal; the message contains no secrets."""
 
 
 class _StayHere(urllib.request.HTTPRedirectHandler):
-    """A server that sends us elsewhere would send our secret there."""
+    """Refuses redirects: they would send our secret to another server."""
 
     def redirect_request(self, *_: Any) -> None:
-        """Follow nobody."""
+        """Follow no redirect."""
 
 
 def make(call: Call, *, seconds: float = SECONDS) -> bytes:
-    """Make a request and return the beginning of its answer.
+    """Make a request and return the start of its answer.
 
     Raises
     ------
     CallFailedError
-        The server did not say yes in time.
+        The server did not accept the request in time.
     """
     answers: list[bytes | str] = []
-    # In a thread, since a server that sends a byte now and then outlasts any time-out of a socket.
+    # In a thread: a server that sends a byte now and then never reaches a socket's time-out.
     thread = threading.Thread(target=lambda: answers.append(_made(call, seconds)), daemon=True)
     thread.start()
     thread.join(seconds)
@@ -46,7 +46,7 @@ def make(call: Call, *, seconds: float = SECONDS) -> bytes:
 
 
 def _made(call: Call, seconds: float) -> bytes | str:
-    """Return the beginning of the answer, or what is wrong."""
+    """Return the start of the answer, or what is wrong."""
     try:
         request = urllib.request.Request(  # noqa: S310 - `players` takes only http and https
             call.url,
@@ -66,12 +66,12 @@ def _made(call: Call, seconds: float) -> bytes | str:
     except OSError as error:
         return error.strerror or "no answer in time"
     except (http.client.HTTPException, ValueError):  # their text quotes addresses and headers
-        return "this is no HTTP, or the address or the secret makes no sense"
+        return "this is not HTTP, or the address or the secret is not valid"
 
 
 def _meaning(status: int) -> str:
     if status in (401, 403):
-        return f"it does not accept what it was given as a secret (HTTP {status})"
+        return f"it does not accept the secret (HTTP {status})"
     if 300 <= status < 400:
-        return f"it sends us elsewhere, where the secret does not belong (HTTP {status})"
+        return f"it redirects to another address, which must not get the secret (HTTP {status})"
     return f"HTTP {status}"

@@ -1,4 +1,4 @@
-"""Changes that the kernel tells of."""
+"""Changes that the kernel reports."""
 
 import errno
 import os
@@ -8,11 +8,11 @@ from lean_tagger.run.find_files import is_audio, is_ignored
 from lean_tagger.system import inotify
 
 MOST_FOLDERS = 20_000
-"""Each takes 400 bytes here and a kilobyte in the kernel; a larger library is polled."""
+"""Most folders; each takes 400 bytes here and 1 kB in the kernel. Larger libraries are polled."""
 
 
 class TooManyFoldersError(Exception):
-    """The kernel, or we, cannot watch so many folders."""
+    """There are more folders than the kernel or we can watch."""
 
 
 class KernelEvents:
@@ -22,9 +22,9 @@ class KernelEvents:
     ----------
     arrived : callable
         Called as ``arrived(folder, name, moved)``: a file was written, or moved to its name; an
-        empty name means a whole folder that came. Names are as `os.fsdecode` gives them.
+        empty name means a whole new folder. Names are those from `os.fsdecode`.
     lost : callable
-        Called where the kernel could not tell everything.
+        Called if the kernel could not report everything.
     """
 
     def __init__(self, arrived: Callable[[str, str, bool], None], lost: Callable[[], None]) -> None:
@@ -33,11 +33,11 @@ class KernelEvents:
         self._folders: dict[int, bytes] = {}
 
     def fileno(self) -> int:
-        """Return the descriptor that is readable when something happened."""
+        """Return a descriptor that is readable when something happened."""
         return self._queue.fileno()
 
     def close(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching."""
         self._queue.close()
 
     def add(self, top: str) -> None:
@@ -46,7 +46,7 @@ class KernelEvents:
         Raises
         ------
         TooManyFoldersError
-            Nothing is watched then that can be relied on.
+            Watching is not reliable then.
         """
         stack = [os.fsencode(top)]
         while stack:
@@ -56,15 +56,15 @@ class KernelEvents:
             except OSError as error:
                 if error.errno in (errno.ENOSPC, errno.ENOMEM):
                     raise TooManyFoldersError from error
-                continue  # gone again, or not ours to read: the walk says so
+                continue  # gone again, or not readable; the walk reports it
             if len(self._folders) > MOST_FOLDERS:
                 raise TooManyFoldersError
             stack += _below(folder)
 
     def read(self) -> None:
-        """Tell what happened since."""
+        """Report what has happened."""
         while events := self._queue.read():
-            # Of a file that is being copied, there is one event for each block.
+            # While a file is copied, there is one event for each block.
             for event in dict.fromkeys(events):
                 self._tell(event)
 

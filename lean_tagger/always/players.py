@@ -1,4 +1,4 @@
-"""Tell a player that tags changed: what to ask it, and what it has to answer.
+"""Tell players that tags changed: the requests, and the answers that count.
 
 - Navidrome: ``startScan`` of Subsonic's API, authenticated by a salted token
   (https://www.subsonic.org/pages/api.jsp).
@@ -30,11 +30,11 @@ class Call:
     Attributes
     ----------
     url : str
-        With what is secret in it.
+        The address, which may contain secrets.
     method : str
         "GET" or "POST".
     headers : dict of str to str
-        With what is secret in it.
+        May contain secrets.
     body : bytes or None
         JSON.
     """
@@ -47,12 +47,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """Who is told, and how.
+    """A player to tell, and how.
 
     Attributes
     ----------
     name : str
-        As a user would call it; nothing secret.
+        Its name for users, without secrets.
     call : callable
         Returns the request for a run's summary.
     complaint : callable
@@ -65,15 +65,15 @@ class Player:
 
 
 class Settings:
-    """What the environment and a file say about players.
+    """Settings of players from the environment and a file.
 
     Parameters
     ----------
     environ : mapping
         ``LEAN_TAG_NAVIDROME_URL``, ``..._USER``, ``..._PASSWORD``, ``LEAN_TAG_PLEX_TOKEN`` and so
-        on; with ``_FILE`` behind it, a variable names a file that holds the value.
+        on; a variable that ends with ``_FILE`` names a file with the value.
     file : Path or None
-        TOML with a table for each player, with the same names in lower case.
+        TOML with a table for each player, and the same names in lower case.
 
     Raises
     ------
@@ -87,16 +87,16 @@ class Settings:
         if file is not None and file.exists():
             try:
                 self._tables = tomllib.loads(file.read_text(encoding="utf-8"))
-            except (OSError, ValueError) as error:  # what it quotes of the file may be secret
+            except (OSError, ValueError) as error:  # its text may quote a secret from the file
                 raise ConfigError(f"{file} cannot be read as TOML") from error
 
     def value(self, player: str, name: str) -> str:
-        """Return a value that has to be there.
+        """Return a value that must be set.
 
         Raises
         ------
         ConfigError
-            It is not.
+            It is not set.
         """
         found = self.optional(player, name)
         if not found:
@@ -129,12 +129,12 @@ def _first_line(path: str) -> str:
 
 
 def player(name: str, settings: Settings) -> Player:
-    """Return the player of a name, or of an address.
+    """Return the player for a name or an address.
 
     Raises
     ------
     ConfigError
-        There is none, or something that it needs is not set.
+        There is no such player, or something that it needs is not set.
     """
     if name in KINDS:
         return KINDS[name](settings)
@@ -142,11 +142,11 @@ def player(name: str, settings: Settings) -> Player:
         parts = urlsplit(name)
         if parts.username or parts.password or parts.query:
             raise ConfigError(
-                "an address with a password or a ? in it would show in ps; put it into "
-                "LEAN_TAG_WEBHOOK_URL and say --notify webhook"
+                "an address with a password or a ? in it would be visible in ps; put it into "
+                "LEAN_TAG_WEBHOOK_URL and use --notify webhook"
             )
         return _webhook(name)
-    raise ConfigError(f"--notify {name}: not one of {', '.join(KINDS)}, and no http address")
+    raise ConfigError(f"--notify {name}: not one of {', '.join(KINDS)} or an http address")
 
 
 def _navidrome(settings: Settings) -> Player:
@@ -163,21 +163,21 @@ def _navidrome(settings: Settings) -> Player:
 
 
 def _subsonic_complaint(answer: bytes) -> str:
-    """Return what is wrong: Subsonic says 200 to everything, and in the answer what it means."""
+    """Return what is wrong: Subsonic always sends status 200; the answer has the real result."""
     try:
         said = json.loads(answer)["subsonic-response"]
         if said["status"] == "ok":
             return ""
         return str(said["error"]["message"])
     except (ValueError, KeyError, TypeError):
-        return "it answers as no Subsonic server does"
+        return "its answer is not that of a Subsonic server"
 
 
 def _emby(kind: str) -> Callable[[Settings], Player]:
     def made(settings: Settings) -> Player:
         base, token = _base(settings.value(kind, "url"), kind), settings.value(kind, "token")
         headers = {"X-Emby-Token": token}
-        if kind == "jellyfin":  # which means to forget the header of Emby
+        if kind == "jellyfin":  # it plans to drop Emby's header
             headers["Authorization"] = f'MediaBrowser Token="{quote(token)}"'
         call = Call(f"{base}/Library/Refresh", "POST", headers, b"")
         return Player(f"{kind} at {_host(base)}", lambda _: call)
@@ -209,13 +209,13 @@ KINDS: dict[str, Callable[[Settings], Player]] = {
     "plex": _plex,
     "webhook": lambda settings: _webhook(settings.value("webhook", "url")),
 }
-"""Makes a player from the settings, by its name."""
+"""Functions that make a player from the settings, by name."""
 
 
 def _base(url: str, name: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"the address of {name} does not begin with http:// or https://")
+        raise ConfigError(f"the address of {name} must start with http:// or https://")
     return url.rstrip("/")
 
 

@@ -1,4 +1,4 @@
-"""Changes that only a look shows, as on a share: the kernel does not know what others do there."""
+"""Find changes by polling, as on a share, where the kernel does not see what others do."""
 
 import os
 from array import array
@@ -10,12 +10,12 @@ from lean_tagger.run.find_files import is_audio, is_ignored
 
 
 class Look:
-    """How the folders below one were when they were last looked at: eight bytes for each.
+    """The last known state of all folders below one: eight bytes for each.
 
     Parameters
     ----------
     top : str
-        That folder.
+        The top folder.
     """
 
     def __init__(self, top: str) -> None:
@@ -24,14 +24,14 @@ class Look:
         self._primed = False
 
     def changed(self) -> list[str]:
-        """Look again, and return the folders in which music came or changed since.
+        """Look again, and return the folders with new or changed music.
 
-        The first look tells nothing. Where a folder cannot be listed, nothing came into it.
+        The first look returns none. A folder that cannot be listed counts as unchanged.
 
         Raises
         ------
         OSError
-            Not even `top` can be listed: then what was seen before still counts.
+            Not even `top` can be listed; the last known state is kept.
         """
         os.scandir(self.top).close()
         states, changed = array("Q"), []
@@ -48,7 +48,7 @@ class Look:
 
 
 def _folders(top: str) -> Iterator[tuple[str, int]]:
-    """Yield each folder that has music, and a number for the folder and all of its music."""
+    """Yield each folder with music, and a number that depends on the folder and its music."""
     stack = [top]
     while stack:
         folder = stack.pop()
@@ -66,7 +66,7 @@ def _folders(top: str) -> Iterator[tuple[str, int]]:
 def _sorted_out(
     listing: Iterator[os.DirEntry[str]],
 ) -> tuple[list[tuple[str, int, int, int]], list[str]]:
-    """Return the music of a listing (name, bytes, two times in ns), and its folders."""
+    """Return the music in a listing (name, bytes, two times in ns), and its folders."""
     music, below = [], []
     for entry in listing:
         if is_ignored(entry.name):

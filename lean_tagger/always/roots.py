@@ -1,11 +1,11 @@
-"""The folders that are watched: a share that is gone is no library that was deleted."""
+"""The folders that are watched; a missing share is not a deleted library."""
 
 import os
 
 from lean_tagger.system import mounts
 
 _KERNEL_IS_TOLD_NOTHING = frozenset({"drvfs", "virtiofs", "vboxsf", "prl_fs", "vmhgfs"})
-"""Folders of the host of a virtual machine."""
+"""File systems that a virtual machine shares with its host."""
 
 
 class Root:
@@ -14,12 +14,12 @@ class Root:
     Parameters
     ----------
     path : str
-        Absolute; it is there.
+        Absolute; it exists.
 
     Attributes
     ----------
     here : bool
-        Whether it was there when last looked at.
+        Whether it was there at the last check.
     """
 
     def __init__(self, path: str) -> None:
@@ -31,7 +31,7 @@ class Root:
         self._key = self._look()
 
     def came_back(self) -> bool:
-        """Look for it, and tell whether it is there again, or is another folder than before."""
+        """Check it, and tell whether it is there again, or is another folder than before."""
         key = self._look()
         was_here, self.here = self.here, key is not None
         if key is None:
@@ -40,7 +40,7 @@ class Root:
         return changed or not was_here
 
     def _look(self) -> tuple[int, int] | None:
-        """Return which folder it is now; None if it, or what it was mounted from, is gone."""
+        """Return the folder's identity; None if it or its mount is gone."""
         try:
             found = os.stat(self.path)
         except OSError:
@@ -60,6 +60,6 @@ class Root:
 
 
 def _tells_kernel(mount: mounts.Mount) -> bool:
-    # In user space nobody knows: some file systems tell the kernel of all, others of nothing.
+    # Unknown for file systems in user space: some report all to the kernel, some nothing.
     in_user_space = mount.kind.startswith("fuse")
     return not (mount.network or in_user_space or mount.kind in _KERNEL_IS_TOLD_NOTHING)

@@ -1,28 +1,28 @@
-"""Which folders something came into, and which of them have come to rest."""
+"""Folders with new files, and which of them have settled."""
 
 import os
 
 from lean_tagger.rules import album_folder
 
 MOST_FOLDERS = 20_000
-"""More than that at once are remembered as everything."""
+"""With more folders than this, everything counts as changed."""
 
 PATIENCE = 20
-"""A folder that never comes to rest is done after so many times the settle time."""
+"""A folder that never settles is done after so many times the settle time."""
 
 
 class Settling:
-    """Folders that something came into.
+    """Folders with new files.
 
     Parameters
     ----------
     seconds : float
-        How long nothing must come into an album, in all its discs, before it is done.
+        Time for which nothing must come into an album, with all its discs, before it is done.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._last: dict[str, float] = {}  # of an album
+        self._last: dict[str, float] = {}  # by album
         self._first: dict[str, float] = {}
         self._folders: dict[str, set[str]] = {}
         self._count = 0
@@ -31,7 +31,7 @@ class Settling:
         return bool(self._last)
 
     def touch(self, folder: str, now: float) -> None:
-        """Note that something came into a folder; one that ends with a slash means all below."""
+        """Note a new file in a folder; a slash at the end means all folders below too."""
         album = album_folder(os.path.join(os.path.normpath(folder), ""))
         self._last[album] = now
         self._first.setdefault(album, now)
@@ -46,11 +46,11 @@ class Settling:
         return self._count >= MOST_FOLDERS
 
     def due(self) -> float | None:
-        """Return when the first album will be at rest; None if there is none."""
+        """Return when the first album will have settled; None if there is none."""
         return min(map(self._at_rest, self._last), default=None)
 
     def take(self, now: float) -> list[str]:
-        """Return the folders that are at rest, and forget them."""
+        """Return the folders that have settled, and forget them."""
         ready = [album for album in self._last if self._at_rest(album) <= now]
         return [folder for album in ready for folder in self._forget(album)]
 

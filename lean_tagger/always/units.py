@@ -1,14 +1,14 @@
-"""Units for systemd: one that watches, and one that a timer starts.
+"""Units for systemd: one that watches folders, and one that a timer starts.
 
-What is set is in systemd.exec(5), systemd.resource-control(5) and systemd.timer(5); that it is
-right, ``systemd-analyze verify`` says in the tests.
+The settings are documented in systemd.exec(5), systemd.resource-control(5) and systemd.timer(5);
+the tests check them with ``systemd-analyze verify``.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 MARGIN_BYTES = 128 * 1024**2
-"""Beyond the budget: what waits, and pages of files that are being read."""
+"""Memory above the budget, for the waiting process and pages of files that are read."""
 
 WATCH, ONCE, TIMER = "lean-tag-watch.service", "lean-tag.service", "lean-tag.timer"
 
@@ -24,8 +24,8 @@ SystemCallFilter=~@privileged @obsolete @keyring
 SystemCallFilter=@chown
 SystemCallErrorNumber=EPERM
 """
-"""All that a user's own manager can do without a user namespace, in which files of a second group
-belong to nobody. A copy has to keep the group of the file: hence ``@chown``."""
+"""Everything that a user's own manager can do without a user namespace. (In one, files of a second
+group would belong to nobody.) A copy has to keep the file's group, so ``@chown`` is allowed."""
 
 _SANDBOX = """\
 ProtectSystem=strict
@@ -47,29 +47,29 @@ KeyringMode=private
 _NETWORK = "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6\n"
 _NO_NETWORK = "RestrictAddressFamilies=AF_UNIX\n"
 _ALONE = "PrivateNetwork=yes\nIPAddressDeny=any\n"
-_OF_ROOT = "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER"  # leaves files to their owners
+_OF_ROOT = "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER"  # to keep files with their owners
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What is to be done, by whom, and where.
+    """What a unit does, as which user, and where.
 
     Attributes
     ----------
     program : sequence of str
         The command and its first arguments, by absolute path.
     options, paths : sequence of str
-        Of ``lean-tag``; the paths are absolute folders.
+        Arguments of ``lean-tag``; the paths are absolute folders.
     budget_bytes : int
-        Of a run.
+        Budget of a run.
     writable : sequence of str
-        Folders next to the music that are written: the journal's.
+        Folders apart from the music that are written: the journal's.
     environment : mapping
-        Variables that say where those are.
+        Variables with the paths of these folders.
     system : bool
-        For the whole machine, and not for the user who logs in.
+        For the whole machine, not for the user who logs in.
     user : str
-        Of a system unit: who owns the music.
+        For a system unit: the owner of the music.
     network : bool
         Whether players are told.
     """
@@ -86,7 +86,7 @@ class Service:
 
 
 def units(service: Service) -> dict[str, str]:
-    """Return the text of each unit, by its file's name."""
+    """Return the text of each unit, by file name."""
     target = "multi-user.target" if service.system else "default.target"
     watch = _service(
         service,
@@ -98,7 +98,7 @@ def units(service: Service) -> dict[str, str]:
         service,
         "Tag music that has no genre yet",
         ("tag", "--pace", "gentle", "--quiet", *service.options),
-        "Type=oneshot\nSuccessExitStatus=1\n",  # some files failed: no reason for an alarm
+        "Type=oneshot\nSuccessExitStatus=1\n",  # some failed files are no reason for an alarm
     )
     return {
         WATCH: f"{watch}\n[Install]\nWantedBy={target}\n",
@@ -123,7 +123,7 @@ WantedBy=timers.target
 
 
 def quoted(text: str) -> str:
-    """Return one word of a unit, whatever is in it, also bytes that are no UTF-8."""
+    """Return text as one word of a unit, also with bytes that are not UTF-8."""
     plain = all((it.isalnum() and it.isascii()) or it in "/._-+=:,@" for it in text)
     if plain and text:
         return text
@@ -131,7 +131,7 @@ def quoted(text: str) -> str:
 
 
 def _escaped(byte: int) -> str:
-    if byte == 0x25:  # stands for %h and the like
+    if byte == 0x25:  # it begins %h and the like
         return "%%"
     if byte < 0x20 or byte > 0x7E or byte in b'"\\':
         return f"\\x{byte:02x}"
@@ -140,7 +140,7 @@ def _escaped(byte: int) -> str:
 
 def _service(service: Service, what: str, arguments: Sequence[str], kind: str) -> str:
     words = [*service.program, *arguments, "--", *service.paths]
-    # In a command, and only there, a dollar sign stands for a variable.
+    # In a command, and only there, a dollar sign begins a variable.
     command = " ".join(quoted(it).replace("$", "$$") for it in words)
     after = "After=network-online.target\nWants=network-online.target\n" if service.network else ""
     mounts = " ".join(map(quoted, service.paths))
@@ -156,7 +156,7 @@ def _service(service: Service, what: str, arguments: Sequence[str], kind: str) -
 
 
 def _sandbox(service: Service) -> str:
-    """Return what only the manager of the machine can do."""
+    """Return the settings that only the machine's manager can apply."""
     if not service.system:
         return ""
     writable = " ".join(map(quoted, (*service.paths, *service.writable)))
@@ -168,7 +168,7 @@ def _sandbox(service: Service) -> str:
 
 
 def _identity(service: Service) -> str:
-    """Return who it is: of a user's own unit, the user."""
+    """Return the user of the unit; a user's own unit needs none."""
     if not service.system:
         return "EnvironmentFile=-%E/lean-tag/environment\n" if service.network else ""
     secrets = "EnvironmentFile=-/etc/lean-tag/environment\n" if service.network else ""

@@ -1,4 +1,4 @@
-"""Wait for music, and have it tagged when it has come to rest."""
+"""Wait for music, and have it tagged when it has settled."""
 
 import os
 import selectors
@@ -16,37 +16,37 @@ from lean_tagger.run.arriving import KIND
 from lean_tagger.system import library_pages
 
 ROOT_SECONDS = 10.0
-"""How often we look whether the folders are still there."""
+"""How often we check that the folders are still there."""
 
 READ_SECONDS = 1.0
-"""Between two looks at the kernel's queue: while a file is copied, it has an event a block."""
+"""Time between two reads of the kernel's queue: a file that is copied has an event per block."""
 
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 30.0, 600.0
-"""After a batch that could not be done, as where another run holds the journal."""
+"""Wait after a batch that could not run, for example if another run holds the journal."""
 
 _HOPELESS = frozenset({2, 3, 4})
-"""Exit codes of a first batch that the next one would have, too: options, model, budget."""
+"""Exit codes of a first batch that the next one would repeat: options, model, budget."""
 
 _MOST_WRITTEN = 20_000
 
 
 class Watching:
-    """Has batches done over what arrives.
+    """Runs batches over what arrives.
 
     Parameters
     ----------
     paths : sequence of str
-        Folders; they are there.
+        Folders that exist.
     arguments : sequence of str
         Options and paths of each batch.
     settle_seconds, poll_seconds : float
-        How long an album must be at rest; and how often we look where the kernel says nothing.
+        How long an album must be unchanged; how often we look if the kernel reports nothing.
     told : callable
         Called with each result of a batch.
     ended : callable
         Called after the last result of each batch.
     notice : callable
-        Told what a user should know, once.
+        Called once with each sentence for the user.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Watching:
         self._looks: dict[str, Look] = {}
         self._batch: Batch | None = None
         self._doing: list[str] = []
-        # While a batch runs: how often a name was taken, and a file closed that was written to.
+        # During a batch: how often a name was moved to, and a written file was closed.
         self._events: Counter[tuple[str, bool]] = Counter()
         self._written: set[str] = set()  # by the batch
         self._look_at_roots_at = self._look_at = self._not_before = 0.0
@@ -77,12 +77,12 @@ class Watching:
         self._worked = False
 
     def run(self) -> int:
-        """Do what is there, then what arrives; return only where no batch can ever work.
+        """Do what is there, then what arrives; return only if no batch can ever work.
 
         Returns
         -------
         int
-            The exit code of the first batch, if it says that options, model or budget are no good.
+            The exit code of the first batch, if options, model or budget cannot be used.
         """
         self._watch_all()
         self._start([os.path.join(root.path, "") for root in self._roots])
@@ -97,12 +97,12 @@ class Watching:
             due = self._settling.due()
             if due is None or self._batch is not None or now < max(due, self._not_before):
                 continue
-            self._look_at_roots(now)  # so that no batch looks for what has just gone
+            self._look_at_roots(now)  # so that no batch searches a folder that has just gone
             if ready := self._take(now):
                 self._start(ready)
 
     def close(self) -> None:
-        """End a batch that is being done; the file in hand is finished or as it was."""
+        """End a running batch; its present file is finished or as it was."""
         if self._batch is not None:
             self._batch.stop()
         if self._kernel is not None:
@@ -112,7 +112,7 @@ class Watching:
     # What happens
 
     def _wait(self) -> int | None:
-        """Wait for a moment, or for something to happen; see `run`."""
+        """Wait for a moment or for an event; see `run`."""
         for key, _ in self._selector.select(self._seconds_to_wait()):
             if key.data == "kernel" and self._kernel is not None:
                 self._kernel.read()
@@ -135,7 +135,7 @@ class Watching:
         return max(0.0, min(moments) - now)
 
     def _arrived(self, folder: str, name: str, moved: bool) -> None:
-        """Note what the kernel told; which of it our own batch did shows at its end."""
+        """Note an event; the end of a batch shows which events it caused itself."""
         if self._batch is not None and name and len(self._events) < _MOST_WRITTEN:
             self._events[os.path.join(folder, name), moved] += 1
         else:
@@ -148,7 +148,7 @@ class Watching:
             self._settling.touch(os.path.dirname(os.path.abspath(path)), time.monotonic())
             return
         if error.get("kind") == "missing" and any(path == root.path for root in self._roots):
-            return  # it went in this very moment; `_look_at_roots` will see that
+            return  # it has just gone; `_look_at_roots` will see that
         if record.get("status") == "tagged" and len(self._written) < _MOST_WRITTEN:
             self._written.add(os.path.abspath(path))
         self._told(record)
@@ -159,18 +159,18 @@ class Watching:
         self._doing = folders
         self._batch = Batch(self._arguments, folders)
         self._selector.register(self._batch, selectors.EVENT_READ, "batch")
-        library_pages.release()  # what only the start of us, or of a batch, needed
+        library_pages.release()  # pages that only our start, or a batch's, needed
 
     def _end(self) -> int | None:
-        """See to the end of a batch; see `run`."""
+        """Handle the end of a batch; see `run`."""
         assert self._batch is not None, "only called while one is done"  # noqa: S101 - for mypy
         self._selector.unregister(self._batch)
         code = self._batch.end()
         if self._kernel is not None:
-            self._kernel.read()  # all that the batch did is in the queue by now
+            self._kernel.read()  # all events of the batch are in the queue now
         self._batch = None
         now = time.monotonic()
-        # A copy of ours takes a name once, and is closed once after that.
+        # Our copy is moved to a name once, and closed once after that.
         for (path, _), times in self._events.items():
             if times > 1 or path not in self._written:
                 self._settling.touch(os.path.dirname(path), now)
@@ -201,10 +201,10 @@ class Watching:
             if not any(f"{folder}/".startswith(os.path.join(path, "")) for path in gone)
         ]
 
-    # Where it is looked
+    # Where to look
 
     def _watch_all(self) -> None:
-        """Watch each folder in the way that tells most there."""
+        """Watch each folder in the way that works best there."""
         if self._kernel is not None:
             self._selector.unregister(self._kernel)
             self._kernel.close()
@@ -213,7 +213,7 @@ class Watching:
             if root.here and not self._by_kernel(root):
                 self._looks.setdefault(root.path, Look(root.path))
         if self._looks:
-            self._look_at = 0.0  # the first look is what later ones are compared with
+            self._look_at = 0.0  # later looks are compared with the first
 
     def _by_kernel(self, root: Root) -> bool:
         if not root.kernel_tells or root.path in self._looks:
@@ -238,7 +238,7 @@ class Watching:
             self._settling.touch(os.path.join(root.path, ""), time.monotonic())
 
     def _poll(self, now: float) -> None:
-        """Look where the kernel says nothing; soon again where something came."""
+        """Look where the kernel reports nothing; look again soon if something came."""
         if not self._looks or now < self._look_at or self._batch is not None:
             return
         came = False
@@ -257,7 +257,7 @@ class Watching:
         self._look_at = time.monotonic() + wait
 
     def _look_at_roots(self, now: float) -> None:
-        """Find out which folders are there; do all of one that is there again."""
+        """Find out which folders are there; do everything in one that is there again."""
         self._look_at_roots_at = now + ROOT_SECONDS
         back = False
         for root in self._roots:
@@ -268,6 +268,6 @@ class Watching:
                     self._notice(f"{root.path} is there again")
                 self._settling.touch(os.path.join(root.path, ""), now)
             elif was_here and not root.here:
-                self._notice(f"{root.path} is not there any more; waiting for it")
+                self._notice(f"{root.path} has disappeared; waiting for it")
         if back:
             self._watch_all()

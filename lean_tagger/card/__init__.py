@@ -1,22 +1,9 @@
 """The model card: everything about a model that is not a weight, as data."""
 
-from lean_tagger.card.card import (
-    Abstain,
-    Accuracy,
-    Agreement,
-    Bound,
-    Formerly,
-    Label,
-    LabelKind,
-    LabelVectors,
-    Licence,
-    ModelSpec,
-    PatchLayout,
-    Tensors,
-    WeightsOrigin,
-)
+from lean_tagger.card.card import Formerly, LabelVectors, ModelSpec, PatchLayout, Tensors
 from lean_tagger.card.derived_head import DerivedHead, Part
 from lean_tagger.card.label_vectors import WordList, read_words
+from lean_tagger.card.labels import Abstain, Bound, Label, LabelKind
 from lean_tagger.card.locate import (
     backbone_names,
     family_card,
@@ -30,6 +17,7 @@ from lean_tagger.card.locate import (
     shipped_models,
     user_models_folder,
 )
+from lean_tagger.card.origin import Accuracy, Agreement, Licence, WeightsOrigin
 from lean_tagger.card.preprocessing import (
     AnyFrontend,
     Ends,

@@ -1,4 +1,4 @@
-"""Refuse cards whose values have the right type and make no sense."""
+"""Refuse cards with values that have the right type but make no sense."""
 
 import math
 from pathlib import Path
@@ -9,7 +9,7 @@ from lean_tagger.errors import ConfigError
 
 
 def check(spec: ModelSpec, card: Path) -> None:
-    """Look at what no type can say.
+    """Check what types cannot express.
 
     Raises
     ------
@@ -24,7 +24,7 @@ def check(spec: ModelSpec, card: Path) -> None:
 
 
 def _ranges(spec: ModelSpec) -> Ranges:
-    # Generous for any network that hears music; far beyond, only memory would be the limit.
+    # Generous for any network that hears music; without this, only memory would be the limit.
     most_frames = spec.frontend.most_frames
     return {
         "sample_rate_hz": (spec.sample_rate_hz, 1_000, 384_000),
@@ -41,7 +41,7 @@ def _complaints(spec: ModelSpec) -> list[str]:
     if spec.window_samples + spec.hop_frames * front.hop_samples > LONGEST_SAMPLES:
         found.append("a patch of that many frames is more than an hour of music")
     if spec.pad_samples and "repeat_samples" in {spec.last_patch, spec.short_track}:
-        found.append("repeat_samples is for tracks whose ends are not continued")
+        found.append("repeat_samples is for tracks without padding at the ends")
     if spec.label_vectors is None and tensors.logits is not None and not spec.labels:
         found.append("'labels' is empty")
     if not all(0 <= it <= 1 for label in spec.labels for it in (label.least, label.bar)):
@@ -51,7 +51,7 @@ def _complaints(spec: ModelSpec) -> list[str]:
         found.append("'tensors' names neither logits nor an embedding")
     layouts = front.layouts if spec.head_of is None else ("embedding",)
     if tensors.layout not in layouts:
-        found.append(f"the layout {tensors.layout!r} is none of {', '.join(layouts)}")
+        found.append(f"the layout {tensors.layout!r} is not one of {', '.join(layouts)}")
     if Path(spec.file).name != spec.file:
         found.append(f"'file' must be a name next to the card, not {spec.file!r}")
     return found + _derived_complaints(spec) + _words_complaints(spec)
@@ -64,7 +64,7 @@ def _derived_complaints(spec: ModelSpec) -> list[str]:
     if spec.head_of is None:
         found.append("a derived model needs 'head_of'")
     if not spec.labels or spec.label_vectors is not None:
-        found.append("a derived model needs 'labels', and no 'label_vectors'")
+        found.append("a derived model needs 'labels' and takes no 'label_vectors'")
     names = [spec.head_of, *spec.also_of]
     if len(set(names)) < len(names):
         found.append("'also_of' names a model twice")
@@ -74,11 +74,11 @@ def _derived_complaints(spec: ModelSpec) -> list[str]:
 def _number_complaints(spec: ModelSpec) -> list[str]:
     found, numbers = [], [label for label in spec.labels if label.kind == "number"]
     if (len(numbers) == len(spec.labels) > 0) != (spec.activation == "numbers"):
-        found.append("labels of the kind number are for the activation numbers, and no others")
+        found.append("labels of the kind number go with the activation numbers, and only with it")
     if not all(-math.inf < label.low < label.high < math.inf for label in numbers):
         found.append("a number's 'low' must be below its 'high'")
     if numbers and spec.label_vectors is not None:
-        found.append("'label_vectors' are no numbers")
+        found.append("'label_vectors' do not go with the activation numbers")
     return found
 
 
@@ -89,7 +89,7 @@ def _words_complaints(spec: ModelSpec) -> list[str]:
     if spec.tensors.embedding is None:
         found.append("'label_vectors' need an embedding in 'tensors'")
     if spec.labels:
-        found.append("'labels' are those of 'label_vectors'; leave them out")
+        found.append("the labels come from 'label_vectors'; leave 'labels' out")
     if Path(given.file).name != given.file:
         found.append(f"'label_vectors' must be a name next to the card, not {given.file!r}")
     if given.scale is not None and not 0 < given.scale < math.inf:

@@ -1,28 +1,28 @@
-"""How the scores of a derived model follow from what other models heard in a whole track.
+"""Compute the scores of a derived model from what other models heard in a whole track.
 
 A card with ``"weights": "derived"`` names such a file and the models, its parts. The file is JSON:
 
 ``labels``
-    For each label of the card, in its order, where its score is from: ``{"row": n}``, the n-th
+    For each label of the card, in order, the source of its score: ``{"row": n}``, the n-th
     row of the matrix; or ``{"of": [{"model": "msd-musicnn", "label": "metal"}]}``, the highest of
     these scores of the parts. With ``"unless": {"model": …, "label": …, "least": 0.2}`` it is 0
-    where that score is so high.
+    if that score is so high.
 ``activation``
-    ``softmax`` where the rows compete, ``sigmoid`` where each is judged by itself.
+    ``softmax`` if the rows compete, ``sigmoid`` if each is judged on its own.
 ``parts``
     How many numbers of each part's embedding are used, in the order of the card: all or none.
 ``mean``, ``scale``, ``weights``, ``bias``
     float32, little-endian, in base64: ``logits = weights · (embeddings - mean) / scale + bias``,
-    of the embeddings one behind the other; a track's is the mean over its windows. Since that
-    is linear, it is the mean of the windows' logits, too.
+    with the embeddings joined one after the other; a track's embedding is the mean over its
+    windows. This is linear, so the result is also the mean of the windows' logits.
 
 ``inherit``
-    Classes of artists and albums nearly all tracks of which have one by hand: lists of names, with
-    the label of each. A track of one has this label for certain, and no other of the field.
+    Artists and albums with nearly all tracks in one class by hand: lists of names, with the label
+    of each. Their tracks have this label for certain, and no other label of the field.
 
-All is computed in float64 from what the journal keeps, one number after the other: so a
-track has the same score whether it is heard now or was on record, and the supervisor, which has
-no numpy, decides by itself. That takes 0.3 ms for 20 labels.
+Everything is computed in float64 from what the journal keeps, in pure Python. So a track has the
+same score whether it is heard now or was on record, and the supervisor, which has no numpy, can
+decide. That takes 0.3 ms for 20 labels.
 """
 
 import array
@@ -43,17 +43,17 @@ from lean_tagger.system.digest import sha256_of
 from lean_tagger.system.files import open_regular
 
 MOST_BYTES = 16 << 20
-"""Of 1,000 labels and 2,048 numbers: 11 MiB."""
+"""Size for 1,000 labels and 2,048 numbers: 11 MiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What a derived score is made of.
+    """What one part contributes to a derived score.
 
     Attributes
     ----------
     values : sequence of float
-        Scores of one part in the order of its labels, 0 to 1; as the journal keeps them.
+        The part's scores in the order of its labels, 0 to 1; as the journal keeps them.
     embedding : bytes
         float32, little-endian.
     """
@@ -72,7 +72,7 @@ class _Named:
 
 @dataclass(frozen=True, slots=True)
 class _Unless:
-    """A label of a part, and the score from which on it forbids another one."""
+    """A label of a part, and the score from which it excludes another label."""
 
     model: str
     label: str
@@ -81,7 +81,7 @@ class _Unless:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """Where the score of a label is from, as the file has it."""
+    """The source of a label's score, as in the file."""
 
     row: int = -1
     of: tuple[_Named, ...] = ()
@@ -90,12 +90,12 @@ class _Said:
 
 @dataclass(frozen=True, slots=True)
 class Heir:
-    """A label that what is by an artist, or on an album, inherits.
+    """A label that tracks of an artist or album inherit.
 
     Attributes
     ----------
     artist, album : str
-        Without regard to case; an empty album stands for all of the artist.
+        Case does not matter; an empty album stands for everything by the artist.
     label : str
         Its name.
     """
@@ -107,7 +107,7 @@ class Heir:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """The same, with places in place of names: each (part, label)."""
+    """The same, with indices instead of names: each (part, label)."""
 
     row: int
     of: tuple[tuple[int, int], ...]
@@ -116,7 +116,7 @@ class _Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
-    """The file, as JSON has it."""
+    """The file's JSON object."""
 
     labels: tuple[_Said, ...]
     parts: tuple[int, ...]
@@ -129,7 +129,7 @@ class _File:
 
 
 class DerivedHead:
-    """The file of a derived model, ready to be used.
+    """The file of a derived model, ready for use.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ class DerivedHead:
     Raises
     ------
     ModelError
-        The file is not there, is not the one that the card describes, or makes no sense.
+        The file does not exist, is not the one that the card describes, or makes no sense.
     """
 
     def __init__(self, spec: ModelSpec) -> None:
@@ -155,11 +155,11 @@ class DerivedHead:
 
     @property
     def has_heirs(self) -> bool:
-        """Whether anything is inherited, so that it matters whose music a file is."""
+        """Whether anything is inherited, so that artist and album matter."""
         return bool(self._heirs)
 
     def inherited(self, *, artist: str, album: str) -> str | None:
-        """Return the label that a track inherits by its tags, if it does: its album's first."""
+        """Return the label that a track inherits by its tags; its album's comes first."""
         who, what = artist.strip().casefold(), album.strip().casefold()
         return self._heirs.get((who, what)) or self._heirs.get((who, ""))
 
@@ -169,7 +169,7 @@ class DerivedHead:
         Parameters
         ----------
         parts : sequence of Part
-            What each part heard, in the order of the card.
+            Results of each part, in the order of the card.
 
         Raises
         ------
@@ -219,16 +219,16 @@ class DerivedHead:
         if (len(self._mean), len(self._scale), len(flat)) != (dim, dim, dim * rows):
             raise ValueError("its arrays do not fit each other")
         if not all(map(math.isfinite, (*self._mean, *self._scale, *flat, *self._bias))):
-            raise ValueError("it holds what is no number")
+            raise ValueError("it holds a value that is not a number")
         if not all(it > 0 for it in self._scale):
             raise ValueError("'scale' must be above 0")
         if any(it.row >= rows for it in self._sources):
-            raise ValueError("a label names a row that is not there")
+            raise ValueError("a label names a row that does not exist")
         self._weights = [flat[at * dim : (at + 1) * dim] for at in range(rows)]
 
 
 def to_text(numbers: bytes) -> str:
-    """Return an array of float32, little-endian, as such a file has it."""
+    """Return an array of float32, little-endian, as text for the file."""
     return base64.b64encode(numbers).decode("ascii")
 
 
@@ -236,7 +236,7 @@ def _read(spec: ModelSpec) -> bytes:
     try:
         with open(open_regular(spec.path), "rb") as file:
             if os.fstat(file.fileno()).st_size > MOST_BYTES:
-                raise ValueError("it is larger than any")
+                raise ValueError("it is too large")
             data = file.read(MOST_BYTES)
     except OSError as error:
         raise ModelError(f"cannot read the model {spec.path}: {error.strerror}") from error

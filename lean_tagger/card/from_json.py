@@ -1,6 +1,6 @@
-"""Make dataclasses of JSON, and refuse what does not fit their annotations.
+"""Build dataclasses from JSON, and refuse what does not fit their annotations.
 
-Unknown keys are refused: a misspelt constant would otherwise give wrong tags in silence.
+Unknown keys are refused: a misspelt constant would otherwise silently give wrong tags.
 """
 
 import types
@@ -12,18 +12,18 @@ from lean_tagger.errors import ConfigError
 
 
 def build(kind: type, data: object, *, where: str, **extra: object) -> Any:
-    """Make the dataclass `kind` of a JSON object, refusing what does not fit it.
+    """Build the dataclass `kind` from a JSON object, and refuse what does not fit it.
 
     Parameters
     ----------
     kind : type
-        A dataclass; a field with ``metadata={"card": False}`` is no key of the object.
+        A dataclass; a field with ``metadata={"card": False}`` is not a key of the object.
     data : object
-        What `json` made.
+        The result of `json`.
     where : str
-        Begins every message.
+        The start of every message.
     **extra
-        Further fields, taken as they are.
+        More fields, used as they are.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def build(kind: type, data: object, *, where: str, **extra: object) -> Any:
 
 
 def _convert(hint: Any, value: object, where: str) -> object:
-    """Check one JSON value against the annotation of the field that it is for."""
+    """Check one JSON value against the annotation of its field."""
     origin = get_origin(hint)
     if is_dataclass(hint) and isinstance(hint, type):
         return build(hint, value, where=where)
@@ -78,7 +78,7 @@ def _one_of(allowed: tuple[Any, ...], value: object, where: str) -> object:
 
 
 def _told_apart(kinds: list[Any], value: object, where: str) -> Any:
-    """Return the one of several dataclasses whose ``kind`` the object gives."""
+    """Return the dataclass that the object's ``kind`` names."""
     if len(kinds) == 1:
         return kinds[0]
     if not isinstance(value, Mapping):
@@ -91,7 +91,7 @@ def _told_apart(kinds: list[Any], value: object, where: str) -> Any:
 
 
 def did_you_mean(word: str, known: Any) -> str:
-    """Return the known word that is nearest, as an addition to a message, or nothing."""
+    """Return the closest known word as an addition to a message, or nothing."""
     from difflib import get_close_matches  # late: only a mistake needs it
 
     close = get_close_matches(word, [str(k) for k in known], n=1)

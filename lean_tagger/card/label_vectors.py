@@ -1,20 +1,20 @@
-"""Labels that are vectors: the file that holds them, read without numpy.
+"""Read the file of labels that are vectors, without numpy.
 
-An ``.npz`` (a zip of arrays, as ``numpy.savez`` writes it) with
+The file is an ``.npz`` (a zip of arrays, as ``numpy.savez`` writes it) with
 
 ==========  ============  ======================================================
 array       shape, type   what it is
 ==========  ============  ======================================================
 ``names``   (n,) text     what is written into a file
 ``vectors`` (n, dim) f4   the text network's vector of each
-``scale``   () f4 or f8   factor from cosine to logit; may stand in the card
-``kinds``   (n,) text     what each word is, ``genre`` where it is missing
-``bias``    () f4 or f8   added to the logit; only of networks that have one
+``scale``   () f4 or f8   factor from cosine to logit; may be in the card
+``kinds``   (n,) text     the kind of each word, ``genre`` if missing
+``bias``    () f4 or f8   added to the logit; only for networks that have one
 ==========  ============  ======================================================
 
-The supervising process needs the names and must not load numpy, so this reads the format by
-itself. It takes only what is listed above, looks at every declared size before it asks for
-memory, and knows no pickle: a file from somewhere can be wrong, and do no harm.
+The supervisor needs the names and must not load numpy, so this is a reader of our own. It accepts
+only what is listed above, checks every declared size before it allocates memory, and reads no
+pickle: a file from anywhere can be wrong, but does no harm.
 """
 
 import math
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn, get_args
 
-from lean_tagger.card.card import Label, LabelKind
+from lean_tagger.card.labels import Label, LabelKind
 from lean_tagger.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 MOST_WORDS = 2_048
 MOST_LETTERS = 120
-"""Of one name: a tag, and no text."""
+"""Length of one name: a tag, not a text."""
 MOST_DIM = 8_192
 MOST_NUMBERS = 1 << 22
-"""Of all vectors together: 16 MiB."""
+"""Size of all vectors together: 16 MiB."""
 
 _KINDS: dict[str, LabelKind] = {kind: kind for kind in get_args(LabelKind)}
 _MOST_MEMBERS = 16
@@ -51,20 +51,20 @@ _HEADER = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WordList:
-    """What is in such a file.
+    """The contents of such a file.
 
     Attributes
     ----------
     labels : tuple of Label
-        The words; each shows as it is spelt.
+        The words; each is shown as it is spelt.
     dim : int
         Numbers in a vector.
     scale : float or None
-        Factor from cosine to logit, if the file says it.
+        Factor from cosine to logit, if the file has it.
     bias : float or None
-        Added to the logit, if the file says it.
+        Added to the logit, if the file has it.
     vectors : bytes
-        float32, little-endian, (n, dim); empty unless asked for. Not looked at here.
+        float32, little-endian, (n, dim); empty unless asked for. The values are not checked.
     """
 
     labels: tuple[Label, ...]
@@ -82,19 +82,19 @@ def read_words(path: Path, *, vectors: bool = False) -> WordList:
     path : Path
         The ``.npz``.
     vectors : bool
-        Whether the vectors are wanted, too.
+        Read the vectors too.
 
     Raises
     ------
     ConfigError
-        It cannot be read, is not what is said above, or names a word twice.
+        It cannot be read, does not have the contents listed above, or names a word twice.
     """
-    import lzma  # late, as is zipfile: most cards have no use for either
+    import lzma  # late, as is zipfile: most cards need neither
     import zipfile
     import zlib
 
-    if path.exists() and not path.is_file():  # nor may a pipe keep us waiting
-        raise ConfigError(f"the words {path} are no file")
+    if path.exists() and not path.is_file():  # a pipe would keep us waiting
+        raise ConfigError(f"the words {path} are not a file")
     try:
         with path.open("rb") as file:
             _check_directory(file)
@@ -106,11 +106,11 @@ def read_words(path: Path, *, vectors: bool = False) -> WordList:
         *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError),
         *(EOFError, ValueError, struct.error, OverflowError),
     ) as error:
-        raise ConfigError(f"{path} is no file of words (.npz): {error}") from error
+        raise ConfigError(f"{path} is not a file of words (.npz): {error}") from error
 
 
 def _check_directory(file: IO[bytes]) -> None:
-    """Refuse a zip whose table of contents alone would fill the memory."""
+    """Refuse a zip with a table of contents that alone would fill the memory."""
     size = file.seek(0, 2)
     if size > _MOST_BYTES:
         raise ValueError(f"it has {size} bytes")
@@ -127,7 +127,7 @@ def _check_directory(file: IO[bytes]) -> None:
 
 
 class _Arrays:
-    """The arrays of one file, read one by one within their bounds."""
+    """The arrays of one file, read one by one within limits."""
 
     def __init__(self, archive: "zipfile.ZipFile", path: Path) -> None:
         self._archive, self._path = archive, path
@@ -149,7 +149,7 @@ class _Arrays:
             if name.casefold() in found:
                 self._refuse(f"the word {name!r} is in it twice")
             if kind not in _KINDS:
-                self._refuse(f"{kind!r} is none of {', '.join(_KINDS)}")
+                self._refuse(f"{kind!r} is not one of {', '.join(_KINDS)}")
             found[name.casefold()] = Label(name, _KINDS[kind], name)
         dim, data = self._vectors(len(names), wanted=vectors)
         return WordList(
@@ -204,7 +204,7 @@ class _Arrays:
         if f"{name}.npy" not in self._members:
             self._refuse(f"it has no array {name!r}")
         info = self._archive.getinfo(f"{name}.npy")
-        # Others need memory of a size that the file itself chooses.
+        # For other methods, the file itself chooses how much memory they need.
         if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
             self._refuse("it is packed in a way that numpy does not use")
         if info.file_size > most_bytes:
@@ -215,7 +215,7 @@ class _Arrays:
         """Return type and shape; see numpy's NEP 1 for the format."""
         begin = self._exactly(member, 8)
         if begin[:6] != b"\x93NUMPY" or begin[6] not in {1, 2, 3}:
-            self._refuse(f"{name!r} is no array of numpy")
+            self._refuse(f"{name!r} is not an array of numpy")
         length_format = "<H" if begin[6] == 1 else "<L"
         size = struct.calcsize(length_format)
         (length,) = struct.unpack(length_format, self._exactly(member, size))
@@ -226,7 +226,7 @@ class _Arrays:
         if match is None:
             self._refuse(f"{name!r} is of a type that cannot be used")
         if match[2] == "True":
-            self._refuse(f"{name!r} lies column by column; save numpy.ascontiguousarray of it")
+            self._refuse(f"{name!r} is stored column by column; save numpy.ascontiguousarray of it")
         return match[1], tuple(int(part) for part in match[3].split(",") if part.strip())
 
     def _exactly(self, member: IO[bytes], count: int) -> bytes:

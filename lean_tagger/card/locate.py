@@ -1,4 +1,4 @@
-"""Where cards are, and how one is read."""
+"""Find and read cards."""
 
 import contextlib
 import json
@@ -18,13 +18,13 @@ from lean_tagger.system.digest import sha256_of_file
 from lean_tagger.system.files import open_regular
 
 MOST_CARD_BYTES = 16 << 20
-"""Of a card with 10,000 labels: 1 MiB."""
+"""Size of a card with 10,000 labels: 1 MiB."""
 
 
 def models_folder() -> Path:
     """Return the folder of the models that came with the package.
 
-    Inside the package when installed, next to it in a checkout.
+    It is inside the package when installed, next to it in a checkout.
     """
     here = Path(__file__).parents[1]
     inside = here / "models"
@@ -32,14 +32,14 @@ def models_folder() -> Path:
 
 
 def user_models_folder() -> Path:
-    """Return the folder of the user's own models; it need not be there.
+    """Return the folder of the user's own models; it need not exist.
 
     ``LEAN_TAG_MODELS``, or else ``models`` in the user's folder for data.
 
     Raises
     ------
     ConfigError
-        There is no such variable, and the user has no home folder.
+        The variable is not set, and the user has no home folder.
     """
     if given := os.environ.get("LEAN_TAG_MODELS"):
         return Path(given).absolute()
@@ -47,7 +47,7 @@ def user_models_folder() -> Path:
 
 
 def _folders() -> list[Path]:
-    """Return where models are looked for; without a home folder nobody has any of their own."""
+    """Return the folders of models; without a home folder a user has no own models."""
     found = [models_folder()]
     with contextlib.suppress(ConfigError):
         found.append(user_models_folder())
@@ -65,9 +65,9 @@ def installed_models() -> list[str]:
 
 
 def backbone_names() -> list[str]:
-    """Return the names of shipped models as other people's heads hear them, sorted.
+    """Return the names of the backbones of published heads, made from shipped models; sorted.
 
-    They are in no list of models, and can be asked for by their names.
+    They are in no list of models, but can be used by name.
     """
     return _names_in(_backbones_folder())
 
@@ -77,7 +77,7 @@ def _backbones_folder() -> Path:
 
 
 def readable_cards() -> list[ModelSpec]:
-    """Return the cards of all models, but for those in which something is wrong."""
+    """Return the cards of all models, without those that cannot be read."""
     cards = []
     for name in installed_models():
         with contextlib.suppress(ConfigError):
@@ -88,7 +88,7 @@ def readable_cards() -> list[ModelSpec]:
 def _names_in(folder: Path) -> list[str]:
     try:
         return sorted(card.stem for card in folder.glob("*.json") if not card.stem.startswith("."))
-    except OSError:  # no right to look into it
+    except OSError:  # we may not read it
         return []
 
 
@@ -98,41 +98,41 @@ def load_card(name_or_path: str) -> ModelSpec:
     Parameters
     ----------
     name_or_path : str
-        A model's name ("msd-musicnn"), where one that came with the package comes before one
-        of the user's; or the path of a ``.json`` card or of the ``.onnx`` file next to one.
+        A model's name ("msd-musicnn"; the package's own models come before the user's), or the
+        path of a ``.json`` card or of the ``.onnx`` file next to one.
 
     Raises
     ------
     ConfigError
-        There is no such model; the card is no JSON, lacks a key, has one too many, or
-        holds a value of the wrong type.
+        There is no such model; the card is not JSON, lacks a key, has an unknown key, or holds
+        a value of the wrong type.
     """
     return _build(_find(name_or_path))
 
 
 def load_cards(names_or_paths: Sequence[str], *, words: str | None = None) -> tuple[ModelSpec, ...]:
-    """Read the cards of models that are to hear the same music; see `load`.
+    """Read the cards of models that will hear the same music; see `load_card`.
 
     Parameters
     ----------
     names_or_paths : sequence of str
         The models.
     words : str, optional
-        The path of a file of words, for those of them whose labels are words.
+        The path of a file of words, for models that use words as labels.
 
     Raises
     ------
     ConfigError
-        As for `load`; or two of them have the same name, by which their scores are told apart;
-        or words are given to models none of which compares any.
+        As for `load_card`; or two models have the same name, so that their scores cannot be
+        told apart; or words are given and none of the models can use them.
     """
     cards = tuple(map(load_card, names_or_paths))
     if words is not None:
         cards = tuple(_hearing(card, Path(words)) for card in cards)
         if not any(card.label_vectors for card in cards):
             raise ConfigError(
-                f"--labels {words}: {names_or_paths[0]} was not trained together with text; give "
-                "a --model whose card has 'label_vectors'"
+                f"--labels {words}: {names_or_paths[0]} was not trained with text; give "
+                "a --model that has 'label_vectors' in its card"
             )
     names = [card.name for card in cards]
     for name in names:
@@ -145,13 +145,13 @@ def _hearing(card: ModelSpec, words: Path) -> ModelSpec:
     """Return a card with these words, if its network and a text network go together."""
     if card.label_vectors is None and card.labels:
         return card
-    read_words(words)  # first, since it says what is wrong, and takes no time over anything
+    read_words(words)  # first: it is quick and gives the best error
     given = LabelVectors(file=str(words.absolute()), sha256=_sha256(words))
     return _worded(replace(card, label_vectors=given))
 
 
 def _worded(card: ModelSpec) -> ModelSpec:
-    """Return a card with the labels of its file of words, which alone say what is heard."""
+    """Return a card with the labels from its file of words."""
     given = card.label_vectors
     if given is None:
         return card
@@ -159,8 +159,8 @@ def _worded(card: ModelSpec) -> ModelSpec:
     labels = read_words(path).labels
     if _sha256(path) != given.sha256:
         raise ConfigError(
-            f"the words {path} are not those that the card of {card.name} describes (by their "
-            "sha256); make the card again, or name the file with --labels"
+            f"the words {path} are not the ones in the card of {card.name} (their sha256 "
+            "differs); make the card again, or name the file with --labels"
         )
     return replace(card, labels=labels, tensors=replace(card.tensors, logits=None))
 
@@ -173,15 +173,15 @@ def _sha256(path: Path) -> str:
 
 
 def family_names() -> list[str]:
-    """Return the names of the published networks whose cards want only weights, sorted."""
+    """Return the names of published networks with a card but no weights here, sorted."""
     return sorted(card.stem for card in (models_folder() / "families").glob("*.json"))
 
 
 def family_card(name: str) -> dict[str, Any]:
     """Return a card without weights, as a JSON object.
 
-    It lacks ``file``, ``sha256``, ``labels``, and what else belongs to weights; ``sources`` says
-    where each of its numbers comes from, and is no key of a card.
+    It lacks ``file``, ``sha256``, ``labels`` and other keys that belong to weights. ``sources``
+    says where each of its numbers comes from; it is not a key of a card.
 
     Raises
     ------
@@ -195,7 +195,7 @@ def family_card(name: str) -> dict[str, Any]:
 
 
 def _find(name_or_path: str) -> Path:
-    """Return where the card is."""
+    """Return the path of the card."""
     given = Path(name_or_path)
     if given.suffix in {".json", ".onnx"} or given.parent != Path():
         return given.with_suffix(".json")
@@ -211,12 +211,12 @@ def _find(name_or_path: str) -> Path:
 
 
 def read_json(card: Path) -> Any:
-    """Return what a card, or any other JSON file about a model, says.
+    """Return the contents of a card, or of any other JSON file about a model.
 
     Raises
     ------
     ConfigError
-        It cannot be read, is no regular file, or no JSON.
+        It cannot be read, is not a regular file, or is not JSON.
     """
     try:
         fd = open_regular(card)
@@ -231,7 +231,7 @@ def read_json(card: Path) -> Any:
 
 
 def _build(card: Path) -> ModelSpec:
-    """Make a card of its file; a head's with what it leaves to its backbone's."""
+    """Build a card from its file; a head's includes the keys that it takes from its backbone."""
     data = _said_in(card)
     name = data.get("head_of") if isinstance(data, dict) else None
     if not isinstance(name, str):
@@ -239,16 +239,16 @@ def _build(card: Path) -> ModelSpec:
     backbone, sound = _backbone(name, card)
     for key in OF_SOUND:
         if key in data:
-            raise ConfigError(f"{card}: {key!r} is for the card of {name!r} to say")
+            raise ConfigError(f"{card}: {key!r} belongs in the card of {name!r}")
     others = data.get("also_of")
-    names = others if isinstance(others, list) else []  # `build` says what else is wrong with it
+    names = others if isinstance(others, list) else []  # `build` reports what is wrong with it
     further = tuple(_backbone(it, card)[0] for it in names if isinstance(it, str))
     whole = data | {key: sound[key] for key in (*OF_SOUND, *ABOUT_SOUND) if key in sound}
     return _checked(whole, card, backbone=backbone, further=further)
 
 
 def _backbone(name: str, card: Path) -> tuple[ModelSpec, dict[str, Any]]:
-    """Return the model that a head names, and what its card says."""
+    """Return the model that a head names, and its card's contents."""
     below = card.parent / f"{name}.json"
     if Path(name).name != name:
         raise ConfigError(f"{card}: 'head_of' must be the name of a model, not {name!r}")
@@ -264,10 +264,10 @@ def _backbone(name: str, card: Path) -> tuple[ModelSpec, dict[str, Any]]:
 
 
 def _said_in(card: Path) -> Any:
-    """Return what a card's file says; a backbone's with what it leaves to others.
+    """Return the contents of a card's file; for a backbone, with the keys from elsewhere.
 
-    It names a shipped model, whose weights, labels and licence it has, and a family, whose sound
-    it has. What it says itself comes before both.
+    A backbone names a shipped model, for weights, labels and licence, and a family, for the keys
+    about sound. Its own keys override both.
     """
     data = read_json(card)
     if card.parent != _backbones_folder():

@@ -1,8 +1,8 @@
-"""What an ONNX file says of itself: its tensors, its operators, and where its weights are.
+"""Read an ONNX file's tensors and operators, and where its weights are.
 
-A reader of its own, so that a file from anywhere can be looked at by a process that loads no
-library: it steps over the weights without reading them. It decides nothing about the numbers;
-that is ONNX Runtime's work, in a worker under its limits.
+This is a reader of our own, so that a process without libraries can examine a file from anywhere.
+It skips the weights without reading them. The numbers are ONNX Runtime's work, in a worker under
+its limits.
 
 Source: the messages and field numbers of onnx.proto.
 """
@@ -26,17 +26,17 @@ MOST_BYTES = 2 << 30
 MOST_NODES = 100_000
 
 DEEPEST = 24
-"""Graphs in graphs: the bodies of loops and branches."""
+"""Depth of graphs in graphs: the bodies of loops and branches."""
 
 KNOWN_DOMAINS = frozenset(
     {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc", "com.microsoft.nhwc"}
 )
-"""Of the operators that every ONNX Runtime brings; "" is the standard's own."""
+"""Domains of the operators in every ONNX Runtime; "" is the standard's own."""
 
 FLOAT = 1
 """TensorProto.DataType: float32."""
 
-# Operators that hand values on as they are, or only in another shape.
+# Operators that pass values on unchanged or only in another shape.
 _SHAPING = frozenset({"Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Cast", "Dropout"})
 
 
@@ -47,12 +47,12 @@ class Tensor:
     Attributes
     ----------
     name : str
-        By which the runtime is asked for it.
+        Its name for the runtime.
     shape : tuple of int, str or None
-        Length of each axis; the name of one that may vary; ``None`` where nothing is said. The
-        whole is ``None`` where not even the number of axes is known.
+        Length of each axis; the name of an axis that may vary; ``None`` for an unknown one. The
+        whole is ``None`` if not even the number of axes is known.
     kind : int
-        Of its numbers, as ONNX counts them; 1 is float32.
+        Type of its numbers, as ONNX counts them; 1 is float32.
     """
 
     name: str
@@ -62,14 +62,14 @@ class Tensor:
 
 @dataclass(slots=True)
 class Graph:
-    """What a file holds.
+    """The contents of a file.
 
     Attributes
     ----------
     inputs, outputs : list of Tensor
-        In the file's order; constants that older files list as inputs are none.
+        In the file's order; constants that older files list as inputs are left out.
     made_by : dict
-        Operator, and name of its first input, by the tensor that it makes.
+        Operator and name of its first input, by the tensor that it computes.
     """
 
     inputs: list[Tensor] = field(default_factory=list)
@@ -77,12 +77,12 @@ class Graph:
     made_by: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def operator(self, name: str) -> str:
-        """Return the operator that computes a tensor's values; "" if it is not to be seen."""
+        """Return the operator that computes a tensor's values; "" if that is not known."""
         operator, _ = self._origin(name)
         return operator
 
     def before(self, name: str) -> str:
-        """Return the name of the first tensor that the operator of a tensor's values takes."""
+        """Return the name of the first input of the operator that computes a tensor."""
         _, first = self._origin(name)
         return first
 
@@ -99,17 +99,17 @@ class Graph:
 
 @contextmanager
 def opened(path: Path) -> Iterator[int]:
-    """Open a model's file, and give its descriptor.
+    """Open a model's file and yield its descriptor.
 
     Raises
     ------
     ModelError
-        It cannot be read, is larger than any, or no regular file.
+        It cannot be read, is too large, or is not a regular file.
     """
     try:
         fd = open_regular(path)
     except NotRegularError as error:
-        raise ModelError(f"cannot read the model {path}: it is no regular file") from error
+        raise ModelError(f"cannot read the model {path}: it is not a regular file") from error
     except OSError as error:
         raise ModelError(f"cannot read the model {path}: {error.strerror}") from error
     except ValueError as error:  # a NUL in the name
@@ -142,18 +142,18 @@ def sha256(path: Path) -> str:
 
 
 def read(path: Path) -> Graph:
-    """Look at a model's file.
+    """Examine a model's file.
 
     Parameters
     ----------
     path : Path
-        The ``.onnx`` file; of its weights, nothing is read.
+        The ``.onnx`` file; its weights are not read.
 
     Raises
     ------
     ModelError
-        It is none or is damaged; it keeps weights in other files; it needs operators that only
-        its authors have.
+        It is not an ONNX file or is damaged; it keeps weights in other files; or it needs
+        operators that ONNX Runtime does not have.
     """
     refused = f"cannot load the model {path.name}:"
     with opened(path) as fd:
@@ -162,7 +162,7 @@ def read(path: Path) -> Graph:
             found.model()
         except DamageError as error:
             raise ModelError(
-                f"{refused} it is no ONNX file, or a damaged one ({error}); fetch it again"
+                f"{refused} it is not an ONNX file, or is damaged ({error}); fetch it again"
             ) from error
         except OSError as error:
             raise ModelError(f"cannot read the model {path}: {error.strerror}") from error
@@ -176,7 +176,7 @@ def read(path: Path) -> Graph:
         domain, operator = foreign[0]
         raise ModelError(
             f"{refused} it needs the operator {operator!r} of {domain!r}, which ONNX Runtime "
-            "does not bring; export it with standard operators"
+            "does not have; export it with standard operators"
         )
     if not found.graph.outputs:
         raise ModelError(f"{refused} it has no outputs")
@@ -184,7 +184,7 @@ def read(path: Path) -> Graph:
 
 
 class _Reader:
-    """Reads one file; each method one message of onnx.proto, from a start to an end."""
+    """Reads one file; each method reads one message of onnx.proto, from start to end."""
 
     def __init__(self, file: Message) -> None:
         self._file = file
@@ -214,7 +214,7 @@ class _Reader:
         outer.inputs = [it for it in outer.inputs if it.name not in self._constants]
 
     def _graph(self, start: int, end: int, *, depth: int) -> None:
-        """GraphProto; of the outermost, the tensors are kept."""
+        """GraphProto; the tensors of the outermost one are kept."""
         if depth > DEEPEST:
             raise DamageError("its graphs are nested too deeply")
         for number, first, last in self._file.inside(start, end):
@@ -249,7 +249,7 @@ class _Reader:
         """NodeProto."""
         self._nodes += 1
         if self._nodes > MOST_NODES:
-            raise DamageError("it holds more parts than any tagger")
+            raise DamageError("it holds too many parts")
         first_input, outputs, operator, domain = "", [], "", ""
         for number, first, last in self._file.inside(start, end):
             if number == 1:

@@ -1,18 +1,18 @@
-"""The part of a card that says how samples at the network's rate become what it takes."""
+"""The part of a card about how samples at the network's rate become its input."""
 
 import math
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 LONGEST_SAMPLES = 1 << 26
-"""Of a window, with its hop: more than an hour of music at 16 kHz."""
+"""Samples of a window, with its hop: more than an hour of music at 16 kHz."""
 
 Ranges: TypeAlias = dict[str, tuple[float, float, float]]
-"""By the key of the card: its value, and the least and the highest that it may have."""
+"""By key of the card: its value, and the lowest and highest that it may have."""
 
 Padding = Literal["reflect", "zero", "zero_past_end", "none"]
-"""How an end is continued: mirrored, with zeros, with zeros until a transform is centred on or
-behind the last sample, or not at all."""
+"""How an end is extended: mirrored, with zeros, with zeros until a transform is centred on or
+after the last sample, or not at all."""
 
 
 LastPatch = Literal["drop", "repeat", "repeat_samples", "zero"]
@@ -21,16 +21,16 @@ ShortTrack = Literal["repeat", "repeat_samples", "zero"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ends:
-    """What becomes of a track's two ends.
+    """How a track's two ends are extended.
 
     Attributes
     ----------
     padding : Padding
-        How they are continued.
+        How they are extended.
     last_patch, short_track : str
-        As the card's keys.
+        The card's keys.
     least_samples : int
-        Fewer in a last or only window make no patch frame.
+        Fewest samples in a last or only window that make a patch frame.
     grid_samples : int
         From one patch frame to the next, for ``zero_past_end``.
     """
@@ -43,7 +43,7 @@ class Ends:
 
 
 class FrontendSpec(Protocol):
-    """What the rest of the program must know of a front-end, whichever it is.
+    """What the rest of the program must know about any front-end.
 
     A new front-end is a class like this one with a row in `AnyFrontend`, and a class that
     does the work with a row in `listen.frontend.FRONTENDS`.
@@ -51,7 +51,7 @@ class FrontendSpec(Protocol):
 
     @property
     def kind(self) -> str:
-        """Tells the front-ends apart, in a card too."""
+        """Name of the front-end, also in cards."""
 
     @property
     def hop_samples(self) -> int:
@@ -59,19 +59,19 @@ class FrontendSpec(Protocol):
 
     @property
     def track_padding(self) -> Padding:
-        """How the two ends of a track are continued."""
+        """How the two ends of a track are extended."""
 
     @property
     def track_pad_samples(self) -> int:
-        """Samples by which each end of a track is continued."""
+        """Number of samples by which each end of a track is extended."""
 
     @property
     def least_samples(self) -> int:
-        """Fewer in a last or only window make no patch frame."""
+        """Fewest samples in a last or only window that make a patch frame."""
 
     @property
     def layouts(self) -> tuple[str, ...]:
-        """What a patch may be to the network; see `PatchLayout`."""
+        """How a patch may be laid out for the network; see `PatchLayout`."""
 
     @property
     def most_frames(self) -> int:
@@ -79,46 +79,46 @@ class FrontendSpec(Protocol):
 
     @property
     def ranges(self) -> Ranges:
-        """What the constants may be."""
+        """The ranges of the constants."""
 
     def window_samples(self, patch_frames: int) -> int:
-        """Return the samples under one patch."""
+        """Return the number of samples that one patch covers."""
 
     def patch_shape(self, patch_frames: int) -> tuple[int, ...]:
         """Return the shape of a patch."""
 
     def complaints(self, *, sample_rate_hz: int, patch_frames: int) -> list[str]:
-        """Return what is wrong with values that are each in their range."""
+        """Return what is wrong although each value is in its range."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogMelSpec:
     """A log-mel spectrogram.
 
-    The steps in their order: transform, spectrum, mel bands, rounding, compression, range,
-    standardisation. What has a default is as in the models that came first.
+    The steps, in order: transform, spectrum, mel bands, rounding, compression, range,
+    standardisation. Defaults are those of the first models.
 
     Attributes
     ----------
     kind : {'log_mel'}
-        Tells it from other front-ends.
+        The name of this front-end.
     n_fft, hop_samples : int
         STFT length and stride, in samples at the model's rate.
     window : {'hann_periodic', 'hann_symmetric'}
-        Over each transform; a period of n samples, or one whose first and last are both zero.
+        Window over each transform: with a period of n samples, or with first and last zero.
     frame_samples : int or None
-        Length of that window; the rest of `n_fft` is zeros behind it, and where they are makes
-        no difference to a spectrum without phase. None is `n_fft`.
+        Length of that window; zeros follow it up to `n_fft`. (Their place makes no difference to
+        a spectrum without phase.) None is `n_fft`.
     padding : {'reflect', 'zero', 'zero_past_end', 'none'}
-        How the two ends are continued by ``frame_samples // 2`` samples (centred STFT), or not
+        How the two ends are extended by ``frame_samples // 2`` samples (centred STFT), or not
         at all: the first transform then begins with the first sample.
     patch_samples : int or None
-        The track is cut into pieces of so many samples first, and each is continued by itself,
-        as if it were a track; transforms beyond `patch_frames` are left away. None: the
-        spectrogram is the whole track's, and patches are cut from it.
+        If set, the track is first cut into pieces of so many samples, and each piece is extended
+        like a track; transforms beyond `patch_frames` are left out. If None, patches are cut
+        from the spectrogram of the whole track.
     fft_precision : {'float32', 'float64'}
-        Of the transform. float32 leaves noise 140 dB below the loudest bin of a frame, which a
-        logarithm without offset shows in empty bands.
+        Precision of the transform. float32 leaves noise 140 dB below the loudest bin of a frame,
+        which shows in empty bands if the logarithm has no offset.
     spectrum : {'power', 'magnitude'}
         Squared magnitude or not.
     n_mels : int
@@ -128,8 +128,8 @@ class LogMelSpec:
     mel_scale : {'slaney', 'htk'}
         Auditory Toolbox scale, or ``2595·log10(1 + f/700)``.
     mel_steps : {'even', 'float32'}
-        The edges' places on that scale: evenly spaced, or reached by adding one step in single
-        precision again and again, as Essentia does, which moves the upper ones by some 1e-5.
+        The edges on that scale: evenly spaced, or reached by repeatedly adding a step in single
+        precision. Essentia does the latter, which moves the upper edges by about 1e-5.
     mel_triangles : {'hz', 'mel'}
         Whether the sides of a triangle are straight over Hz or over mel.
     mel_norm : {'slaney', 'none'}
@@ -140,9 +140,9 @@ class LogMelSpec:
         ``log10(1 + log_gain·x)``, ``ln(x + log_offset)``, ``log10(max(x, log_floor))``, ten
         times that, or nothing.
     log_gain, log_offset, log_floor : float
-        Its constant; the others are without meaning.
+        Constants of the compression; only one of them is used.
     range_below_max : float or None
-        Nothing in a patch is kept lower than so far below its highest value.
+        Values in a patch are raised to at least its highest value minus this.
     mean, divisor : float
         The patch becomes ``(patch - mean) / divisor``.
     """
@@ -174,34 +174,34 @@ class LogMelSpec:
 
     @property
     def transform_samples(self) -> int:
-        """Samples that one transform looks at."""
+        """Number of samples in one transform."""
         return self.n_fft if self.frame_samples is None else self.frame_samples
 
     @property
     def pad_samples(self) -> int:
-        """Samples by which an end is continued, the track's or the piece's."""
+        """Samples by which an end is extended, the track's or the piece's."""
         return 0 if self.padding == "none" else self.transform_samples // 2
 
     @property
     def track_padding(self) -> Padding:
-        """How the two ends of a track are continued; not at all where each piece is."""
+        """How the two ends of a track are extended; not at all if each piece is."""
         return self.padding if self.patch_samples is None else "none"
 
     @property
     def track_pad_samples(self) -> int:
-        """Samples by which each end of a track is continued (centred STFT)."""
+        """Number of samples by which each end of a track is extended (centred STFT)."""
         return self.pad_samples if self.patch_samples is None else 0
 
     @property
     def least_samples(self) -> int:
-        """Fewer in a last or only window make no patch frame."""
+        """Fewest samples in a last or only window that make a patch frame."""
         own = self.pad_samples - self.track_pad_samples
-        # Reflection takes one sample more than it adds.
+        # Reflection needs one sample more than it adds.
         return max(self.transform_samples - 2 * own, own + 1)
 
     @property
     def layouts(self) -> tuple[str, ...]:
-        """What a patch may be to the network."""
+        """How a patch may be laid out for the network."""
         axes = ("frames_bands", "bands_frames")
         return (*axes, *(f"1_{a}" for a in axes), *(f"{a}_1" for a in axes))
 
@@ -212,7 +212,7 @@ class LogMelSpec:
 
     @property
     def ranges(self) -> Ranges:
-        """What the constants may be."""
+        """The ranges of the constants."""
         ranges: Ranges = {
             "n_fft": (self.n_fft, 2, 1 << 16),
             "hop_samples": (self.hop_samples, 1, 1 << 16),
@@ -230,7 +230,7 @@ class LogMelSpec:
         return ranges
 
     def window_samples(self, patch_frames: int) -> int:
-        """Return the samples under one patch: derived, unless the track is cut before."""
+        """Return the number of samples that one patch covers: derived, or `patch_samples`."""
         if self.patch_samples is not None:
             return self.patch_samples
         return self._spanned_samples(patch_frames)
@@ -243,7 +243,7 @@ class LogMelSpec:
         return (patch_frames, self.n_mels)
 
     def complaints(self, *, sample_rate_hz: int, patch_frames: int) -> list[str]:
-        """Return what is wrong with values that are each in their range."""
+        """Return what is wrong although each value is in its range."""
         found = []
         if not 0 <= self.f_min_hz < self.f_max_hz <= sample_rate_hz / 2:
             found.append("f_min_hz and f_max_hz must lie in 0 to half the sample rate")
@@ -269,14 +269,14 @@ class SamplesSpec:
     Attributes
     ----------
     kind : {'samples'}
-        Tells it from other front-ends.
+        The name of this front-end.
     normalise : {'none', 'peak', 'standard'}
-        Each window by itself: divided by its largest magnitude, or shifted to mean 0 and
+        Each window on its own: divided by its largest magnitude, or shifted to mean 0 and
         divided by its standard deviation.
     epsilon : float
         Added to the largest magnitude, or to the variance, so that silence stays finite.
     gain : float
-        Factor after that, for networks that do not take ±1 at full scale.
+        Factor after that, for networks that do not expect ±1 at full scale.
     """
 
     kind: Literal["samples"]
@@ -291,22 +291,22 @@ class SamplesSpec:
 
     @property
     def track_padding(self) -> Padding:
-        """How the two ends of a track are continued: not at all."""
+        """How the two ends of a track are extended: not at all."""
         return "none"
 
     @property
     def track_pad_samples(self) -> int:
-        """Samples by which each end of a track is continued."""
+        """Number of samples by which each end of a track is extended."""
         return 0
 
     @property
     def least_samples(self) -> int:
-        """Fewer in a last or only window make no patch frame."""
+        """Fewest samples in a last or only window that make a patch frame."""
         return 1
 
     @property
     def layouts(self) -> tuple[str, ...]:
-        """What a patch may be to the network."""
+        """How a patch may be laid out for the network."""
         return ("samples", "1_samples", "samples_1")
 
     @property
@@ -316,11 +316,11 @@ class SamplesSpec:
 
     @property
     def ranges(self) -> Ranges:
-        """What the constants may be."""
+        """The ranges of the constants."""
         return {"epsilon": (self.epsilon, 0.0, 1.0)}
 
     def window_samples(self, patch_frames: int) -> int:
-        """Return the samples under one patch: those of the patch."""
+        """Return the number of samples that one patch covers: those of the patch."""
         return patch_frames
 
     def patch_shape(self, patch_frames: int) -> tuple[int, ...]:
@@ -328,7 +328,7 @@ class SamplesSpec:
         return (patch_frames,)
 
     def complaints(self, *, sample_rate_hz: int, patch_frames: int) -> list[str]:
-        """Return what is wrong with values that are each in their range."""
+        """Return what is wrong although each value is in its range."""
         del sample_rate_hz, patch_frames
         if not (math.isfinite(self.gain) and self.gain):
             return ["'gain' must be a number other than 0"]

@@ -1,7 +1,6 @@
 """The parts of a protocol buffer, read one after the other from a file of any size.
 
-Nothing is loaded that is only stepped over, and a file that holds more than a network does is
-given up on.
+Parts that are skipped are not read, and a file with more parts than any network is refused.
 
 Source: the protocol buffers wire format.
 """
@@ -10,7 +9,7 @@ import os
 from collections.abc import Iterator
 
 MOST_FIELDS = 2_000_000
-"""Of the largest taggers: under 200,000. Reading so many takes some seconds."""
+"""The largest taggers have under 200,000 parts. Reading so many takes some seconds."""
 
 MOST_NAME_BYTES = 1024
 
@@ -19,14 +18,14 @@ _BLOCK_BYTES = 1 << 16
 
 
 class DamageError(Exception):
-    """The bytes are no model."""
+    """The bytes are not a model."""
 
 
 class Message:
     """A file that is one message.
 
-    A field is a number, and either its value and -1, or where its bytes start and end: those of
-    a text, or of a message inside.
+    A field is a number with either its value and -1, or the start and end of its bytes, which
+    may be a text or another message.
 
     Parameters
     ----------
@@ -38,7 +37,7 @@ class Message:
     Raises
     ------
     DamageError
-        From every method: the bytes are no message, or hold more than any model.
+        From every method: the bytes are not a message, or hold more than any model.
     """
 
     def __init__(self, fd: int, size_bytes: int) -> None:
@@ -47,11 +46,11 @@ class Message:
         self._fields = 0
 
     def fields(self) -> Iterator[tuple[int, int, int]]:
-        """Yield the fields of the whole."""
+        """Yield the fields of the whole message."""
         return self._each(0, self._size_bytes)
 
     def text(self, start: int, end: int) -> str:
-        """Return a part that has to be a short text."""
+        """Return a part that must be a short text."""
         if end < 0:
             raise DamageError("a name in it is a number")
         if end - start > MOST_NAME_BYTES:
@@ -59,13 +58,13 @@ class Message:
         return self._bytes(start, end).decode("utf-8", "replace")
 
     def inside(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-        """Yield the fields of a part that has to be a message."""
+        """Yield the fields of a part that must be a message."""
         if end < 0:
             raise DamageError("a part of it is a number")
         return self._each(start, end)
 
     def _bytes(self, start: int, end: int) -> bytes:
-        """Return a few bytes, from a block that is kept."""
+        """Return a few bytes, from a cached block."""
         if not self._block_start <= start <= end <= self._block_start + len(self._block):
             self._block_start = start
             self._block = os.pread(self._fd, max(_BLOCK_BYTES, end - start), start)
@@ -74,7 +73,7 @@ class Message:
         return self._block[start - self._block_start : end - self._block_start]
 
     def _varint(self, at: int, end: int) -> tuple[int, int]:
-        """Return a number, and where the next thing begins."""
+        """Return a number, and where the next item begins."""
         value = 0
         taken = self._bytes(at, min(at + 10, end))
         for index, byte in enumerate(taken):
@@ -84,7 +83,7 @@ class Message:
         raise DamageError("a number in it does not end")
 
     def _each(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-        """Yield the fields of a message: number, and the value or, of a length, start and end.
+        """Yield the fields of a message: number, and the value or the start and end.
 
         A plain number comes as ``(number, value, -1)``.
         """
@@ -92,7 +91,7 @@ class Message:
         while at < end:
             self._fields += 1
             if self._fields > MOST_FIELDS:
-                raise DamageError("it holds more parts than any tagger")
+                raise DamageError("it holds too many parts")
             key, at = self._varint(at, end)
             number, wire = key >> 3, key & 7
             if wire == _VARINT:

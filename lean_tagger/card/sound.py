@@ -1,4 +1,4 @@
-"""The part of a card that says how a file becomes samples at the network's rate."""
+"""The part of a card about how a file becomes samples at the network's rate."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -8,12 +8,12 @@ from lean_tagger.card.preprocessing import Ranges
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodingSpec:
-    """What the makers' decoder gives that others do not.
+    """How the makers' decoder differs from others.
 
     Attributes
     ----------
     mp3 : {'float', 'int16'}
-        What MP3s are decoded to. Loud ones go beyond full scale, which integers cut off in each
+        Type of decoded MP3 samples. Loud MP3s exceed full scale, which int16 clips in each
         channel.
     mp4_delay : {'dropped', 'kept'}
         The encoder's delay at the start of an MP4: dropped as its edit list says, or heard.
@@ -24,7 +24,7 @@ class DecodingSpec:
 
 
 AS_OURS = DecodingSpec()
-"""The makers' decoder does nothing that ours does not."""
+"""The makers' decoder does the same as ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +34,15 @@ class ResamplerSpec:
     Attributes
     ----------
     kind : {'windowed_sinc'}
-        Tells it from other resamplers.
+        The name of this resampler.
     zero_crossings : int
-        Of the sinc, on each side.
+        Zero crossings of the sinc, on each side.
     table_steps : int
         Entries of the filter table per zero crossing.
     rolloff : float
         Cutoff as a fraction of the lower Nyquist frequency.
     kaiser_beta : float
-        Of the Kaiser window over the sinc.
+        Shape of the Kaiser window over the sinc.
     """
 
     kind: Literal["windowed_sinc"]
@@ -53,12 +53,12 @@ class ResamplerSpec:
 
     @property
     def reach_samples(self) -> float:
-        """How far from an output its taps lie, in samples of the lower rate."""
+        """Distance from an output to its farthest tap, in samples of the lower rate."""
         return self.zero_crossings
 
     @property
     def ranges(self) -> Ranges:
-        """What the constants may be."""
+        """The ranges of the constants."""
         return {
             "zero_crossings": (self.zero_crossings, 1, 1_024),
             "table_steps": (self.table_steps, 256, 1 << 16),
@@ -74,15 +74,15 @@ class LibsamplerateSincSpec:
     Attributes
     ----------
     kind : {'libsamplerate_sinc'}
-        Tells it from other resamplers.
+        The name of this resampler.
     half_width : float
-        Of the filter, in samples of the lower rate.
+        Half width of the filter, in samples of the lower rate.
     table_steps : int
         Entries of the filter table per such sample.
     rolloff : float
         Cutoff as a fraction of the lower Nyquist frequency.
     kaiser_beta : float
-        Of the Kaiser window over the sinc.
+        Shape of the Kaiser window over the sinc.
     """
 
     kind: Literal["libsamplerate_sinc"]
@@ -93,12 +93,12 @@ class LibsamplerateSincSpec:
 
     @property
     def reach_samples(self) -> float:
-        """How far from an output its taps lie, in samples of the lower rate."""
+        """Distance from an output to its farthest tap, in samples of the lower rate."""
         return self.half_width
 
     @property
     def ranges(self) -> Ranges:
-        """What the constants may be."""
+        """The ranges of the constants."""
         return {
             "half_width": (self.half_width, 1.0, 1_024.0),
             "table_steps": (self.table_steps, 16, 1 << 16),
@@ -114,19 +114,19 @@ class LibsamplerateLinearSpec:
     Attributes
     ----------
     kind : {'libsamplerate_linear'}
-        Tells it from other resamplers.
+        The name of this resampler.
     """
 
     kind: Literal["libsamplerate_linear"]
 
     @property
     def reach_samples(self) -> float:
-        """How far from an output its taps lie, in samples of the lower rate."""
+        """Distance from an output to its farthest tap, in samples of the lower rate."""
         return 2.0
 
     @property
     def ranges(self) -> Ranges:
-        """What the constants may be: there are none."""
+        """The ranges of the constants: there are none."""
         return {}
 
 

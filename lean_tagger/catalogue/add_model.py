@@ -1,4 +1,4 @@
-"""Put a network into the user's folder: copied, tried under a budget, and only then there."""
+"""Add a network to the user's folder: copy it, try it under a budget, and only then add it."""
 
 import time
 from pathlib import Path
@@ -24,7 +24,7 @@ def add(
     start_seconds: float,
     came_from: tuple[str, str] | None = None,
 ) -> measure.Measured:
-    """Add a network under the name that its card has, and return what it needs.
+    """Add a network under its card's name, and return what it needs.
 
     Parameters
     ----------
@@ -37,20 +37,20 @@ def add(
     accepted : str or None
         The day on which its licence was accepted.
     replace : bool
-        In place of a model of that name.
+        Replace a model of that name.
     max_mem_bytes, start_seconds
         See `measure.measure`.
     came_from : (str, str), optional
-        Addresses of the network and of its metadata, for the record; else it is their paths.
+        Addresses of the network and of its metadata, for the record; by default their paths.
 
     Raises
     ------
     LeanTagError
-        It does not run, does not fit its card, or cannot be copied: nothing is added then.
+        It does not run, does not fit its card, or cannot be copied; nothing is added then.
     """
     name = str(proposal.card["name"])
     with user_models.place() as prepared:
-        user_models.check_name(name, replace=replace)  # again: it may have come meanwhile
+        user_models.check_name(name, replace=replace)  # again: it may have been added since
         card = _card(weights, beside, proposal.card, prepared)
         user_models.write_json(prepared / f"{name}.json", card)
         try:
@@ -59,7 +59,7 @@ def add(
                 max_mem_bytes=max_mem_bytes,
                 start_seconds=start_seconds,
             )
-        except ConfigError as error:  # of the copy, whose name says nothing to anybody
+        except ConfigError as error:  # it names the copy, which users do not know
             text = str(error).replace(str(prepared / f"{name}.json"), str(beside or weights))
             raise ConfigError(text) from error
         weights_from, beside_from = came_from or (
@@ -85,13 +85,13 @@ def add(
 def _card(
     weights: Path, beside: Path | None, proposed: dict[str, Any], prepared: Path
 ) -> dict[str, Any]:
-    """Copy the files that belong to a card, and return it with their names."""
+    """Copy a card's files, and return the card with their names."""
     name = proposed["name"]
     sha256 = user_models.copy(weights, prepared / f"{name}.onnx")
     if proposed.get("sha256") not in {None, sha256}:
         raise ModelError(
             f"{weights} is not the network that {beside} describes (sha256 {sha256[:12]}…): "
-            "damaged or exchanged; fetch it again"
+            "damaged or replaced; fetch it again"
         )
     first = {"name": name, "description": proposed["description"]}
     card = {**first, **proposed, "file": f"{name}.onnx", "sha256": sha256}
@@ -103,7 +103,7 @@ def _card(
 
 
 def class_names(path: Path) -> tuple[str, ...]:
-    """Return the names of labels, one on each line of a file.
+    """Return the names of labels, one per line of a file.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def class_names(path: Path) -> tuple[str, ...]:
     """
     try:
         if not path.is_file():
-            raise ConfigError(f"cannot read {path}: it is no file")
+            raise ConfigError(f"cannot read {path}: it is not a file")
         with path.open(encoding="utf-8") as file:
             lines = file.read(MOST_NAMES_BYTES).splitlines()
     except (OSError, UnicodeDecodeError) as error:

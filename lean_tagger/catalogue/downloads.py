@@ -1,6 +1,6 @@
-"""The networks that can be fetched, as data: ``downloads.toml``.
+"""The networks that can be fetched, from the list ``downloads.toml``.
 
-Nothing here opens a connection; `http_get` alone does.
+Nothing here opens a connection; only `http_get` does.
 """
 
 import tomllib
@@ -19,14 +19,14 @@ _MOST_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where networks come from, and on what terms.
+    """Where networks come from, and the terms of their use.
 
     Attributes
     ----------
     base : str
-        Address below which they are; ends in a slash.
+        Base address, with a slash at the end.
     holder, licence, notice : str
-        Who made them; the licence's name; where it is said.
+        Who made them; the licence's name; the page that states it.
     """
 
     base: str
@@ -42,13 +42,13 @@ class Network:
     Attributes
     ----------
     weights : str
-        Where its weights are, below the source's address.
+        Path of its weights below the base address.
     size_bytes : int or None
-        Their length, where a list of the server's names it.
+        Their length, if a list of the server has it.
     about_bytes : int or None
-        The same, where it is only supposed; never checked.
+        Their approximate length; never checked.
     sha256 : str or None
-        Of the weights, where it is known.
+        Of the weights, if known.
     """
 
     weights: str
@@ -58,33 +58,33 @@ class Network:
 
     @property
     def name(self) -> str:
-        """The name of the model that becomes of it."""
+        """The name of the model made from it."""
         return PurePosixPath(self.weights).stem
 
     @property
     def metadata(self) -> str:
-        """Where its metadata are, below the source's address."""
+        """Path of its metadata below the base address."""
         return str(PurePosixPath(self.weights).with_suffix(".json"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What a user can ask for.
+    """An entry that a user can ask for.
 
     Attributes
     ----------
     name : str
-        By which.
+        The name to ask for.
     adds : str
-        What it is good for.
+        What it adds.
     source : Source
         Where it comes from.
     networks : tuple of Network
-        What is fetched.
+        The networks to fetch.
     needs : str or None
-        The backbone: a model that came with the package, or another entry.
+        The backbone: a model from the package, or another entry.
     unsure : str
-        What could not be confirmed of it; empty if nothing.
+        What could not be confirmed about it; else empty.
     """
 
     name: str
@@ -101,7 +101,7 @@ class Entry:
 
     @property
     def size_bytes(self) -> int:
-        """Length of all weights, as far as it is known or supposed."""
+        """Length of all weights, as far as known, perhaps approximately."""
         return sum(it.size_bytes or it.about_bytes or 0 for it in self.networks)
 
 
@@ -111,7 +111,7 @@ def entries(path: str | None = None) -> Mapping[str, Entry]:
     Parameters
     ----------
     path : str, optional
-        Another list than the one that came with the package.
+        Another list than the package's.
 
     Raises
     ------
@@ -121,12 +121,12 @@ def entries(path: str | None = None) -> Mapping[str, Entry]:
     file = Path(path) if path else _OURS
     try:
         if not file.is_file():
-            raise ConfigError(f"cannot read {file}: it is no file")
+            raise ConfigError(f"cannot read {file}: it is not a file")
         with file.open("rb") as opened:
             data = tomllib.loads(opened.read(_MOST_BYTES).decode())
     except OSError as error:
         raise ConfigError(f"cannot read {file}: {error.strerror}") from error
-    except ValueError as error:  # no TOML, or no UTF-8
+    except ValueError as error:  # not TOML, or not UTF-8
         raise ConfigError(f"{file}: {error}") from error
     sources = _table(data, "source", file)
     found = {
@@ -157,23 +157,25 @@ def _check(entry: Entry, found: Mapping[str, Entry], file: Path) -> None:
     for network in entry.networks:
         path = PurePosixPath(network.weights)
         if path.suffix != ".onnx" or path.is_absolute() or ".." in path.parts:
-            raise ConfigError(f"{where}: {network.weights!r} is no path of an .onnx file")
+            raise ConfigError(f"{where}: {network.weights!r} is not the path of an .onnx file")
     needed = found.get(entry.needs or "")
     if entry.needs is None or entry.needs in shipped_models():
         return
     if needed is None:
         raise ConfigError(f"{where}: there is no entry or model {entry.needs!r} for it to need")
     if len(needed.networks) != 1 or needed.needs is not None:
-        raise ConfigError(f"{where}: {entry.needs!r} is no one network that could be its backbone")
+        raise ConfigError(
+            f"{where}: {entry.needs!r} is not a single network, so it cannot be its backbone"
+        )
 
 
 def named(name: str, found: Mapping[str, Entry]) -> Entry:
-    """Return the entry of a name.
+    """Return the entry with a name.
 
     Raises
     ------
     ConfigError
-        There is none.
+        There is no such entry.
     """
     if name not in found:
         raise ConfigError(
@@ -183,7 +185,7 @@ def named(name: str, found: Mapping[str, Entry]) -> Entry:
 
 
 def models_of(name: str) -> tuple[str, ...]:
-    """Return the names of the models of an entry; none where there is no such entry."""
+    """Return the names of an entry's models; empty if there is no such entry."""
     entry = entries().get(name)
     return () if entry is None else entry.models
 

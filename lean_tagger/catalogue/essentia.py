@@ -1,10 +1,10 @@
-"""Read the metadata that Essentia's models come with.
+"""Read the metadata of Essentia's models.
 
 Each model on essentia.upf.edu has a JSON file next to it. It names the classes, the TensorFlow
-graph's inputs and outputs, the algorithm that feeds it, and for a head the network whose
-embeddings it takes. Tensor names and shapes are those of the TensorFlow graph, and some are
-wrong (mtg_jamendo_top50tags has 50 classes and says 56): only purposes are taken from there.
-No licence is in it; that is on their pages.
+graph's inputs and outputs, the algorithm that feeds it, and for a head the network that gives its
+embeddings. Tensor names and shapes are those of the TensorFlow graph, and some are wrong
+(mtg_jamendo_top50tags has 50 classes and says 56), so only purposes are taken from there. The
+licence is not in it, but on Essentia's pages.
 """
 
 import re
@@ -29,7 +29,7 @@ ALGORITHMS: Mapping[str, tuple[str, ...]] = {
     "TensorflowPredictEffnetDiscogs": ("discogs-effnet",),
     "TensorflowPredictMAEST": ("maest-5s", "maest-10s", "maest-20s", "maest-30s"),
 }
-"""The families that each algorithm of Essentia feeds."""
+"""The families for each algorithm of Essentia."""
 
 HEAD_ALGORITHM = "TensorflowPredict2D"
 
@@ -39,7 +39,7 @@ _NOTICE = "https://essentia.upf.edu/models.html"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
-    """What the metadata say; empty or ``None`` where they are silent.
+    """The contents of metadata; empty or ``None`` if something is missing.
 
     Attributes
     ----------
@@ -48,23 +48,23 @@ class Metadata:
     classes : tuple of str
         In the order of the outputs.
     sample_rate_hz : int or None
-        What the network hears.
+        Sample rate of the network's input.
     algorithm : str
-        Essentia's, that feeds it.
+        Essentia's algorithm that feeds it.
     families : tuple of str
         The families that this algorithm feeds.
     is_head : bool
         It takes embeddings.
     backbone : str
-        Of a head, the model whose embeddings it takes, as Essentia calls it.
+        For a head, Essentia's name of the model that gives its embeddings.
     activation : {'logits', 'sigmoid', 'softmax', 'numbers'} or None
         What the predictions are.
     embedding_dim : int or None
-        Length of the embedding, where it gives one.
+        Length of the embedding, if it gives one.
     licence, holder, notice : str
-        On what terms it may be used.
+        Terms of use.
     accuracy : dict or None
-        As a card has it.
+        As in a card.
     """
 
     name: str
@@ -84,12 +84,12 @@ class Metadata:
 
 
 def read(metadata: Mapping[str, Any]) -> Metadata:
-    """Return what metadata say; none at all say nothing.
+    """Return the contents of metadata; empty metadata give empty contents.
 
     Raises
     ------
     ConfigError
-        They are of a network that lean-tag cannot feed, or make no sense.
+        They belong to a network that lean-tag cannot feed, or make no sense.
     """
     inference = _object(metadata, "inference")
     algorithm = _text(inference, "algorithm")
@@ -97,7 +97,7 @@ def read(metadata: Mapping[str, Any]) -> Metadata:
     is_head = algorithm == HEAD_ALGORITHM or bool(below)
     if algorithm and not is_head and algorithm not in ALGORITHMS:
         raise ConfigError(
-            f"the metadata name {algorithm}, for which lean-tag has no front-end; it has those of "
+            f"the metadata name {algorithm}, but lean-tag has no front-end for it; it has those of "
             f"{', '.join(ALGORITHMS)}"
         )
     rate = inference.get("sample_rate")
@@ -124,7 +124,7 @@ def read(metadata: Mapping[str, Any]) -> Metadata:
 
 
 def backbone(said: Metadata, dim: int | str | None, *, head_of: str | None) -> str:
-    """Return the installed model whose embeddings a head takes.
+    """Return the installed model that gives a head's embeddings.
 
     Parameters
     ----------
@@ -133,12 +133,12 @@ def backbone(said: Metadata, dim: int | str | None, *, head_of: str | None) -> s
     dim : int
         Numbers that it takes.
     head_of : str or None
-        What the user says.
+        The user's choice.
 
     Raises
     ------
     ConfigError
-        There is none, or its embeddings are others.
+        There is none, or its embeddings are different.
     """
     if head_of is not None:
         head_of = _as_its_makers_hear(head_of, said)
@@ -146,7 +146,7 @@ def backbone(said: Metadata, dim: int | str | None, *, head_of: str | None) -> s
         if found not in {dim, None}:
             raise ConfigError(f"the head takes {dim} numbers, but {head_of} gives {found}")
         return head_of
-    # Not of the listed ones of ours: they hear otherwise, and the numbers would be others.
+    # Not our listed models: they hear differently, so the numbers would differ.
     own = [name for name in installed_models() if name not in shipped_models()]
     known = dict.fromkeys([*own, *backbone_names()])
     same = [name for name in known if _plain(name) == _plain(said.backbone)]
@@ -155,13 +155,13 @@ def backbone(said: Metadata, dim: int | str | None, *, head_of: str | None) -> s
             return name
     wanted = said.backbone or "a network"
     raise ConfigError(
-        f"it is a head, and takes {dim} numbers of {wanted}, which is not among your models; add "
+        f"it is a head that takes {dim} numbers of {wanted}, which is not among your models; add "
         "that first, or name one with --head-of"
     )
 
 
 def _as_its_makers_hear(name: str, said: Metadata) -> str:
-    """Return the backbone that a head means, where only its weights are named."""
+    """Return the backbone that a head means, if only its weights are named."""
     for backbone in backbone_names():
         if _plain(backbone) == _plain(said.backbone) and load_card(backbone).path.stem == name:
             return backbone
@@ -176,7 +176,7 @@ def _loaded(name: str) -> ModelSpec | None:
 
 
 def _embedding_dim(card: ModelSpec | None) -> int | None:
-    """Return the length of a model's embedding, as its graph says; None where it does not."""
+    """Return the length of a model's embedding, from its graph; None if that lacks it."""
     if card is None or card.tensors.embedding is None:
         return None
     for tensor in onnx_graph.read(card.path).outputs:
@@ -187,7 +187,7 @@ def _embedding_dim(card: ModelSpec | None) -> int | None:
 
 
 def _plain(name: str) -> str:
-    """Return a model's name without batch and version: exports differ in nothing else."""
+    """Return a model's name without batch and version, in which exports differ."""
     return re.sub(r"(-bs[a-z0-9]+)?(-\d+)?$", "", name.lower())
 
 
@@ -211,7 +211,7 @@ def _accuracy(dataset: Mapping[str, Any]) -> dict[str, Any] | None:
 def _classes(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     found = metadata.get("classes", [])
     if not isinstance(found, list) or not all(isinstance(it, str) and it.strip() for it in found):
-        raise ConfigError("the metadata's 'classes' are no list of names")
+        raise ConfigError("the metadata's 'classes' are not a list of names")
     if len(set(found)) < len(found):
         raise ConfigError("the metadata's 'classes' name one twice")
     return tuple(found)

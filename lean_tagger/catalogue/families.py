@@ -1,7 +1,7 @@
-"""Which of the families a network belongs to, by the shape of what it takes.
+"""Find a network's family by the shape of its input.
 
-Names of tensors differ from export to export, shapes do not. Two families may share a shape
-and differ in a constant, so that a shape alone never decides between them.
+Names of tensors differ from export to export, shapes do not. Two families may have the same shape
+and differ in a constant, so a shape alone never decides between them.
 """
 
 import itertools
@@ -15,7 +15,7 @@ from lean_tagger.card.onnx_graph import FLOAT, Graph, Tensor
 
 @dataclass(frozen=True, slots=True)
 class FamilyMatch:
-    """A family whose patches a graph takes.
+    """A family with patches that a graph takes.
 
     Attributes
     ----------
@@ -24,11 +24,11 @@ class FamilyMatch:
     tensor : Tensor
         The graph's input.
     layout : str
-        How a patch lies in it; see `card.PatchLayout`.
+        The layout of a patch in it; see `card.PatchLayout`.
     batch : int or None
-        Number of patches that the graph insists on.
+        Number of patches that the graph requires.
     whole : bool
-        Every axis of a patch has the family's length; otherwise some may have any.
+        Every axis of a patch has the family's length; otherwise some axes are open.
     """
 
     family: str
@@ -39,12 +39,12 @@ class FamilyMatch:
 
 
 def template(family: str) -> dict[str, Any]:
-    """Return a family's card, without what is no key of a card."""
+    """Return a family's card, without the keys that do not belong in a card."""
     return {key: value for key, value in family_card(family).items() if key != "sources"}
 
 
 def fits(graph: Graph, families: Sequence[str]) -> Iterator[FamilyMatch]:
-    """Yield the families among those given whose patches the graph takes."""
+    """Yield those of the families with patches that the graph takes."""
     inputs = [it for it in graph.inputs if it.kind == FLOAT and it.shape is not None]
     for family in families:
         card = template(family)
@@ -56,14 +56,14 @@ def fits(graph: Graph, families: Sequence[str]) -> Iterator[FamilyMatch]:
 
 
 def shape_text(tensor: Tensor) -> str:
-    """Return a shape as people write it: ``n x 128 x 96``."""
+    """Return a shape for people: ``n x 128 x 96``."""
     if tensor.shape is None:
         return "of no stated shape"
     return " x ".join("?" if axis is None else str(axis) for axis in tensor.shape)
 
 
 def _layouts(card: Mapping[str, Any]) -> list[str]:
-    """Return the layouts in which a patch may lie, the family's own first."""
+    """Return the possible layouts of a patch, the family's own first."""
     own = str(card.get("tensors", {}).get("layout", "frames_bands"))
     plain = ["samples"] if "samples" in own else ["frames_bands", "bands_frames"]
     return list(dict.fromkeys([own, *plain, *(f"1_{it}" for it in plain)]))

@@ -1,4 +1,4 @@
-"""Fetch one file: go on where an earlier run stopped, never take more than was asked for."""
+"""Fetch one file: resume where an earlier run stopped, and never take more than expected."""
 
 import hashlib
 import re
@@ -14,7 +14,7 @@ from lean_tagger.errors import DownloadError
 from lean_tagger.system.memory import format_size
 
 Progress = Callable[[int, int | None], None]
-"""Told how many bytes there are, and of how many, where that is known."""
+"""Called with the number of bytes so far, and the total if known."""
 
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 _NO_REST = re.compile(r"bytes \*/(\d+)")
@@ -22,20 +22,20 @@ _NO_REST = re.compile(r"bytes \*/(\d+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A file, as far as it is known before it comes.
+    """What is known about a file before it is fetched.
 
     Attributes
     ----------
     url : str
         Its address.
     size_bytes : int or None
-        Its length, if any other is wrong.
+        Its exact length, if known.
     most_bytes : int
-        What it may take where its length is not known.
+        Largest size if its length is not known.
     sha256 : str or None
-        What it must be, where that is known.
+        Its checksum, if known.
     for_more : str
-        What a user can do who wants more than `most_bytes`; empty if nothing.
+        How a user can allow more than `most_bytes`; empty if not at all.
     """
 
     url: str
@@ -46,7 +46,7 @@ class Wanted:
 
     @property
     def limit_bytes(self) -> int:
-        """More than that is not taken."""
+        """The largest number of bytes that is accepted."""
         return self.most_bytes if self.size_bytes is None else self.size_bytes
 
 
@@ -57,9 +57,9 @@ class Manners:
     Attributes
     ----------
     hosts : collection of str
-        Those to which others may send us on.
+        Servers to which others may redirect.
     patience_seconds : float
-        How long nothing may happen.
+        Longest time without progress.
     """
 
     hosts: Collection[str] = ()
@@ -67,8 +67,8 @@ class Manners:
 
 
 def part_path(folder: Path, url: str) -> Path:
-    """Return where a file's bytes are while it is being fetched."""
-    # By its address, whose end alone would be no safe name, nor one of its own.
+    """Return the path of a file's bytes during the fetch."""
+    # From the whole address, whose end alone would be neither safe nor unique.
     return folder / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}.part"
 
 
@@ -80,7 +80,7 @@ def fetch(wanted: Wanted, part: PartialFile, manners: Manners, progress: Progres
     wanted : Wanted
         The file.
     part : PartialFile
-        Where it goes; holds all of it in the end.
+        Takes its bytes.
     manners : Manners
         How to behave.
     progress : callable
@@ -89,8 +89,8 @@ def fetch(wanted: Wanted, part: PartialFile, manners: Manners, progress: Progres
     Raises
     ------
     DownloadError
-        It did not come, or not whole, or is too long. What has come is kept where it may be the
-        beginning of the right file.
+        It did not come, or not completely, or is too long. The bytes are kept if they may be the
+        start of the right file.
     StateError
         It cannot be written.
     """
@@ -103,26 +103,26 @@ def fetch(wanted: Wanted, part: PartialFile, manners: Manners, progress: Progres
         elif answer.status != 416:
             _take(answer, wanted, part, manners, progress)
     if part.size_bytes == 0:
-        if headers:  # what we had was part of another file
+        if headers:  # the old bytes were part of another file
             return fetch(wanted, part, manners, progress)
         raise DownloadError(f"{wanted.url} is empty")
     return part.sha256()
 
 
 def _resuming(wanted: Wanted, part: PartialFile) -> dict[str, str]:
-    """Return the headers that ask for the rest; none where all has to come again."""
+    """Return the headers that ask for the rest; empty if everything has to come again."""
     note = part.note()
     if part.size_bytes == 0 or note is None or note.url != wanted.url:
         return {}
     headers = {"Range": f"bytes={part.size_bytes}-"}
     if note.validator:
         return {**headers, "If-Range": note.validator}
-    # Without one, parts of two files may be joined; only a checksum would tell.
+    # Without a validator, parts of two files might be joined; only a checksum would show it.
     return headers if wanted.sha256 is not None else {}
 
 
 def _is_whole(answer: Answer, part: PartialFile) -> bool:
-    """Tell whether there is no rest because all has come."""
+    """Tell whether there is no rest because the file is complete."""
     found = _NO_REST.fullmatch(answer.headers.get("Content-Range", ""))
     return found is not None and int(found[1]) == part.size_bytes
 
@@ -130,7 +130,7 @@ def _is_whole(answer: Answer, part: PartialFile) -> bool:
 def _take(
     answer: Answer, wanted: Wanted, part: PartialFile, manners: Manners, progress: Progress
 ) -> None:
-    """Write what comes behind what is there."""
+    """Append the bytes that arrive."""
     at_bytes, total_bytes = _place(answer, part)
     if total_bytes is not None:
         _check_length(wanted, total_bytes)
@@ -152,7 +152,7 @@ def _take(
 
 
 def _place(answer: Answer, part: PartialFile) -> tuple[int, int | None]:
-    """Return where the bytes belong, and the length of the whole."""
+    """Return the offset of the bytes, and the length of the whole file."""
     length = answer.headers.get("Content-Length", "")
     if answer.status == 200:
         return 0, int(length) if length.isdecimal() else None
@@ -160,7 +160,7 @@ def _place(answer: Answer, part: PartialFile) -> tuple[int, int | None]:
     if found is None or int(found[1]) != part.size_bytes:
         part.drop()
         raise DownloadError(
-            f"{answer.url}: the server sends another part than it was asked for; try again"
+            f"{answer.url}: the server sends another part than requested; try again"
         )
     return int(found[1]), None if found[2] == "*" else int(found[2])
 
@@ -171,7 +171,7 @@ def _check_length(wanted: Wanted, total_bytes: int) -> None:
     if wanted.size_bytes is not None and total_bytes != wanted.size_bytes:
         raise DownloadError(
             f"{wanted.url} has {total_bytes:,} bytes, and not the {wanted.size_bytes:,} that are "
-            "known: it is another file; to take it all the same, add --accept-changed"
+            "known: it is another file; to take it anyway, add --accept-changed"
         )
 
 
@@ -179,13 +179,13 @@ def _too_long(wanted: Wanted) -> None:
     if wanted.size_bytes is not None:
         raise DownloadError(
             f"{wanted.url} has more than the {wanted.size_bytes:,} bytes that are known: it is "
-            "another file; to take it all the same, add --accept-changed"
+            "another file; to take it anyway, add --accept-changed"
         )
-    more = f"; if it should be, {wanted.for_more}" if wanted.for_more else ""
+    more = f"; if that is right, {wanted.for_more}" if wanted.for_more else ""
     raise DownloadError(f"{wanted.url} is longer than {format_size(wanted.most_bytes)}{more}")
 
 
 def _validator(headers: Message) -> str:
-    """Return what If-Range takes: a strong ETag, or else the date."""
+    """Return the value for If-Range: a strong ETag, or else the date."""
     tag: str = headers.get("ETag", "").strip()
     return tag if tag.startswith('"') else str(headers.get("Last-Modified", "")).strip()

@@ -1,4 +1,4 @@
-"""Which of a graph's outputs are the scores, which is the embedding, and what the scores are."""
+"""Find a graph's scores and embedding among its outputs, and the kind of scores."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from lean_tagger.errors import ConfigError
 _ACTIVATIONS = {"Sigmoid": "sigmoid", "Softmax": "softmax", "HardSigmoid": "sigmoid"}
 
 _LINEAR = frozenset({"Gemm", "MatMul", "Add", "Conv", "Sub", "Mul"})
-"""Operators after which scores are not bounded: what they give is no probability."""
+"""Operators with unbounded results, which are not probabilities."""
 
 
 class Said(Protocol):
-    """What metadata say of the outputs."""
+    """What metadata say about the outputs."""
 
     @property
     def activation(self) -> str | None:
@@ -37,7 +37,7 @@ class GraphOutputs:
     activation : {'logits', 'sigmoid', 'softmax', 'numbers'}
         What the scores are.
     said, assumed : tuple of str
-        What is known of them, and what only seems so.
+        Sentences about what is known, and about what is only assumed.
     """
 
     logits: str | None
@@ -62,18 +62,18 @@ def find(
     graph : Graph
         The network.
     classes : sequence of str
-        Names of the labels; none for a network that gives an embedding only.
+        Names of the labels; empty for a network that gives only an embedding.
     said : Said
         What its metadata say.
     embedding : bool
-        Whether one is wanted.
+        Whether an embedding is wanted.
     usual : {'logits', 'sigmoid', 'softmax'} or None
-        What the scores of such networks are; ``None`` if they give an embedding only.
+        The usual kind of scores of such networks; ``None`` if they give only an embedding.
 
     Raises
     ------
     ConfigError
-        No output has as many numbers as there are labels; or the labels are not known.
+        No output has one number for each label, or the labels are not known.
     """
     rows = [it for it in graph.outputs if it.kind == FLOAT]
     vector = _embedding(rows, classes, said) if embedding else None
@@ -81,7 +81,7 @@ def find(
         if vector is None or (said.embedding_dim is None and usual is not None):
             raise ConfigError(
                 "the names of its labels are not known: give its metadata as CARD.json, or a "
-                "file with a name on each line as --labels"
+                "file with one name per line as --labels"
             )
         sentence = f"no labels, only the embedding {vector!r}"
         return GraphOutputs(
@@ -105,14 +105,14 @@ def find(
 
 _WORDS = {
     "logits": "logits",
-    "sigmoid": "probabilities, each by itself (a sigmoid)",
+    "sigmoid": "independent probabilities (a sigmoid)",
     "softmax": "probabilities that add up to 1 (a softmax)",
-    "numbers": "numbers, which are no probabilities",
+    "numbers": "numbers, which are not probabilities",
 }
 
 
 def _length(tensor: Tensor) -> int | str | None:
-    """Return how many numbers there are for each patch, where there is one row of them."""
+    """Return how many numbers there are for each patch, if there is one row of them."""
     if tensor.shape is None or len(tensor.shape) != 2:
         return None
     return tensor.shape[1]
@@ -127,7 +127,7 @@ def _scores(graph: Graph, rows: Sequence[Tensor], count: int) -> Tensor:
     if not found:
         shapes = ", ".join(f"{it.name!r} {shape_text(it)}" for it in graph.outputs)
         raise ConfigError(f"there are names for {count} labels, but the network gives {shapes}")
-    # A softmax cannot be had from what is before it, label by label; a sigmoid can, exactly.
+    # A sigmoid can be computed label by label from its input, a softmax cannot.
     order = {"Softmax": 0, "Sigmoid": 2}
     return min(found, key=lambda it: order.get(graph.operator(it.name), 1))
 
@@ -135,7 +135,7 @@ def _scores(graph: Graph, rows: Sequence[Tensor], count: int) -> Tensor:
 def _activation(
     graph: Graph, tensor: Tensor, said: Said, usual: str
 ) -> tuple[str, tuple[str, ...]]:
-    """Return what the scores are, and what of that is assumed."""
+    """Return the kind of scores, and sentences about assumptions."""
     operator = graph.operator(tensor.name)
     if operator in _ACTIVATIONS:
         return _ACTIVATIONS[operator], ()
@@ -144,18 +144,18 @@ def _activation(
     if operator in _LINEAR:
         if said.activation == "softmax":
             raise ConfigError(
-                f"{tensor.name!r} is what comes before the softmax of which the metadata speak; "
-                "export the network with it"
+                f"{tensor.name!r} is the input of the softmax that the metadata name; "
+                "export the network with the softmax"
             )
         return "logits", ()
     if said.activation is not None:
         return said.activation, ()
-    maker = f"the operator {operator} makes it" if operator else "what makes it is not to be seen"
+    maker = f"the operator {operator} computes it" if operator else "its operator is not known"
     return usual, (f"{tensor.name!r} holds {_WORDS[usual]}, as is usual, though {maker}",)
 
 
 def _embedding(rows: Sequence[Tensor], classes: Sequence[str], said: Said) -> str | None:
-    """Return the output that is the embedding, if just one can be."""
+    """Return the output that is the embedding, if only one can be."""
     others = [it for it in rows if isinstance(_length(it), int) and _length(it) != len(classes)]
     if said.embedding_dim is not None:
         others = [it for it in rows if _length(it) == said.embedding_dim]

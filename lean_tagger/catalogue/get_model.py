@@ -1,4 +1,4 @@
-"""Fetch an entry's networks and make models of them: all is checked before any is added."""
+"""Fetch an entry's networks and make models of them; check all before adding any."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,25 +14,25 @@ from lean_tagger.catalogue.partial_file import PartialFile, sweep
 from lean_tagger.errors import BudgetError, ConfigError, ModelError
 
 MOST_BYTES = 256 << 20
-"""Of weights whose length is not known."""
+"""Most bytes of weights of unknown length."""
 
 _MOST_METADATA_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """What the user says of a download.
+    """The user's options for a download.
 
     Attributes
     ----------
     url : str or None
-        Where to fetch from instead: an address of weights, or one below which all is.
+        Where to fetch from instead: the address of one .onnx file, or of a mirror.
     most_bytes : int
-        What a file of unknown length may take.
+        Largest size of a file of unknown length.
     accept_changed : bool
-        Take files that are others than those on record.
+        Accept files that differ from those on record.
     replace : bool
-        Fetch also what is there.
+        Also fetch what is there.
     manners : Manners
         How to behave towards servers.
     """
@@ -46,14 +46,14 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One network that is to be fetched, and where it is.
+    """One network to fetch, and its addresses.
 
     Attributes
     ----------
     network : Network
         The network.
     source : Source
-        On what terms.
+        Its source, with the terms of use.
     url, metadata_url : str
         Addresses of its two files.
     """
@@ -66,7 +66,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class _Came:
-    """A file that has come."""
+    """A file that was fetched."""
 
     name: str
     url: str
@@ -75,7 +75,7 @@ class _Came:
 
 
 def items(entry: Entry, entries: Mapping[str, Entry], wishes: Wishes) -> list[Item]:
-    """Return the networks that are to be fetched: the backbone first, none that is there.
+    """Return the networks to fetch, the backbone first, without those that are there.
 
     Raises
     ------
@@ -86,8 +86,8 @@ def items(entry: Entry, entries: Mapping[str, Entry], wishes: Wishes) -> list[It
     one = wishes.url is not None and wishes.url.endswith(".onnx")
     if one and len(entry.networks) > 1:
         raise ConfigError(
-            f"{entry.name} are {len(entry.networks)} networks: give --url the address below which "
-            "they are"
+            f"{entry.name} is {len(entry.networks)} networks: give --url the address of the "
+            "folder with all of them"
         )
     found = []
     needed = entries.get(entry.needs or "")
@@ -114,28 +114,28 @@ def get(
     say: Callable[[str], None],
     progress: Callable[[str], contextlib.AbstractContextManager[Progress]],
 ) -> Iterator[tuple[str, measure.Measured]]:
-    """Fetch networks, and yield the name of each model that was added, with what it needs.
+    """Fetch networks, and yield the name and needs of each model that was added.
 
     Parameters
     ----------
     wanted : sequence of Item
         From `items`.
     wishes : Wishes
-        What the user says.
+        The user's options.
     accepted : mapping
-        By licence, the day on which it was accepted; None for one that needs no agreement.
+        By licence, the day on which it was accepted; None if it needs no agreement.
     max_mem_bytes, start_seconds
         See `measure.measure`.
     say : callable
         Takes a sentence for the user.
     progress : callable
-        Takes the name of a file, and gives what is told how far it has come.
+        Takes the name of a file, and returns the function that is told its progress.
 
     Raises
     ------
     LeanTagError
-        Something did not come, or is not what was asked for. Models that were yielded are
-        there, whole; of the others there is nothing.
+        Something did not come, or is not the right file. Models that were yielded are
+        complete; nothing is left of the others.
     """
     folder = on_record.downloads_folder()
     sweep(folder)
@@ -173,7 +173,7 @@ def _fetch(
     metadata: bool,
     say: Callable[[str], None],
 ) -> _Came:
-    """Fetch one of a network's two files, and compare it with what is known of it."""
+    """Fetch one of a network's two files, and compare it with what is known about it."""
     url = item.metadata_url if metadata else item.url
     name = item.network.name + (".json" if metadata else ".onnx")
     known = on_record.checksum(name)
@@ -193,13 +193,13 @@ def _fetch(
         part.drop()
         raise ModelError(
             f"{url} is not the network that lean-tag knows (sha256 {sha256}, and not {pinned}): "
-            "damaged or exchanged. To take it all the same, add --accept-changed"
+            "damaged or replaced. To take it anyway, add --accept-changed"
         )
     if known is not None and sha256 != known[0] and not wishes.accept_changed:
         part.drop()
         raise ModelError(
             f"{url} is not the file that came on {known[1]} (sha256 {sha256}, and not {known[0]}): "
-            "damaged or exchanged. To take it all the same, add --accept-changed"
+            "damaged or replaced. To take it anyway, add --accept-changed"
         )
     if not metadata:
         say(f"{name}: sha256 {sha256}, {_compared(sha256, pinned, known)}")
@@ -207,17 +207,19 @@ def _fetch(
 
 
 def _compared(sha256: str, pinned: str | None, known: tuple[str, str] | None) -> str:
-    """Return what a checksum was compared with, in words."""
+    """Return the result of comparing a checksum, in words."""
     if sha256 == pinned:
-        return "as lean-tag knows it"
+        return "the one that lean-tag knows"
     if known is None:
-        other = "" if pinned is None else "another than lean-tag knows, "
-        return f"{other}put on record now"
-    return f"as on {known[1]}" if sha256 == known[0] else f"another than on {known[1]}"
+        other = "" if pinned is None else "not the one that lean-tag knows, "
+        return f"{other}recorded now"
+    if sha256 == known[0]:
+        return f"the same as on {known[1]}"
+    return f"not the same as on {known[1]}"
 
 
 def _look(weights: _Came, metadata: _Came) -> None:
-    """See that a network and its metadata can be read, before anything is added."""
+    """Check that a network and its metadata can be read, before anything is added."""
     with _said_of(weights), _said_of(metadata):
         onnx_graph.read(weights.path)
         _metadata(metadata)
@@ -226,13 +228,13 @@ def _look(weights: _Came, metadata: _Came) -> None:
 def _metadata(metadata: _Came) -> dict[str, Any]:
     data = read_json(metadata.path)
     if not isinstance(data, dict):
-        raise ConfigError(f"{metadata.path} is no metadata of a network")
+        raise ConfigError(f"{metadata.path} is not the metadata of a network")
     return data
 
 
 @contextlib.contextmanager
 def _said_of(file: _Came) -> Iterator[None]:
-    """Name the address in complaints, instead of our own copy; and forget a bad copy."""
+    """Name the address in errors instead of our own copy, and delete a bad copy."""
     try:
         yield
     except (ConfigError, ModelError) as error:
@@ -252,7 +254,7 @@ def _add(
     max_mem_bytes: int,
     start_seconds: float,
 ) -> measure.Measured:
-    """Make a model of a network that has come."""
+    """Make a model from a fetched network."""
     name = item.network.name
     try:
         with _said_of(weights), _said_of(metadata):

@@ -1,8 +1,8 @@
-"""Ask a server for a file: the one place in lean-tag that opens a connection.
+"""Request a file from a server.
 
-Only ``lean-tag models get NAME`` comes here. The system's proxy settings count (``http_proxy``,
-``https_proxy``, ``no_proxy``). Addresses are http or https; a server may send us on to another
-place of its own, and to another server only if the user has named that one.
+Only ``lean-tag models get NAME`` uses this. The system's proxy settings are used (``http_proxy``,
+``https_proxy``, ``no_proxy``). Addresses are http or https. A server may redirect to another of
+its own addresses, but to another server only if the user has named it.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from lean_tagger.errors import ConfigError, DownloadError
 BLOCK_BYTES = 1 << 16
 
 LEAST_BYTES_PER_SECOND = 100
-"""Slower, over as long as the user's patience lasts, is no progress."""
+"""Slower than this, over the user's time-out, does not count as progress."""
 
 _MOST_REDIRECTS = 5
 _PORTS = {"http": 80, "https": 443}
@@ -31,34 +31,34 @@ _Result = TypeVar("_Result")
 
 
 class ElsewhereError(DownloadError):
-    """The server sends us to another one, of which the user has said nothing.
+    """The server redirects to another one, which the user has not allowed.
 
     Attributes
     ----------
     what : str
-        That, without what to do about it.
+        The message, without what to do about it.
     host : str
-        That one, as the user would name it.
+        The other server, as the user would name it.
     """
 
     def __init__(self, url: str, host: str) -> None:
-        self.what = f"{url} sends us to another server, {host}"
+        self.what = f"{url} redirects to another server, {host}"
         self.host = host
         super().__init__(f"{self.what}; if you trust it, add --redirect-to {host}")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server says before a file.
+    """A server's answer, before the file's bytes.
 
     Attributes
     ----------
     status : int
-        200 for all of it, 206 for the rest of it, 416 where there is no rest.
+        200 for the whole file, 206 for the rest of it, 416 if there is no rest.
     url : str
-        Where it came from in the end.
+        The final address.
     headers : http.client.HTTPMessage
-        As they came.
+        The headers.
     body : file
         The bytes.
     """
@@ -74,7 +74,7 @@ class Answer:
         Raises
         ------
         DownloadError
-            The connection broke, or next to nothing came for too long.
+            The connection broke, or almost nothing came for too long.
         """
         since, got_bytes = time.monotonic(), 0
         with _told(self.url):
@@ -85,7 +85,7 @@ class Answer:
                 if seconds >= patience_seconds:
                     if got_bytes < LEAST_BYTES_PER_SECOND * seconds:
                         raise DownloadError(
-                            f"{self.url}: only {got_bytes} bytes came in {seconds:.0f} s; try "
+                            f"{self.url}: only {got_bytes} bytes arrived in {seconds:.0f} s; try "
                             "again later, or with a longer --timeout"
                         )
                     since, got_bytes = time.monotonic(), 0
@@ -95,25 +95,25 @@ class Answer:
 def asked(
     url: str, headers: dict[str, str], *, hosts: Collection[str], patience_seconds: float
 ) -> Iterator[Answer]:
-    """Ask for a file, and give the answer.
+    """Request a file, and yield the answer.
 
     Parameters
     ----------
     url : str
         Its address.
     headers : dict
-        To be sent along.
+        Headers to send.
     hosts : collection of str
-        Other servers to which we may be sent on: ``name`` or ``name:port``.
+        Other servers that are allowed: ``name`` or ``name:port``.
     patience_seconds : float
-        How long nothing may happen.
+        Longest time without progress.
 
     Raises
     ------
     ConfigError
-        It is no address of http or https.
+        It is not an address of http or https.
     DownloadError
-        Nobody is there, or the answer is no file.
+        The server does not answer, or the answer is not a file.
     """
     check(url)
     request = urllib.request.Request(  # noqa: S310 - `check` has looked at the scheme
@@ -141,32 +141,32 @@ def asked(
 
 
 def check(url: str) -> None:
-    """Refuse what is no address of a file.
+    """Refuse text that is not the address of a file.
 
     Raises
     ------
     ConfigError
-        Its scheme is neither http nor https, it names no server, or has a password in it.
+        Its scheme is neither http nor https, it names no server, or contains a password.
     """
     try:
         parts = urlsplit(url)
         good = parts.scheme in _PORTS and bool(parts.hostname) and parts.username is None
         good = good and (parts.port is None or parts.port > 0)
-    except ValueError:  # a port that is no number, brackets that do not close
+    except ValueError:  # a port that is not a number, brackets that do not close
         good = False
     if not good or not url.isascii() or not url.isprintable() or " " in url:
-        raise ConfigError(f"{url!r} is no address from which a file can be fetched")
+        raise ConfigError(f"{url!r} is not the address of a file")
 
 
 def host_of(url: str) -> str:
-    """Return the server of an address, with its port where that is not the scheme's own."""
+    """Return the server of an address, with its port if it is not the default."""
     parts = urlsplit(url)
     usual = parts.port in {None, _PORTS.get(parts.scheme)}
     return f"{parts.hostname}" if usual else f"{parts.hostname}:{parts.port}"
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows only where it may."""
+    """Follows only allowed redirects."""
 
     max_redirections = _MOST_REDIRECTS
     max_repeats = 2
@@ -196,11 +196,11 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
             check(target)
         except ConfigError as error:
             raise DownloadError(
-                f"{url} sends us to {location!r}, which is no address of http or https"
+                f"{url} redirects to {location!r}, which is not an address of http or https"
             ) from error
         if url.startswith("https:") and not target.startswith("https:"):
             raise DownloadError(
-                f"{url} sends us to {target}, where the connection would not be safe"
+                f"{url} redirects to {target}, where the connection would not be safe"
             )
         host = host_of(target)
         if host not in self._hosts | {host_of(url)}:
@@ -210,7 +210,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def _opener(hosts: Collection[str]) -> urllib.request.OpenerDirector:
-    """Return what opens http and https only: by default urllib also opens files and ftp."""
+    """Return an opener for http and https only: by default urllib also opens files and ftp."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
@@ -226,10 +226,10 @@ def _opener(hosts: Collection[str]) -> urllib.request.OpenerDirector:
 
 
 def _within(seconds: float, work: Callable[[], _Result], url: str) -> _Result:
-    """Return what comes of some work, if it is done in time.
+    """Return the result of some work, if it finishes in time.
 
-    A time-out of a socket is for each of its calls: a server that sends its headers letter by
-    letter has as long as it likes, and the search for a name has no limit at all.
+    A socket's time-out is for each call: a server that sends its headers letter by letter never
+    reaches it, and name resolution has no limit at all.
     """
     came: list[_Result] = []
     failed: list[BaseException] = []
@@ -242,7 +242,7 @@ def _within(seconds: float, work: Callable[[], _Result], url: str) -> _Result:
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    thread.join(seconds + 1)  # the socket's own time-out says more, so it may come first
+    thread.join(seconds + 1)  # the socket's own time-out gives a better error, so it may come first
     if failed:
         raise failed[0]
     if not came:
@@ -251,20 +251,20 @@ def _within(seconds: float, work: Callable[[], _Result], url: str) -> _Result:
 
 
 def _refuse_page(url: str, headers: http.client.HTTPMessage) -> None:
-    """Refuse what is no file as it lies on the server."""
+    """Refuse an answer that is not the plain file."""
     kind = headers.get_content_type()
     if headers.get("Content-Type") and kind in {"text/html", "application/xhtml+xml"}:
         raise DownloadError(
-            f"{url} is a web page and no file; the file may have been moved, or this network "
+            f"{url} is a web page, not the file; the file may have been moved, or this network "
             "wants you to log in first"
         )
     if headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}:
-        raise DownloadError(f"{url} comes packed, though nobody asked for that")
+        raise DownloadError(f"{url} is sent compressed, which was not requested")
 
 
 @contextlib.contextmanager
 def _told(url: str) -> Iterator[None]:
-    """Translate what urllib and sockets raise into a sentence."""
+    """Translate errors of urllib and sockets into a sentence."""
     try:
         yield
     except urllib.error.HTTPError as error:
@@ -279,7 +279,7 @@ def _told(url: str) -> Iterator[None]:
     except TimeoutError:
         _late(url)
     except http.client.InvalidURL as error:
-        raise ConfigError(f"{url!r} is no address from which a file can be fetched") from error
+        raise ConfigError(f"{url!r} is not the address of a file") from error
     except (http.client.HTTPException, OSError) as error:
         text = getattr(error, "strerror", None) or type(error).__name__
         raise DownloadError(
@@ -289,8 +289,8 @@ def _told(url: str) -> Iterator[None]:
 
 def _late(url: str) -> NoReturn:
     raise DownloadError(
-        f"{url}: nothing came for too long; the same command goes on from there, with a longer "
-        "--timeout if need be"
+        f"{url}: nothing arrived for too long; the same command goes on from there, with a longer "
+        "--timeout if necessary"
     ) from None
 
 
@@ -298,12 +298,12 @@ def _refused(url: str, code: int, reason: str) -> NoReturn:
     what = {
         401: "it wants a password",
         403: "it may not be fetched",
-        404: "it is not there; --url names another place",
+        404: "it is not there; --url names another address",
         407: "the proxy wants a password: put it into https_proxy",
-        410: "it is not there any more; --url names another place",
-        429: "too many have asked; try again later",
-    }.get(code, "try again later" if code >= 500 else "--url names another place")
+        410: "it is not there any more; --url names another address",
+        429: "the server has too many requests; try again later",
+    }.get(code, "try again later" if code >= 500 else "--url names another address")
     if 300 <= code < 400:
-        what = "it sends us on and on"
+        what = "it redirects without end"
     shown = reason if reason.isprintable() and len(reason) < 60 else ""
     raise DownloadError(f"{url}: {' '.join(filter(None, (f'{code}', shown)))}: {what}") from None

@@ -1,6 +1,6 @@
-"""Words of other models' vocabularies, beyond those of the models that came with the package.
+"""Labels of other models, beyond those of the package's models.
 
-Of MTG-Jamendo, NSynth and AudioSet, as far as their classes name music.
+They come from MTG-Jamendo, NSynth and AudioSet, as far as their classes name music.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ INSTRUMENTS = (
     *("Synthesizer", "Tabla", "Tambourine", "Timpani", "Trombone", "Trumpet", "Ukulele"),
     *("Vibraphone", "Viola", "Violin", "Zither"),
 )
-"""As they are shown; the classes spell them in many ways."""
+"""As they are shown; classes spell them in many ways."""
 
 MOODS = (
     *("Aggressive", "Angry", "Calm", "Cool", "Danceable", "Dark", "Deep", "Dramatic", "Dream"),
@@ -29,8 +29,8 @@ MOODS = (
 )
 
 SCALES: Mapping[str, tuple[float, float]] = {"arousal": (1.0, 9.0), "valence": (1.0, 9.0)}
-"""What no probabilities are told of, and the ends of their scales; Essentia's models page gives
-these for DEAM, emoMusic and MuSe."""
+"""Labels that are numbers, not probabilities, with the ends of their scales; Essentia's models page
+gives these for DEAM, emoMusic and MuSe."""
 
 NO_MOODS = frozenset(
     {
@@ -40,7 +40,7 @@ NO_MOODS = frozenset(
         *("trailer", "travel", "acoustic", "electronic"),
     }
 )
-"""Themes and sounds that share a model with moods."""
+"""Themes and sounds that are in the same models as moods."""
 
 KNOWN: Mapping[str, tuple[str, str]] = {
     # Vocals
@@ -49,7 +49,7 @@ KNOWN: Mapping[str, tuple[str, str]] = {
     "instrumental": ("vocals", "Instrumental"),
     "female": ("vocals", "Female Vocals"),
     "male": ("vocals", "Male Vocals"),
-    # Genres that are spelt in one word, or in a way that a user would not read
+    # Genres that are spelt as one word, or in an unusual way
     "acid jazz": ("genre", "Acid Jazz"),
     "alternative rock": ("genre", "Alternative Rock"),
     "blues rock": ("genre", "Blues Rock"),

@@ -1,8 +1,8 @@
-"""What a model's classes are: genre, mood, instrument, vocals, era, or nothing to be written.
+"""The kinds of a model's classes: genre, mood, instrument, vocals, era, or nothing to write.
 
-Metadata from elsewhere name classes and no more. What a class is follows from, in this order:
-what its name says of itself ("Rock---Grunge", "not_danceable"), what the model is for ("mood
-happy"), and what is known of the word.
+Other makers' metadata only name classes. A class's kind follows from, in this order: its own name
+("Rock---Grunge", "not_danceable"), the purpose of the model ("mood happy"), and what is known
+about the word.
 """
 
 import functools
@@ -17,7 +17,7 @@ from lean_tagger.errors import ConfigError
 _PARTED = "---"
 """Between a Discogs genre and its style."""
 
-# "atonal" is the only class of its kind; "a" before anything else says nothing.
+# "atonal" is the only such class; "a" before anything else means nothing.
 _NEGATIVE = re.compile(r"(?:(?:non|not|no|without)[\s_-]+|a(?=tonal))(?P<rest>.+)", re.IGNORECASE)
 
 _TASKS: Mapping[str, tuple[str, ...]] = {
@@ -26,11 +26,11 @@ _TASKS: Mapping[str, tuple[str, ...]] = {
     "vocals": ("voice", "vocal", "gender"),
     "genre": ("genre", "style"),
 }
-"""Words that tell what a model is for; the first that is found counts."""
+"""Words for the purpose of a model; the first one found counts."""
 
 
 def task_of(*texts: str) -> str:
-    """Return what a model is for, by its name and description: a kind of label, or ``any``."""
+    """Return the purpose of a model, by name and description: a kind of label, or ``any``."""
     for text in texts:
         for task, words in _TASKS.items():
             if any(word in text.lower() for word in words):
@@ -39,11 +39,11 @@ def task_of(*texts: str) -> str:
 
 
 EVEN = 0.5
-"""Below it, a class with an opposite is less likely than that."""
+"""Below this, a class with an opposite is less likely than its opposite."""
 
 
 def labels(classes: Sequence[str], *, task: str) -> list[dict[str, Any]]:
-    """Return the labels of a card, as it spells them.
+    """Return the labels for a card.
 
     Parameters
     ----------
@@ -63,23 +63,23 @@ def labels(classes: Sequence[str], *, task: str) -> list[dict[str, Any]]:
 
 
 def are_numbers(classes: Sequence[str]) -> bool:
-    """Tell whether all classes are known to be numbers and no probabilities."""
+    """Tell whether all classes are known to be numbers, not probabilities."""
     return bool(classes) and all(_squeezed(name) in SCALES for name in classes)
 
 
 def numbers(classes: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the labels of a card whose network gives numbers.
+    """Return the labels for a card with a network that gives numbers.
 
     Raises
     ------
     ConfigError
-        The scale of one is not known.
+        The scale of a number is not known.
     """
     for name in classes:
         if _squeezed(name) not in SCALES:
             raise ConfigError(
-                f"the network gives a number for {name!r}, and its scale is not known: write a "
-                "card in which each label has a 'low' and a 'high'"
+                f"the network gives a number for {name!r}, but its scale is not known: write a "
+                "card with 'low' and 'high' for each label"
             )
     scales = [(name, *SCALES[_squeezed(name)]) for name in classes]
     return [
@@ -89,7 +89,7 @@ def numbers(classes: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def absent(classes: Sequence[str]) -> frozenset[str]:
-    """Return the classes that only say that another one is not there: "non_happy"."""
+    """Return the classes that only say that another one is absent: "non_happy"."""
     there = {_squeezed(name) for name in classes}
     return frozenset(
         name
@@ -99,7 +99,7 @@ def absent(classes: Sequence[str]) -> frozenset[str]:
 
 
 def _above(name: str, kind: str, display: str) -> str:
-    """Return what stands above a class: the genre of a Discogs style."""
+    """Return the parent of a class: the genre of a Discogs style."""
     parent, parted, _ = name.partition(_PARTED)
     above = _spelt(parent, as_is=True) if parted and kind == "genre" else ""
     return above if above.casefold() != display.casefold() else ""
@@ -123,19 +123,19 @@ def _what(name: str, task: str) -> tuple[str, str]:
 
 
 def _spelt(name: str, *, as_is: bool = False) -> str:
-    """Return a class as a user wants to read it; players part values at ``; / ,``."""
+    """Return the name of a class for people; players split values at ``; / ,``."""
     words = re.sub(r"\s*[;/,]\s*|[_\x00-\x1f\x7f]", " ", name).strip()
     return words if as_is or words != words.lower() else words.title()
 
 
 def _squeezed(name: str) -> str:
-    """Return a name by which spellings compare: ``Hip-Hop``, ``hip hop`` and ``hiphop``."""
+    """Return the same form for all spellings: ``Hip-Hop``, ``hip hop`` and ``hiphop``."""
     return re.sub(r"[^0-9a-z&]+", "", name.lower())
 
 
 @functools.cache
 def _words() -> Mapping[str, tuple[str, str]]:
-    """Return what is known of words: the labels of the shipped models, and `words`."""
+    """Return the known words: the labels of the shipped models, and `known_labels`."""
     known = {_squeezed(name): it for name, it in KNOWN.items()}
     known |= {_squeezed(name): ("instrument", name) for name in INSTRUMENTS}
     known |= {_squeezed(name): ("mood", name) for name in MOODS}

@@ -1,4 +1,4 @@
-"""Put what was learnt among the user's models: a card, and one small file."""
+"""Save what was learnt as one of the user's models: a card, and one small file."""
 
 import time
 from collections.abc import Mapping
@@ -15,18 +15,18 @@ ENDING = ".head"
 
 
 def save(name: str, report: Mapping[str, Any], options: Mapping[str, Any], *, replace: bool) -> str:
-    """Save a model, whole or not at all, and return its path.
+    """Save a model completely or not at all, and return its path.
 
     Parameters
     ----------
     name : str
-        What it is to be called.
+        Its name.
     report : mapping
-        Of `arithmetic.fit.learn`.
+        From `arithmetic.fit.learn`.
     options : mapping
         How it was learnt, for `--update`.
     replace : bool
-        In place of a model of that name.
+        Replace a model of that name.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def save(name: str, report: Mapping[str, Any], options: Mapping[str, Any], *, re
             raise StateError(f"cannot write {path}: {error.strerror}") from error
         card = _card(name, report, sha256_of([data]))
         user_models.write_json(prepared / f"{name}.json", card)
-        DerivedHead(load_card(str(prepared / f"{name}.json")))  # it can be read again
+        DerivedHead(load_card(str(prepared / f"{name}.json")))  # check that it can be read
         record = {
             "added": time.strftime("%Y-%m-%d"),
             "by": f"lean-tag {lean_tagger.__version__}",
@@ -62,11 +62,11 @@ def how_learnt(name: str) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        There is none of that name, or it was not learnt.
+        There is no such model, or it was not learnt.
     """
     found = user_models.record(name).get("learnt")
     if not isinstance(found, dict):
-        raise ConfigError(f"there is no learnt model {name!r} that could be brought up to date")
+        raise ConfigError(f"there is no learnt model {name!r} to update")
     return found
 
 

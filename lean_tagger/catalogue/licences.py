@@ -1,10 +1,10 @@
-"""On what terms a model may be used, as far as its metadata say."""
+"""The terms of use of a model, as far as its metadata say."""
 
 import re
 
 ESSENTIA = "CC-BY-NC-SA-4.0 or CC-BY-NC-ND-4.0"
-"""Of the models of essentia.upf.edu: their pages name one here and the other there. Both are
-for non-commercial use only; the Music Technology Group sells other licences."""
+"""Licence of the models of essentia.upf.edu: some pages name the one, some the other. Both allow
+only non-commercial use; the Music Technology Group sells other licences."""
 
 UNKNOWN = "unknown"
 
@@ -14,12 +14,12 @@ _FREE = re.compile(
 
 
 def needs_acceptance(licence: str) -> bool:
-    """Tell whether a user has to agree first: not to licences that allow any use."""
+    """Tell whether a user has to agree first; licences that allow any use need no agreement."""
     return _FREE.fullmatch(licence.strip().replace(" ", "-")) is None
 
 
 def terms(licence: str) -> str:
-    """Return what a licence means for the user, in one sentence."""
+    """Return the meaning of a licence for the user, in one sentence."""
     if licence == UNKNOWN:
         return "its licence is not known: find out whether you may use it"
     if re.search(r"\bnc\b|non-?commercial", licence.replace("-", " "), re.IGNORECASE):

@@ -1,7 +1,7 @@
-"""Run a model in a worker, under a budget, and tell what it needs and how fast it is.
+"""Run a model in a worker under a budget, and measure its needs and speed.
 
-As a run does it: a model that is damaged, hangs, asks for gigabytes or gives no numbers shows
-there, and costs nothing but the worker.
+This is the same as in a run: if a model is damaged, hangs, asks for gigabytes or gives no numbers,
+only the worker is lost.
 """
 
 import contextlib
@@ -28,10 +28,10 @@ from lean_tagger.settings import Settings
 from lean_tagger.system import folders
 
 NOISE_SECONDS = 60
-"""What a model is measured with, if that fills two of its windows."""
+"""Seconds of noise for measuring, if they fill two windows."""
 
 MOST_NOISE_SECONDS = 120
-"""However long a window is: a card may say hours, and noise takes 10 MB a minute."""
+"""Most seconds of noise, for any window: a card may say hours, and noise takes 10 MB a minute."""
 
 _RATE_HZ = 44_100
 
@@ -43,12 +43,11 @@ class Measured:
     Attributes
     ----------
     device : str
-        Where the network ran.
+        The device on which the network ran.
     least_bytes : int
-        Least budget of a run with it, all processes together.
+        Least budget of a run with it, for all processes together.
     speed : float
-        Seconds of music per second, with one core; decoding, which is next to nothing for
-        the noise that it heard, is not in it.
+        Seconds of music per second, on one core, without decoding.
     """
 
     device: str
@@ -64,9 +63,9 @@ def measure(model: str, *, max_mem_bytes: int, start_seconds: float) -> Measured
     model : str
         Its name, or the path of its card.
     max_mem_bytes : int
-        What the run may have, all processes together.
+        Budget of all processes together.
     start_seconds : float
-        How long loading may take, and then listening.
+        Time limit for loading, and for listening.
 
     Raises
     ------
@@ -77,7 +76,7 @@ def measure(model: str, *, max_mem_bytes: int, start_seconds: float) -> Measured
     window_seconds = card.window_samples / card.sample_rate_hz
     seconds = min(max(NOISE_SECONDS, round(2 * window_seconds)), MOST_NOISE_SECONDS)
     with _noise(seconds) as path:
-        # Of no size: a file gets more time for each byte of it.
+        # With size 0, since a file gets more time for each byte.
         job = Job(path, 0)
         took_seconds, outcome, ready = _hear(model, job, max_mem_bytes, start_seconds)
     if not isinstance(outcome, Tagged):
@@ -93,8 +92,8 @@ def hear(model: str, path: str, *, max_mem_bytes: int, start_seconds: float) -> 
     Raises
     ------
     LeanTagError
-        The model is not usable, or does not fit the budget; what is wrong with the file comes
-        back as `Failed`.
+        The model is not usable, or does not fit the budget; an error of the file is returned
+        as `Failed`.
     """
     found = next(find_files.walk([path]), None)
     if os.path.isdir(path) or found is None:
@@ -106,7 +105,7 @@ def hear(model: str, path: str, *, max_mem_bytes: int, start_seconds: float) -> 
 def _hear(
     model: str, found: Job | Outcome, max_mem_bytes: int, start_seconds: float
 ) -> tuple[float, Outcome, Ready]:
-    """Return how many seconds a file took, what became of it, and what the worker needs."""
+    """Return the seconds that a file took, its outcome, and the worker's needs."""
     options = Settings(models=(model,), dry_run=True, max_mem_bytes=max_mem_bytes)
     runner = Supervisor(
         options, jobs=1, patience_seconds=start_seconds, start_seconds=start_seconds
@@ -115,13 +114,13 @@ def _hear(
         ready = runner.start(1)
         started = time.monotonic()
         outcome = next(runner.outcomes([found]))
-        took_seconds = time.monotonic() - started  # and not the end of the worker
+        took_seconds = time.monotonic() - started  # without ending the worker
     return took_seconds, outcome, ready
 
 
 @contextlib.contextmanager
 def _noise(seconds: int) -> Iterator[str]:
-    """Give the path of so much noise, in stereo as music is."""
+    """Yield the path of a file with so much noise, in stereo like music."""
     numbers = random.Random(0)  # noqa: S311 - the same noise for everybody
     with tempfile.TemporaryDirectory(prefix="lean-tag-") as folder:
         path = str(Path(folder) / "noise.wav")
@@ -132,11 +131,11 @@ def _noise(seconds: int) -> Iterator[str]:
         yield path
 
 
-# What was measured is kept: a list of models is not to load them all each time.
+# Measurements are kept, so that a list of models need not load them all each time.
 
 
 def remembered(card: ModelSpec) -> Measured | None:
-    """Return what was measured with this model, here and with these libraries."""
+    """Return the measurement of this model on this machine with these libraries."""
     try:
         return Measured(**_notes()[_key(card)])
     except (KeyError, TypeError):
@@ -144,7 +143,7 @@ def remembered(card: ModelSpec) -> Measured | None:
 
 
 def remember(card: ModelSpec, measured: Measured) -> None:
-    """Keep what was measured; where that cannot be, it is measured again."""
+    """Keep a measurement; if it cannot be stored, it is measured again next time."""
     notes = {**_notes(), _key(card): asdict(measured)}
     with contextlib.suppress(OSError, ConfigError):
         path = _notes_path()

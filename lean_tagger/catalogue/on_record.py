@@ -1,7 +1,7 @@
-"""What is remembered of networks that were fetched: agreed licences, and checksums.
+"""The record of fetched networks: accepted licences and checksums.
 
-One file in the folder of the user's models. A network that is removed leaves its checksum
-there, so that it is compared when it is fetched again.
+It is one file in the user's models folder. The checksum of a removed network stays there, so that
+it is compared when the network is fetched again.
 """
 
 import json
@@ -15,7 +15,7 @@ from lean_tagger.errors import ConfigError, StateError
 
 
 def downloads_folder() -> Path:
-    """Return where files are while they are fetched, and where the record is."""
+    """Return the folder of partial files and of the record."""
     return user_models_folder() / ".downloads"
 
 
@@ -25,14 +25,14 @@ def agreed(licence: str) -> str | None:
 
 
 def agree(licence: str) -> str:
-    """Remember that the user agrees to a licence; return the day of that."""
+    """Record that the user agrees to a licence; return the day."""
     day = time.strftime("%Y-%m-%d")
     _write({**_all(), "licences": {**_read("licences"), licence: day}})
     return day
 
 
 def checksum(name: str) -> tuple[str, str] | None:
-    """Return the SHA-256 of a file when it was first fetched, and the day of that."""
+    """Return the SHA-256 of a file when it was first fetched, and that day."""
     noted = _read("files").get(name)
     if not isinstance(noted, dict):
         return None
@@ -41,7 +41,7 @@ def checksum(name: str) -> tuple[str, str] | None:
 
 
 def remember(name: str, sha256: str, url: str) -> None:
-    """Remember what a file is; nothing changes where that is known."""
+    """Record a file's checksum; an existing record does not change."""
     known = checksum(name)
     if known is not None and known[0] == sha256:
         return
@@ -59,7 +59,7 @@ def _all() -> dict[str, Any]:
     Raises
     ------
     StateError
-        There is one that cannot be read: taken for none, it would let any file pass.
+        It cannot be read. If that counted as empty, any file would be accepted.
     """
     path = _path()
     if not path.exists():

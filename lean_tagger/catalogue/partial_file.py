@@ -1,7 +1,7 @@
-"""A file that is being fetched: what there is of it is kept, so that another run can go on.
+"""A file that is being fetched; its bytes are kept so that another run can go on.
 
-Next to the bytes stands a note of what they are a part of. A server says by its validator (an
-ETag, or a date) whether it still has the same file.
+A note next to the bytes says which file they belong to. The server's validator (an ETag, or a
+date) shows whether it still has the same file.
 """
 
 import contextlib
@@ -27,16 +27,16 @@ _BLOCK_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What bytes are a part of.
+    """The file that bytes belong to.
 
     Attributes
     ----------
     url : str
-        Where they come from.
+        Their address.
     validator : str
-        As the header If-Range takes it; empty where the server gives none.
+        Value for the header If-Range; empty if the server gives none.
     total_bytes : int or None
-        Of the whole file, where the server says that.
+        Length of the whole file, if the server gives it.
     """
 
     url: str
@@ -45,12 +45,12 @@ class Note:
 
 
 class PartialFile:
-    """The bytes that have come so far; one process at a time has them.
+    """The bytes that have arrived so far; only one process at a time holds them.
 
     Parameters
     ----------
     path : pathlib.Path
-        Where they are; its folder is made.
+        Their file; its folder is made.
 
     Raises
     ------
@@ -66,7 +66,7 @@ class PartialFile:
         with self._own_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-            # Without a buffer, so that nothing waits in one for room that there is not.
+            # Without a buffer, so that a full disk is noticed at once.
             self._file = io.FileIO(os.open(path, flags, 0o666), "r+")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -74,7 +74,7 @@ class PartialFile:
             self._file.close()
             raise LockedError("another lean-tag is fetching the same file; wait for it") from error
         except OSError:
-            pass  # a network file system that has no locks
+            pass  # a network file system without locks
         self.size_bytes = self._file.seek(0, os.SEEK_END)
 
     def __enter__(self) -> "PartialFile":
@@ -86,7 +86,7 @@ class PartialFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close it; nothing is kept where nothing has come."""
+        """Close it; an empty file is removed."""
         with contextlib.suppress(OSError):
             if self.size_bytes == 0:
                 self._note_path.unlink(missing_ok=True)
@@ -94,28 +94,28 @@ class PartialFile:
         self._file.close()
 
     def note(self) -> Note | None:
-        """Return what the bytes are a part of, if that is known."""
+        """Return the note about the bytes, if there is one."""
         try:
             return Note(**json.loads(self._note_path.read_bytes()))
         except (OSError, ValueError, TypeError):
             return None
 
     def begin(self, note: Note, *, at_bytes: int) -> None:
-        """Go on from a place, which is 0 for a file that begins again."""
+        """Go on from an offset, which is 0 for a new start."""
         with self._own_errors():
-            self._note_path.unlink(missing_ok=True)  # or it would speak of other bytes
+            self._note_path.unlink(missing_ok=True)  # it would be about other bytes
             self._file.seek(at_bytes)
             self._file.truncate()
             self.size_bytes = at_bytes
             self._note_path.write_text(json.dumps(asdict(note)))
 
     def write(self, block: bytes) -> None:
-        """Add what has come.
+        """Add bytes that have arrived.
 
         Raises
         ------
         StateError
-            There is no room for it; what there was is given back.
+            There is no room for them; the room of the earlier bytes is given back.
         """
         rest = memoryview(block)
         with self._own_errors():
@@ -124,7 +124,7 @@ class PartialFile:
         self.size_bytes += len(block)
 
     def sha256(self) -> str:
-        """Return the SHA-256 of all that has come, as it stands on the disk."""
+        """Return the SHA-256 of the bytes on the disk."""
         digest = hashlib.sha256()
         with self._own_errors():
             self._file.seek(0)
@@ -133,7 +133,7 @@ class PartialFile:
         return digest.hexdigest()
 
     def drop(self) -> None:
-        """Forget what has come; the space is given back at once, the file when it is closed."""
+        """Drop all bytes; the space is given back at once, the file is removed when closed."""
         with self._own_errors():
             self._note_path.unlink(missing_ok=True)
             self._file.seek(0)
@@ -162,7 +162,7 @@ class PartialFile:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what nobody has gone on with for a month."""
+    """Remove partial files that are a month old."""
     oldest = time.time() - _KEPT_SECONDS
     with contextlib.suppress(OSError):
         for path in [*folder.glob("*.part"), *folder.glob("*.part.note")]:

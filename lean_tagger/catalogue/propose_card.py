@@ -1,8 +1,8 @@
-"""Make a card of what other people's files say of a network.
+"""Make a card for a network from other people's files.
 
-Three kinds of file are understood: a card of ours, whole or on top of a family; the metadata
-that Essentia's models come with; and none at all, where the shapes of the graph have to do.
-What none of them says is assumed, and every assumption is a sentence that a user can read.
+There are three cases: a card of ours, complete or based on a family; Essentia's metadata; and no
+file at all, when only the graph's shapes are known. The rest is assumed, and every assumption is a
+sentence for the user.
 """
 
 from collections import Counter
@@ -20,21 +20,21 @@ from lean_tagger.errors import ConfigError
 from lean_tagger.rules import FIELDS
 
 _OURS = frozenset({"frontend", "tensors", "head_of", "family", "activation", "sample_rate_hz"})
-"""Keys by which a card of ours is known."""
+"""Keys that identify a card of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """What the user says of a model apart from its files.
+    """The user's options for a model.
 
     Attributes
     ----------
     name : str
-        What it is to be called.
+        Its name.
     family : str or None
-        Whose front-end it has.
+        The family with its front-end.
     head_of : str or None
-        The model whose embeddings it takes.
+        The model that gives its embeddings.
     classes : tuple of str or None
         Names of its labels.
     """
@@ -47,18 +47,18 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A card, and what it rests on.
+    """A card, and the facts and assumptions behind it.
 
     Attributes
     ----------
     card : dict
-        All of it but ``file`` and ``sha256``.
+        The card without ``file`` and ``sha256``.
     said : tuple of str
-        What was taken from the files: sentences for a user.
+        Sentences about what was taken from the files.
     assumed : tuple of str
-        What none of them says.
+        Sentences about what was assumed.
     licence : str
-        Its name.
+        The licence's name.
     """
 
     card: dict[str, Any]
@@ -68,21 +68,21 @@ class Proposal:
 
 
 def propose(graph: Graph, metadata: Mapping[str, Any] | None, wishes: Wishes) -> Proposal:
-    """Return the card of a network.
+    """Return a proposed card for a network.
 
     Parameters
     ----------
     graph : Graph
-        What its file holds.
+        The contents of its file.
     metadata : mapping or None
-        What stands next to it.
+        The contents of the file next to it.
     wishes : Wishes
-        What the user says; comes before what the files say.
+        The user's options, which override the files.
 
     Raises
     ------
     ConfigError
-        They contradict each other, or do not suffice.
+        They contradict each other, or are not enough.
     """
     if metadata is not None and _OURS & set(metadata) and "inference" not in metadata:
         return _ours(metadata, wishes)
@@ -99,10 +99,10 @@ def propose(graph: Graph, metadata: Mapping[str, Any] | None, wishes: Wishes) ->
 
 
 def _ours(metadata: Mapping[str, Any], wishes: Wishes) -> Proposal:
-    """Return a card of ours: on top of a family's, if it names one."""
+    """Return a card of ours; if it names a family, it is based on the family's."""
     card = {key: value for key, value in metadata.items() if key != "family"}
     family = wishes.family or metadata.get("family")
-    said = [f"a card of lean-tag, on top of {family}" if family else "a card of lean-tag"]
+    said = [f"a card of lean-tag, based on {family}" if family else "a card of lean-tag"]
     if family is not None:
         base = families.template(str(family))
         tensors = {**base.get("tensors", {}), **_object(card, "tensors")}
@@ -120,7 +120,7 @@ def _ours(metadata: Mapping[str, Any], wishes: Wishes) -> Proposal:
 def _network(
     graph: Graph, said: essentia.Metadata, wishes: Wishes, classes: Sequence[str]
 ) -> Proposal:
-    """Return the card of a network that takes sound."""
+    """Return the card for a network that takes sound."""
     fit, assumed = _family(graph, said, wishes)
     base = families.template(fit.family)
     if said.sample_rate_hz not in {None, base["sample_rate_hz"]}:
@@ -150,7 +150,7 @@ def _network(
 def _head(
     graph: Graph, said: essentia.Metadata, wishes: Wishes, classes: Sequence[str]
 ) -> Proposal:
-    """Return the card of a head."""
+    """Return the card for a head."""
     tensor = graph.inputs[0]
     assert tensor.shape is not None  # noqa: S101 - `_takes_embeddings` has looked
     count, dim = tensor.shape
@@ -183,7 +183,7 @@ def _proposal(
 
 
 def _kinds(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield what the labels are, and whether any goes into a field."""
+    """Yield a sentence about the kinds of labels, and whether any can be written."""
     kinds = Counter(label["kind"] for label in found)
     if kinds:
         counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
@@ -199,7 +199,7 @@ def _about(
     *,
     default: str,
 ) -> dict[str, Any]:
-    """Return the part of a card that says what the network is and what its labels are."""
+    """Return the part of a card about the network and its labels."""
     if scores.activation == "numbers":
         found = numbers(classes)
     else:
@@ -226,7 +226,7 @@ def _takes_embeddings(graph: Graph) -> bool:
 def _family(
     graph: Graph, said: essentia.Metadata, wishes: Wishes
 ) -> tuple[families.FamilyMatch, tuple[str, ...]]:
-    """Return the family of a graph, and what of that is assumed."""
+    """Return the family of a graph, and sentences about assumptions."""
     asked = [wishes.family] if wishes.family else list(said.families)
     found = list(families.fits(graph, asked or family_names()))
     if not asked:
@@ -235,12 +235,14 @@ def _family(
     if not found:
         known = " or ".join(asked) if asked else "any family that lean-tag knows"
         raise ConfigError(
-            f"the network takes {takes}, which is no patch of {known}; write a card for it, or "
-            f"say --family: {', '.join(family_names())}"
+            f"the network takes {takes}, which is not a patch of {known}; write a card for it, or "
+            f"give --family: {', '.join(family_names())}"
         )
     if len(found) > 1 and not said.families:
         names = ", ".join(fit.family for fit in found)
-        raise ConfigError(f"the network takes {takes}, as these do: {names}; say which: --family")
+        raise ConfigError(
+            f"the network takes {takes}, like these: {names}; choose one with --family"
+        )
     fit = found[0]
     if asked:
         return fit, ()

@@ -1,9 +1,9 @@
-"""The user's own models, as files: put into their folder and taken out of it, whole or not.
+"""The user's own models as files: add them to a folder and remove them, completely or not at all.
 
-Of a model there are ``<name>.json``, the card, by which it is found; the weights that the card
-names; and ``<name>.added``, which says where it came from, what was assumed of it, and when its
-licence was accepted. All is prepared in a folder next to it; the card's renaming, the last step,
-is what adds a model or puts it in another's place.
+A model has ``<name>.json``, the card, by which it is found; the weights that the card names; and
+``<name>.added``, which says where it came from, what was assumed about it, and when its licence was
+accepted. The files are prepared in a separate folder. The last step is to rename the card, which
+adds the model or replaces another.
 """
 
 import contextlib
@@ -29,12 +29,12 @@ _BLOCK_BYTES = 1 << 20
 
 
 def check_name(name: str, *, replace: bool) -> None:
-    """Refuse a name that a model of the user's cannot have.
+    """Refuse a name that a user's model cannot have.
 
     Raises
     ------
     ConfigError
-        It would be no file's name, or is taken.
+        It is not a valid file name, or is taken.
     """
     if not _NAME.fullmatch(name) or Path(name).suffix in {".json", ".onnx"}:
         raise ConfigError(
@@ -43,7 +43,7 @@ def check_name(name: str, *, replace: bool) -> None:
         )
     if name in shipped_models():
         raise ConfigError(
-            f"{name} is the name of a model that came with lean-tag; give another with --name"
+            f"{name} is the name of one of lean-tag's own models; give another with --name"
         )
     if _card(name).exists() and not replace:
         raise ConfigError(
@@ -54,7 +54,7 @@ def check_name(name: str, *, replace: bool) -> None:
 
 @contextmanager
 def place() -> Iterator[Path]:
-    """Give an empty folder in which a model is prepared; nothing of it is left afterwards.
+    """Yield an empty folder for preparing a model; it is removed afterwards.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def place() -> Iterator[Path]:
     try:
         _hold(fd, folder)
         with _own_errors(folder):
-            for left in folder.glob(f"{_PREPARED}*"):  # by one that was killed
+            for left in folder.glob(f"{_PREPARED}*"):  # left by a killed process
                 shutil.rmtree(left, ignore_errors=True)
             prepared = Path(tempfile.mkdtemp(prefix=_PREPARED, dir=folder))
         try:
@@ -82,12 +82,12 @@ def place() -> Iterator[Path]:
 
 
 def copy(source: Path, target: Path) -> str:
-    """Copy a model's file, and return the SHA-256 of what was copied.
+    """Copy a model's file, and return the SHA-256 of the copy.
 
     Raises
     ------
     ModelError
-        The file cannot be read, or is no regular one.
+        The file cannot be read, or is not a regular one.
     StateError
         The copy cannot be written.
     """
@@ -102,7 +102,7 @@ def copy(source: Path, target: Path) -> str:
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Write a card or a record, so that people can read it too."""
+    """Write a card or a record in a form that people can read."""
     with _own_errors(path), path.open("w", encoding="utf-8") as file:
         json.dump(data, file, ensure_ascii=False, indent=1)
         file.write("\n")
@@ -111,7 +111,7 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
 
 
 def settle(prepared: Path, name: str, card: dict[str, Any]) -> None:
-    """Add what is prepared under a name, in place of what has that name.
+    """Add the prepared model under a name; it replaces a model with that name.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def settle(prepared: Path, name: str, card: dict[str, Any]) -> None:
     name : str
         Checked before.
     card : dict
-        Its ``file`` is changed where an older model's file of that name is still in use.
+        Its ``file`` is changed if an older model's file of that name is still in use.
     """
     folder, files = user_models_folder(), _files(card)
     old = _files(_read(_card(name)))
@@ -138,15 +138,15 @@ def settle(prepared: Path, name: str, card: dict[str, Any]) -> None:
 
 
 def remove(name: str) -> None:
-    """Take a model of the user's out of their folder.
+    """Remove a model of the user's.
 
     Raises
     ------
     ConfigError
-        There is none, or it came with the package, or another one is a head of it.
+        There is none, or it is the package's own, or another model is a head of it.
     """
     if name in shipped_models():
-        raise ConfigError(f"{name} came with lean-tag, and cannot be removed")
+        raise ConfigError(f"{name} is one of lean-tag's own models and cannot be removed")
     if not _NAME.fullmatch(name) or not os.path.lexists(_card(name)):
         raise ConfigError(f"there is no model {name!r} in {user_models_folder()}")
     for other in sorted(user_models_folder().glob("*.json")):
@@ -156,14 +156,14 @@ def remove(name: str) -> None:
     with _own_errors(user_models_folder()):
         _card(name).unlink()
         for file in {f"{name}.added", *files.values()} - _of_others(name):
-            # The weights of a card that somebody wrote may be anything, also a folder.
+            # In a card that somebody wrote, the weights may be anything, even a folder.
             with contextlib.suppress(IsADirectoryError, FileNotFoundError, PermissionError):
                 (user_models_folder() / file).unlink()
         sync_folder(user_models_folder())
 
 
 def record(name: str) -> dict[str, Any]:
-    """Return what is known of a model's adding; empty where nothing is."""
+    """Return the record of adding a model; empty if there is none."""
     try:
         return _read(user_models_folder() / f"{name}.added")
     except ConfigError:  # no home folder
@@ -175,7 +175,7 @@ def _card(name: str) -> Path:
 
 
 def _bases(card: Mapping[str, Any]) -> list[Any]:
-    """Return the models that a head cannot do without."""
+    """Return the models that a head needs."""
     others = card.get("also_of")
     return [card.get("head_of"), *(others if isinstance(others, list) else [])]
 
@@ -202,7 +202,7 @@ def _files(card: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _of_others(name: str) -> set[str]:
-    """Return the files of all other models: a card that somebody wrote may share weights."""
+    """Return the files of all other models, since a card that somebody wrote may share weights."""
     cards = (it for it in user_models_folder().glob("*.json") if it != _card(name))
     return {file for card in cards for file in _files(_read(card)).values()}
 
@@ -225,12 +225,12 @@ def _hold(fd: int, folder: Path) -> None:
     except BlockingIOError as error:
         raise LockedError(f"another lean-tag is changing {folder}; try again") from error
     except OSError:
-        pass  # a network file system that has no locks: a rename is whole there, too
+        pass  # a network file system without locks; a rename is atomic there too
 
 
 @contextmanager
 def _own_errors(path: Path) -> Iterator[None]:
-    """Translate what writing raises: it is our folder, not the model, that is at fault."""
+    """Translate errors of writing, which are about our folder, not about the model."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What follows a run that may have changed tags: playlists are brought up to date."""
+"""Bring playlists up to date after a run that may have changed tags."""
 
 import argparse
 import contextlib
@@ -10,14 +10,14 @@ from lean_tagger.system import folders
 
 
 def playlists_file() -> Path | None:
-    """Return where a user's playlists are described; None without a home folder."""
+    """Return the path of the user's playlists file; None without a home folder."""
     with contextlib.suppress(ConfigError):
         return folders.config() / "playlists.toml"
     return None
 
 
 def update_playlists(given: argparse.Namespace, stop: Stop, code: int) -> int:
-    """Bring the playlists of the usual file up to date, if there is one.
+    """Bring the playlists of the usual file up to date, if that exists.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Tracks that are like some songs, as items of a listing."""
+"""Similar tracks, as items of a listing."""
 
 import argparse
 import math
@@ -15,12 +15,12 @@ from lean_tagger.cli.listing import Item
 from lean_tagger.library.likeness import MIX_SECONDS, Compared, Likeness, Near, Way
 from lean_tagger.library.shared_labels import shared_labels
 from lean_tagger.library.versions import same_song
-from lean_tagger.run.calculation import Calculation
+from lean_tagger.run.calculation import Calculation, Child
 from lean_tagger.store.features import Features
 from lean_tagger.store.tracks import Track, Tracks
 
 MOST_GONE = 2000
-"""So many that are not there, and none that is: a share is away, and the rest is not asked for."""
+"""After so many missing files and none that is there, a share is away: ask for no more."""
 
 _FUNCTIONS = {
     Likeness: "lean_tagger.library.arithmetic.similar:nearest",
@@ -29,26 +29,37 @@ _FUNCTIONS = {
 
 
 def add_alike(group: argparse._ActionsContainer) -> None:
-    """Add what is wanted of tracks that are alike."""
+    """Add which similar tracks are wanted."""
     add = group.add_argument
-    add("--per-artist", type=option_types.count, metavar="N", help="no more of one artist or band")
-    add("--long", action="store_true", help="tracks over 20 minutes, too, such as mixes")
-    add("--explain", action="store_true", help="say how far each is, and what was heard in both")
+    add(
+        "--per-artist",
+        type=option_types.count,
+        metavar="N",
+        help="at most N tracks of one artist or band",
+    )
+    add("--long", action="store_true", help="also tracks over 20 minutes, such as mixes")
+    add(
+        "--explain",
+        action="store_true",
+        help="say how far away each is, and what was heard in both",
+    )
 
 
 class Alike:
-    """Asks a child for tracks, and makes what comes into items.
+    """Asks a child process for tracks, and makes items of them.
 
     Parameters
     ----------
     library : Library
-        That is asked.
+        What is asked.
     request : Likeness or Way
         What is wanted.
     given : argparse.Namespace
         The options of `add_alike`.
     max_mem_bytes : int
         The budget.
+    child : Child or None
+        That waits to be asked.
     """
 
     def __init__(
@@ -58,9 +69,10 @@ class Alike:
         given: argparse.Namespace,
         *,
         max_mem_bytes: int,
+        child: Child | None = None,
     ) -> None:
         self._library, self._request = library, request
-        self._max_mem_bytes = max_mem_bytes
+        self._max_mem_bytes, self._child = max_mem_bytes, child
         self._per_artist, self._explain = given.per_artist, given.explain
         self._seeds = (
             request.seeds if isinstance(request, Likeness) else (request.first, request.last)
@@ -69,7 +81,7 @@ class Alike:
         self.gone = 0
 
     def items(self) -> Iterator[Item]:
-        """Yield the tracks that are there, the first one first; of a way, its ends as well."""
+        """Yield the tracks that are there, in order; a way includes its two ends."""
         by_artist = Counter[str]()
         shown: list[Track] = []
         with (
@@ -95,7 +107,7 @@ class Alike:
             yield from map(_end, ends[-1:])
 
     def tell(self, console: Console) -> None:
-        """Say what was not compared, and why."""
+        """Say which tracks were not compared, and why."""
         if self._compared is None:
             return
         if it := self._compared.unheard:
@@ -112,7 +124,10 @@ class Alike:
 
     def _nears(self) -> Iterator[Near]:
         with Calculation(
-            _FUNCTIONS[type(self._request)], self._request, max_mem_bytes=self._max_mem_bytes
+            _FUNCTIONS[type(self._request)],
+            self._request,
+            max_mem_bytes=self._max_mem_bytes,
+            child=self._child,
         ) as calculation:
             for value in calculation:
                 if isinstance(value, Compared):
@@ -147,7 +162,7 @@ class Alike:
 
 
 def most_seconds(given: argparse.Namespace) -> float:
-    """Return how long tracks may be."""
+    """Return the greatest length of a track."""
     return math.inf if given.long else MIX_SECONDS
 
 
@@ -157,7 +172,7 @@ def _end(track: Track) -> Item:
 
 
 def _version(near: Near, track: Track, others: list[Track]) -> Track | None:
-    """Return the track of which this one is another version: a seed, or one that was shown."""
+    """Return the seed or the shown track that this one is another version of."""
     if near.version:
         return next((it for it in others if it.digest == near.version), None)
     return next((it for it in others if same_song(track, it)), None)

@@ -7,19 +7,19 @@ from lean_tagger.errors import ConfigError
 
 
 def somebody_is_there() -> bool:
-    """Tell whether a question would be seen and could be answered."""
+    """Tell whether somebody can see a question and answer it."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def agree(
     console: Console, what: str, *, option: str, otherwise: str = "nothing was added"
 ) -> None:
-    """Ask the user, where there is one, to agree.
+    """Ask the user to agree, if there is one.
 
     Raises
     ------
     ConfigError
-        Nobody is there, or does not agree.
+        Nobody is there, or the user does not agree.
     """
     if not somebody_is_there():
         raise ConfigError(f"{what}; to agree, add {option}")

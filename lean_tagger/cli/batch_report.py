@@ -1,4 +1,4 @@
-"""What is said of the batches of ``lean-tag watch``: one line each, and what failed."""
+"""What is printed about the batches of ``lean-tag watch``: one line each, and what failed."""
 
 import json
 from typing import Any
@@ -10,16 +10,16 @@ _NEWS = frozenset({"tagged", "would tag", "failed"})
 
 
 class BatchReport:
-    """Tells about batches in which anything is new.
+    """Reports batches in which something is new.
 
     Parameters
     ----------
     console : Console
-        Where.
+        Where to print.
     json_lines : bool
         Pass on the records themselves.
     verbose : bool
-        Also tell what was tagged, and of batches in which nothing is new.
+        Also report what was tagged, and batches in which nothing is new.
     """
 
     def __init__(self, console: Console, *, json_lines: bool, verbose: bool) -> None:
@@ -36,7 +36,7 @@ class BatchReport:
             self._tell(record)
 
     def ended(self) -> None:
-        """Sum up a batch that has ended."""
+        """Sum up the batch that has just ended."""
         summary, self._summary = self._summary, None
         news, self._news = self._news, False
         if summary is None or not (news or self._verbose):

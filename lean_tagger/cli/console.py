@@ -1,16 +1,20 @@
-"""Everything that a user or a program sees; nothing else prints.
+"""Prints everything that a user or a program sees; nothing else prints.
 
 Results go to standard output, one line per file: for people, or with ``--json`` for
-programs. The rest (what runs, the progress bar, complaints) goes to standard error. The bar
-appears only where standard error is a terminal, columns and colours only where standard
-output is one; a pipe gets plain lines with whole paths.
+programs. The rest (what runs, the progress bar, errors) goes to standard error. The bar
+appears only if standard error is a terminal, columns and colours only if standard output
+is one; a pipe gets plain lines with whole paths.
 
 A file's name, or a message that quotes one, may hold anything but NUL and a slash, so all
 text passes `terminal.escape` before it can reach a terminal.
+
+Only outcomes need some modules, which are loaded with the first of them: questions to the journal
+have none, and start sooner without.
 """
 
 import contextlib
 import dataclasses
+import functools
 import io
 import json
 import os
@@ -18,11 +22,9 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from lean_tagger.cli.advice import advices
 from lean_tagger.cli.forecast import Forecast
-from lean_tagger.cli.outcome_words import heard_in, judgement, value_text
 from lean_tagger.cli.result_json import to_json
 from lean_tagger.cli.terminal import (
     OutputClosed,
@@ -36,10 +38,12 @@ from lean_tagger.cli.terminal import (
 )
 from lean_tagger.errors import StateError
 from lean_tagger.jobs import Failed, Job, Reported, Restored, Skipped, Tagged
-from lean_tagger.rules import NUMBERS
-from lean_tagger.run.messages import Ready
-from lean_tagger.run.summary import Summary
 from lean_tagger.system import memory
+
+if TYPE_CHECKING:
+    from lean_tagger.run.messages import Ready
+    from lean_tagger.run.summary import Summary
+    from lean_tagger.system.scratch import LongSet
 
 _RED, _GREEN, _YELLOW, _CYAN, _DIM = "31", "32", "33", "36", "2"
 _STATUS_COLOURS = {
@@ -54,7 +58,7 @@ _STATUS_COLOURS = {
     "failed": _RED,
 }
 _STATUS_COLUMNS = max(map(len, _STATUS_COLOURS))
-_LEAST_COLUMNS = 16  # for what is said of a file, on the narrowest terminal
+_LEAST_COLUMNS = 16  # for status and notes, on the narrowest terminal
 # Faster than anyone reads, and a hundredth of the cost of drawing at every window.
 _REDRAW_SECONDS = 0.1
 _FANCY = ("·", "×", "…")  # noqa: RUF001 - a multiplication sign is meant
@@ -68,24 +72,26 @@ class Console:
     json_lines : bool
         JSON objects on standard output, and nothing else there.
     verbose : bool
-        Also files that were known and in which nothing changes.
+        Also print files in which nothing changes.
     quiet : bool
-        Of the results only failures, and the summary; no bar, no notices.
+        Print only failures and the summary; no bar, no notices.
     colour : {'auto', 'always', 'never'}
-        ``auto`` respects ``NO_COLOR``, ``TERM=dumb`` and what the output is.
+        ``auto`` respects ``NO_COLOR`` and ``TERM=dumb``, and colours only a terminal.
     base : str or None
-        Folder against which names are shown on a terminal.
+        Folder to which names on a terminal are relative.
     max_mem_bytes : int
         Budget of the run, shown next to the memory in use.
     rss_bytes : callable
-        Returns the memory in use; asked ten times a second at most.
+        Returns the memory in use; called at most ten times a second.
     out, err : text stream or None
-        Standard output and standard error unless given.
+        By default standard output and standard error.
 
     Attributes
     ----------
     by_default_model : bool
-        Nobody has chosen a model, so that another one can be recommended.
+        The user chose no model, so another one can be recommended.
+    replaces_junk : bool
+        Genres that say nothing give way.
     """
 
     def __init__(
@@ -103,10 +109,9 @@ class Console:
     ) -> None:
         self._json_lines, self._verbose, self._quiet = json_lines, verbose, quiet
         self._without_music = 0  # folders
-        self._aside: set[str] = set()  # heard in this run, and to be decided on with their album
         self._prefix = os.path.join(base, "") if base else ""
         self._max_mem_bytes, self.rss_bytes = max_mem_bytes, rss_bytes
-        self.by_default_model = False
+        self.by_default_model = self.replaces_junk = False
         self._out, self._err = _usable(out or sys.stdout), _usable(err or sys.stderr)
         dumb = os.environ.get("TERM") == "dumb"
         self._columnar = self._out.isatty() and not json_lines
@@ -122,49 +127,53 @@ class Console:
         self._audio_seconds = self._started = self._drawn = 0.0
 
     def close(self) -> None:
-        """Take the bar away; results may still be printed."""
+        """Remove the bar; results may still be printed."""
         bar, self._bar = self._bar, None
         if bar is not None:
             bar.close()
 
     def start(self, *, model: str, device: str) -> None:
-        """Say what will run: once, before the first file."""
+        """Say what will run, once, before the first file."""
         budget = memory.format_size(self._max_mem_bytes)
         self.notice(f"{model} on {device}, memory budget {budget}")
 
-    def ready(self, worker: Ready) -> None:
-        """Say what runs, once it does; a worker that hears nothing is nothing to speak of."""
+    def ready(self, worker: "Ready") -> None:
+        """Say what runs when the first worker is ready; workers without a model do not count."""
         if worker.device:
             self.start(model=worker.model, device=worker.device)
 
     def notice(self, text: str) -> None:
-        """Say something that the user should know and need not act on."""
+        """Tell the user something that needs no action."""
         if not self._quiet:
             self._print(self._err, escape(text))
+
+    def warning(self, text: str) -> None:
+        """Say what the user is told only once, quiet or not."""
+        self._print(self._err, escape(text))
 
     def line(self, text: str) -> None:
         """Print one line on standard output."""
         self._print(self._out, escape(text))
 
     def name(self, path: str, *, end: str = "\n") -> None:
-        """Print a file's name on standard output as the bytes that it is, for programs."""
+        """Print a file's name on standard output byte for byte, for programs."""
         with self._open(self._out):
             self._out.flush()
             self._out.buffer.write(os.fsencode(path + end))
             self._out.flush()
 
     def width(self) -> int:
-        """Return how many columns standard output has; 0 where it is no terminal."""
+        """Return how many columns standard output has; 0 if it is not a terminal."""
         return columns() if self._columnar else 0
 
     def pieces(self, texts: Iterable[str]) -> None:
-        """Print one line on standard output, piece by piece as they come."""
+        """Print one line on standard output, each piece as it comes."""
         for text in texts:
             self._print(self._out, escape(text), end="")
         self.line("")
 
     def error(self, *sentences: str) -> None:
-        """Say why the run ended early, a line each; quiet or not."""
+        """Say why the run ended early, a line each; also with ``--quiet``."""
         for sentence in sentences:
             self._print(self._err, f"lean-tag: {escape(sentence)}")
 
@@ -197,7 +206,7 @@ class Console:
         )
 
     def progress(self, job: Job, audio_seconds: float, fraction: float) -> None:
-        """Note how far a file in work has come; first with 0, when it is begun."""
+        """Note how much of a file is done; 0 when it is started."""
         self._started = self._started or time.monotonic()
         self._active[job.path] = (job, audio_seconds, min(max(fraction, 0.0), 1.0))
         if self._bar is not None and time.monotonic() - self._drawn >= _REDRAW_SECONDS:
@@ -221,30 +230,40 @@ class Console:
         position = self._bytes_done + sum(j.size_bytes * f for j, _, f in self._active.values())
         try:
             self._bar.update(position - self._bar.n)
-        except OSError:  # the terminal went away: the run need not
+        except OSError:  # the terminal is gone; the run goes on
             self._bar = None
 
     def set_down(self, path: str) -> bool:
-        """Count a file as done, and tell whether a worker was at it; nothing is printed."""
+        """Count a file as done and tell whether a worker was busy with it; print nothing."""
         active = self._active.pop(path, None)
         if active is not None:
             self._jobs_done += 1
             self._bytes_done += active[0].size_bytes
         return active is not None
 
+    @functools.cached_property
+    def _aside(self) -> "LongSet":
+        """The files that were heard in this run and are decided later, with their album."""
+        from lean_tagger.system.scratch import LongSet
+
+        return LongSet()
+
     def put_aside(self, path: str) -> None:
-        """Forget a file in work that is to come again; it does not count as done yet."""
+        """Take a file off the bar that will come again; it does not count as done yet."""
         self._active.pop(path, None)
-        self._aside.add(path)  # the same strings that the recorder holds
+        self._aside.add(os.fsencode(path))
 
     def result(self, outcome: Reported) -> None:
         """Print what became of one file."""
+        from lean_tagger.cli.outcome_words import heard_in
+
         active = self.set_down(outcome.path)
-        is_new = outcome.path in self._aside
-        self._aside.discard(outcome.path)
+        name = os.fsencode(outcome.path)
+        is_new = name in self._aside
+        self._aside.discard(name)
         if heard := heard_in(outcome):
             size_bytes = heard.heard.identity.size_bytes if heard.heard is not None else 0
-            if not active and size_bytes:  # the journal knew it
+            if not active and size_bytes:  # it was on record
                 self._jobs_done += 1
                 self._bytes_done += size_bytes
             self._audio_seconds += 0.0 if heard.known else heard.seconds
@@ -258,8 +277,10 @@ class Console:
             self._print(self._out, self._line(outcome))
         self._without_music += isinstance(outcome, Skipped) and outcome.kind == "no-music"
 
-    def summary(self, summary: Summary) -> None:
-        """Print what the run came to, last."""
+    def summary(self, summary: "Summary") -> None:
+        """Print the summary of the run."""
+        from lean_tagger.cli.advice import advices
+
         self.close()
         if self._json_lines:
             record = {"type": "summary", **dataclasses.asdict(summary)}
@@ -268,7 +289,11 @@ class Console:
         elif summary.files == 0 or summary.files > self._without_music:
             width = columns() if self._columnar else 0
             self._print(self._out, self._joined(self._summary_parts(summary), width))
-            for advice in advices(summary, by_default_model=self.by_default_model):
+            for advice in advices(
+                summary,
+                by_default_model=self.by_default_model,
+                replaces_junk=self.replaces_junk,
+            ):
                 self._print(self._out, escape(advice))
 
     def _is_old_news(self, outcome: Reported) -> bool:
@@ -280,6 +305,8 @@ class Console:
         return outcome.known and outcome.status == "unchanged"
 
     def _line(self, outcome: Reported) -> str:
+        from lean_tagger.cli.outcome_words import heard_in, judgement
+
         status, notes = judgement(outcome)
         name, indent, room = self._name(outcome.path), 0, 0
         if self._columnar:
@@ -291,8 +318,8 @@ class Console:
             name = pad(shorten(name, name_columns, mark=self._mark), name_columns)
         heard = heard_in(outcome)
         note = f"({', '.join(notes)})" if heard and notes else ", ".join(notes)
-        # Tags that were not written make way for the reason, so that a second run over a
-        # library still takes one line per file.
+        # Tags that were not written are cut to make room for the reason, so that a second run
+        # over a library still takes one line per file.
         beside = room - cells(note) - 2 if status == "unchanged" else 0
         tags = self._tags(heard, beside if beside >= _LEAST_COLUMNS else room) if heard else ""
         fits = not room or not tags or cells(tags) + 2 + cells(note) <= room
@@ -306,7 +333,10 @@ class Console:
         return f"{head}  {name}{'  ' if room else ': '}{tags}{gap if tags and note else ''}{note}"
 
     def _tags(self, heard: Tagged, room: int) -> str:
-        """Return the values by field, strongest first; as many as fit, if there is a limit."""
+        """Return the values by field, strongest first; only what fits, if there is a limit."""
+        from lean_tagger.cli.outcome_words import value_text
+        from lean_tagger.rules import NUMBERS
+
         lists = [
             [f"{field} {value}" if field in NUMBERS else value for value in values]
             for field, values in heard.tags.items()
@@ -327,7 +357,7 @@ class Console:
                 return beginning(text, room - cells(self._mark)) + self._mark
             min(longer, key=lambda values: heard.sureness.get(values[-1], 0.0)).pop()
 
-    def _summary_parts(self, summary: Summary) -> list[str]:
+    def _summary_parts(self, summary: "Summary") -> list[str]:
         counts = {word: getattr(summary, word.replace(" ", "_")) for word in _STATUS_COLOURS}
         shown = [f"{count} {word}" for word, count in counts.items() if count]
         files = f"{summary.files} file{'' if summary.files == 1 else 's'}"
@@ -342,7 +372,7 @@ class Console:
         return [*parts, f"peak {peak} of {budget}"]
 
     def _joined(self, parts: list[str], columns: int) -> str:
-        """Join the parts on one line, or on as few as fit where there is a width."""
+        """Join the parts on one line, or on as few lines as the width allows."""
         separator = f" {self._dot} "
         lines = parts[:1]
         for part in parts[1:]:
@@ -364,16 +394,16 @@ class Console:
     def _print(self, stream: TextIO, text: str, *, end: str = "\n") -> None:
         if self._bar is not None:
             self._bar.clear()
-            self._err.write("\x1b[K")  # the "^C" that a terminal echoes behind the bar
+            self._err.write("\x1b[K")  # the "^C" that a terminal echoes after the bar
         with self._open(stream):
             stream.write(text + end)
-            stream.flush()  # a program at the other end wants each result when it is there
+            stream.flush()  # a program at the other end wants each result at once
         if self._bar is not None:
             self._bar.refresh()
 
     @contextlib.contextmanager
     def _open(self, stream: TextIO) -> Iterator[None]:
-        """Write to a stream, which somebody may have closed."""
+        """Write to a stream that somebody may have closed."""
         try:
             yield
         except OSError as error:
@@ -385,7 +415,7 @@ class Console:
 
 
 def _discard(stream: TextIO) -> None:
-    """Send what is still buffered, and all that follows, to the null device.
+    """Send what is still buffered and all later output to the null device.
 
     Python would otherwise try again at exit, and complain.
     """
@@ -394,12 +424,12 @@ def _discard(stream: TextIO) -> None:
 
 
 def _braced(text: str) -> str:
-    """Return text that survives `str.format`, through which tqdm sends the bar."""
+    """Return text that survives `str.format`, which tqdm applies to the bar."""
     return text.replace("{", "{{").replace("}", "}}")
 
 
 def _usable(stream: TextIO | None) -> TextIO:
-    """Return a stream that takes any text; the null device where the caller closed it."""
+    """Return a stream that takes any text; the null device if the caller closed it."""
     if stream is None:  # Python's way of saying ">&-"
         return open(os.devnull, "w", encoding="utf-8")
     if isinstance(stream, io.TextIOWrapper):

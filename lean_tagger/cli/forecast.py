@@ -1,4 +1,4 @@
-"""What a long dry run tells early: how long the rest takes, and how much would be rewritten."""
+"""The forecast of a long dry run: how long the rest takes, and how much would be rewritten."""
 
 import time
 
@@ -7,10 +7,10 @@ from lean_tagger.jobs import Tagged
 from lean_tagger.system.memory import format_size
 
 AFTER_FILES = 100
-"""Files that are heard before anything is said."""
+"""Files that are heard before a forecast."""
 
 LEAST_SECONDS = 60.0
-"""What takes no longer needs no forecast."""
+"""A shorter rest needs no forecast."""
 
 
 class Forecast:
@@ -43,7 +43,7 @@ class Forecast:
         Returns
         -------
         str or None
-            The forecast, in one sentence, when enough files were heard; None before and after.
+            The forecast, in one sentence, once enough files were heard; None before and after.
         """
         self._done += 1
         self._done_bytes += size_bytes

@@ -1,4 +1,4 @@
-"""How own genres are shown: tables for people."""
+"""Reports of `learn` and `check` as tables for people."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -7,11 +7,11 @@ from lean_tagger.cli.terminal import cells, pad
 
 
 def learnt_lines(report: dict[str, Any]) -> Iterator[str]:
-    """Yield what `learn` says."""
+    """Yield the lines of a report of `learn`."""
     overall, plural = report["overall"], f"{report['field']}s"
     yield (
         f"{report['tracks']} tracks of {report['artists']} artists, {len(report['classes'])} "
-        f"{plural}; how right for artists that were not learnt from:"
+        f"{plural}; how right for artists that were left out of the learning:"
     )
     yield ""
     yield from table(
@@ -33,13 +33,19 @@ def learnt_lines(report: dict[str, Any]) -> Iterator[str]:
         low, high = said["balanced_accuracy_range"]
         yield (
             f"{what + ':':<14}{percent(said['accuracy'])} right, "
-            f"{percent(said['balanced_accuracy'])} with each {report['field']} counted alike "
+            f"{percent(said['balanced_accuracy'])} with equal weight for each {report['field']} "
             f"({percent(low)} to {percent(high)})"
         )
     yield (
-        f"written would be {percent(overall['coverage'])} of them, and of that "
+        f"{percent(overall['coverage'])} of them would be written, and of that "
         f"{percent(overall['precision'])} right (wanted: {percent(overall['wanted_precision'])})"
     )
+    others = report["others"]
+    if others["tracks"]:
+        yield (
+            f"of {others['tracks']} tracks with another {report['field']} "
+            f"{percent(others['written'])} would get one of these"
+        )
     if report["inherited"]:
         said = report["inherited"]
         yield (
@@ -71,7 +77,7 @@ def _remarks(report: dict[str, Any]) -> Iterator[str]:
         pairs = ", ".join(
             f"{it['class']} as {it['taken_for']} ({it['n']})" for it in report["confusion"][:5]
         )
-        yield f"mistaken most often: {pairs}"
+        yield f"most frequent mistakes: {pairs}"
     stock = [row["class"] for row in report["classes"] if row["uses_stock"]]
     if stock:
         yield f"the stock label is better for {', '.join(stock)}, and is used"
@@ -79,23 +85,23 @@ def _remarks(report: dict[str, Any]) -> Iterator[str]:
     if never:
         yield f"never sure enough, so never written: {', '.join(never)}"
     for it in report["pooled"]:
-        yield f"{it['class']} has too few tracks, and counts as {it['as']}"
+        yield f"{it['class']} has too few tracks and counts as {it['as']}"
     if report["left_out"]:
         few = ", ".join(
             f"{it['class']} ({it['tracks']} of {it['artists']})" for it in report["left_out"][:20]
         )
         yield f"left out, with too few tracks or artists: {few}"
     if report["counts"]["missing"]:
-        yield f"{report['counts']['missing']} files that are named are not there"
+        yield f"{report['counts']['missing']} of the named files do not exist"
 
 
 def percent(share: float | None) -> str:
-    """Return a share as people write it."""
+    """Return a share as a percentage."""
     return "-" if share is None else f"{share:.0%}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield a line for each row, below one that says what the columns are; numbers to the right."""
+    """Yield a heading and a line for each row; numbers are aligned to the right."""
     widths = [max(cells(line[at]) for line in (head, *rows)) for at in range(len(head))]
     for line in (head, *rows):
         first = pad(line[0], widths[0])

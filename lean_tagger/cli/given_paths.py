@@ -1,4 +1,4 @@
-"""Paths on the command line: one that is wrong is said before anything is done."""
+"""Paths on the command line: refuse wrong ones before anything is done."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -9,7 +9,7 @@ from lean_tagger.store.journal import Journal
 from lean_tagger.system.urls import is_url
 
 SHOWN = 5
-"""Wrong paths that are named; of a mistyped pattern there may be thousands."""
+"""How many wrong paths are named; a mistyped pattern may give thousands."""
 
 
 def require(paths: Iterable[str], *, journal: Journal | None = None) -> None:
@@ -20,7 +20,7 @@ def require(paths: Iterable[str], *, journal: Journal | None = None) -> None:
     paths : iterable of str
         As they were given.
     journal : Journal, optional
-        A path that is on record here is accepted although it is gone.
+        A path that is on record here is accepted even if it is gone.
 
     Raises
     ------
@@ -45,12 +45,12 @@ def _on_record(journal: Journal) -> Callable[[str], bool]:
 
 
 def _is_there(path: str) -> bool:
-    """Tell whether a path names something, also a link to nothing or what may not be seen."""
+    """Tell whether a path exists; a broken link or an unreadable folder counts too."""
     if is_url(path):
-        return True  # asked for when it is its turn
+        return True  # the run reports it
     try:
         os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError, ValueError):  # the last: a NUL in it
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in it
         return False
     except OSError:
         return True
@@ -58,7 +58,7 @@ def _is_there(path: str) -> bool:
 
 
 def _sentence(path: str) -> str:
-    import difflib  # late: only a mistake has use for it
+    import difflib  # late: only a mistake needs it
 
     like = difflib.get_close_matches(path, commands.NAMES, n=1)
     if like:

@@ -1,4 +1,4 @@
-"""``--dask`` and ``--out``: hear everything into the journal before anything is decided."""
+"""``--dask`` and ``--out``: hear everything before anything is decided."""
 
 import argparse
 import contextlib
@@ -21,26 +21,26 @@ CLOSE_SECONDS = 2.0
 
 
 def add_options(group: argparse._ActionsContainer) -> None:
-    """Add what lets others hear, and where to what they heard goes."""
+    """Add who listens, and where the results go."""
     add = group.add_argument
     add(
         "--dask",
         type=option_types.text,
         metavar="ADDRESS",
-        help="let a Dask cluster hear; this machine decides and writes",
+        help="let a Dask cluster listen; this machine decides and writes",
     )
     add(
         "--path-map",
         action="append",
         default=[],
         metavar="HOME=CLUSTER",
-        help="what a folder is called on the cluster; again for more",
+        help="what a folder is called on the cluster; may be repeated",
     )
     add(
         "--out",
         type=option_types.text,
         metavar="FILE.parquet",
-        help="write what was heard into a table, and no tags",
+        help="write what was heard into a table; write no tags",
     )
 
 
@@ -80,7 +80,7 @@ class Hearing:
         Raises
         ------
         LeanTagError
-            What ended it; what was heard by then is on record.
+            What ended it; what was heard until then is on record.
         """
         from lean_tagger.cli import session
         from lean_tagger.store.resume import Resume, new_jobs
@@ -89,7 +89,7 @@ class Hearing:
             from lean_tagger.cluster import parquet_rows
 
             parquet_rows.check(Path(self._given.out))  # and not when all of it has been heard
-        with self._executor() as make:  # first: a cluster that is not there ends it at once
+        with self._executor() as make:  # first: a missing cluster ends it at once
             resume = Resume(self._journal, "tag", self._options)
             if console.wants_total:
                 console.expect(self._music())
@@ -118,12 +118,12 @@ class Hearing:
                 yield item
 
     def left(self) -> Iterator[Job | Skipped | Failed]:
-        """Yield what there is to decide on: all but what has already been reported."""
+        """Yield what is left to decide: all that has not been reported yet."""
         return (item for item in self._music() if item.path not in self._reported)
 
     @contextlib.contextmanager
     def _executor(self) -> Iterator[Callable[..., Any] | None]:
-        """Yield what makes the executor; None is the local one."""
+        """Yield the function that makes the executor; None for the local one."""
         if not self._given.dask:
             yield None
             return

@@ -1,7 +1,7 @@
-"""What commands that ask the library share: models and labels on record, seeds, missing tags.
+"""Shared by commands that ask the library: models and labels on record, seeds, missing tags.
 
-A song that was never heard is heard now; tags that an older lean-tag did not read are read now.
-Both go on record, so that it happens once.
+A song that was never heard is heard now. Tags that an older lean-tag did not read are read now.
+Both go on record, so it happens once.
 """
 
 import argparse
@@ -12,43 +12,40 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lean_tagger.card import readable_cards
-from lean_tagger.cli import options, session
+from lean_tagger.cli import options, resources
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import ConfigError, LockedError, StateError
-from lean_tagger.jobs import Identity, Job
+from lean_tagger.jobs import Identity
 from lean_tagger.library import query as queries
 from lean_tagger.library.likeness import compared_by
 from lean_tagger.library.query import Query
 from lean_tagger.library.vocabulary import Label, labels_on_record
-from lean_tagger.run.executor import Executor, executor
-from lean_tagger.run.summary import Summary
-from lean_tagger.settings import Settings
+from lean_tagger.run.calculation import Child
 from lean_tagger.store.database import Database
 from lean_tagger.store.features import Features
-from lean_tagger.store.journal import Journal, Key
-from lean_tagger.store.resume import Resume
+from lean_tagger.store.rows import Key
 from lean_tagger.store.unread_tags import UnreadTags
+from lean_tagger.store.whereabouts import Whereabouts
 
 _TAGS = ("", "artist", "albumartist", "album", "year", "title")
-"""Fields of a query, words among them, for which tags have to be on record."""
+"""Fields of a query that need tags on record; words do too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Library:
-    """What a journal can be asked by.
+    """The parts of a journal that can be asked about.
 
     Attributes
     ----------
     state : Path
         The journal.
     keys : tuple of Key
-        Models by whose embeddings tracks are compared; none where nothing was heard.
+        Models with the embeddings that are compared; empty if nothing was heard.
     names : tuple of str
         Of these models.
     labels : tuple of Label
-        Of all models; what they are is known once a query has words.
+        Of all models; their kinds are known once a query has words.
     """
 
     state: Path
@@ -72,9 +69,13 @@ class LibrarySession:
         Its options.
     stop : Stop
         Its signals.
+    child : Child or None
+        That waits to calculate.
 
     Attributes
     ----------
+    child : Child or None
+        The same; it has been ended where a song was heard or tags were read.
     console : Console
         Where it prints.
     max_mem_bytes : int
@@ -88,9 +89,9 @@ class LibrarySession:
         The journal cannot be read, or there is none.
     """
 
-    def __init__(self, given: argparse.Namespace, stop: Stop) -> None:
-        self._given, self._stop = given, stop
-        self.max_mem_bytes = session.budget_bytes(given.max_mem)
+    def __init__(self, given: argparse.Namespace, stop: Stop, child: Child | None = None) -> None:
+        self._given, self._stop, self.child = given, stop, child
+        self.max_mem_bytes = resources.budget_bytes(given.max_mem)
         self.console = Console(
             json_lines=given.json,
             quiet=given.quiet,
@@ -100,7 +101,7 @@ class LibrarySession:
         self.library = _library(given)
 
     def query(self, text: str) -> Query:
-        """Return a query in words as a value, once the tags that it asks for are on record.
+        """Parse a query, and put the tags that it needs on record.
 
         Raises
         ------
@@ -112,7 +113,7 @@ class LibrarySession:
         return query
 
     def prepare(self, query: Query) -> None:
-        """Find out what a query needs to know: tags, and what the labels of words are."""
+        """Read what a query needs: tags, and the kinds of the labels."""
         if query.words:
             with Features(self.library.state) as features:
                 labels = labels_on_record(features, _kinds())
@@ -122,14 +123,14 @@ class LibrarySession:
     # Seeds
 
     def digests(self, paths: Sequence[str]) -> tuple[str, ...]:
-        """Return the audio of songs, each once; those that were never heard are heard first.
+        """Return the digests of songs, each once; songs that were never heard are heard first.
 
         Raises
         ------
         ConfigError
             One cannot be heard.
         StateError
-            Nothing was heard yet that they could be compared with.
+            Nothing was heard yet to compare them with.
         """
         names = [os.path.abspath(os.path.expanduser(path)) for path in paths]
         for path in names:
@@ -137,8 +138,7 @@ class LibrarySession:
                 raise ConfigError(f"{path} is a folder; name a song in it")
         if names and not self.library.keys:
             raise StateError(
-                "no network has heard anything yet, as far as is on record; run lean-tag on your "
-                "music first"
+                "nothing is on record that a network has heard; run lean-tag on your music first"
             )
         found = self._on_record(names)
         missing = [path for path in dict.fromkeys(names) if path not in found]
@@ -149,22 +149,18 @@ class LibrarySession:
             if path not in found:
                 raise ConfigError(
                     f"{path} cannot be compared with what {' and '.join(self.library.names)} "
-                    "heard before, since that network is another one now; run lean-tag on your "
+                    "heard before, since the network has changed; run lean-tag on your "
                     "music again"
                 )
         return tuple(dict.fromkeys(found[path] for path in names))
 
     def _on_record(self, paths: Sequence[str]) -> dict[str, str]:
-        """Return the audio of those songs that were heard as they are now, or that are gone."""
+        """Return the digests of songs that were heard and are unchanged since, or gone."""
         found = {}
-        with (
-            Journal(self.library.state, locked=False, on_network=True) as journal,
-            Features(self.library.state) as features,
-        ):
+        with Features(self.library.state) as features:
+            whereabouts = Whereabouts(features.database)
             for path in paths:
-                known = journal.whereabouts.at(path) or journal.whereabouts.at(
-                    os.path.realpath(path)
-                )
+                known = whereabouts.at(path) or whereabouts.at(os.path.realpath(path))
                 if known is None or not known.digest or not _as_it_was(path, known.identity):
                     continue
                 if any(features.of(known.digest, key) for key in self.library.keys):
@@ -172,39 +168,28 @@ class LibrarySession:
         return found
 
     def _hear(self, paths: Sequence[str]) -> None:
-        """Hear songs, and put what was heard on record; nothing is written into them."""
-        jobs = [_to_hear(path) for path in paths]
         if not all(self.library.names):
             raise ConfigError(
-                "what is on record was heard by a network that is not here; see lean-tag models"
+                "what is on record was heard by a network that is missing here; see lean-tag models"
             )
-        chosen = Settings(models=self.library.names, dry_run=True, max_mem_bytes=self.max_mem_bytes)
-        with (
-            contextlib.closing(self.console),
-            session.journal(self._given, self.console) as journal,
-        ):
-            resume = Resume(journal, "hear", chosen)
-            code = session.do(
-                (_with_candidates(job, journal, resume.keys.scores) for job in jobs),
-                resume.recorder,
-                self._given,
-                chosen,
-                console=self.console,
-                stop=self._stop,
-                summary=Summary(max_mem_bytes=self.max_mem_bytes),
-                only_hear=True,
-            )
-        if code > 1:
-            raise KeyboardInterrupt
-        if code:
-            raise ConfigError("without all of these songs there is no answer; see above")
+        from lean_tagger.cli import on_demand  # late: see there
+
+        self._end_child()
+        on_demand.hear(
+            paths,
+            self.library.names,
+            self._given,
+            console=self.console,
+            stop=self._stop,
+            max_mem_bytes=self.max_mem_bytes,
+        )
 
     # Tags
 
     def _read_tags(self, query: Query) -> None:
-        """Read the tags that a query asks for, where an older lean-tag did not.
+        """Read the tags that a query needs, if an older lean-tag did not.
 
-        A worker does, within the budget. Where another run has the journal, that waits.
+        A worker reads them, within the budget. If another run has the journal, they wait.
         """
         asked = {term.field for terms in query.any_of for term in terms}
         if not (asked | {sort.field for sort in query.sorts}) & set(_TAGS):
@@ -212,41 +197,29 @@ class LibrarySession:
         with _opened(self.library.state, self.console, locked=False) as database:
             if not UnreadTags(database).any():
                 return
+        from lean_tagger.cli import on_demand  # late: see there
+
+        self._end_child()
         try:
             with _opened(self.library.state, self.console, locked=True) as database:
-                self._read(UnreadTags(database))
+                on_demand.read_tags(
+                    database, self._given, self.console, max_mem_bytes=self.max_mem_bytes
+                )
         except LockedError:
             self.console.notice(
-                "some tags are not on record yet, and wait for the run that is at work"
+                "another run is using the journal; tags that are not on record yet are left out"
             )
 
-    def _read(self, unread: UnreadTags) -> None:
-        if self.console.wants_total:
-            self.console.expect(unread.jobs())
-        with contextlib.closing(self.console), contextlib.closing(self._reader()) as reader:
-            for outcome in unread.note(reader.outcomes(unread.jobs())):
-                self.console.set_down(outcome.path)
-
-    def _reader(self) -> Executor:
-        """Return what opens files and hears nothing."""
-        runner = executor(
-            Settings(listen=False, dry_run=True, max_mem_bytes=self.max_mem_bytes),
-            jobs=self._given.jobs,
-            patience_seconds=self._given.timeout,
-            start_seconds=self._given.start_timeout,
-            progress=self.console.progress,
-            notice=self.console.notice,
-            on_start=lambda _: self.console.notice("reading tags that are not on record yet, once"),
-            before_write=lambda *_: None,
-        )
-        self.console.rss_bytes = runner.rss_bytes
-        return runner
+    def _end_child(self) -> None:
+        """End the child: the budget is for those who hear and read now."""
+        if self.child is not None:
+            self.child.close()
 
 
 def _library(given: argparse.Namespace) -> Library:
-    state = session.state_path(given)
-    with session.journal_to_read(given):  # which says what is wrong with its place
-        pass
+    state = resources.state_path(given)
+    # complains if it cannot be read
+    Database(state, notice=None, locked=False, on_network=given.state_on_network).close()
     with Features(state) as features:
         names = {key: name for name, key, _ in features.counts()}
         keys = compared_by(features)
@@ -259,14 +232,18 @@ def _library(given: argparse.Namespace) -> Library:
 
 
 def _kinds() -> dict[str, dict[str, str]]:
-    """Return what each label is, by the names of models; it takes a tenth of a second."""
+    """Return the kind of each label, by model; it takes a tenth of a second."""
+    from lean_tagger.card import readable_cards  # late: only words need it
+
     return {
         card.name: {label.name: label.kind for label in card.labels} for card in readable_cards()
     }
 
 
 def _bare_name(key: Key) -> str:
-    """Return the name of a model of which the journal has embeddings alone; empty for none."""
+    """Return the name of a model that has only embeddings in the journal; else empty."""
+    from lean_tagger.card import readable_cards  # late: few models are like this
+
     return next((it.name for it in readable_cards() if it.without_words == key.model), "")
 
 
@@ -278,24 +255,8 @@ def _opened(
     )
 
 
-def _to_hear(path: str) -> Job:
-    try:
-        identity = Identity.at(path)
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    return Job(path, identity.size_bytes, identity, with_embedding=True)
-
-
-def _with_candidates(job: Job, journal: Journal, keys: Sequence[Key]) -> Job:
-    """Return a job with what was heard in files that may be this one, moved or renamed."""
-    identity = job.identity
-    assert identity is not None  # noqa: S101 - `_to_hear` looked
-    heard = tuple(journal.resemble(job.path, identity, key) for key in keys)
-    return dataclasses.replace(job, candidates=heard)
-
-
 def _as_it_was(path: str, identity: Identity) -> bool:
     try:
         return Identity.at(path).matches(identity)
     except OSError:
-        return True  # it is gone: what was heard is all that there is
+        return True  # it is gone; only what was heard is left

@@ -1,4 +1,4 @@
-"""Tracks as an answer: a table for people, JSON or names for programs, a playlist for players."""
+"""List tracks: a table for people, JSON or names for programs, a playlist for players."""
 
 import argparse
 import json
@@ -27,9 +27,9 @@ class Item:
     track : Track
         The file.
     lead : str
-        Stands before it, for people, such as how alike it is.
+        Shown before it, for people, such as how similar it is.
     notes : sequence of str
-        Stand below it, for people.
+        Shown below it, for people.
     more : mapping
         For programs.
     """
@@ -44,7 +44,7 @@ def add_listing(group: argparse._ActionsContainer, *, most: int | None) -> None:
     """Add the options that say how tracks are listed."""
     add = group.add_argument
     shown = f" (default: {most})" if most else " (default: all)"
-    add("-n", "--most", type=_how_many, default=most, metavar="N", help=f"so many tracks{shown}")
+    add("-n", "--most", type=_how_many, default=most, metavar="N", help=f"most tracks{shown}")
     add(
         "--paths",
         dest="only_paths",
@@ -52,7 +52,10 @@ def add_listing(group: argparse._ActionsContainer, *, most: int | None) -> None:
         help="only the files' names, one per line",
     )
     add(
-        "-0", "--null", action="store_true", help="with --paths: NUL behind each in place of a line"
+        "-0",
+        "--null",
+        action="store_true",
+        help="with --paths: NUL after each name instead of a newline",
     )
     add("--m3u8", metavar="FILE", help="write a playlist")
     add_names(group)
@@ -73,23 +76,25 @@ def add_names(group: argparse._ActionsContainer) -> None:
         action="append",
         default=[],
         metavar="FROM=TO",
-        help="in the playlist: what a folder is called where it is read, as in a container",
+        help="in the playlist: what the player calls a folder, as in a container",
     )
-    add("--absolute", action="store_true", help="in the playlist: whole names, not relative ones")
+    add(
+        "--absolute", action="store_true", help="in the playlist: absolute names, not relative ones"
+    )
 
 
 def check(given: argparse.Namespace) -> Names:
-    """Return how files are called in a playlist; refuse what does not go together.
+    """Return how files are named in a playlist; refuse options that do not go together.
 
     Raises
     ------
     ConfigError
-        Two ways to list tracks were asked for, or a map is none.
+        Two ways to list tracks were asked for, or a path map is wrong.
     """
     asked = {"--json": given.json, "--paths": given.only_paths, "--m3u8": given.m3u8}
     ways = [name for name, it in asked.items() if it]
     if len(ways) > 1:
-        raise ConfigError(f"{' and '.join(ways)} cannot be had together; give one of them")
+        raise ConfigError(f"{' and '.join(ways)} do not go together; give one of them")
     if given.null and not given.only_paths:
         raise ConfigError("-0 is for --paths; give both")
     if given.m3u8:
@@ -99,7 +104,7 @@ def check(given: argparse.Namespace) -> Names:
 
 
 class Present:
-    """Passes on what is there, and counts what is gone."""
+    """Passes on tracks whose files exist, and counts the rest."""
 
     def __init__(self) -> None:
         self.gone = 0
@@ -133,7 +138,7 @@ def show(items: Iterable[Item], given: argparse.Namespace, console: Console) -> 
 
 
 def _write(path: str, items: Iterable[Item], names: Names, console: Console) -> int:
-    """Write a playlist, and return how many tracks are in it; one of none is not written."""
+    """Write a playlist, and return how many tracks are in it; an empty one is not written."""
     with Playlist(path, names=names) as playlist:
         for item in items:
             playlist.add(item.track)
@@ -189,9 +194,9 @@ def clock(seconds: float) -> str:
 
 
 def tell_gone(console: Console, gone: int) -> None:
-    """Say how many files are not where they were."""
+    """Say how many files are missing."""
     if gone:
         files = "1 file is" if gone == 1 else f"{gone} files are"
         console.notice(
-            f"{files} not there now, and left out; lean-tag PATH finds what was moved, by its audio"
+            f"{files} missing now and left out; lean-tag PATH recognises moved files by their audio"
         )

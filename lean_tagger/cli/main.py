@@ -1,9 +1,9 @@
-"""The command ``lean-tag``: find out what is asked for, do it, end with the right code.
+"""The command ``lean-tag``: find the command, run it, end with the right code.
 
-``lean-tag PATH...`` tags; the other commands are in `commands.NAMES`. A folder that is called
-like one can be given as ``./name``. Nothing heavy is imported until the options are
-known to be good, so ``--help`` and mistakes answer at once. A command raises what ends it:
-here, and only here, a `LeanTagError` becomes its sentences and its exit code.
+``lean-tag PATH...`` tags; the other commands are in `commands.NAMES`. A folder that is named
+like a command can be given as ``./name``. Nothing heavy is imported until the options are
+checked, so ``--help`` and mistakes are answered at once. Commands raise a `LeanTagError`;
+only this module turns it into sentences and an exit code.
 """
 
 import errno
@@ -31,8 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0; 1 if a file failed; the error's own if the run was ended by one; 128
-        and the signal's number if it was ended by a signal.
+        Exit code: 0; 1 if a file failed; that of the error that ended the run; or 128 plus the
+        number of the signal that ended it.
 
     Raises
     ------
@@ -50,8 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
             code: int = command(arguments, stop)
         except KeyboardInterrupt:
-            # Where it came while a class was being made (dataclasses and named tuples run source
-            # text), Python would end by SIGINT whatever we return; running another text forgets it.
+            # If it came while a class was being made (dataclasses and named tuples run source
+            # text), Python would end by SIGINT whatever we return. Running another text clears it.
             exec("")  # noqa: S102 - nothing in it
             return stop.exit_code
         except LeanTagError as error:
@@ -62,17 +62,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         except OutputClosed:
             return _CLOSED_EXIT
         except (OSError, ImportError) as error:
-            # It may come anywhere, from a module that is loaded late to a pipe.
+            # It may happen anywhere, from a late import to a pipe.
             if os.strerror(errno.EMFILE) not in str(error):
                 raise
             sys.stderr.write(
-                "lean-tag: this process may not open as many files as it needs; allow more: "
-                "ulimit -n 256\n"
+                "lean-tag: this process may not open enough files; allow more: ulimit -n 256\n"
             )
             return StateError.exit_code
         except MemoryError:
             sys.stderr.write(
-                "lean-tag: this process may not have the memory that it needs; lift the limit: "
+                "lean-tag: this process may not use enough memory; lift the limit: "
                 "ulimit -v unlimited\n"
             )
             return BudgetError.exit_code

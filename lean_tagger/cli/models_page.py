@@ -1,4 +1,4 @@
-"""How models are shown: a table of all, a page of one."""
+"""How models are shown: a table of all, a page for one."""
 
 import dataclasses
 import os
@@ -16,25 +16,25 @@ from lean_tagger.errors import LeanTagError
 from lean_tagger.system.memory import format_size
 
 _FEW = 2
-"""So many labels are named where others are counted."""
+"""Up to so many labels are named; more are counted."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One model, as far as it can be read.
+    """One model, with what could be read of it.
 
     Attributes
     ----------
     name : str
-        By which it is asked for.
+        The name that users give.
     shipped : bool
         It came with the package.
     card : ModelSpec or None
-        ``None`` where `error` says why there is none.
+        ``None`` if it cannot be read; `error` says why.
     size_bytes : int
         Of the weights.
     measured : Measured or None
-        What it needs here; ``None`` where it is not known.
+        What it needs here; ``None`` if that is not known.
     """
 
     name: str
@@ -46,13 +46,13 @@ class Row:
 
     @property
     def licence(self) -> str | None:
-        """The name of its licence; None where it is not known."""
+        """The name of its licence; None if it is not known."""
         licence = self.card.licence if self.card else None
         return None if licence is None or licence.id == licences.UNKNOWN else licence.id
 
     @property
     def terms(self) -> str:
-        """Its licence for people: one that is not known is a question to them."""
+        """Its licence for people; they have to judge one that is not known."""
         return self.licence or "not known: may you use it?"
 
 
@@ -89,13 +89,13 @@ def row_json(row: Row) -> dict[str, Any]:
 
 
 def table(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield a line for each model, below one that says what the columns are."""
+    """Yield a heading and a line for each model."""
     head = ("name", "labels", "size", "needs", "speed", "licence")
     return columned([head, *(_cells(row) for row in rows)])
 
 
 def columned(lines: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield lines of cells so that all but the last of each are as wide as in the others."""
+    """Yield lines of cells in columns; the last cell of a line may have any width."""
     widths = [max(map(cells, column)) for column in list(zip(*lines, strict=True))[:-1]]
     for line in lines:
         columns = (pad(text, width) for text, width in zip(line, widths, strict=False))
@@ -107,35 +107,35 @@ def _cells(row: Row) -> tuple[str, ...]:
         return row.name, "-", "-", "-", "-", f"NOT USABLE: {row.error}"
     needs, speed = "-", "-"
     if row.measured is not None:
-        # Rounded up, so that a budget of that many MiB is one that suffices.
+        # Rounded up, so that a budget of so many MiB is enough.
         needs, speed = f"{-(-row.measured.least_bytes >> 20)} MiB", f"{row.measured.speed:.0f}x"
     last = f"NOT USABLE: {row.error}" if row.error else row.terms
     return row.name, _labels_text(row.card), format_size(row.size_bytes), needs, speed, last
 
 
 def said(card: ModelSpec) -> list[Label]:
-    """Return the labels that say something: "non_happy" only says that "happy" is not there.
+    """Return the labels that say something; "non_happy" only says that "happy" is absent.
 
-    A card may say otherwise of one: that "no vocals" is instrumental.
+    A card may give such a label a meaning: "no vocals" is instrumental.
     """
     silent = absent([label.name for label in card.labels])
     return [it for it in card.labels if it.kind != "other" or it.name not in silent]
 
 
 def kinds(card: ModelSpec) -> dict[str, int]:
-    """Return how many labels that say something there are of each kind, most first."""
+    """Return how many labels say something, by kind, most first."""
     return dict(Counter(label.kind for label in said(card)).most_common())
 
 
 def _labels_text(card: ModelSpec) -> str:
-    """Return how many labels there are, or which, where there are few."""
+    """Return the number of labels, or their names if there are few."""
     if 0 < len(card.labels) <= _FEW:
         return ", ".join(label.display for label in said(card))
     return str(len(card.labels))
 
 
 def describe(row: Row, record: Mapping[str, Any], *, columns: int) -> Iterator[str]:
-    """Yield the page of one model."""
+    """Yield the page about one model."""
     card = row.card
     assert card is not None, "one that can be read"  # noqa: S101 - narrows the type for mypy
     measured = row.measured
@@ -184,7 +184,7 @@ _SHOWN_ELSEWHERE = frozenset(
 
 
 def _constants(card: ModelSpec) -> Iterator[tuple[str, str]]:
-    """Yield the rest of the card as it is: one line for each key that says something."""
+    """Yield the rest of the card as it is, one line for each key with a value."""
     for key, value in card_json(card).items():
         if key in _SHOWN_ELSEWHERE or value is None:
             continue
@@ -195,7 +195,7 @@ def _constants(card: ModelSpec) -> Iterator[tuple[str, str]]:
 
 
 def card_json(card: ModelSpec) -> dict[str, Any]:
-    """Return a card as JSON has it."""
+    """Return a card as plain data for JSON."""
     return {
         field.name: _plain(getattr(card, field.name))
         for field in dataclasses.fields(card)
@@ -214,20 +214,20 @@ def _plain(value: Any) -> Any:
 def ranked(
     labels: Sequence[Label], scores: Mapping[str, float], *, top: int
 ) -> list[dict[str, Any]]:
-    """Return the strongest of these labels, as JSON has them."""
+    """Return the strongest of these labels as plain data for JSON."""
     best = sorted(labels, key=lambda label: -scores[label.name])[:top]
     return [{**_plain(label), "score": round(scores[label.name], 6)} for label in best]
 
 
 def ranking(best: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield a line for each of the strongest labels: how sure, what, and of what kind."""
+    """Yield a line for each of the strongest labels: score, name, kind."""
     width = max((cells(it["display"]) for it in best), default=0)
     for it in best:
         yield f"{it['score']:.3f}  {pad(it['display'], width)}  {it['kind']}"
 
 
 def in_short(row: Row) -> str:
-    """Return what a model has and needs, in a few words."""
+    """Return a model's labels and needs in a few words."""
     assert row.card is not None  # noqa: S101 - narrows the type for mypy
     count = len(row.card.labels)
     parts = [_labels_text(row.card) if 0 < count <= _FEW else f"{count} labels"]
@@ -238,5 +238,5 @@ def in_short(row: Row) -> str:
 
 
 def changed(row: Row, *, measured: Measured | None, error: str | None) -> Row:
-    """Return a row with what came of running its model."""
+    """Return a row with the result of running its model."""
     return dataclasses.replace(row, measured=measured, error=error)

@@ -1,4 +1,4 @@
-"""``--notify``: tell players once a run, if it changed anything."""
+"""``--notify``: tell players once per run, if it changed anything."""
 
 import argparse
 import contextlib
@@ -18,32 +18,32 @@ if TYPE_CHECKING:
 FILE = "notify.toml"
 
 PLAYERS = ("navidrome", "jellyfin", "emby", "plex", "webhook")
-"""The keys of `always.players.KINDS`, which this loads late."""
+"""The keys of `always.players.KINDS`, which is loaded late."""
 
 
 def add_notify(group: argparse._ActionsContainer) -> None:
-    """Add who is told."""
+    """Add the option that says who is told."""
     group.add_argument(
         "--notify",
         action="append",
         default=[],
         metavar="PLAYER|URL",
-        help=f"tell {', '.join(PLAYERS)} or an address, once anything was changed; "
+        help=f"tell {', '.join(PLAYERS)} or an address when anything was changed; "
         "opens a connection",
     )
 
 
 def players_of(names: Sequence[str]) -> "list[Player]":
-    """Return who is to be told.
+    """Return the players that should be told.
 
     Raises
     ------
     ConfigError
-        One of them is nobody, or something that it needs is not set.
+        One of them is not known, or a variable that it needs is not set.
     """
     if not names:
         return []
-    from lean_tagger.always import players  # late: it takes 3 MiB, and few runs tell anybody
+    from lean_tagger.always import players  # late: it takes 3 MiB, and few runs need it
 
     try:
         file = folders.config() / FILE
@@ -55,9 +55,9 @@ def players_of(names: Sequence[str]) -> "list[Player]":
 
 @contextlib.contextmanager
 def telling(known: "Sequence[Player]", summary: "Summary", console: "Console") -> Iterator[None]:
-    """Tell players at the end of a run, also of one that was stopped, if it changed anything.
+    """Tell players at the end of a run, also of a stopped one, if it changed anything.
 
-    One that does not listen is no failure of the run.
+    A player that does not answer is not a failure of the run.
     """
     try:
         yield

@@ -1,19 +1,17 @@
-"""What the value of an option may be: each function is an argparse ``type``."""
+"""Types of option values; each function is an argparse ``type``."""
 
 import argparse
 import contextlib
 import datetime
 
 from lean_tagger.errors import ConfigError
-from lean_tagger.listen import effort as efforts
-from lean_tagger.rules import FIELDS, NUMBERS
 from lean_tagger.system import memory
 
-_MOST = 1024  # threads or values: more is a slip of the finger
+_MOST = 1024  # threads or values: more is a typing mistake
 
 
 def size(text: str) -> int:
-    """Return a number of bytes."""
+    """Return a size in bytes."""
     try:
         return memory.parse_size(text)
     except ConfigError as error:
@@ -28,7 +26,9 @@ def text(given: str) -> str:
 
 
 def fields(text: str) -> tuple[str, ...]:
-    """Return fields, in the order in which they are written."""
+    """Return fields, in the order of writing."""
+    from lean_tagger.rules import FIELDS, NUMBERS  # late: few commands write
+
     names = [name.strip() for name in text.lower().split(",")]
     known = (*FIELDS, *NUMBERS)
     if not set(names) <= set(known):
@@ -40,6 +40,8 @@ def fields(text: str) -> tuple[str, ...]:
 
 def effort(text: str) -> str:
     """Return the name of an effort."""
+    from lean_tagger.listen import effort as efforts  # late: few commands listen
+
     try:
         return efforts.effort(text).name
     except ValueError as error:
@@ -54,7 +56,7 @@ def count(text: str) -> int:
 
 
 def clock(text: str) -> datetime.time:
-    """Return a time of day, of hours and minutes."""
+    """Return a time of day in hours and minutes."""
     hours, _, minutes = text.partition(":")
     if text.isascii() and hours.isdigit() and minutes.isdigit() and len(minutes) == 2:
         with contextlib.suppress(ValueError):
@@ -63,20 +65,20 @@ def clock(text: str) -> datetime.time:
 
 
 def tracks(text: str) -> int:
-    """Return a whole number above 0, of tracks."""
+    """Return a number of tracks, above 0."""
     if not (text.isascii() and text.isdigit() and int(text[:10]) > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text[:10])
 
 
 def shard(text: str) -> tuple[int, int]:
-    """Return which part of how many: ``2/3``."""
+    """Return a part and the number of parts, from ``2/3``."""
     first, _, last = text.partition("/")
     if first.isdigit() and last.isdigit() and text.isascii() and len(text) < 12:
         part, parts = int(first), int(last)
         if 1 <= part <= parts:
             return part, parts
-    raise argparse.ArgumentTypeError(f"{text!r} is no part of a library; write it as 2/3")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a part of a library; write it as 2/3")
 
 
 def run_number(text: str) -> int:

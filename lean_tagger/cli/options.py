@@ -1,4 +1,4 @@
-"""The parser of every command, and what an option may be."""
+"""The parser of every command, and the options that commands share."""
 
 import argparse
 import os
@@ -6,21 +6,18 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from lean_tagger import __version__
-from lean_tagger.card import installed_models
 from lean_tagger.cli import option_types
 from lean_tagger.cli.terminal import escape
-from lean_tagger.rules import PLAYERS
-from lean_tagger.run.worker_handle import START_SECONDS
-from lean_tagger.settings import Settings
+from lean_tagger.run.worker_clock import START_SECONDS
 from lean_tagger.system import machine
 
 VERSION = f"lean-tag {__version__}"
 _HELP = "show this help and exit"
-_MOST = 1024  # threads or values: more is a slip of the finger
+_MOST = 1024  # threads or values: more is a typing mistake
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line, and takes options anywhere.
+    """A parser that reports mistakes in one line and takes options anywhere.
 
     No abbreviations: each would break when an option is added.
     """
@@ -37,14 +34,14 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {escape(message)}{hint}; see {self.prog} --help\n")
 
     def _like(self, option: str) -> str:
-        """Return the option that may have been meant, as a question."""
-        import difflib  # late: only a mistake has use for it
+        """Return the option that was probably meant, as a question."""
+        import difflib  # late: only a mistake needs it
 
         like = difflib.get_close_matches(option, self._option_string_actions, n=1)
         return f" (did you mean {like[0]}?)" if like else ""
 
     def parse_anywhere(self, arguments: list[str]) -> argparse.Namespace:
-        """Parse; what follows ``--`` is paths, which argparse gets wrong when it comes first."""
+        """Parse; what follows ``--`` is paths. argparse gets that wrong when ``--`` comes first."""
         split = arguments.index("--") if "--" in arguments else len(arguments)
         given = self.parse_intermixed_args(arguments[:split])
         given.paths += arguments[split + 1 :]
@@ -52,7 +49,9 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_choice(group: argparse._ArgumentGroup) -> None:
-    """Add what decides what is written."""
+    """Add the options that decide what is written."""
+    from lean_tagger.rules import PLAYERS  # late: few commands write
+
     add = group.add_argument
     add("-n", "--dry-run", action="store_true", help="show what would be written, write nothing")
     policy = group.add_mutually_exclusive_group()
@@ -77,19 +76,19 @@ def add_choice(group: argparse._ArgumentGroup) -> None:
         "--album-genre",
         action="store_true",
         default=None,
-        help="one decision for all tracks of a folder, too; default: of an album by its tags",
+        help="treat every folder as an album (default: only albums that their tags name)",
     )
     albums.add_argument(
         "--no-album-genre",
         dest="album_genre",
         action="store_false",
-        help="each track by itself",
+        help="decide each track on its own",
     )
     add(
         "--fields",
         type=option_types.fields,
         metavar="LIST",
-        help="which to write, of genre,mood,valence,arousal (default: all that the models say)",
+        help="fields to write: genre,mood,valence,arousal (default: all that the models give)",
     )
     add(
         "--replace-junk",
@@ -97,42 +96,49 @@ def add_choice(group: argparse._ArgumentGroup) -> None:
         help="replace genres that say nothing: Other, Unknown, numbers, addresses",
     )
     add_ways(group)
-    add("--min-score", type=option_types.share, metavar="X", help="least score of a tag, 0 to 1")
+    add("--min-score", type=option_types.share, metavar="X", help="lowest score of a tag, 0 to 1")
     add(
-        "--ratio", type=option_types.share, metavar="R", help="least share of the top score, 0 to 1"
+        "--ratio",
+        type=option_types.share,
+        metavar="R",
+        help="lowest share of the top score, 0 to 1",
     )
     add("--max-tags", type=option_types.count, metavar="N", help="most values per field")
 
 
 def add_ways(group: argparse._ActionsContainer) -> None:
-    """Add how files are written."""
+    """Add the options of writing."""
     add = group.add_argument
     add(
         "--hardlinks",
         choices=("skip", "break", "in-place"),
         default="skip",
         metavar="HOW",
-        help="files with several names: skip (default), break, in-place",
+        help="files with hard links: skip (default), break, in-place",
     )
     add(
         "--leantag",
         choices=("short", "full", "none"),
         default="short",
         metavar="FORM",
-        help="what the field LEANTAG says: short (default), full (scores by name), none",
+        help="what the field LEANTAG holds: short (default), full (scores by name), none",
     )
-    add("--preserve-mtime", action="store_true", help="keep the file's time; servers go by it")
+    add(
+        "--preserve-mtime",
+        action="store_true",
+        help="keep the file's time; servers may miss the change",
+    )
     add(
         "--verify",
         choices=("packets", "full"),
         default="packets",
         metavar="HOW",
-        help="prove a copy's audio by packets (default), full (decode all of it)",
+        help="compare a copy's audio by packets (default), full (decode all of it)",
     )
 
 
 def add_model(group: argparse._ArgumentGroup) -> None:
-    """Add what decides how a file is heard."""
+    """Add the options of listening."""
     add_models(group)
     add = group.add_argument
     add(
@@ -147,37 +153,39 @@ def add_model(group: argparse._ArgumentGroup) -> None:
         type=option_types.size,
         default=0,
         metavar="SIZE",
-        help="what the networks may take of a GPU's memory (default: what it has)",
+        help="GPU memory for all networks together (default: all of it)",
     )
     add(
         "--decoder",
         choices=("auto", "ffmpeg", "soundfile"),
         default="auto",
-        help="auto (default), ffmpeg, soundfile",
+        help="decode with: auto (default), ffmpeg, soundfile",
         metavar="NAME",
     )
     add(
         "--pool",
         choices=("logit-mean", "prob-mean", "max"),
-        help="over windows: logit-mean, prob-mean, max (default: the model's)",
+        help="combine windows by: logit-mean, prob-mean, max (default: the model's)",
         metavar="HOW",
     )
     add(
         "--hop-seconds",
         type=option_types.seconds,
         metavar="S",
-        help="from window to window (default: the model's)",
+        help="from one window to the next (default: the model's)",
     )
 
 
 def add_models(group: argparse._ActionsContainer) -> None:
-    """Add which models are asked; see `models`."""
+    """Add the choice of models; see `models`."""
+    from lean_tagger.settings import Settings  # late: most commands have no models
+
     group.add_argument(
         "--model",
         action="extend",
         type=_model_names,
         metavar="NAME|PATH",
-        help=f"default: {Settings().model}; again for one that fills what the first leaves open",
+        help=f"default: {Settings().model}; repeat it for one to fill what the first leaves open",
     )
     group.add_argument(
         "--labels",
@@ -187,23 +195,25 @@ def add_models(group: argparse._ActionsContainer) -> None:
 
 
 def models(given: argparse.Namespace) -> tuple[str, ...]:
-    """Return the models that are asked, in the order in which they have a say."""
+    """Return the models that are asked; earlier ones decide first."""
+    from lean_tagger.settings import Settings  # late, as above
+
     return tuple(given.model or Settings().models)
 
 
 def add_effort(group: argparse._ActionsContainer) -> None:
-    """Add how much of a track is heard."""
+    """Add the choice of how much of a track is heard."""
     group.add_argument(
         "--effort",
         type=option_types.effort,
         default="full",
         metavar="full|balanced|fast|N",
-        help="windows to hear: all (default); until the tags are clear; a few; or N of them",
+        help="how much to hear: all (default); until the tags are clear; a few windows; N windows",
     )
 
 
 def add_resources(group: argparse._ArgumentGroup) -> None:
-    """Add what a run may use, and how it reports."""
+    """Add the limits of a run, and how it reports."""
     add = group.add_argument
     add(
         "--max-mem",
@@ -216,7 +226,7 @@ def add_resources(group: argparse._ArgumentGroup) -> None:
         type=option_types.count,
         default=machine.usable_cores(),
         metavar="N",
-        help="most files at a time, and cores in use (default: all usable, %(default)s here)",
+        help="most files at a time, and most cores in use (default: all usable, %(default)s here)",
     )
     add(
         "--timeout",
@@ -230,48 +240,48 @@ def add_resources(group: argparse._ArgumentGroup) -> None:
 
 
 def add_waiting(group: argparse._ActionsContainer) -> None:
-    """Add what may wait for another run."""
+    """Add what is left for another run."""
     add = group.add_argument
     add(
         "--settle",
         type=option_types.seconds,
         metavar="S",
-        help="leave alone what changed in the last S seconds, or is being written",
+        help="leave files alone that changed in the last S seconds or are being written",
     )
     add(
         "--until",
         type=option_types.clock,
         metavar="HH:MM",
-        help="begin no file after this time of day",
+        help="start no file after this time of day",
     )
     add(
         "--only-in",
         type=_listed_folders,
         metavar="FILE",
-        help="only these folders below PATH: absolute names, each ended by a NUL, with a slash at "
-        "its end where all below is meant; - reads standard input",
+        help="only these folders below PATH: absolute names, each followed by NUL; a slash at the "
+        "end includes all below; - reads standard input",
     )
 
 
 def add_pace(group: argparse._ActionsContainer, default: str = "normal") -> None:
-    """Add how much a run makes itself felt."""
+    """Add how much other programs notice of a run."""
     group.add_argument(
         "--pace",
         choices=("normal", "gentle"),
         default=default,
         metavar="normal|gentle",
-        help=f"gentle lets all others have processors and disks first (default: {default})",
+        help=f"gentle lets other programs have processors and disks first (default: {default})",
     )
 
 
 def add_start_timeout(group: argparse._ActionsContainer) -> None:
-    """Add how long a worker may take to load its model."""
+    """Add the time that a worker may take to load its model."""
     group.add_argument(
         "--start-timeout",
         type=option_types.seconds,
         default=START_SECONDS,
         metavar="S",
-        help="give up a model that takes longer to load (default: %(default)g s)",
+        help="give up on a model that takes longer to load (default: %(default)g s)",
     )
 
 
@@ -303,22 +313,24 @@ def add_output(group: argparse._ActionsContainer) -> None:
 def add_state(group: argparse._ActionsContainer) -> None:
     """Add the options that say where the journal is."""
     add = group.add_argument
-    add("--state", metavar="PATH", help="journal of what was heard and written (default: yours)")
-    add("--state-on-network", action="store_true", help="allow it on a network file system")
+    add("--state", metavar="PATH", help="the journal of scores and writes (default: your own)")
+    add("--state-on-network", action="store_true", help="allow a journal on a network file system")
 
 
 def _model_names(text: str) -> list[str]:
-    """Return the models of one ``--model``; the path of one may have commas in it."""
+    """Return the models of one ``--model``; a path may have commas in it."""
     if os.path.exists(text):
         return [text]
     return [model for name in text.split(",") for model in _members(name)]
 
 
 def _members(name: str) -> Sequence[str]:
-    """Return the models that a name stands for: of an entry of ``models get``, all of them."""
+    """Return the models that a name stands for; an entry of ``models get`` may have several."""
+    from lean_tagger.card import installed_models  # late: most commands have no models
+
     if name in installed_models():
         return [name]
-    from lean_tagger.catalogue import downloads  # late: what came with the package needs no list
+    from lean_tagger.catalogue import downloads  # late: the package's own models need no list
 
     models = downloads.models_of(name)
     if models and not set(models) & set(installed_models()):

@@ -1,4 +1,4 @@
-"""What is said of a file: a status, and notes."""
+"""The words for what became of a file: a status and notes."""
 
 from collections.abc import Iterator
 
@@ -8,14 +8,14 @@ from lean_tagger.jobs import Failed, Reported, Restored, Tagged
 
 
 def heard_in(outcome: Reported) -> Tagged | None:
-    """Return what was heard in a file, whatever became of it then."""
+    """Return what was heard in a file, whatever its outcome was."""
     if isinstance(outcome, Restored):
         return None
     return outcome if isinstance(outcome, Tagged) else outcome.scored
 
 
 _UNSURE = 0.7
-"""Below, a decision from a part of a track is said to be one."""
+"""Below this confidence, a note says that only a part of the track was heard."""
 
 
 def judgement(outcome: Reported) -> tuple[str, list[str]]:
@@ -42,7 +42,7 @@ def judgement(outcome: Reported) -> tuple[str, list[str]]:
 
 
 def _remarks(outcome: Tagged) -> Iterator[str]:
-    """Yield what else is to be said of a file that was heard."""
+    """Yield more notes on a file that was heard."""
     if outcome.junk:
         yield f"its genre {', '.join(map(escape, outcome.junk))} says nothing"
     if outcome.repeated:
@@ -54,7 +54,7 @@ def _remarks(outcome: Tagged) -> Iterator[str]:
 
 
 def _there(outcome: Tagged, fields: list[str]) -> Iterator[str]:
-    """Yield what stands in fields that were heard and are left alone, and whether it is ours."""
+    """Yield the values of fields that are left alone, and whether we wrote them."""
     values = outcome.heard.fields if outcome.heard is not None else {}
     ours = leantag_field.ours_in(values)
     mine = [name for name in fields if name in ours and ours[name].written == values.get(name)]
@@ -66,7 +66,7 @@ def _there(outcome: Tagged, fields: list[str]) -> Iterator[str]:
 
 
 def _restored(outcome: Restored) -> Iterator[str]:
-    """Yield what each field was put back to, and what was left alone because it is not ours."""
+    """Yield the restored value of each field, and what was left alone because it is not ours."""
     for field, values in outcome.restored.items():
         if field != "leantag":
             yield f"{field}: {', '.join(values) if values else 'none, as before'}"
@@ -79,6 +79,6 @@ def _restored(outcome: Restored) -> Iterator[str]:
 
 
 def value_text(value: str, heard: Tagged) -> str:
-    """Return a value as it is shown, with the score of the label behind it."""
+    """Return a value as it is shown, with the score of its label."""
     score = heard.sureness.get(value)
     return escape(value) if score is None else f"{escape(value)} {100 * score:.0f}%"

@@ -1,7 +1,8 @@
-"""What the commands for the user's own genres share: options, and the child that calculates."""
+"""Shared by the commands for own genres: options, and the child process that calculates."""
 
 import argparse
 import os
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lean_tagger.card import load_card
@@ -22,20 +23,21 @@ USUAL: dict[str, Any] = {
     "models": [],
     "rules": None,
 }
-"""How it is learnt where nobody says otherwise."""
+"""The default way to learn."""
 
 CHECK = "lean_tagger.genres.arithmetic.scan:check"
 _LEAST_TRACKS, _LEAST_GROUPS = 5, 2
-"""Of a class to check: less than for learning, since nothing is written."""
+"""Least tracks and artists of a class for `check`: fewer than to learn, as nothing is written."""
 
 EMBEDDINGS = ("msd-musicnn", "mtt-musicnn")
-"""Measured, both together are best for telling a user's genres apart."""
+"""By measurement, both together separate a user's genres best."""
 
 _SOURCES = ("tags", "folders")
+_MODEL = f"models with the embeddings to use (default: {','.join(EMBEDDINGS)}, if on record)"
 
 
 def add_source(parser: options.Parser) -> None:
-    """Add where the classes are from."""
+    """Add the options that say where the classes come from."""
     add = parser.add_argument
     add("--field", choices=FIELDS, metavar="NAME", help=f"{' or '.join(FIELDS)} (default: genre)")
     add(
@@ -44,30 +46,65 @@ def add_source(parser: options.Parser) -> None:
         action="append",
         metavar="WHAT",
         help="tags (default), folders (each folder in PATH is a class), a playlist (.m3u), or a "
-        "table with the columns path and label; again for more files",
+        "table with the columns path and label; may be repeated for files",
     )
 
 
-def add_common(parser: options.Parser) -> None:
-    """Add what all these commands have."""
+def parse(
+    arguments: list[str],
+    name: str,
+    description: str,
+    add_own: Callable[[options.Parser], None],
+    *,
+    examples: str = "",
+    model: str = _MODEL,
+) -> argparse.Namespace:
+    """Parse the arguments of one of these commands.
+
+    Parameters
+    ----------
+    arguments : list of str
+        What follows its name.
+    name, description, examples : str
+        Of the command, for its help.
+    add_own : callable
+        Adds the options that only this command has.
+    model : str
+        The help of ``--model``.
+    """
+    parser = options.Parser(
+        prog=f"lean-tag {name}",
+        description=description,
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+    )
     add = parser.add_argument
+    add("paths", nargs="*", metavar="PATH", help="files and folders (default: all on record)")
+    add_own(parser)
     add(
         "--model",
         action="extend",
         type=lambda text: text.split(","),
         metavar="NAME",
-        help=f"whose embeddings to use (default: {','.join(EMBEDDINGS)}, as far as on record)",
+        help=model,
     )
-    add("--rules", metavar="FILE", help="your own vocabulary: its tree, and what says nothing")
+    add("--rules", metavar="FILE", help="your own vocabulary: its genre tree and its junk")
     options.add_state(parser)
-    add("--max-mem", type=option_types.size, metavar="SIZE", help="memory budget (default: yours)")
+    add(
+        "--max-mem",
+        type=option_types.size,
+        metavar="SIZE",
+        help="memory budget (default: as for lean-tag)",
+    )
     add("--json", action="store_true", help="for programs: one JSON object per line")
     add("-q", "--quiet", action="store_true", help="no notices")
     add("-h", "--help", action="help", help="show this help and exit")
+    return parser.parse_anywhere(arguments)
 
 
 def how(given: argparse.Namespace) -> dict[str, Any]:
-    """Return what the options say of where the classes are from; empty where they do not.
+    """Return what the options say about where the classes come from; empty if they do not.
 
     Raises
     ------
@@ -78,9 +115,9 @@ def how(given: argparse.Namespace) -> dict[str, Any]:
     words = [it for it in sources if it in _SOURCES]
     files = [os.path.abspath(it) for it in sources if it not in _SOURCES]
     if len(set(words)) + bool(files) > 1:
-        raise ConfigError("--from takes either tags, or folders, or files")
+        raise ConfigError("--from takes tags, or folders, or files, and no mixture of them")
     if words == ["folders"] and not given.paths:
-        raise ConfigError("--from folders needs a PATH in which the folders are")
+        raise ConfigError("--from folders needs the PATH of their parent folder")
     return {
         "paths": [os.path.abspath(path) for path in given.paths],
         "field": given.field,
@@ -91,21 +128,32 @@ def how(given: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def request(given: argparse.Namespace, said: dict[str, Any], **more: Any) -> Request:
-    """Return the request for the child.
+def there(paths: Sequence[str]) -> tuple[str, ...]:
+    """Return absolute paths.
 
     Raises
     ------
     ConfigError
-        A model or the rules cannot be used, or a path is not there.
+        One of them is not there.
     """
-    for path in said["paths"]:
+    for path in paths:
         if not os.path.lexists(path):
             raise ConfigError(f"there is no {path}")
+    return tuple(map(os.path.abspath, paths))
+
+
+def request(given: argparse.Namespace, said: dict[str, Any], **more: Any) -> Request:
+    """Return the request for the child process.
+
+    Raises
+    ------
+    ConfigError
+        A model or the rules cannot be used, or a path does not exist.
+    """
     rules = session.load_rules(said["rules"])
     return Request(
         journal=str(session.state_path(given)),
-        under=tuple(said["paths"]),
+        under=there(said["paths"]),
         field=said["field"],
         source=said["source"],
         files=tuple(said["files"]),
@@ -119,7 +167,7 @@ def request(given: argparse.Namespace, said: dict[str, Any], **more: Any) -> Req
 
 
 def check_request(given: argparse.Namespace, said: dict[str, Any], *, limit: int = 50) -> Request:
-    """Return the request for `CHECK`; `said` is what differs from `USUAL`.
+    """Return the request for `CHECK`; `said` holds what differs from `USUAL`.
 
     Raises
     ------
@@ -136,16 +184,16 @@ def check_request(given: argparse.Namespace, said: dict[str, Any], *, limit: int
 
 
 def listened(name: str) -> Listened:
-    """Return a model under whose key embeddings are looked for.
+    """Return the model with the key of the embeddings to look for.
 
     Raises
     ------
     ConfigError
-        It is not there, or gives no embedding.
+        It does not exist, or gives no embedding.
     """
     card = load_card(name)
     if card.tensors.embedding is None:
-        raise ConfigError(f"{name} keeps no embedding from which something could be learnt")
+        raise ConfigError(f"{name} keeps no embedding to learn from")
     return Listened(
         name=card.name,
         key=Key(model=card.identity, pooling=Pooling(card.pooling, card.hop_frames)),
@@ -154,14 +202,14 @@ def listened(name: str) -> Listened:
 
 
 def calculate(function: str, asked: Request | EvalRequest, *, max_mem_bytes: int) -> dict[str, Any]:
-    """Run one of the functions of `genres.arithmetic` in a child, and return its one report."""
+    """Run a function of `genres.arithmetic` in a child process, and return its report."""
     with Calculation(function, asked, max_mem_bytes=max_mem_bytes) as calculation:
         (report,) = calculation
     return {**report, "peak_bytes": calculation.peak_bytes}
 
 
 def hear(said: dict[str, Any], given: argparse.Namespace, stop: Stop) -> None:
-    """Hear what has not been heard, and write nothing."""
+    """Hear what has not been heard yet; write no tags."""
     from lean_tagger.cli.commands import tag
 
     arguments = ["-n", "-q", "--model", ",".join(said["models"] or EMBEDDINGS)]

@@ -1,4 +1,4 @@
-"""What `learn` and `check` have to say, as tables of a page."""
+"""Reports of `learn` and `check` as tables on a page."""
 
 import contextlib
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ _NEVER = "never"
 
 
 def learnt() -> Iterator[Extra]:
-    """Yield thresholds and mistakes of each model that was learnt on this machine."""
+    """Yield the thresholds and mistakes of each model that was learnt on this machine."""
     for name in installed_models():
         report = _record(name).get("report")
         if isinstance(report, dict) and report.get("type") == "learnt":
-            # Somebody may have changed the file, which is theirs.
+            # The file is the user's, who may have changed it.
             with contextlib.suppress(KeyError, TypeError, ValueError):
                 yield from _of_model(name, report)
 
@@ -40,9 +40,9 @@ def checked(report: dict[str, Any]) -> Iterator[Extra]:
 
 
 def _record(name: str) -> dict[str, Any]:
-    """Return what stands apart from a model of the user's; empty where nothing does.
+    """Return the record next to a model of the user's; empty if there is none.
 
-    As `catalogue.user_models` has it, which loads 4 MiB of libraries.
+    The same as in `catalogue.user_models`, which loads 4 MiB of libraries.
     """
     try:
         found = read_json(user_models_folder() / f"{name}.added")
@@ -68,8 +68,8 @@ def _of_model(name: str, report: dict[str, Any]) -> Iterator[Extra]:
     yield Extra(
         title=f"Learnt: {name}",
         text=f"{report['tracks']:,} tracks of {report['artists']:,} artists; how right it is for "
-        f"artists that were not learnt from. Written would be {percent(overall['coverage'])} of "
-        f"them, and of that {percent(overall['precision'])} right.",
+        f"artists that were left out of the learning. {percent(overall['coverage'])} of them would "
+        f"be written, and of that {percent(overall['precision'])} right.",
         head=(field.title(), "Tracks", "Artists", "Right", "Found", "Sure from", "Then found"),
         rows=rows,
     )

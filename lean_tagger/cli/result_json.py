@@ -1,4 +1,4 @@
-"""What ``--json`` says of a file."""
+"""The object that ``--json`` prints for a file."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,8 +9,8 @@ from lean_tagger.jobs import Failed, Reported, Restored, Tagged
 def to_json(outcome: Reported) -> dict[str, Any]:
     """Return the ``--json`` object of one outcome.
 
-    Every key is always there; what does not apply is ``None``, empty or zero. Only of several
-    models there are two more, ``others`` and ``tags_by``; and ``junk``, where a genre says nothing.
+    Every key is always there; what does not apply is ``None``, empty or zero. Several models add
+    ``others`` and ``tags_by``; a genre that says nothing adds ``junk``.
     """
     error = None
     if isinstance(outcome, Restored):

@@ -1,4 +1,4 @@
-"""What commands share: the journal, the workers, the report."""
+"""Shared by commands: the journal, the workers, the report."""
 
 import argparse
 import contextlib
@@ -9,39 +9,21 @@ from pathlib import Path
 from lean_tagger import rules
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.options import models
+from lean_tagger.cli.resources import budget_bytes as budget_bytes  # noqa: PLC0414 - also offered here
+from lean_tagger.cli.resources import state_path as state_path  # noqa: PLC0414 - the same
 from lean_tagger.cli.signals import Stop
-from lean_tagger.errors import BudgetError, ConfigError, LeanTagError
+from lean_tagger.errors import ConfigError, LeanTagError
 from lean_tagger.jobs import Job, Later, Outcome, Recognised, Reported, Skipped, Tagged
-from lean_tagger.run.budget import SUPERVISOR_BYTES
 from lean_tagger.run.executor import Executor, executor
 from lean_tagger.run.summary import Summary, report_all
 from lean_tagger.settings import DEFAULT_MODEL, Settings, WriteSettings
-from lean_tagger.store import location
 from lean_tagger.store.journal import Journal
 from lean_tagger.store.recorder import Recorder
-from lean_tagger.system import folders, machine
+from lean_tagger.system import folders
 from lean_tagger.system.free_lists import emptied
 from lean_tagger.system.memory import format_size
 
 _FAILED_EXIT = 1
-_LEAST_MEANT_BYTES = 1 << 16  # a smaller number is one of megabytes without its unit
-
-
-def budget_bytes(given_bytes: int | None) -> int:
-    """Return the memory budget of a run: what was given, as far as the machine allows.
-
-    Raises
-    ------
-    BudgetError
-        Not even a run that has nothing to hear fits.
-    """
-    if given_bytes is not None and given_bytes < SUPERVISOR_BYTES:
-        meant = f" (did you mean {given_bytes}M?)" if given_bytes < _LEAST_MEANT_BYTES else ""
-        raise BudgetError(
-            f"--max-mem {format_size(given_bytes)} is too little for any run{meant}; lean-tag "
-            "doctor says what each model needs"
-        )
-    return min(given_bytes or machine.default_budget_bytes(), machine.machine_limit_bytes())
 
 
 def console(given: argparse.Namespace, *, max_mem_bytes: int) -> Console:
@@ -61,18 +43,13 @@ def console(given: argparse.Namespace, *, max_mem_bytes: int) -> Console:
     return made
 
 
-def state_path(given: argparse.Namespace) -> Path:
-    """Return where the journal is that the options name."""
-    return Path(given.state).absolute() if given.state else location.default_path()
-
-
 def journal(given: argparse.Namespace, console: Console) -> Journal:
     """Open and hold the journal that the options name."""
-    return Journal(state_path(given), notice=console.notice, on_network=given.state_on_network)
+    return Journal(state_path(given), notice=console.warning, on_network=given.state_on_network)
 
 
 def journal_to_read(given: argparse.Namespace) -> Journal:
-    """Open the journal that the options name, which another run may hold at the same time."""
+    """Open the journal that the options name for reading; another run may hold it."""
     return Journal(state_path(given), locked=False, on_network=given.state_on_network)
 
 
@@ -88,16 +65,16 @@ def do(
     only_hear: bool = False,
     make: Callable[..., Executor] | None = None,
 ) -> int:
-    """Do what was found, with a summary whatever ends it, and return the exit code.
+    """Run jobs, print a summary however the run ends, and return the exit code.
 
-    With `only_hear`, what was heard or recognised goes into the journal and no further, for
-    another run to decide on, which adds to the same summary and prints it. `make` chooses another
-    executor than the local one; it takes the parameters of `run.executor.executor`.
+    With `only_hear`, what was heard or recognised only goes into the journal. A later run
+    decides; it adds to the same summary and prints it. `make` chooses another executor than the
+    local one; it takes the parameters of `run.executor.executor`.
 
     Raises
     ------
     LeanTagError
-        What ended the run, once that is on record.
+        What ended the run, after that is on record.
     """
 
     def progress(job: Job, seconds: float, fraction: float) -> None:
@@ -116,6 +93,7 @@ def do(
     )
     console.rss_bytes = runner.rss_bytes
     console.by_default_model = options.models == (DEFAULT_MODEL,)
+    console.replaces_junk = options.replace_junk or options.rules.replace_junk
     code, ending = 0, "done"
     cause: LeanTagError | None = None
     with contextlib.closing(runner):
@@ -155,10 +133,10 @@ def _reported(
     *,
     only_hear: bool,
 ) -> Iterator[Reported]:
-    """Put outcomes on record, and yield those that are reported now.
+    """Put outcomes on record, and yield those to report now.
 
-    What was only heard counts in the summary, and is reported when it is decided on: by another
-    run with `only_hear`, else by this one when all of an album is there.
+    What was only heard counts in the summary. It is reported when it is decided: with
+    `only_hear` by another run, else by this one when its whole album is there.
     """
     for outcome in outcomes:
         recorder.record(outcome)
@@ -173,19 +151,19 @@ def _reported(
 
 
 def ways(given: argparse.Namespace) -> WriteSettings:
-    """Return how files are to be written."""
+    """Return how files should be written."""
     return WriteSettings(
         hardlinks=given.hardlinks, preserve_mtime=given.preserve_mtime, verify=given.verify
     )
 
 
 def rules_path() -> Path:
-    """Return where a user's rules are looked for unless they say otherwise."""
+    """Return the default path of the user's rules."""
     return folders.config() / "rules.toml"
 
 
 def load_rules(name: str | None) -> rules.Rules:
-    """Return the rules of a file; of the user's own if none is named, else the defaults."""
+    """Return the rules of a file; if none is named, the user's own or the defaults."""
     if name:
         return rules.load(name)
     try:
@@ -196,10 +174,10 @@ def load_rules(name: str | None) -> rules.Rules:
 
 
 def build(given: argparse.Namespace, *, max_mem_bytes: int, listen: bool = True) -> Settings:
-    """Return the options of a run, from the command line's."""
+    """Return the settings of a run from the command line's options."""
     return Settings(
         models=models(given),
-        # Workers have their own idea of where they are.
+        # Workers may have another current folder.
         labels=os.path.abspath(given.labels) if given.labels else None,
         device=given.device,
         decoder=given.decoder,

@@ -23,13 +23,13 @@ class Stop:
 
     @property
     def exit_code(self) -> int:
-        """What a shell calls a process that was ended by this signal."""
+        """The exit code of a process that was ended by this signal, as shells have it."""
         return 128 + (self._caught or signal.SIGINT)
 
     def __enter__(self) -> "Stop":
         for name in self._NAMES:
             number = getattr(signal, name, None)
-            # Ignored means that the caller wants it so: nohup, or a background job.
+            # If it is ignored, the caller wants that: nohup, or a background job.
             if number is None or signal.getsignal(number) is signal.SIG_IGN:
                 continue
             with contextlib.suppress(ValueError):  # not the main thread: leave it alone

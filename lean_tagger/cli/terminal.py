@@ -2,7 +2,7 @@
 
 import unicodedata
 
-# Invisible, but scripts and emoji are spelt with them, and they move nothing.
+# Invisible, but scripts and emoji need them, and they do not move the cursor.
 _JOINERS = "\u200c\u200d"
 
 
@@ -42,7 +42,7 @@ def _cells_of_one(character: str) -> int:
 
 
 def shorten(text: str, columns: int, *, mark: str = "…") -> str:
-    """Cut out of the middle what does not fit; the end, which tells more, keeps two thirds."""
+    """Cut the middle out if it does not fit; the end tells more and keeps two thirds."""
     if cells(text) <= columns:
         return text
     room = max(0, columns - cells(mark))
@@ -62,12 +62,12 @@ def beginning(text: str, columns: int) -> str:
 
 
 def pad(text: str, columns: int) -> str:
-    """Return the text with spaces up to a width."""
+    """Return the text, padded with spaces to a width."""
     return text + " " * (columns - cells(text))
 
 
 def duration(seconds: float) -> str:
-    """Return a time span as a user would say it."""
+    """Return a time span for people."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     if seconds < 99.5:

@@ -1,4 +1,4 @@
-"""A bar for a file that is being fetched, where standard error is a terminal."""
+"""A bar for a file that is being fetched, if standard error is a terminal."""
 
 import contextlib
 import sys
@@ -15,12 +15,12 @@ _REDRAW_SECONDS = 0.1
 
 @contextlib.contextmanager
 def transfer_bar(console: Console, name: str) -> Iterator[Progress]:
-    """Show how far a file has come.
+    """Show how much of a file has arrived.
 
     Parameters
     ----------
     console : Console
-        Knows whether anybody looks.
+        Knows whether there is a terminal.
     name : str
         The file's.
     """
@@ -67,4 +67,4 @@ def _bar(name: str, total_bytes: int | None, have_bytes: int) -> Any:  # tqdm ha
 
 
 def _nobody(have_bytes: int, total_bytes: int | None) -> None:
-    """Take what nobody looks at."""
+    """Show nothing."""

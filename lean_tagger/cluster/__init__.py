@@ -1,4 +1,4 @@
-"""Many machines: a cluster hears, this machine decides and writes.
+"""Many machines: a cluster listens, this machine decides and writes.
 
-`hear` is the function that any engine can call; `dask_executor` calls it through Dask.
+Any engine can call the function `hear`; `dask_executor` calls it through Dask.
 """

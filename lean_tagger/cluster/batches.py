@@ -1,4 +1,4 @@
-"""Which files make one task of a cluster."""
+"""Group files into tasks for a cluster."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -7,14 +7,14 @@ from typing import TypeGuard
 from lean_tagger.jobs import Job, Later, Outcome
 
 LEAST_FILES, MOST_FILES = 20, 200
-"""Fewer files a task, and the scheduler's work counts; more, and a lost worker costs much."""
+"""With fewer files per task, the scheduler's work counts; with more, a lost worker costs much."""
 
 ENOUGH_BYTES = 512 << 20
-"""From so many bytes on a task is long enough: about a minute of one core."""
+"""With so many bytes a task is long enough: about a minute on one core."""
 
 
 def is_heard(item: Job | Outcome | Later) -> TypeGuard[Job]:
-    """Tell whether this is a file to hear; all other jobs are for the machine that writes."""
+    """Tell whether a job needs hearing; the rest is for the machine that writes."""
     return isinstance(item, Job) and not (item.heard or item.restore or item.recognise)
 
 
@@ -24,10 +24,10 @@ def batches(jobs: Iterable[Job], *, places: int) -> Iterator[tuple[Job, ...]]:
     Parameters
     ----------
     jobs : iterable of Job
-        Asked for one task ahead, not more.
+        Read one task ahead, not more.
     places : int
-        How many tasks the cluster does at the same time. Where there are so few files that
-        somebody would get none, all get the same number.
+        How many tasks the cluster does at the same time. If there are too few files for all
+        places, each task gets the same number.
     """
     source = iter(jobs)
     first = list(itertools.islice(source, LEAST_FILES * places))

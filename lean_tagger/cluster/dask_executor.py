@@ -1,9 +1,9 @@
-"""An executor that lets a Dask cluster hear; it writes nothing.
+"""An executor that lets a Dask cluster listen; it writes nothing.
 
-Tasks of 20 to 200 files go to the cluster, a few for each of its workers and never all. What comes
-back is given on at once, so that it is in the journal whatever happens to the cluster then. A task
-whose workers were lost again and again is parted: at the end each of its files goes once more,
-with nothing else on the cluster that could be blamed for it, or it for that.
+Tasks of 20 to 200 files go to the cluster, a few for each worker and never all at once. Results
+are passed on at once, so they are in the journal whatever happens to the cluster. If a task loses
+its workers again and again, it is split: at the end each of its files is tried once more, alone on
+the cluster, to find the one at fault.
 """
 
 import collections
@@ -26,28 +26,28 @@ from lean_tagger.settings import Settings
 from lean_tagger.system.memory import current_rss_bytes, peak_rss_bytes
 
 TASKS_FOR_PLACE = 2
-"""For each worker one that is heard and one that waits: more would only grow the scheduler."""
+"""For each worker, one task in work and one that waits; more would only grow the scheduler."""
 
 LOOK_SECONDS = 1.0
-"""How often the cluster's size is asked for, and whether it is still there."""
+"""How often the cluster's size is checked, and whether it is still there."""
 
 CONNECT_SECONDS = 10.0
 MOST_OF_LIMIT = 0.9
-"""Of the memory that a Dask worker may have. Its nanny ends it at 95 %."""
+"""Share of a Dask worker's memory limit. Its nanny ends it at 95 %."""
 
 
 @dataclass(slots=True)
 class Cluster:
-    """What a run uses of a cluster.
+    """A run's use of a cluster.
 
     Attributes
     ----------
     client : distributed.Client
-        Connected; stays the caller's.
+        Connected; the caller closes it.
     path_map : PathMap
-        What files are called there.
+        The names of files on the cluster.
     not_heard : set of str
-        Paths that came to nothing: they are reported, and not to be decided on.
+        Paths that failed: they are already reported and will not be decided.
     """
 
     client: Any
@@ -55,7 +55,7 @@ class Cluster:
     not_heard: set[str] = field(default_factory=set)
 
     def executor(self, options: Settings, **given: Any) -> "DaskExecutor":
-        """Return what does a run's jobs; the parameters are those of `run.executor.executor`."""
+        """Return a run's executor; the parameters are those of `run.executor.executor`."""
         return DaskExecutor(
             options,
             self,
@@ -72,9 +72,9 @@ def connect(address: str) -> Any:
     Raises
     ------
     ConfigError
-        Dask is not installed, or this is no address.
+        Dask is not installed, or this is not an address.
     ClusterError
-        Nobody answers there.
+        No scheduler answers there.
     """
     try:
         import distributed
@@ -88,11 +88,13 @@ def connect(address: str) -> Any:
             f"no Dask scheduler answers at {address}; is it running, and may this machine reach it?"
         ) from error
     except (ValueError, TypeError, ImportError) as error:
-        raise ConfigError(f"--dask {address!r} is no address, such as tcp://host:8786") from error
+        raise ConfigError(
+            f"--dask {address!r} is not an address such as tcp://host:8786"
+        ) from error
 
 
 def _silence() -> None:
-    """Let Dask print nothing: a cluster that is lost is told in one sentence, by us."""
+    """Let Dask print nothing: we report a lost cluster in one sentence."""
     import logging
 
     for name in ["distributed", *logging.root.manager.loggerDict]:
@@ -114,7 +116,7 @@ class DaskExecutor:
     options : Settings
         The run's; `max_mem_bytes` is for each worker of the cluster.
     cluster : Cluster
-        Where.
+        The cluster.
     patience_seconds : float
         Least time that a file gets.
     progress, notice, on_start : callable
@@ -158,17 +160,17 @@ class DaskExecutor:
         return self._started
 
     def outcomes(self, found: Iterable[Job | Outcome | Later]) -> Iterator[Outcome]:
-        """Let the cluster hear what is to be heard, and yield what became of each file.
+        """Let the cluster hear files, and yield their outcomes.
 
-        What is no job passes through. What is to be written, put back or recognised is not for a
-        cluster, and is passed over.
+        Items other than jobs pass through. Jobs that write, restore or recognise are not for a
+        cluster and are skipped.
 
         Raises
         ------
         ClusterError
-            It is gone. What it had told by then was yielded.
+            It is gone. Its results until then were yielded.
         LeanTagError
-            What would go wrong with the next file too.
+            An error that the next file would meet too.
         """
         with _cluster_errors():
             places = max(1, self._places())
@@ -192,14 +194,14 @@ class DaskExecutor:
                 self._passed.append(item)
 
     def _fill(self, fresh: Iterator[_Task], *, most: int) -> None:
-        """Give the cluster tasks, up to so many; at the end, one by one, what is to go alone."""
+        """Give the cluster up to so many tasks; at the end, one by one, the files to try alone."""
         while len(self._under_way) < most and (task := next(fresh, None)) is not None:
             self._submit(task)
         if not self._under_way and self._again:
             self._submit(self._again.popleft())
 
     def rss_bytes(self) -> int:
-        """Return the resident size of this process: the cluster has budgets of its own."""
+        """Return the resident size of this process; the cluster has its own budgets."""
         return current_rss_bytes()
 
     def peak_bytes(self) -> int:
@@ -207,13 +209,13 @@ class DaskExecutor:
         return peak_rss_bytes()
 
     def close(self) -> None:
-        """Cancel what waits, and end what is heard on the cluster; it keeps no memory for us."""
+        """Cancel waiting tasks, end those in work, and free the memory on the cluster."""
         if self._closed:
             return
         self._closed = True
         futures = list(self._under_way)
         self._under_way.clear()
-        # The cluster may be gone, which is no reason to end otherwise.
+        # The cluster may be gone, which does not change how the run ends.
         with contextlib.suppress(Exception):
             if self._client.status != "running":
                 return
@@ -242,12 +244,12 @@ class DaskExecutor:
         self._started = True
 
     def _wait(self) -> list[Any]:
-        """Return what has ended, after a moment in any case.
+        """Wait a moment at most, and return the tasks that have ended.
 
         Raises
         ------
         ClusterError
-            The scheduler has lost our tasks: it is gone, or was started again.
+            The scheduler has lost our tasks: it is gone, or was restarted.
         """
         self._woken.wait(LOOK_SECONDS)
         self._woken.clear()
@@ -256,7 +258,7 @@ class DaskExecutor:
         return [future for future in self._under_way if future.done()]
 
     def _ended(self, task: _Task, future: Any) -> Iterator[Outcome]:
-        """Yield what a task came to, or part it."""
+        """Yield the outcomes of a task, or split it."""
         from distributed.scheduler import KilledWorker
 
         if future.status == "cancelled":
@@ -269,7 +271,7 @@ class DaskExecutor:
             return
         if error is not None:
             raise ClusterError(
-                f"a worker of the cluster cannot hear: {type(error).__name__}: {error}; it needs "
+                f"a worker of the cluster failed: {type(error).__name__}: {error}; it needs "
                 f"the same lean-tag as this machine"
             )
         told = {it.path: it for it in future.result()}
@@ -278,21 +280,21 @@ class DaskExecutor:
             yield from self._told(job, told[self._cluster.path_map.there(job.path)])
 
     def _part(self, task: _Task) -> Iterator[Outcome]:
-        """Send each file of a lost task once more; one that was alone is what kills."""
+        """Try each file of a lost task once more; one that was alone is at fault."""
         if not task.alone:
             self._again.extend(_Task((job,), alone=True) for job in task.jobs)
             return
         for job in task.jobs:
-            message = "the machines that heard it were lost, one after the other"
+            message = "all machines that tried to hear it were lost"
             yield from self._told(job, Failed(path=job.path, kind="crashed", message=message))
 
     def _told(self, job: Job, outcome: Outcome) -> Iterator[Outcome]:
-        """Yield an outcome under the name that the file has here."""
+        """Yield an outcome under the file's name on this machine."""
         if isinstance(outcome, Tagged):
             self._start_of(outcome)
             yield replace(outcome, path=job.path, heard=_at_home(outcome.heard, job))
             return
-        if isinstance(outcome, Recognised | Restored):  # nobody asked a cluster for it
+        if isinstance(outcome, Recognised | Restored):  # a cluster does no such jobs
             return
         scored = outcome.scored
         if scored is None:
@@ -302,7 +304,7 @@ class DaskExecutor:
         yield replace(outcome, path=job.path, scored=scored)
 
     def _start_of(self, outcome: Tagged) -> None:
-        """Say once what hears."""
+        """Say once which model runs, and where."""
         if self._on_start is not _nothing:
             self._on_start(Ready(outcome.model, "Dask", 0))
             self._on_start = _nothing
@@ -313,14 +315,14 @@ def _nothing(_: Ready) -> None:
 
 
 _GONE = (
-    "the Dask scheduler is gone, or was started again; what was heard is on record, and the same "
+    "the Dask scheduler is gone, or was restarted; what was heard is on record, and the same "
     "command goes on from there"
 )
 
 
 @contextlib.contextmanager
 def _cluster_errors() -> Iterator[None]:
-    """Translate what Dask raises when its scheduler is gone."""
+    """Translate Dask's errors when its scheduler is gone."""
     from concurrent.futures import CancelledError
 
     from distributed.comm import CommClosedError
@@ -332,10 +334,10 @@ def _cluster_errors() -> Iterator[None]:
 
 
 def _at_home(heard: Heard | None, job: Job) -> Heard | None:
-    """Return what was heard, of the file here where it is surely the same.
+    """Return what was heard, with the identity of the file here if it is surely the same.
 
-    The same size and time, on another machine: inodes mean nothing there. Any other file keeps the
-    identity that the cluster saw, so that it is known again only by its audio.
+    It is the same if size and time are equal; inodes differ between machines. Other files keep the
+    identity from the cluster, so that they are recognised only by their audio.
     """
     if heard is None or job.identity is None:
         return heard
@@ -345,7 +347,7 @@ def _at_home(heard: Heard | None, job: Job) -> Heard | None:
 
 
 def hear_on_worker(jobs: tuple[Job, ...], request: hear.Request) -> list[Outcome]:
-    """Hear files on a worker of Dask, with what its memory limit and its threads allow."""
+    """Hear files on a Dask worker, within its memory limit and threads."""
     from distributed import get_worker
 
     worker = get_worker()
@@ -368,16 +370,16 @@ def hear_on(
 ) -> Iterator[hear.Row]:
     """Hear files on the cluster of a `distributed.Client`, and yield rows as they come.
 
-    Nothing is written and no journal is read: the rows are the caller's. See `hear.hear`.
+    Nothing is written and no journal is read. See `hear.hear` for the rows.
 
     Raises
     ------
     LeanTagError
-        As `hear.hear`, and ClusterError where the cluster is lost.
+        As `hear.hear`, and ClusterError if the cluster is lost.
     """
     runner = DaskExecutor(settings or Settings(), Cluster(client, path_map))
     with contextlib.closing(runner):
-        # The cluster has to see them; this machine need not.
+        # The cluster must be able to read them; this machine need not.
         jobs = (Job(os.fsdecode(path), size_bytes=0) for path in paths)
         for outcome in runner.outcomes(jobs):
             yield hear.row(outcome.path, outcome)

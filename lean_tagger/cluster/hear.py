@@ -1,8 +1,8 @@
-"""From paths to rows: what every machine of a cluster does, whichever engine asks it.
+"""From paths to rows: the work of each machine in a cluster, for any engine.
 
-The hearing happens in a process below the engine's own: what crashes, hangs or grows in it costs
-the file that it was at, and never the engine's worker. That process loads the network once and
-stays for the next call. It is kept to a budget by us, since engines watch only their own process.
+A process below the engine's own does the hearing: if it crashes, hangs or grows, only its file is
+lost, never the engine's worker. That process loads the network once and stays for the next call. We
+keep it within a budget, since engines only watch their own process.
 """
 
 import os
@@ -24,29 +24,29 @@ from lean_tagger.system.memory import current_rss_bytes
 from lean_tagger.system.urls import is_url
 
 Row = dict[str, Any]
-"""What is known of one file; see `hear`."""
+"""What is known about one file; see `hear`."""
 
 PATIENCE_SECONDS = 60.0
 HOST_MARGIN_BYTES = 32 << 20
-"""By so much the engine's own process may still grow while we hear."""
+"""How much the engine's own process may still grow while we hear."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """How a batch is to be heard.
+    """How to hear a batch.
 
     Attributes
     ----------
     settings : Settings
         The run's; `max_mem_bytes` is for one worker of the engine and all below it.
     cores : int
-        How many it may keep busy.
+        Number of cores that it may keep busy.
     version : str
-        Of the lean-tag that asks.
+        Version of the lean-tag that sends the request.
     cards : tuple of str
-        The identities of the models that it means by their names; none checks nothing.
+        The identities of its models; empty checks nothing.
     run : str
-        Names the run, so that it can be ended; see `end`.
+        The run's name, so that it can be ended; see `end`.
     patience_seconds : float
         Least time that a file gets.
     """
@@ -60,10 +60,10 @@ class Request:
 
 
 class _Ear:
-    """The one supervisor of this process, which is kept from batch to batch."""
+    """The supervisor of this process, which is kept from batch to batch."""
 
     def __init__(self) -> None:
-        # One thread: a child process may be ended by the system with the thread that started it.
+        # One thread, because the system may end a child process with the thread that started it.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lean-tag")
         self._request: Request | None = None
         self._supervisor: Supervisor | None = None
@@ -73,7 +73,7 @@ class _Ear:
         return self._thread.submit(self._hear, jobs, request).result()
 
     def end(self, run: str) -> None:
-        """End what a run is at here, without waiting for it."""
+        """End a run's work here, without waiting for it."""
         self._ended.add(run)
         self._thread.submit(self._end, run)
 
@@ -93,7 +93,7 @@ class _Ear:
         return outcomes
 
     def _wanted(self, jobs: Sequence[Job], run: str) -> Iterator[Job]:
-        """Yield jobs as long as somebody waits for them."""
+        """Yield jobs until the run is ended."""
         for job in jobs:
             if run in self._ended:
                 return
@@ -121,18 +121,18 @@ def _of_this_process() -> _Ear:
 
 
 def hear_jobs(jobs: Sequence[Job], request: Request) -> list[Outcome]:
-    """Hear files, write nothing, and return what became of each, in any order.
+    """Hear files, write nothing, and return their outcomes, in any order.
 
     Raises
     ------
     LeanTagError
-        What would go wrong with the next file too.
+        An error that the next file would meet too.
     """
     return _of_this_process().hear(jobs, request)
 
 
 def end(run: str) -> None:
-    """End what a run of this name is at in this process, and give its memory back."""
+    """End a run's work in this process, and free its memory."""
     _of_this_process().end(run)
 
 
@@ -149,20 +149,20 @@ def hear(
         The models, and the rules for the tags; `max_mem_bytes` is the budget of this process and
         all below it.
     cores : int
-        How many may be busy.
+        Number of cores that may be busy.
 
     Returns
     -------
     list of dict
-        ``path``; ``identity``: size in bytes, time in ns and inode, None where there is no file;
+        ``path``; ``identity``: size in bytes, time in ns and inode, None if there is no file;
         ``digest`` of the audio; ``scores`` by label, 0 to 1; ``embedding``, bytes of
-        little-endian float32, empty where the model has none; ``tags`` by field; ``seconds`` of
+        little-endian float32, empty if the model has none; ``tags`` by field; ``seconds`` of
         audio; ``failure``, None or why it could not be heard.
 
     Raises
     ------
     LeanTagError
-        What would go wrong with the next file too: no such model, a budget that is too small.
+        An error that the next file would meet too: no such model, a budget that is too small.
 
     Examples
     --------
@@ -182,7 +182,7 @@ def hear(
 
 
 def row(path: str, outcome: Outcome) -> Row:
-    """Return what became of a file as plain data; see `hear`."""
+    """Return a file's outcome as plain data; see `hear`."""
     scored = outcome if isinstance(outcome, Tagged) else getattr(outcome, "scored", None)
     heard = scored.heard if scored else None
     identity = heard.identity if heard else None
@@ -200,7 +200,7 @@ def row(path: str, outcome: Outcome) -> Row:
 
 
 def look(path: str) -> Job | Failed:
-    """Return the job for a file of this machine, or why there is none."""
+    """Return the job for a file on this machine, or why there is none."""
     if is_url(path):
         return Job(path, size_bytes=0)
     try:
@@ -212,7 +212,7 @@ def look(path: str) -> Job | Failed:
 
 
 def _check(request: Request) -> None:
-    """Refuse to hear with something else than what was asked for."""
+    """Refuse to hear with another version or model than requested."""
     if request.version != lean_tagger.__version__:
         raise ConfigError(
             f"a worker of the cluster has lean-tag {lean_tagger.__version__}, and this is "
@@ -223,7 +223,7 @@ def _check(request: Request) -> None:
     for asked, identity in zip(Decider.of(request.settings).asked, request.cards, strict=True):
         if asked.card.identity != identity:
             raise ConfigError(
-                f"the model {asked.card.name} is another one on a worker of the cluster; "
+                f"the model {asked.card.name} is a different one on a worker of the cluster; "
                 "install the same on both"
             )
 

@@ -1,4 +1,4 @@
-"""What was heard, as a table for other programs: one row for each file."""
+"""Write what was heard as a table for other programs, one row per file."""
 
 import importlib.util
 import itertools
@@ -20,7 +20,7 @@ from lean_tagger.store.model_keys import ModelKeys
 _NEEDED = "--out needs pyarrow: pip install 'lean-tagger[parquet]'"
 
 GROUP_ROWS = 1000
-"""So many are held in memory at a time."""
+"""Rows held in memory at a time."""
 
 
 def check(target: Path) -> None:
@@ -49,7 +49,7 @@ def write(journal: Journal, settings: Settings, under: Iterable[str], target: Pa
     journal : Journal
         Open.
     settings : Settings
-        The models whose scores are taken, and the rules for the tags.
+        The models with the scores to write, and the rules for the tags.
     under : iterable of str
         Files and folders, absolute.
     target : Path
@@ -103,7 +103,7 @@ def _rows(journal: Journal, settings: Settings, under: Iterable[str]) -> Iterato
     for known in judge.files(under):
         heard = known.heard
         if heard is None:
-            # Known of another model only, where it says nothing of a failure.
+            # Only another model heard it, and the record has no failure.
             if known.message:
                 failed = Failed(path=known.path, kind=known.kind, message=known.message)
                 yield _for_arrow(row(known.path, failed))

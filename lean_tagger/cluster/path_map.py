@@ -1,4 +1,4 @@
-"""The same file under two names: here, and on the machines of a cluster."""
+"""Map names of files on this machine to their names on a cluster."""
 
 import os
 from collections.abc import Iterable
@@ -10,12 +10,12 @@ from lean_tagger.system.urls import is_url
 
 @dataclass(frozen=True, slots=True)
 class PathMap:
-    """Turns names of this machine into those of the cluster.
+    """Turns names on this machine into names on the cluster.
 
     Attributes
     ----------
     pairs : tuple of (str, str)
-        A folder here and the same folder there, absolute; of several that fit, the longest counts.
+        A folder here and the same folder there, absolute; if several match, the longest counts.
     """
 
     pairs: tuple[tuple[str, str], ...] = ()
@@ -27,7 +27,7 @@ class PathMap:
         Raises
         ------
         ConfigError
-            A text is no pair of folders, or the cluster's is not absolute.
+            A text is not a pair of folders, or the cluster's folder is not absolute.
         """
         pairs = []
         for text in texts:
@@ -40,7 +40,7 @@ class PathMap:
         return cls(tuple(pairs))
 
     def there(self, path: str) -> str:
-        """Return the cluster's name of a file of this machine."""
+        """Return the cluster's name for a file on this machine."""
         if is_url(path):
             return path
         path = os.path.abspath(path)
@@ -53,4 +53,4 @@ class PathMap:
 
 
 THE_SAME = PathMap()
-"""All machines have the music at the same place."""
+"""All machines have the music under the same path."""

@@ -1,7 +1,7 @@
-"""How a run decides: its options, its models, and what was heard.
+"""How a run decides: with its options, its models, and what was heard.
 
-Loads nothing heavy, so that the supervisor decides from what the journal has just as a worker
-does from what it heard.
+Loads nothing heavy, so the supervisor can decide from the journal as a worker does from what it
+heard.
 """
 
 from collections.abc import Sequence
@@ -21,14 +21,14 @@ def ask(
     hop_seconds: float | None,
     labels: str | None = None,
 ) -> tuple[Asked, ...]:
-    """Read the cards of models, and return them with how they are to be asked.
+    """Read the cards of models, and return them with their pooling.
 
     Parameters
     ----------
     names : sequence of str
         As `load_card` takes them.
     pool, hop_seconds
-        See `Settings`; each card's own for None.
+        See `Settings`; None takes the card's own.
     labels : str, optional
         See `Settings`.
 
@@ -44,29 +44,29 @@ def ask(
 
 
 class Decider:
-    """The way from scores to tags that one run goes.
+    """Goes from scores to tags for one run.
 
     Parameters
     ----------
     asked : tuple of Asked
-        Its models, in the order in which they have a say.
+        Its models; earlier ones decide first.
     rules : Rules
-        The user's, with the options of the command line in them.
+        The user's, combined with the options of the command line.
     by_album : bool
-        One decision for all tracks of an album, also of one that is only a folder.
+        One decision for all tracks of an album; a folder counts as an album too.
     albums : bool
-        The same where the tags say what an album is.
+        One decision for all tracks of an album that the tags name.
     leantag : {'short', 'full', 'none'}
-        How much is left in a file of what was heard and done.
+        How much LEANTAG says.
 
     Attributes
     ----------
     asked, rules
         As given.
     names : str
-        What the models are called, for people.
+        The models' names for people.
     needs_track : bool
-        Whether it matters whose music a file is.
+        Whether decisions depend on artist and album.
     albums : bool
         As given.
     """
@@ -92,12 +92,12 @@ class Decider:
 
     @classmethod
     def of(cls, options: Settings) -> "Decider":
-        """Return what decides as a run's options say.
+        """Return the decider for a run's settings.
 
         Raises
         ------
         ConfigError
-            A model is not there, or two have the same name.
+            A model does not exist, or two have the same name.
         """
         asked = ask(
             options.models,
@@ -124,13 +124,13 @@ class Decider:
         )
 
     def steps(self, path: str, heard: Heard) -> list[tuple[str, Step]]:
-        """Return what each rule did to each label that had a chance, and whose label it is."""
+        """Return what each rule did to each candidate label, with the label's model."""
         values = self.basis(heard)
         decisions = tag_plan.decisions_on(path, self.asked, heard, rules=self.rules, values=values)
         return [(name, step) for name, decision in decisions.items() for step in decision.steps]
 
     def may_change(self, present: Values) -> tuple[str, ...]:
-        """Return the fields that a plan may change in a file that holds these."""
+        """Return the fields that a plan may change in a file with these values."""
         policies = self.rules.policies
         fields = [it.name for it in self.rules.written]
         fields = [name for name in fields if policies[name] != "fill" or name not in present]
@@ -146,5 +146,5 @@ class Decider:
         )
 
     def basis(self, heard: Heard) -> Sequence[Sequence[float]] | None:
-        """Return the scores of its album, by which a file was decided before; else None."""
+        """Return the album scores that decided a file before; else None."""
         return leantag_field.album_scores_in(heard.fields, self.asked) if self.albums else None

@@ -1,6 +1,6 @@
-"""What a derived model hears: computed from what its parts heard in the same track.
+"""Scores of a derived model, computed from what its parts heard in the same track.
 
-Needs no network and no numpy, so that the supervisor decides by it from what is on record.
+This needs no network and no numpy, so the supervisor can use it on what is on record.
 """
 
 from collections.abc import Sequence
@@ -13,30 +13,30 @@ from lean_tagger.rules import Track
 
 
 class Derived:
-    """The derived ones of a run's models.
+    """The derived models of a run.
 
     Parameters
     ----------
     asked : sequence of Asked
-        All of them; their places are their numbers.
+        All models of the run; their indices are their numbers.
 
     Raises
     ------
     ModelError
-        The file of one makes no sense.
+        A model's file makes no sense.
     """
 
     def __init__(self, asked: Sequence[Asked]) -> None:
         self._heads = {number: head_of(it.card) for number, it in enumerate(asked) if it.card.parts}
 
     def __contains__(self, number: int) -> bool:
-        """Tell whether a model is one."""
+        """Tell whether the model with this number is derived."""
         return number in self._heads
 
     def heard(self, number: int, parts: Sequence[Heard | None]) -> Heard | None:
         """Return what a model hears, given what its parts heard in the same audio.
 
-        None where one of them did not hear it, or not all of it, or kept no embedding.
+        None if one of them did not hear it, or not all of it, or kept no embedding.
         """
         whole = [it for it in parts if it is not None and can_be_part(it)]
         if len(whole) < len(parts) or len({it.digest for it in whole}) > 1:
@@ -49,12 +49,12 @@ class Derived:
 
 @lru_cache(maxsize=16)
 def head_of(card: ModelSpec) -> DerivedHead:
-    """Return what a derived model's file says; read once."""
+    """Return the content of a derived model's file; it is read once."""
     return DerivedHead(card)
 
 
 def inherited(card: ModelSpec, track: Track, values: Sequence[float]) -> tuple[float, ...] | None:
-    """Return scores by which a track has what its artist or album has by hand; else None."""
+    """Return scores that give a track the genre its artist or album has by hand; else None."""
     if not card.parts or not head_of(card).has_heirs:
         return None
     artist = track.albumartist.strip() or track.artist
@@ -69,5 +69,5 @@ def inherited(card: ModelSpec, track: Track, values: Sequence[float]) -> tuple[f
 
 
 def can_be_part(heard: Heard) -> bool:
-    """Tell whether scores can follow from what was heard: from all windows of the track."""
+    """Tell whether a derived model can use what was heard: it needs all windows."""
     return bool(heard.embedding and heard.values) and heard.effort == "full"

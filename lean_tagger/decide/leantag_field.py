@@ -1,8 +1,8 @@
-"""The LEANTAG field: what lean-tag leaves in a file of what it heard and did.
+"""The LEANTAG field: what lean-tag records in a file about what it heard and did.
 
-JSON: the model, the audio's digest, every score, and for each field what was written and what
-stood there before. With the scores a file is recognised without hearing it, also when the
-journal is lost; with the rest our own values are told from the user's.
+It is JSON: the model, the audio's digest, every score, and for each field what was written and
+what it held before. The scores save hearing the file again if the journal is lost; the rest tells
+our own values from the user's.
 
 ``short`` (about 400 bytes with the default model)::
 
@@ -10,12 +10,12 @@ journal is lost; with the rest our own values are told from the user's.
      "pool":"logit-mean", "hop":187, "audio":"25464c87…-16000", "windows":9, "seconds":27.5,
      "uint16":"…", "wrote":{"genre":["Folk"]}, "over":{"genre":["Polka"]}}
 
-``identity`` begins the model's identity, a hash of its weights and of everything in its card
-that decides scores. ``uint16`` is base64 of one little-endian number a label, in the model's
-order; 65,535 is a probability of 1. ``full`` has ``scores`` in its place, from name to number.
-What is missing is as usual: ``skipped`` 0 seconds, ``repeated`` false, ``effort`` full, nothing
-``over``. What further models heard is in ``others``, under their names. 0.1.0 wrote ``sha256``
-where ``identity`` is now, and ``scores`` with all digits; both are still read.
+``identity`` is the start of the model's identity, a hash of its weights and of everything in its
+card that affects scores. ``uint16`` is base64 of one little-endian number per label, in the
+model's order; 65,535 is a probability of 1. ``full`` has ``scores`` instead, from name to number.
+A missing key has its default: ``skipped`` 0 seconds, ``repeated`` false, ``effort`` full, nothing
+``over``. What other models heard is in ``others``, under their names. 0.1.0 wrote ``sha256``
+instead of ``identity``, and ``scores`` with all digits; both are still read.
 """
 
 import json
@@ -29,7 +29,7 @@ from lean_tagger.settings import LeantagForm
 
 _IDENTITY_DIGITS = 16  # enough to tell models apart, and short in a tag
 _DAMAGE = (KeyError, IndexError, ValueError, TypeError, AttributeError, OverflowError)
-"""What reading may raise where the field is missing, of an older lean-tag, or not ours."""
+"""What reading may raise if the field is missing, from an older lean-tag, or not ours."""
 
 
 def of(
@@ -39,10 +39,10 @@ def of(
     form: LeantagForm = "short",
     album: Sequence[Sequence[float]] | None = None,
 ) -> dict[str, object] | None:
-    """Return what is to be said of a file that these models heard; None for nothing.
+    """Return what LEANTAG says about a file that these models heard; None for no field.
 
-    With the scores of its `album` by which it was decided, for each model: they are not its
-    own, and another album, with a further track, would have others.
+    It includes the scores of its `album` that decided it, for each model: they are not the
+    track's own, and would change with a new track on the album.
     """
     if form == "none":
         return None
@@ -56,7 +56,7 @@ def of(
 
 
 def _of_one(heard: Heard, by: Asked, form: LeantagForm) -> dict[str, object]:
-    """Return what is to be said of what one model heard."""
+    """Return the part about what one model heard."""
     usual: dict[str, object] = {"skipped": 0.0, "repeated": False}
     rare = {"skipped": round(heard.seconds_skipped, 3), "repeated": heard.repeated}
     return {
@@ -74,7 +74,7 @@ def _of_one(heard: Heard, by: Asked, form: LeantagForm) -> dict[str, object]:
 
 
 def _part(heard: Heard) -> dict[str, object]:
-    """Return what is to be said where not all of a track was heard."""
+    """Return the part about a track that was not heard in full."""
     if heard.effort == "full":
         return {}
     return {
@@ -85,17 +85,17 @@ def _part(heard: Heard) -> dict[str, object]:
 
 
 def _scores(heard: Heard, by: Asked, form: LeantagForm) -> dict[str, object]:
-    """Return the scores: everything that is decided on them is decided on these numbers."""
+    """Return the scores; all decisions use exactly these numbers."""
     if form == "short":
         return {"uint16": b64encode(to_uint16(heard.values)).decode("ascii")}
     values = from_uint16(to_uint16(heard.values))
     ranked = sorted(zip(by.card.labels, values, strict=True), key=lambda item: -item[1])
-    # Seven digits are enough to find the same number again.
+    # Seven digits are enough to get the same number back.
     return {"scores": {label.name: round(label.shown(score), 7) for label, score in ranked}}
 
 
 def signed(said: Mapping[str, object], kept: Mapping[str, Ours]) -> str:
-    """Return the text of the field, with what we wrote and over what."""
+    """Return the text of the field, with what we wrote and what it replaced."""
     whole = {
         **said,
         "wrote": {field: ours.written for field, ours in kept.items()},
@@ -105,7 +105,7 @@ def signed(said: Mapping[str, object], kept: Mapping[str, Ours]) -> str:
 
 
 def heard_in(fields: Values, by: Asked, *, identity: Identity) -> Heard | None:
-    """Return what a file's LEANTAG field says that this model heard in it, if it did."""
+    """Return what this model heard, from a file's LEANTAG field; None if it is not there."""
     try:
         whole = json.loads(fields["leantag"][0])
         said = whole.get("others", {}).get(by.card.name, whole)
@@ -151,7 +151,7 @@ def _values(said: Mapping[str, Any], by: Asked) -> tuple[float, ...]:
 
 
 def album_scores_in(fields: Values, asked: Sequence[Asked]) -> tuple[tuple[float, ...], ...] | None:
-    """Return the scores of its album by which a file was decided, for each model, if it was."""
+    """Return the album scores that decided a file, for each model; None if there are none."""
     try:
         whole = json.loads(fields["leantag"][0])
         each = [whole.get("others", {}).get(by.card.name, whole) for by in asked]
@@ -168,7 +168,7 @@ def album_scores_in(fields: Values, asked: Sequence[Asked]) -> tuple[tuple[float
 
 
 def audio_in(fields: Values) -> str:
-    """Return the digest of the audio that a file's LEANTAG field is of; empty without one."""
+    """Return the audio's digest from a file's LEANTAG field; empty without one."""
     try:
         return str(json.loads(fields["leantag"][0])["audio"])
     except _DAMAGE:
@@ -176,13 +176,13 @@ def audio_in(fields: Values) -> str:
 
 
 def ours_with_itself(fields: Values) -> dict[str, Ours]:
-    """Return what is to be taken back by a file's LEANTAG field: what it says, and itself."""
+    """Return what LEANTAG says can be taken back, and LEANTAG itself."""
     ours = ours_in(fields)
     return {**ours, "leantag": Ours(fields["leantag"], ())} if ours else {}
 
 
 def ours_in(fields: Values) -> dict[str, Ours]:
-    """Return what a file's LEANTAG field says that we wrote, and over what."""
+    """Return what we wrote, and what that replaced, from a file's LEANTAG field."""
     try:
         said = json.loads(fields["leantag"][0])
         return {

@@ -1,4 +1,4 @@
-"""Podcasts and audiobooks, by what a file says of itself: they are left alone unless asked for."""
+"""Recognise podcasts and audiobooks by name and tags; they are left alone unless asked for."""
 
 from lean_tagger.decide import leantag_field
 from lean_tagger.jobs import Values
@@ -15,9 +15,9 @@ MESSAGE = "it is left alone; --spoken-word tags these too"
 
 
 def reason(path: str, fields: Values) -> str:
-    """Return why a file is spoken word, by its name and genre; empty where it is not known to be.
+    """Return why a file is spoken word, by its name and genre; empty if nothing says so.
 
-    A genre that we wrote says nothing.
+    A genre that we wrote does not count.
     """
     if path.lower().endswith(".m4b"):
         return "an audiobook (.m4b)"

@@ -1,8 +1,8 @@
-"""From what the rules chose and what a file holds to a plan of what to write.
+"""Plan what to write, from what the rules chose and what a file holds.
 
-Nothing here opens a file. What we wrote ourselves, by the LEANTAG field, is no choice of the
-person's: a plan looks at what stood there before, so that later rules replace our values and
-never theirs.
+Nothing here opens a file. Values that we wrote, according to LEANTAG, are not the user's choice:
+a plan starts from what was there before, so that later rules replace our values and never the
+user's.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -46,13 +46,13 @@ class TagPlan:
     sureness : mapping of str to float
         For each value in `tags`, the score of the label behind it.
     changes : mapping of str to tuple of str
-        Field to its full new values; empty where there is nothing to write.
+        Field to its full new values; empty if there is nothing to write.
     previous : mapping of str to tuple of str
         What each changed field held; a missing key held nothing.
     by : mapping of str to str
-        For each field with a value in `tags`, the model that said it.
+        For each field with a value in `tags`, the model that chose it.
     junk : tuple of str
-        What the genre field held that says nothing.
+        Values of the genre field that say nothing.
 
     Examples
     --------
@@ -60,7 +60,7 @@ class TagPlan:
     >>> plan = Tagger().tag("song.mp3", dry_run=True)
     >>> plan.tags
     {'genre': ('Electronic',), 'mood': ()}
-    >>> sorted(plan.changes)  # a mood was not sure enough; leantag says where the genre is from
+    >>> sorted(plan.changes)  # no mood was sure enough; leantag says where the genre is from
     ['genre', 'leantag']
     >>> plan.previous  # the file had neither
     {}
@@ -83,25 +83,25 @@ def decisions_on(
     rules: Rules,
     values: Sequence[Sequence[float]] | None = None,
 ) -> dict[str, Decision]:
-    """Return what the rules say to the scores of one file, by the model that gave them.
+    """Apply the rules to the scores of one file; return a decision for each model.
 
-    A field is the first model's that is sure enough of a value for it: the decisions of later
-    ones are without it. `yes_or_no` says which models have a say together.
+    The first model that is sure enough of a value decides a field; decisions of later models do
+    not have it. `yes_or_no` says which models decide together.
 
-    A field of which an album is unsure is decided by the track's own scores.
+    If the album is unsure about a field, the track's own scores decide it.
 
     Parameters
     ----------
     path : str
-        The file; its folder stands for the album where no tag does.
+        The file; its folder is the album if the tags name none.
     asked : sequence of Asked
         The models that gave the scores.
     heard : Heard
-        The scores, and whose music it is, where that is known.
+        The scores, with artist and album if known.
     rules : Rules
         The run's.
     values : sequence of sequence of float, optional
-        Scores to decide by in place of the file's own, for each model; numbers stay its own.
+        Scores to use instead of the file's own, for each model; number fields keep its own.
     """
     track = whose(path, heard.track)
     decisions: dict[str, Decision] = {}
@@ -120,7 +120,7 @@ def decisions_on(
 
 
 def whose(path: str, known: TrackInfo | None) -> Track:
-    """Return whose music a file is, in the rules' words."""
+    """Return a file's artist and album in the form that the rules use."""
     known = known or TrackInfo()
     return Track(
         artist=known.artist,
@@ -138,7 +138,7 @@ def _wholes(
     track: Track,
     values: Sequence[Sequence[float]] | None,
 ) -> list[Decision]:
-    """Return what each model decides: on the album's scores, then on the track's own."""
+    """Return what each model decides: from the album's scores, then from the track's own."""
     heirs = [
         inherited(by.card, track, it.values) for by, it in zip(asked, heard.each(), strict=True)
     ]
@@ -163,9 +163,9 @@ def _wholes(
 
 
 def _or_own(pooled: Decision, own: Decision, *, sure: Set[str]) -> Decision:
-    """Return an album's decision, and the track's own for a field of which the album is unsure.
+    """Return an album's decision, with the track's own for fields where the album is unsure.
 
-    Of the fields in `sure`, another model has spoken for all.
+    Another model has decided the fields in `sure` for the whole album.
     """
     unsure = {
         field
@@ -191,23 +191,23 @@ def propose(
     values: Sequence[Sequence[float]] | None = None,
     leantag: LeantagForm = "short",
 ) -> TagPlan:
-    """Return what to write, from what was heard in a file and what it holds now.
+    """Return what to write, from what was heard in a file and its present values.
 
     Parameters
     ----------
     path : str
         The file; not opened.
     asked : sequence of Asked
-        The models that heard it. How their scores came to be goes into the LEANTAG field, by
-        which the file is known again when the journal is lost.
+        The models that heard it. Their details go into the LEANTAG field, which identifies the
+        file if the journal is lost.
     heard : Heard
         The scores, and the file's present fields.
     rules : Rules
         The run's.
     values : sequence of sequence of float, optional
-        Scores to decide by in place of the file's own, for each model.
+        Scores to use instead of the file's own, for each model.
     leantag : {'short', 'full', 'none'}
-        What the LEANTAG field is to say; see `leantag_field`.
+        What the LEANTAG field should say; see `leantag_field`.
     """
     decisions = decisions_on(path, asked, heard, rules=rules, values=values)
     chosen: dict[str, tuple[tuple[str, float], ...]] = {}
@@ -232,7 +232,7 @@ def plan(
     said: Mapping[str, object] | None,
     by: Mapping[str, str] | None = None,
 ) -> TagPlan:
-    """Return what to write, given what is there.
+    """Return what to write, given the present values.
 
     Parameters
     ----------
@@ -241,15 +241,15 @@ def plan(
     decision : Decision
         Of the rules.
     previous : mapping of str to tuple of str
-        The file's present values by field; a missing key holds nothing.
+        The file's present values by field; a missing key is empty.
     rules : Rules
-        What becomes of values that are there, and how values are laid out.
+        What to do with present values, and how values are laid out.
     said : mapping or None
-        What the LEANTAG field is to hold, or None for no such field. It is written along with
-        any other change, as JSON, with what we wrote and over what: so a later decision knows
-        which values are ours.
+        The content of the LEANTAG field, or None for no such field. It is written as JSON along
+        with any other change. It includes what we wrote and what that replaced, so that a later
+        decision knows which values are ours.
     by : mapping of str to str, optional
-        Which model said what a field is to hold.
+        The model that chose the values of a field.
     """
     changes: dict[str, tuple[str, ...]] = {}
     ours_before = leantag_field.ours_in(previous)
@@ -298,7 +298,7 @@ def _combine(
     word: str | None,
     junk: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
-    """Return what a field is to hold; one that holds only `word`, or junk, counts as empty."""
+    """Return the new values of a field; one with only `word` or junk counts as empty."""
     unsure = layout.render(() if word is None else (word,))
     empty = {value.casefold() for value in (*unsure, *junk)}
     held = tuple(value for value in there if value.casefold() not in empty)
@@ -319,7 +319,7 @@ def junk_in(field: str, values: tuple[str, ...], rules: Rules) -> tuple[str, ...
 def outcome(
     plan: TagPlan, heard: Heard, asked: Sequence[Asked], status: TagStatus, *, known: bool
 ) -> Tagged:
-    """Return the outcome of a file that was decided on; `known` if not heard in this run."""
+    """Return the outcome of a file that was decided; `known` if it was not heard in this run."""
     first, *others = map(_opinion, asked, heard.each())
     return Tagged(
         path=plan.path,

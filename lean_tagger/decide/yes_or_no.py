@@ -1,8 +1,8 @@
-"""Decide on the scores of several models, where some answer one question with yes or no.
+"""Decide from the scores of several models, when some are yes-or-no networks.
 
-In general a field is the first model's that is sure enough of a value for it. Seven networks that
-each know one mood are another matter: the first, not the strongest, would always have the say.
-Those that stand side by side are therefore decided on together, as if they were one network.
+Usually the first model that is sure enough of a value decides a field. With seven networks that
+each know one mood, that would always favour the first, not the strongest. So neighbouring
+yes-or-no networks decide together, as if they were one network.
 """
 
 import itertools
@@ -21,19 +21,19 @@ def decide_each(
     Parameters
     ----------
     asked : sequence of Asked
-        The models, in the order in which they have a say.
+        The models; earlier ones decide first.
     scores : sequence of sequence of float
-        What each of them says.
+        Scores of each model.
     rules : Rules
         The run's.
     track : Track
-        Whose music it is.
+        Artist and album of the file.
 
     Returns
     -------
     list of Decision
-        What yes-or-no networks choose together stands in the decision of the one that is
-        surest; the others of them choose nothing for that field.
+        The joint choice of yes-or-no networks is in the decision of the surest one; the others
+        choose nothing for that field.
     """
     found: list[Decision] = []
     pairs = list(zip(asked, scores, strict=True))
@@ -50,9 +50,9 @@ def decide_each(
 
 
 def is_yes_or_no(card: ModelSpec) -> bool:
-    """Tell whether a network has two labels of which one is the absence of the other."""
+    """Tell whether a network has two labels and one is the absence of the other."""
     opposed = len(card.labels) == 2 and any(label.least > 0 for label in card.labels)
-    return opposed and not card.abstain  # which is about one network's scores
+    return opposed and not card.abstain  # `abstain` is about one network's scores
 
 
 def _jointly(

@@ -27,7 +27,9 @@ class Annotations:
     name : str
         Its path.
     under : sequence of str
-        Folders in which its files are looked for, after its own.
+        Absolute paths of what is asked for; without any, everything. Files are looked for in
+        these, in the folders around them, and next to the annotations; what is elsewhere does
+        not count: so the test set of MagnaTagATune is its folders d, e and f.
 
     Raises
     ------
@@ -48,7 +50,9 @@ class Annotations:
         self.labels: list[str] = []
         self.by_path: dict[str, list[str]] = {}
         self.missing = self.empty = 0
-        self._bases = [*under, os.path.dirname(os.path.abspath(name))]
+        around = map(os.path.dirname, under)
+        self._bases = list(dict.fromkeys([*under, *around, os.path.dirname(os.path.abspath(name))]))
+        self._under = [os.path.normpath(path) for path in under]
         rows = table_rows(name)
         header = [cell.strip() for cell in next(rows, [])]
         names = [cell.casefold() for cell in header]
@@ -91,11 +95,24 @@ class Annotations:
             yield row[path], [label for label, cell in chosen if cell.startswith("1")]
 
     def _take(self, file: str, labels: list[str]) -> None:
-        found = (os.path.normpath(os.path.join(base, file.strip())) for base in self._bases)
-        there = next((it for it in found if os.path.isfile(it)), None)
+        there = next(filter(os.path.isfile, self._places(file.strip())), None)
         if there is None:
             self.missing += 1
+        elif not self._asked_for(there):
+            return
         elif not os.path.getsize(there):
             self.empty += 1
         else:
             self.by_path.setdefault(there, []).extend(labels)
+
+    def _places(self, file: str) -> Iterator[str]:
+        """Yield where a file may be; MTG-Jamendo's smaller ones have ``.low`` in their name."""
+        for base in self._bases:
+            path = os.path.normpath(os.path.join(base, file))
+            yield path
+            yield path.removesuffix(".mp3") + ".low.mp3"
+
+    def _asked_for(self, path: str) -> bool:
+        return not self._under or any(
+            path == base or path.startswith(base.rstrip(os.sep) + os.sep) for base in self._under
+        )

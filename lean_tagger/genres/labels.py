@@ -9,6 +9,7 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from lean_tagger.decide import leantag_field
@@ -138,8 +139,10 @@ class FromFiles:
             self.by_path.setdefault(there, []).append(label)
 
 
-def read_text(name: str) -> str:
-    """Return a text file: UTF-8, or UTF-16 with its mark.
+def text_lines(name: str) -> Iterator[str]:
+    """Yield the lines of a text file with their ends: UTF-8, or UTF-16 with its mark.
+
+    One after the other, for a data set's annotations are larger than the budget leaves room for.
 
     Raises
     ------
@@ -148,23 +151,36 @@ def read_text(name: str) -> str:
     """
     try:
         with open(open_regular(Path(name)), "rb") as file:
-            data = file.read(MOST_FILE_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ConfigError(f"cannot read {name}: {reason}") from error
-    if len(data) > MOST_FILE_BYTES:
-        raise ConfigError(f"{name} is larger than {MOST_FILE_BYTES >> 20} MiB, too large for this")
-    coding = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
-    try:
-        return data.decode(coding)
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{name}:{line}: this is not UTF-8; save the file as UTF-8") from error
+            if os.fstat(file.fileno()).st_size > MOST_FILE_BYTES:
+                most = MOST_FILE_BYTES >> 20
+                raise ConfigError(f"{name} is larger than {most} MiB, too large for this")
+            coding = "utf-16" if file.read(2) in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
+            file.seek(0)
+            with io.TextIOWrapper(file, encoding=coding, newline="") as text:
+                yield from text
+    except OSError as error:
+        raise ConfigError(f"cannot read {name}: {error.strerror}") from error
+    except UnicodeError as error:
+        where = f"{name}:{_undecodable_line(name)}"
+        raise ConfigError(f"{where}: this is not UTF-8; save the file as UTF-8") from error
+    except ValueError as error:
+        raise ConfigError(f"cannot read {name}: {error}") from error
+
+
+def _undecodable_line(name: str) -> int:
+    """Return the first line that is not UTF-8, from 1; decoders read ahead."""
+    with open(name, "rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode("utf-8-sig")
+            except UnicodeDecodeError:
+                return number
+    return 1
 
 
 def _playlist(name: str) -> Iterator[tuple[str, str]]:
     label = Path(name).stem
-    for line in read_text(name).splitlines():
+    for line in text_lines(name):
         if line.strip() and not line.startswith("#"):
             yield line.strip(), label
 
@@ -175,13 +191,13 @@ def table_rows(name: str) -> Iterator[list[str]]:
     Raises
     ------
     ConfigError
-        As `read_text`; or it is no table.
+        As `text_lines`; or it is no table.
     """
-    text = read_text(name)
-    first = text.partition("\n")[0]
+    lines = text_lines(name)
+    first = next(lines, "")
     separator = "\t" if "\t" in first else ";" if ";" in first and "," not in first else ","
     try:
-        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
+        for row in csv.reader(chain([first], lines), delimiter=separator):
             if any(cell.strip() for cell in row):
                 yield row
     except csv.Error as error:

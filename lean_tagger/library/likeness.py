@@ -3,17 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lean_tagger.library.query import Query
-from lean_tagger.library.vocabulary import Label
 from lean_tagger.store.features import Features
 from lean_tagger.store.rows import Key
 from lean_tagger.store.tracks import Track
 
+if TYPE_CHECKING:  # a child that has no query to answer starts sooner without
+    from lean_tagger.library.query import Query
+    from lean_tagger.library.vocabulary import Label
+
 SIDE_BY_SIDE = ("msd-musicnn", "mtt-musicnn")
 """Networks that tell more together than each alone, in the order in which they are asked."""
 
-_LOOKED_AT = 6400  # rows, of which one has an embedding if any do
+_LOOKED_AT, _AT_ONCE = 6400, 64  # rows, of which one has an embedding if any do; mostly the first
 
 MIX_SECONDS = 1200.0
 """A mean over a longer file is that of many tracks, and like nothing in it."""
@@ -43,8 +46,8 @@ class Likeness:
     keys: tuple[Key, ...]
     seeds: tuple[str, ...]
     against: tuple[str, ...] = ()
-    where: Query | None = None
-    labels: tuple[Label, ...] = ()
+    where: "Query | None" = None
+    labels: "tuple[Label, ...]" = ()
     most_seconds: float = MIX_SECONDS
 
 
@@ -63,8 +66,8 @@ class Way:
     first: str
     last: str
     steps: int
-    where: Query | None = None
-    labels: tuple[Label, ...] = ()
+    where: "Query | None" = None
+    labels: "tuple[Label, ...]" = ()
     most_seconds: float = MIX_SECONDS
 
 
@@ -139,5 +142,7 @@ def compared_by(features: Features, names: Sequence[str] = ()) -> tuple[Key, ...
 def _has_embeddings(features: Features, key: Key) -> bool:
     """Tell whether there are some, as far as a look at some tracks tells."""
     return any(
-        embedding for block in features.sample(key, most=_LOOKED_AT) for embedding, _ in block
+        embedding
+        for block in features.sample(key, most=_LOOKED_AT, size=_AT_ONCE)
+        for embedding, _ in block
     )

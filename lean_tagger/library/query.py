@@ -24,7 +24,6 @@ from typing import Literal
 from lean_tagger.library import query_values
 from lean_tagger.library.query_tokens import QueryError, Token, tokens
 from lean_tagger.library.query_values import ALL, BadValue, Range
-from lean_tagger.rules.safe_regex import refusal
 
 Kind = Literal["text", "year", "length", "date", "number", "path"]
 
@@ -222,7 +221,11 @@ class _Parser:
 
     def _free_regex(self, token: Token, start: int, *, negated: bool) -> None:
         if token.text[start : start + 2] != "::":
-            raise QueryError(self._text, token.place(start), "there is no field before this colon")
+            raise QueryError(
+                self._text,
+                token.place(start),
+                "there is no field before this colon; an expression for anywhere has two",
+            )
         text = self._regex(token, start + 2)
         self._add(Term(how="matches", text=text, negated=negated))
 
@@ -277,6 +280,8 @@ class _Parser:
             raise QueryError(self._text, token.place(value), str(error)) from None
 
     def _regex(self, token: Token, start: int) -> str:
+        from lean_tagger.rules.safe_regex import refusal  # late: with it come all the rules
+
         pattern = token.text[start:]
         if not pattern:
             raise QueryError(self._text, token.place(start), "there is no expression behind '::'")

@@ -6,13 +6,15 @@ Sorting is SQLite's, which takes to the disk what does not fit into its cache.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 from lean_tagger.errors import ConfigError, StateError
 from lean_tagger.library import query_tests
 from lean_tagger.library.query import FIELDS, Query, Sort, Term
 from lean_tagger.library.query_tests import Texts, tester
-from lean_tagger.library.vocabulary import Label, Scale, meant_by, scales_of
+from lean_tagger.library.vocabulary import Label
 from lean_tagger.store.features import Features
 from lean_tagger.store.sql import STANDS, spans
 from lean_tagger.store.tracks import Track, Tracks
@@ -49,6 +51,10 @@ _NUMBERS = {
     "confidence": _OF_SCORES % "confidence",
 }
 
+_IN_THIS_ORDER = """JOIN json_each(?) AS wanted ON files.rowid = wanted.value
+    ORDER BY wanted.key"""
+_TOGETHER = 100
+
 _ANYWHERE = "files.path, files.fields, artist, albumartist, album, title"
 
 
@@ -64,7 +70,9 @@ class Condition:
     tracks : Tracks
         In which files are looked for; gets functions of ours.
     labels : sequence of Label
-        By which words and scores are understood.
+        By which scores are understood.
+    shares : mapping of str to (n,) float32
+        How much each file has of each word of the query, by its row.
 
     Raises
     ------
@@ -73,15 +81,18 @@ class Condition:
     """
 
     def __init__(
-        self, query: Query, features: Features, tracks: Tracks, labels: Sequence[Label] = ()
+        self,
+        query: Query,
+        features: Features,
+        tracks: Tracks,
+        labels: Sequence[Label] = (),
+        *,
+        shares: Mapping[str, memoryview] | None = None,
     ) -> None:
         self._query, self._tracks, self._labels = query, tracks, labels
         self._texts = Texts(tracks.database.connection)
         self._values: list[object] = []
-        meant = {word: meant_by(word, labels) for word in query.words}
-        self._meant: dict[str, dict[Label, Scale]] = {
-            word: scales_of(features, some) for word, some in meant.items()
-        }
+        self._words = {word: self._texts.add_shares(it) for word, it in (shares or {}).items()}
         self._key_ids = {key: features.key_id(key) or 0 for key in {it.key for it in labels}}
 
     def digests(self) -> Iterator[str]:
@@ -93,10 +104,21 @@ class Condition:
                 yield digest
 
     def tracks(self) -> Iterator[Track]:
-        """Yield the files that fulfil the conditions, in the query's order."""
-        clauses = f"WHERE {self._where()} ORDER BY {', '.join(self._order())}"
+        """Yield the files that fulfil the conditions, in the query's order.
+
+        Sorted are rows' numbers alone: what is told of a file is read when it is asked for, and
+        often that is of a few.
+        """
+        where, order = self._where(), list(self._order())
+        clauses = f"WHERE {where} ORDER BY {', '.join(order)}"
         with self._explained():
-            yield from self._tracks.select(clauses, self._values)
+            if len(order) == 1:  # by path, for which there is an index
+                yield from self._tracks.select(clauses, self._values)
+                return
+            statement = f"SELECT files.rowid FROM files {clauses}"  # noqa: S608 - ours
+            rows = (row for (row,) in self._tracks.database.rows(statement, self._values))
+            while block := list(islice(rows, _TOGETHER)):
+                yield from self._tracks.select(_IN_THIS_ORDER, [json.dumps(block)])
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -119,7 +141,8 @@ class Condition:
         return f"({' OR '.join(f'({group})' for group in groups)})"
 
     def _term(self, term: Term) -> str:
-        holds = self._positive(term)
+        is_word = not term.field and term.how == "contains"
+        holds = f"({self._share(term.text)} > 0)" if is_word else self._positive(term)
         if term.how != "under":  # which is never unknown, and has an index that this would hide
             holds = f"coalesce({holds}, 0)"
         return f"NOT {holds}" if term.negated else holds
@@ -136,9 +159,7 @@ class Condition:
             return f"lt_test_path({number:d}, files.path)"
         if term.field:
             return f"lt_test({number:d}, {_TEXTS[term.field]})"
-        text = f"lt_test_anywhere({number:d}, {_ANYWHERE})"
-        strong = [f"{it} > 0" for it in self._shares(term.text)] if term.how == "contains" else []
-        return f"({' OR '.join([text, *strong])})"
+        return f"lt_test_anywhere({number:d}, {_ANYWHERE})"
 
     def _under(self, name: str) -> str:
         (first, last), *more = spans([query_tests.absolute(name)])
@@ -183,23 +204,9 @@ class Condition:
             by = f"lt_folded({_TEXTS[sort.field]})" if text else self._number(sort)
             yield f"{by} IS NULL"  # what is not known comes last, up or down
             yield f"{by}{' DESC' if sort.down else ''}"
-        if not self._query.sorts and self._meant:
-            yield f"{' + '.join(map(self._strength, self._meant))} DESC"
+        if not self._query.sorts and self._words:
+            yield f"{' + '.join(map(self._share, self._words))} DESC"
         yield "files.path"
 
-    def _strength(self, word: str) -> str:
-        """Return how much a file has of a word, 0 to 1: by its texts all, by scores a share."""
-        number = self._texts.add(tester(Term(text=word)))
-        text = f"lt_test_anywhere({number:d}, {_ANYWHERE})"
-        return f"max({', '.join(['0', text, *self._shares(word)])})"
-
-    def _shares(self, word: str) -> Iterator[str]:
-        """Yield what tells how strong a word's labels are, for each model that has some."""
-        scales = self._meant[word]
-        for key in dict.fromkeys(label.key for label in scales):
-            of = {label.index: scale for label, scale in scales.items() if label.key == key}
-            number = self._texts.add_scales(of)
-            yield (
-                f"coalesce((SELECT lt_strength({number:d}, uint16) FROM scores "  # noqa: S608 - numbers of ours
-                f"WHERE scores.digest = files.digest AND scores.key = {self._key_ids[key]:d}), 0)"
-            )
+    def _share(self, word: str) -> str:
+        return f"lt_share({self._words[word]:d}, files.rowid)"

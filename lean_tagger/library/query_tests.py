@@ -5,6 +5,7 @@ no text, which cannot travel through SQLite: so texts that are looked for stay h
 statement has their numbers.
 """
 
+import functools
 import json
 import os
 import re
@@ -12,12 +13,11 @@ import signal
 import sqlite3
 import threading
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 from lean_tagger.jobs import SCORE_STEPS
 from lean_tagger.library.query import Term
-from lean_tagger.library.vocabulary import Scale
 from lean_tagger.store.compact import whole
 
 REGEX_SECONDS = 2.0
@@ -26,6 +26,9 @@ REGEX_SECONDS = 2.0
 _SHOWN_FIELDS = ("genre", "mood")
 _FOLDERS = 3
 """So many last parts of a path count as words about a track: artist, album, file."""
+
+_KEPT = 512
+"""Fields that are not read again: many files hold the same."""
 
 Tester = Callable[[Sequence[str]], bool]
 """Tells whether one of some values is what is looked for."""
@@ -109,14 +112,14 @@ class Texts:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._testers: list[Tester] = []
-        self._scales: list[Mapping[int, Scale]] = []
+        self._shares: list[memoryview] = []
         self.too_long: str | None = None
         self._row, self._row_texts = b"", tuple[str, ...]()
         functions = (
             ("lt_test", 2, self._test),
             ("lt_test_path", 2, self._test_path),
             ("lt_test_anywhere", 7, self._test_anywhere),
-            ("lt_strength", 2, self._strength),
+            ("lt_share", 2, self._share),
             ("lt_values", 2, _values),
             ("lt_folded", 1, _folded),
             ("lt_year", 1, _year),
@@ -130,24 +133,15 @@ class Texts:
         self._testers.append(tester)
         return len(self._testers) - 1
 
-    def add_scales(self, scales: Mapping[int, Scale]) -> int:
-        """Keep what scores of some labels, by their index, are like, and return its number."""
-        self._scales.append(scales)
-        return len(self._scales) - 1
+    def add_shares(self, shares: memoryview) -> int:
+        """Keep how much each file has of a word, by its row, and return its number."""
+        self._shares.append(shares)
+        return len(self._shares) - 1
 
-    def _strength(self, number: int, scores: bytes) -> float:
-        """Return a score as a share of the library's highest, of the strongest of some labels.
-
-        0 where none is strong.
-        """
-        return max(
-            (
-                score / scale.highest
-                for index, scale in self._scales[number].items()
-                if (score := _score(scores, index) or 0.0) >= scale.strong
-            ),
-            default=0.0,
-        )
+    def _share(self, number: int, row: int) -> float:
+        """Return how much a file has of a word; nothing of what came on record meanwhile."""
+        shares = self._shares[number]
+        return float(shares[row]) if row < len(shares) else 0.0
 
     def _test(self, number: int, text: str | None) -> bool:
         return self._holds(number, text.split("\n") if text else ())
@@ -158,10 +152,8 @@ class Texts:
     def _test_anywhere(
         self, number: int, path: bytes, fields: str | bytes | None, *texts: str | None
     ) -> bool:
-        if path != self._row:  # else another word of the query looks at the same file
-            name = "/".join(os.fsdecode(path).split("/")[-_FOLDERS:])
-            there = (text for text in texts if text)
-            self._row, self._row_texts = path, (name, *_listed(fields, _SHOWN_FIELDS), *there)
+        if path != self._row:  # else another part of the query looks at the same file
+            self._row, self._row_texts = path, texts_of(path, fields, *texts)
         return self._holds(number, self._row_texts)
 
     def _holds(self, number: int, values: Sequence[str]) -> bool:
@@ -172,16 +164,23 @@ class Texts:
             raise
 
 
-def _listed(fields: str | bytes | None, names: Iterable[str]) -> list[str]:
+def texts_of(path: bytes, fields: str | bytes | None, *texts: str | None) -> tuple[str, ...]:
+    """Return what may be said of a file in words: its name's last parts, genre, mood, and tags."""
+    name = "/".join(os.fsdecode(path).rsplit("/", _FOLDERS)[-_FOLDERS:])
+    return (name, *_listed(fields, _SHOWN_FIELDS), *(text for text in texts if text))
+
+
+@functools.lru_cache(_KEPT)
+def _listed(fields: str | bytes | None, names: tuple[str, ...]) -> tuple[str, ...]:
     if not fields:
-        return []
+        return ()
     held = json.loads(whole(fields))
-    return [str(value) for name in names for value in held.get(name, ())]
+    return tuple(str(value) for name in names for value in held.get(name, ()))
 
 
 def _values(fields: str | bytes | None, name: str | None) -> str | None:
     """Return what one field holds, or genre and mood, a line for each value; None for nothing."""
-    return "\n".join(_listed(fields, [name] if name else _SHOWN_FIELDS)) or None
+    return "\n".join(_listed(fields, (name,) if name else _SHOWN_FIELDS)) or None
 
 
 def _folded(text: str | None) -> str | None:

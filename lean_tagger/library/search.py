@@ -1,17 +1,10 @@
-"""Find files by a query: what the child of a `run.calculation.Calculation` does for ``find``."""
+"""What ``find`` asks the child of a `run.calculation.Calculation`."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from lean_tagger.library.query import Query
-from lean_tagger.library.query_sql import Condition
 from lean_tagger.library.vocabulary import Label
-from lean_tagger.store.features import Features
-from lean_tagger.store.tracks import Track, Tracks
-
-BLOCK = 100
-"""Files that cross the pipe together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,23 +24,3 @@ class Search:
     state: Path
     query: Query
     labels: tuple[Label, ...] = ()
-
-
-def found(request: Search) -> Iterator[list[Track]]:
-    """Yield the files that fulfil a query, some at a time, in its order.
-
-    Raises
-    ------
-    ConfigError
-        An expression takes too long.
-    """
-    with Features(request.state) as features, Tracks(request.state) as tracks:
-        condition = Condition(request.query, features, tracks, request.labels)
-        block: list[Track] = []
-        for track in condition.tracks():
-            block.append(track)
-            if len(block) >= BLOCK:
-                yield block
-                block = []
-        if block:
-            yield block

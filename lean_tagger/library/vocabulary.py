@@ -110,26 +110,16 @@ class Scale:
     highest: float
 
 
-def scales_of(features: Features, labels: Sequence[Label]) -> dict[Label, Scale]:
-    """Return what the scores of the labels that a word means are like in a library.
+def scale_of(label: Label, numbers: Sequence[int], *, share: float) -> Scale:
+    """Return what a label's scores are like.
 
-    By tracks taken evenly from the journal; without labels that no track on record has.
+    Parameters
+    ----------
+    numbers : sequence of int
+        The scores of some tracks, one at least, in steps of `jobs.SCORE_STEPS`, lowest first.
+    share : float
+        Of the library, for which it may hold.
     """
-    found: dict[Label, list[int]] = {label: [] for label in labels}
-    for key in {label.key for label in labels}:
-        own = [(label.index, found[label]) for label in labels if label.key == key]
-        for block in features.sample(key):
-            for _, scores in block:
-                for index, numbers in own:
-                    if 2 * index + 2 <= len(scores):
-                        numbers.append(scores[2 * index] | scores[2 * index + 1] << 8)
-    share = STRONG_SHARE / max(len(labels), 1)
-    return {
-        label: _scale(label, sorted(numbers), share) for label, numbers in found.items() if numbers
-    }
-
-
-def _scale(label: Label, numbers: list[int], share: float) -> Scale:
     least = 0.0 if label.kind == "mood" else LEAST_SCORE
     upper = numbers[int((1 - share) * len(numbers))] / SCORE_STEPS
     return Scale(

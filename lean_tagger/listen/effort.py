@@ -1,10 +1,10 @@
-"""How much of a track is heard: which windows, in which order, and what is enough.
+"""How much of a track is heard: which windows, in which order, and how many are enough.
 
-Windows are taken in the order of the golden ratio's multiples: wherever one stops, those
-heard so far lie evenly over the whole track (each new one falls into one of the largest
-gaps), and the same track always gives the same windows. They are heard in rounds, the first
-ones of one window each; after a round somebody looks whether it is enough. Within a round they
-are heard in the file's order. This module knows neither audio nor scores.
+Windows are taken in the order of the golden ratio's multiples. Whenever this stops, the windows
+heard so far are spread evenly over the whole track (each new one falls into one of the largest
+gaps), and the same track always gives the same windows. They are heard in rounds; the first
+rounds have one window each. After each round it is checked whether that is enough. Within a
+round, windows are heard in the file's order. This module knows neither audio nor scores.
 """
 
 from collections.abc import Iterator
@@ -20,13 +20,13 @@ class Effort:
     Attributes
     ----------
     name : str
-        As a user gives it: ``full``, ``balanced``, ``fast``, or a number of windows.
+        The user's word: ``full``, ``balanced``, ``fast``, or a number of windows.
     first : int
         Windows of the first round; 0 hears all of them.
     most : int
-        Windows after which no more are heard, however unsure the decision is; 0 is no limit.
+        Most windows, however unsure the decision is; 0 is no limit.
     sure : float
-        Confidence (0 to 1) that is enough; above 1 nothing is.
+        Confidence (0 to 1) that is enough; above 1, none is.
     """
 
     name: str
@@ -42,14 +42,14 @@ EFFORTS = {
     "balanced": Effort(name="balanced", first=4, sure=0.88),
     "fast": Effort(name="fast", first=4, most=16, sure=0.70),
 }
-"""By name. `profiling/effort.py` measures what each is worth."""
+"""Efforts by name. `profiling/effort.py` measures what each is worth."""
 
 ALMOST_ALL = 0.75
-"""A share of the windows beyond which the rest is heard too: to read a track from its start
-to its end costs less a window than to jump."""
+"""Beyond this share of the windows the rest is heard too: per window, reading a track from start
+to end costs less than jumping."""
 
 ROUND_SHARE = 16
-"""A round is one window, and later a window for each so many that were heard before."""
+"""A round is one window; later, one window for each so many windows heard before."""
 
 MOST_WINDOWS = 100_000
 
@@ -63,7 +63,7 @@ def effort(name: str) -> Effort:
     Raises
     ------
     ValueError
-        There is none.
+        There is no such effort.
     """
     if name in EFFORTS:
         return EFFORTS[name]
@@ -77,7 +77,7 @@ def effort(name: str) -> Effort:
 
 
 def order(n_windows: int) -> Iterator[int]:
-    """Yield all numbers below `n_windows` once, so that those so far always lie evenly.
+    """Yield all numbers below `n_windows` once, so that they are spread evenly at any time.
 
     The fractional parts of 1/2 + k/φ (a Kronecker sequence: by the three-gap theorem the
     gaps between its first k points have at most three lengths), in whole numbers.
@@ -93,10 +93,10 @@ def order(n_windows: int) -> Iterator[int]:
 
 
 def rounds(n_windows: int, wanted: Effort) -> Iterator[int]:
-    """Yield how many windows are to be heard after each round, up to all of them.
+    """Yield the number of windows to have heard after each round, up to all of them.
 
-    One more each time, later a sixteenth: a look costs a twentieth of a window at first, and the
-    more the more windows there are. Whoever is content with a round asks no further.
+    It is one more each time, later a sixteenth more: a check takes a twentieth of a window's
+    time at first, and more with more windows. The caller stops when a round is enough.
     """
     limit = n_windows if not wanted.most else min(wanted.most, n_windows)
     count = wanted.first or n_windows
@@ -112,16 +112,16 @@ def rounds(n_windows: int, wanted: Effort) -> Iterator[int]:
 
 
 def suffices(wanted: str, *, name: str, windows: int, of_windows: int) -> bool:
-    """Tell whether what was heard with one effort is enough for another.
+    """Tell whether the windows heard with one effort are enough for another.
 
     Parameters
     ----------
     wanted : str
-        The name of the effort that is asked for.
+        The name of the requested effort.
     name : str
-        Of the effort with which the track was heard.
+        The effort with which the track was heard.
     windows, of_windows : int
-        How many were heard, of how many there are.
+        Number of windows heard, and of all windows.
     """
     if name == "full" or windows >= of_windows:
         return True
@@ -131,14 +131,14 @@ def suffices(wanted: str, *, name: str, windows: int, of_windows: int) -> bool:
 
 
 def enough(wanted: str | None, heard: Heard) -> bool:
-    """Tell whether as much of a file was heard as a run would hear.
+    """Tell whether at least as much of a file was heard as a run would hear.
 
     Parameters
     ----------
     wanted : str or None
-        The name of the run's effort; None where it hears nothing.
+        The name of the run's effort; None if it hears nothing.
     heard : Heard
-        By one model.
+        What one model heard.
     """
     return wanted is None or suffices(
         wanted, name=heard.effort, windows=heard.windows, of_windows=heard.of_windows

@@ -1,27 +1,27 @@
-"""Score labels that are words: how near a track's embedding lies to each word's vector.
+"""Score labels that are words: how close a track's embedding is to each word's vector.
 
-A joint audio-text network puts music and words into one space. The words' vectors are made
-once (``lean-tag labels make``), so that no text network runs while music is heard: a word costs
-one row of a matrix.
+A joint audio-text network puts music and words into one space. The words' vectors are made once
+(``lean-tag labels make``), so no text network runs while music is heard; a word costs one row of
+a matrix.
 
 From cosine to score
 --------------------
-``logit = scale · cosine + bias``, with the network's own learnt scale. What a logit means
-depends on how the network was trained, and the file of words says it by having a bias or not.
+``logit = scale · cosine + bias``, with the network's own learnt scale. The meaning of a logit
+depends on how the network was trained; the file of words shows it by having a bias or not.
 
-*Softmax over the words of one kind*, where there is no bias. CLAP and its kin learn to pick
-the right text out of a batch: a cosine says only "nearer than those others", and 0.3 may be
-high for one word and low for the next. So the words of one kind (all genres, all moods)
-compete, and their scores add up to 1. Whoever adds a word changes all scores of that kind, a
-single word would always score 1 (it is refused), and music that fits none of the words still
-gets the least unfitting one: give a kind rivals such as "spoken word" that your rules ignore.
+*Softmax over the words of one kind*, if there is no bias. CLAP and similar networks learn to pick
+the right text out of a batch: a cosine only means "closer than the others", and 0.3 may be high
+for one word and low for the next. So the words of one kind (all genres, all moods) compete, and
+their scores add up to 1. A new word changes all scores of its kind. A single word would always
+score 1, so it is refused. Music that fits none of the words still gets the closest one: give a
+kind rivals such as "spoken word" that your rules ignore.
 
-*Sigmoid*, where there is one. Networks trained with a sigmoid loss (SigLIP) learn a scale and
-a bias for which each pair of sound and text is judged by itself; scores need no rival.
+*Sigmoid*, if there is a bias. Networks trained with a sigmoid loss (SigLIP) learn a scale and a
+bias with which each pair of sound and text is judged on its own; scores need no rivals.
 
 Nothing grows with the track: the mean of the windows' embeddings is one row, kept as for any
-other model, and is normalised once at the end. A window's own scores, for `taggram` and for
-how sure a part of a track is, come from its own embedding in the same way.
+other model and normalised once at the end. A window's own scores, for `taggram` and for the
+confidence of a partial hearing, come from its own embedding in the same way.
 """
 
 from pathlib import Path
@@ -33,7 +33,7 @@ from lean_tagger.card import ModelSpec, read_words
 from lean_tagger.errors import ConfigError
 
 SURE = 1e-7
-"""Nearest that a probability comes to 0 and 1, so that its logit is a number."""
+"""Keeps a probability away from 0 and 1, so that its logit is finite."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -49,8 +49,8 @@ class Words:
     Raises
     ------
     ConfigError
-        The file is not usable: see `card.label_vectors`; a vector is no direction; a kind has one
-        word, and nothing to compare it with; nothing says the scale.
+        The file is not usable (see `card.label_vectors`), a vector is zero, a kind has only one
+        word and nothing to compare it with, or the scale is not known.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class Words:
         found = read_words(path, vectors=True)
         scale = found.scale if given.scale is None else given.scale
         if scale is None:
-            raise ConfigError(f"the words {path} say no scale, and the card says none: see 'scale'")
+            raise ConfigError(f"neither the words {path} nor the card have a scale; see 'scale'")
         self.dim, self._path = found.dim, path
         self._scale, self._bias = scale, found.bias
         self._vectors = _directions(found.vectors, found.dim, path)
@@ -85,12 +85,12 @@ class Words:
     def check(
         self, embedding: npt.NDArray[np.float32] | None, *, model: str
     ) -> npt.NDArray[np.float32]:
-        """Return embeddings, and refuse those that do not lie in the words' space.
+        """Return embeddings, and refuse those that do not belong to the words' space.
 
         Parameters
         ----------
         embedding : (n, dim) float32 or None
-            Anything that it gave.
+            The network's output.
         model : str
             Its name.
 
@@ -104,22 +104,22 @@ class Words:
             what = f"embeddings shaped {shape}" if shape else "no embeddings"
             raise ConfigError(
                 f"the model {model} gives {what}, and the words {self._path} are vectors of "
-                f"{self.dim} numbers: they are of another network; make them with its text model"
+                f"{self.dim} numbers, from another network; make them with this model's text model"
             )
         return embedding
 
     def scores(self, embeddings: npt.NDArray[np.floating]) -> Floats:
-        """Return how well each word fits.
+        """Return a score for each word.
 
         Parameters
         ----------
         embeddings : (..., dim) floating
-            Of any length; one that is zero fits every word alike.
+            Of any length; a zero vector fits all words equally.
 
         Returns
         -------
         (..., n) float64
-            0 to 1; see the top for what they mean.
+            0 to 1; the module's docstring says what they mean.
         """
         rows = np.asarray(embeddings, np.float64)
         norms = np.linalg.norm(rows, axis=-1, keepdims=True)
@@ -135,12 +135,12 @@ class Words:
         return found
 
     def of_stored(self, embedding: bytes) -> tuple[float, ...]:
-        """Return how well each word fits what is on record of a track.
+        """Return a score for each word from an embedding on record.
 
         Parameters
         ----------
         embedding : bytes
-            As `jobs.Heard` has it: float32, little-endian.
+            As in `jobs.Heard`: float32, little-endian.
 
         Raises
         ------
@@ -151,7 +151,7 @@ class Words:
         return tuple(map(float, self.scores(self.check(row, model="on record"))[0]))
 
     def logits(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Return the scores as what a sigmoid turns back into them, (..., n) float32."""
+        """Return the scores as logits for a sigmoid, (..., n) float32."""
         scores = np.clip(self.scores(embeddings), SURE, 1 - SURE)
         return (np.log(scores) - np.log1p(-scores)).astype(np.float32)
 
@@ -161,5 +161,5 @@ def _directions(data: bytes, dim: int, path: Path) -> Floats:
     rows = np.frombuffer(data, "<f4").reshape(-1, dim).astype(np.float64)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     if not (np.isfinite(norms) & (norms > 0)).all():
-        raise ConfigError(f"the words {path} cannot be used: a vector is zero or no number")
+        raise ConfigError(f"the words {path} cannot be used: a vector is zero or not a number")
     return np.ascontiguousarray((rows / norms).T)

@@ -6,6 +6,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,7 @@ from lean_tagger.rules import DEFAULT, Rules
 from lean_tagger.system.urls import is_url
 
 SHORTEST_SECONDS = 0.5
-"""Less than this is no music to judge."""
+"""Less music than this cannot be judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +41,11 @@ class Taggram:
     Attributes
     ----------
     logits : (n_windows, n_labels) float32
-        Before the sigmoid; numbers as they are.
+        Before the sigmoid; numbers are unchanged.
     labels : tuple of str
         Names of the columns.
     start_seconds : (n_windows,) float64
-        Where in the track each window's first patch frame is centred.
+        Position in the track of the centre of each window's first patch frame.
 
     Examples
     --------
@@ -63,12 +64,12 @@ class Taggram:
 
 
 class Listener:
-    """Score files with models that are loaded once, each in the same pass.
+    """Score files with models that are loaded once and share one pass.
 
     Parameters
     ----------
     asked : sequence of Asked
-        The models, and how each pools its windows; their places are their numbers.
+        The models, and how each pools its windows; their indices are their numbers.
     device, threads, decoder, on_window, notice, effort, rules, gpu_bytes
         As for `Tagger`.
 
@@ -90,14 +91,14 @@ class Listener:
     device : str
         Where the networks run.
     words : mapping of int to Words
-        What scores words, by the number of the model that does.
+        Scorers of words, by the number of the model.
     decodes_ahead : bool
         Whether decoding has a thread of its own; may be changed from file to file.
 
     Notes
     -----
     One object scores one file at a time: its buffers are used again for each. Memory does not
-    grow with the length of a track, save for `taggram`'s result.
+    grow with the length of a track, except for `taggram`'s result.
     """
 
     def __init__(
@@ -117,14 +118,14 @@ class Listener:
         self.decoder: DecoderName = decoder
         self.decodes_ahead = threads > 1
         self._derived = Derived(asked)
-        # What is really heard: in the place of a derived model its parts; each once.
+        # What is really heard: a derived model's parts instead of itself, each once.
         self._heard = tuple(dict.fromkeys(of for it in asked for of in it.parts or (it,)))
         self._places = [[self._heard.index(of) for of in it.parts or (it,)] for it in asked]
         self._effort = _effort(effort, asked)
         self.effort = self._effort.name
         self._choices = choices(asked[0].card.labels, rules)
         self._on_window = on_window
-        # As if each head had a backbone of its own.
+        # As if each head had its own backbone.
         most_networks = sum(2 if it.card.backbone else 1 for it in self._heard)
         load = partial(
             Network,
@@ -147,7 +148,13 @@ class Listener:
             if number not in self._derived and places[0] in words
         }
 
-    def score(self, path: str | os.PathLike[str], *, only: Sequence[int] | None = None) -> Scores:
+    def score(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        only: Sequence[int] | None = None,
+        for_write: bool = False,
+    ) -> Scores:
         """Listen to a file and return what the models heard.
 
         Parameters
@@ -155,12 +162,14 @@ class Listener:
         path : str
             The file.
         only : sequence of int, optional
-            Places of the models that are to hear it, ascending; all by default.
+            Indices of the models that should hear it, ascending; by default all.
+        for_write : bool
+            Hash by the way what a copy is to be compared with; see `decode.audio_proof`.
 
         Returns
         -------
         Scores
-            Of the first model; those of the rest are its `others`.
+            The first model's; `others` holds the rest.
 
         Raises
         ------
@@ -174,21 +183,25 @@ class Listener:
                 return scores
         wanted = range(len(self.asked)) if only is None else only
         tallies = {at: Tally(self._heard[at]) for n in wanted for at in self._places[n]}
-        with self._opened(path, list(tallies)) as (audio, predictions):
+        with self._opened(path, list(tallies), hashed=for_write) as (audio, predictions):
             for at, prediction in predictions:
                 tallies[at].add(prediction.logits, prediction.embedding)
-            seconds, skipped, digest = audio.seconds, audio.seconds_skipped, audio.digest()
-        heard = {
-            at: tally.scores(seconds=seconds, seconds_skipped=skipped, digest=digest)
-            for at, tally in tallies.items()
-        }
+            of_audio: dict[str, Any] = {
+                "seconds": audio.seconds,
+                "seconds_skipped": audio.seconds_skipped,
+                "digest": audio.digest(),
+                "given": audio.given() if for_write else "",
+            }
+        heard = {at: tally.scores(**of_audio) for at, tally in tallies.items()}
         first, *others = (
             self._of_track(number, [heard[at] for at in self._places[number]]) for number in wanted
         )
         return replace(first, others=tuple(others))
 
-    def complete(self, path: str, each: Sequence[Heard | None]) -> Heard:
-        """Let those models listen that have not heard this audio; return what all heard.
+    def complete(
+        self, path: str, each: Sequence[Heard | None], *, for_write: bool = False
+    ) -> Heard:
+        """Let the models listen that have not heard this audio; return what all heard.
 
         Parameters
         ----------
@@ -196,25 +209,28 @@ class Listener:
             The file.
         each : sequence of Heard or None
             What each model heard in it before.
+        for_write : bool
+            As for `score`.
 
         Raises
         ------
         FileError
             As `score`.
         """
-        scores = self.score(path, only=[n for n, heard in enumerate(each) if heard is None])
+        missing = [number for number, heard in enumerate(each) if heard is None]
+        scores = self.score(path, only=missing, for_write=for_write)
         new = iter(scores.heard(Identity(0, 0, 0), {}).each())
         first, *others = [heard or next(new) for heard in each]
-        return replace(first, digest=scores.digest, others=tuple(others))
+        return replace(first, digest=scores.digest, given=scores.given, others=tuple(others))
 
     def _score_part(self, path: str) -> Scores | None:
-        """Hear windows until they are enough; None where a track is to be heard whole."""
+        """Hear windows until they are enough; None if the track has to be heard whole."""
         if self.asked[0].card.activation == "numbers":
-            return None  # a number has no threshold that a few windows could be sure of
+            return None  # numbers have no threshold, so nothing tells when to stop
         tally, (stem,) = Tally(self.asked[0]), self.stems
         try:
             if stem.card.decoding.mp4_delay == "kept" and mp4_delay(path) is not None:
-                return None  # the grid of windows begins elsewhere
+                return None  # the windows of such tracks begin elsewhere
             clipped = stem.card.decoding.mp3 == "int16"
             with open_parts(path, decoder=self.decoder, clipped=clipped) as segments:
                 excerpts = PartWindows(segments, stem.card, hop_frames=stem.hop_frames)
@@ -244,7 +260,7 @@ class Listener:
             return None
 
     def _of_track(self, number: int, heard: Sequence[Scores]) -> Scores:
-        """Return what a model says of a track, from what was heard in it."""
+        """Return a model's scores for a track, from what was heard in it."""
         if number not in self._derived:
             return self._worded(number, heard[0])
         parts = [it.heard(Identity(0, 0, 0), {}) for it in heard]
@@ -262,7 +278,7 @@ class Listener:
         )
 
     def _worded(self, number: int, scores: Scores) -> Scores:
-        """Compare words with the whole track: with the mean of its windows' embeddings."""
+        """Compare words with the mean of the track's embeddings."""
         if number not in self.words or scores.embedding is None:
             return scores
         return replace(scores, values=self.words[number].scores(scores.embedding))
@@ -270,7 +286,7 @@ class Listener:
     def _listen_at(
         self, path: str, excerpts: PartWindows, numbers: Iterable[int]
     ) -> Iterator[Prediction]:
-        """Yield what the first model says of the windows of these numbers."""
+        """Yield the first model's predictions for the windows with these numbers."""
         (stem,) = self.stems
         for number in numbers:
             for _, prediction in stem.hear(excerpts.window(number), (0,)):
@@ -281,7 +297,7 @@ class Listener:
             yield prediction
 
     def taggram(self, path: str | os.PathLike[str]) -> Taggram:
-        """Listen to a file and return every window's logits, of the first model.
+        """Listen to a file and return the first model's logits for every window.
 
         Raises
         ------
@@ -291,7 +307,9 @@ class Listener:
         path = os.fsdecode(path)
         if 0 in self._derived:
             name = self.asked[0].card.name
-            raise ConfigError(f"{name} judges whole tracks; ask one of the models it is learnt on")
+            raise ConfigError(
+                f"{name} judges whole tracks; use one of the models it was learnt from"
+            )
         with self._opened(path, (self._places[0][0],)) as (_, predictions):
             rows = [prediction.logits.copy() for _, prediction in predictions]
         card, pooling = self.asked[0].card, self.asked[0].pooling
@@ -304,10 +322,10 @@ class Listener:
 
     @contextmanager
     def _opened(
-        self, path: str, wanted: Sequence[int]
+        self, path: str, wanted: Sequence[int], *, hashed: bool = False
     ) -> Iterator[tuple[Audio, Iterator[tuple[int, Prediction]]]]:
-        """Open a file, and what the networks say of it; no thread is left when it is closed."""
-        with open_audio(path, decoder=self.decoder) as audio, ExitStack() as stack:
+        """Open a file and the networks' predictions; no thread is left after closing."""
+        with open_audio(path, decoder=self.decoder, hashed=hashed) as audio, ExitStack() as stack:
             blocks: Iterable[tuple[int, memoryview]] = audio
             if self.decodes_ahead:
                 blocks = stack.enter_context(closing(ahead(audio, block_samples=BLOCK_SAMPLES)))
@@ -320,7 +338,7 @@ class Listener:
         blocks: Iterable[tuple[int, memoryview]],
         wanted: Sequence[int],
     ) -> Iterator[tuple[int, Prediction]]:
-        """Yield what each model says of each window: … → resample → window → frontend → model."""
+        """Yield each model's prediction for each window: … resample → window → frontend → model."""
         stems = [stem for stem in self.stems if stem.numbers() & set(wanted)]
         for stem in stems:
             stem.begin()
@@ -344,8 +362,8 @@ def _effort(name: str, asked: Sequence[Asked]) -> efforts.Effort:
         raise ConfigError(str(error)) from error
     if len(asked) > 1 and effort is not efforts.FULL:
         raise ConfigError(
-            "several models hear a track whole; leave --effort out, or give one --model"
+            "several models always hear whole tracks; leave --effort out, or give one --model"
         )
     if asked[0].parts and effort is not efforts.FULL:
-        raise ConfigError(f"{asked[0].card.name} hears a track whole; leave --effort out")
+        raise ConfigError(f"{asked[0].card.name} always hears whole tracks; leave --effort out")
     return effort

@@ -14,7 +14,7 @@ from lean_tagger.listen.label_scores import Words
 from lean_tagger.listen.onnx_session import Bound, DeviceName, best_batch, open_session, reported
 
 CLIP = 1e-6
-"""Nearer to 0 or 1 a probability says nothing; one such window would outweigh all others."""
+"""Limits probabilities: a window closer to 0 or 1 would outweigh all others."""
 
 LAYOUTS: dict[PatchLayout, Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]] = {
     "frames_bands": lambda patches: patches,
@@ -28,22 +28,22 @@ LAYOUTS: dict[PatchLayout, Callable[[npt.NDArray[np.float32]], npt.NDArray[np.fl
     "samples_1": lambda patches: patches[..., None],
     "embedding": lambda patches: patches,
 }
-"""From patches as the front-ends make them to the input tensor; views."""
+"""From the front-ends' patches to the input tensor; these are views."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the network says of a batch of patches.
+    """The network's output for a batch of patches.
 
     Attributes
     ----------
     logits : (n, n_labels) float32
-        Before the sigmoid. Where the network gives probabilities, the logits whose sigmoid is
-        these: ``log p - log(1 - p)``, of a softmax as well, with p kept `CLIP` away from 0 and
-        1. No columns where it gives an embedding only, unless that is compared with words.
-        Numbers (the activation ``numbers``) as they are.
+        Before the sigmoid. If the network gives probabilities (also from a softmax), these are
+        ``log p - log(1 - p)``, with p kept `CLIP` away from 0 and 1. There are no columns if it
+        gives only an embedding, unless that is compared with words. Numbers (the activation
+        ``numbers``) are unchanged.
     embedding : (n, dim) float32 or None
-        Where the card names one.
+        If the card names one.
     """
 
     logits: npt.NDArray[np.float32]
@@ -53,9 +53,8 @@ class Prediction:
 class Network:
     """A loaded network: call it with patches, get a `Prediction`.
 
-    Loading checks the weights against the card, runs one silent patch through them, and
-    checks shape and finiteness of what comes out, so that a wrong model is found before any
-    music is opened.
+    Loading compares the weights with the card, runs one silent patch, and checks the shape and
+    values of the output, so that a wrong model is found before any music is opened.
 
     Parameters
     ----------
@@ -64,23 +63,23 @@ class Network:
     device, threads, notice, gpu_bytes
         As for `onnx_session.open_session`.
     backbone : Network, optional
-        Of a head: the network whose embeddings it gets in place of patches.
+        For a head: the network that gives it embeddings instead of patches.
 
     Raises
     ------
     ModelError
-        The weights are missing, damaged or not what the card says; the device asked for is
-        not there.
+        The weights are missing, damaged or not what the card says, or the chosen device does
+        not exist.
 
     Attributes
     ----------
     of_silence : Prediction
-        What it said of the silent patch.
+        The output for the silent patch.
     words : Words or None
-        What makes its logits, where its labels are words.
+        Computes its logits, if its labels are words.
     batch : int or None
-        Patches that it takes at a time; fewer cost as much. None is any number. With CUDA as
-        many as a short measurement finds worth it, unless the graph insists on a number.
+        Patches per call; fewer take as long. None is any number. With CUDA a short measurement
+        chooses it, unless the graph requires a number.
     """
 
     def __init__(
@@ -118,12 +117,12 @@ class Network:
         Parameters
         ----------
         patches : (n, patch_frames, n_mels) or (n, samples) float32
-            As the front-end makes them, n above 0; for a head (n, dim), embeddings. Not kept.
+            From the front-end, n above 0; for a head (n, dim) embeddings. Not kept.
 
         Raises
         ------
         ModelError
-            The network failed, or gave something that is no number.
+            The network failed, or its output holds something that is not a number.
         """
         size = self.batch or len(patches)
         parts = [self._run(patches[at : at + size]) for at in range(0, len(patches), size)]
@@ -139,19 +138,19 @@ class Network:
         elif tensors.logits is not None:
             logits = found[tensors.logits]
         if not np.isfinite(logits).all():
-            raise ModelError(f"the model {name} gave scores that are no numbers")
+            raise ModelError(f"the model {name} gave scores that are not numbers")
         if self.words is None and self.spec.activation in {"sigmoid", "softmax"}:
             logits = _logits(logits, name, self.spec.activation)
         return Prediction(logits, embedding)
 
     def _run(self, patches: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
-        """Return the outputs for as many patches as the graph takes at once, or fewer."""
+        """Return the outputs for at most as many patches as the graph takes at once."""
         arranged = LAYOUTS[self.spec.tensors.layout](patches)
         size = self.batch or len(arranged)
         if len(arranged) < size or not arranged.flags.c_contiguous:
             if self._input.shape != (size, *arranged.shape[1:]):
                 self._input = np.zeros((size, *arranged.shape[1:]), np.float32)
-            # What other rows hold from before changes nothing in these, and is not looked at.
+            # Other rows hold old values; they do not affect these rows and are ignored.
             self._input[: len(arranged)] = arranged
             arranged = self._input
         with reported(f"the model {self.spec.name} failed", device=self.device):
@@ -164,19 +163,19 @@ class Network:
         return [output[: len(patches)] for output in outputs]
 
     def of(self, said: Prediction) -> Prediction:
-        """Score what a head's backbone said of patches.
+        """Score the output of a head's backbone.
 
         Raises
         ------
         ModelError
-            As for a call; or it said nothing that a head could hear.
+            As for a call; or the backbone gave no embedding.
         """
         if said.embedding is None:
             raise ModelError(f"the model {self.spec.name} is a head, and got no embedding")
         return self(said.embedding)
 
     def _try(self, backbone: "Network | None") -> Prediction:
-        """Return what it says of silence; on a GPU, choose the batch."""
+        """Return the output for silence; on a GPU, choose the batch."""
         if backbone is not None:
             if self.device != "cpu" and self.batch is None:
                 self.batch = backbone.batch
@@ -186,11 +185,11 @@ class Network:
         if self.device == "cuda" and self.batch is None:
             self.batch = best_batch(lambda size: self(np.repeat(silence, size, axis=0)))
         elif self.device != "cpu" and self.batch is None:
-            self.batch = 1  # MIGraphX compiles each shape again, for a minute or so
+            self.batch = 1  # MIGraphX compiles for each shape, which takes about a minute
         return said
 
     def _check_outputs(self) -> None:
-        """Look at what came out of silence."""
+        """Check the output for silence."""
         spec, said = self.spec, self.of_silence
         shape = said.logits.shape
         none = spec.tensors.logits is None and self.words is None
@@ -205,7 +204,7 @@ class Network:
             if len(shape) != 2 or shape[0] != 1 or not np.isfinite(said.embedding).all():
                 raise ModelError(
                     f"the model {spec.name} gives {'x'.join(map(str, shape))} numbers as an "
-                    "embedding, not one row of finite ones for each patch"
+                    "embedding, not one row of finite numbers for each patch"
                 )
 
 
@@ -215,9 +214,9 @@ def _check_input(session: Any, spec: ModelSpec) -> tuple[tuple[int, ...], int | 
     Returns
     -------
     patch_shape : tuple of int
-        Of what the model is called with, without the first axis.
+        Shape of the model's input without the first axis.
     batch : int or None
-        Number of patches that the graph insists on.
+        Number of patches that the graph requires.
     """
     inputs = {tensor.name: tensor for tensor in session.get_inputs()}
     named = spec.tensors.input
@@ -226,7 +225,7 @@ def _check_input(session: Any, spec: ModelSpec) -> tuple[tuple[int, ...], int | 
             f"the model {spec.name} has no input {named!r}, which its card names, "
             f"but {', '.join(map(repr, inputs))}"
         )
-    # A size that the graph leaves open is a name or None.
+    # An open size is a name or None.
     sizes = [size if isinstance(size, int) else None for size in inputs[named].shape]
     patch = spec.patch_shape
     if spec.head_of is not None:
@@ -244,8 +243,8 @@ def _check_input(session: Any, spec: ModelSpec) -> tuple[tuple[int, ...], int | 
 
 
 def _logits(scores: npt.NDArray[np.float32], name: str, activation: str) -> npt.NDArray[np.float32]:
-    """Return what the sigmoid turns into these probabilities."""
-    # A little beyond is rounding; far beyond, the card is wrong and so would be every tag.
+    """Return the logits of these probabilities."""
+    # A little beyond is rounding; far beyond, the card is wrong, and every tag would be too.
     if scores.size and not -1e-3 < scores.min() <= scores.max() < 1 + 1e-3:
         raise ModelError(
             f"the model {name} gave scores beyond 0 and 1, but its card says {activation}"
@@ -256,11 +255,11 @@ def _logits(scores: npt.NDArray[np.float32], name: str, activation: str) -> npt.
 
 
 def _check_weights(path: Path, sha256: str) -> None:
-    """Compare the weights with their card; a damaged copy must not tag anybody's music."""
+    """Compare the weights with their card; a damaged copy must not tag music."""
     found = onnx_graph.sha256(path)
     if found != sha256:
         raise ModelError(
             f"the model {path} is not the one its card describes (sha256 {found[:12]}…, "
             f"expected {sha256[:12]}…): damaged or exchanged; install it again"
         )
-    onnx_graph.read(path)  # refuses what ONNX Runtime would go and look for elsewhere
+    onnx_graph.read(path)  # refuses graphs for which ONNX Runtime would open other files

@@ -1,4 +1,4 @@
-"""Where the network runs: execution providers, their memory, and how work gets there."""
+"""Run a network: execution providers, their memory, and bound inputs and outputs."""
 
 import os
 import time
@@ -14,7 +14,7 @@ from lean_tagger.errors import ConfigError, ModelError
 from lean_tagger.system import folders
 from lean_tagger.system.memory import NO_MEMORY
 
-# Before the import, however this module was reached: see lean_tagger/__init__.py.
+# Before the import, however this module was loaded: see lean_tagger/__init__.py.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime as ort
 
@@ -25,32 +25,32 @@ PROVIDERS: dict[str, str] = {
     "rocm": "MIGraphXExecutionProvider",
     "cpu": "CPUExecutionProvider",
 }
-"""In the order that ``auto`` tries them. AMD's own provider left ONNX Runtime with 1.23;
-MIGraphX is what serves its cards now."""
+"""In the order in which ``auto`` tries them. ONNX Runtime 1.23 dropped AMD's own provider;
+MIGraphX is the one for AMD's cards now."""
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
-"""Patches at a time that are tried where the graph leaves it open."""
+"""Batches to try if the graph leaves the batch open."""
 
 WORTH_IT = 1.1
-"""So many times faster has a larger batch to be: each takes memory, and waits to be full."""
+"""A larger batch must be at least so many times faster, as it takes memory and time to fill."""
 
 _NO_ARENA = ("Failed to allocate memory", "Available memory of", "out of memory", "ALLOC_FAILED")
-"""How ONNX Runtime's arena says it, and CUDA: on a GPU, of that."""
+"""Messages of ONNX Runtime's arena and of CUDA when there is no memory; on a GPU, its memory."""
 
 Floats = npt.NDArray[np.float32]
 
 
 class GpuMemoryError(ModelError):
-    """A GPU has no more memory, or may not have it."""
+    """The GPU has no memory left, or the limit on it is reached."""
 
 
 @contextmanager
 def reported(what: str, *, device: str) -> Iterator[None]:
-    """Translate what ONNX Runtime raises.
+    """Translate ONNX Runtime's exceptions.
 
-    Memory that a processor lacks is a MemoryError, as everywhere; that of a GPU is not the
-    budget's. ONNX Runtime's exception classes share no base but Exception (they come from the
-    C++ binding), and which of them a bad file raises differs between versions.
+    A lack of main memory becomes a MemoryError, as everywhere; a lack of GPU memory has nothing
+    to do with the budget. ONNX Runtime's exception classes only share the base Exception (they
+    come from the C++ binding), and which of them a bad file raises differs between versions.
     """
     try:
         yield
@@ -85,16 +85,15 @@ def open_session(
     path : Path
         The weights.
     device : {'auto', 'cpu', 'cuda', 'rocm'}
-        ``auto`` takes the first that the installed ONNX Runtime offers and that starts.
+        ``auto`` takes the first one that the installed ONNX Runtime offers and that starts.
     threads : int
-        Of the CPU provider, above 0.
+        Threads of the CPU provider, above 0.
     gpu_bytes : int
-        What the network's arena may grow to on a GPU, the driver's own share aside; 0 leaves
-        that to the GPU.
+        Limit of the network's arena on a GPU, without the driver's own share; 0 is no limit.
     sha256 : str
-        Of the weights: what is compiled from them is kept under it.
+        Hash of the weights, used as the name for compiled code.
     notice : callable, optional
-        Told, once and in one sentence, when ``auto`` had to fall back.
+        Called once with a sentence when ``auto`` had to fall back.
 
     Returns
     -------
@@ -106,9 +105,9 @@ def open_session(
     Raises
     ------
     ModelError
-        The device asked for is not there; or the weights are no good.
+        The chosen device does not exist, or the weights are not usable.
     """
-    # Asking for a provider that the build lacks makes ONNX Runtime print to stdout.
+    # If the build lacks a requested provider, ONNX Runtime prints to stdout.
     offered = [name for name, it in PROVIDERS.items() if it in ort.get_available_providers()]
     if device not in {"auto", *offered}:
         raise ModelError(
@@ -126,7 +125,7 @@ def open_session(
             if isinstance(error, GpuMemoryError):
                 what = "has too little memory, or may not have it"
         else:
-            # A provider that cannot start leaves its work to the CPU without an error.
+            # If a provider cannot start, the CPU silently does its work.
             if PROVIDERS[name] in session.get_providers():
                 return name, session
             if device != "auto":
@@ -137,7 +136,7 @@ def open_session(
 
 
 def _session(path: Path, name: str, *, threads: int, gpu_bytes: int, sha256: str) -> Any:
-    """Load the weights for one provider, with the CPU behind a GPU."""
+    """Load the weights for one provider, with the CPU as a fallback for a GPU."""
     with reported(f"cannot load the model {path.name} on {name}", device=name):
         providers = [_provider(name, gpu_bytes, sha256)]
         if name != "cpu":
@@ -154,16 +153,16 @@ def _provider(name: str, gpu_bytes: int, weights: str) -> str | tuple[str, dict[
     keeps to it could not be tried.
     """
     if name == "cuda":
-        # Grown by what is asked for, not to the next power of two; and no search that tries
-        # every kernel with whatever workspace it likes.
+        # Grow by the requested size, not to the next power of two; and do not try every kernel
+        # with a workspace of any size.
         options = {
             "arena_extend_strategy": "kSameAsRequested",
             "cudnn_conv_algo_search": "HEURISTIC",
         }
         limit = "gpu_mem_limit"
     elif name == "rocm":
-        # Compiling takes longer than loading, and is remembered: by a variable, which every
-        # version of MIGraphX's provider looks at. It tells models apart by name and shapes:
+        # Compiling takes longer than loading, so its result is cached, by a variable that every
+        # version of MIGraphX's provider reads. It only compares names and shapes of models, so
         # other weights get another folder.
         with suppress(OSError, ConfigError):  # then it compiles each time
             folder = folders.cache() / "migraphx" / weights
@@ -179,17 +178,17 @@ def _provider(name: str, gpu_bytes: int, weights: str) -> str | tuple[str, dict[
 def _session_options(threads: int) -> Any:
     """Return the session's options.
 
-    Arena, memory pattern and prepacking stay as they come: switched off, singly or together,
-    they change the peak of the shipped models by -4 to +2 MiB and their speed by nothing
-    (`profiling/README.md`). Levels below full optimisation lack the blocked convolutions: twice
-    as slow.
+    Arena, memory pattern and prepacking keep their defaults: switching them off changes the
+    peak of the shipped models by -4 to +2 MiB and their speed not at all
+    (`profiling/README.md`). Lower optimisation levels lack the blocked convolutions and are
+    half as fast.
     """
     options = ort.SessionOptions()
     options.log_severity_level = 4  # errors arrive as exceptions; stderr is the user's
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    # A spinning pool burns a core while the decoder works.
+    # A spinning pool keeps a core busy while the decoder works.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
 
@@ -204,7 +203,7 @@ class Bound:
     input_name : str
         Its one input.
     outputs : sequence of str
-        What is wanted of it.
+        The wanted outputs.
     """
 
     def __init__(self, session: Any, input_name: str, outputs: Sequence[str]) -> None:
@@ -217,15 +216,15 @@ class Bound:
         Parameters
         ----------
         staged : (n, …) float32
-            A contiguous buffer; the caller's, who may use it again afterwards.
+            A contiguous buffer; the caller may use it again afterwards.
 
         Returns
         -------
         list of (n, …) float32
-            One for each output; the caller's.
+            One for each output; they belong to the caller.
         """
-        # Bound again each time: it is then that the values go to the device. What an output was
-        # bound to keeps the shape of the run before.
+        # Bound each time, because binding copies the values to the device, and a bound output
+        # keeps the shape of the previous run.
         self._binding.bind_cpu_input(self._input, staged)
         for name in self._outputs:
             self._binding.bind_output(name, "cpu")
@@ -242,27 +241,27 @@ def best_batch(
     batches: Sequence[int] = BATCHES,
     clock: Callable[[], float] = time.perf_counter,
 ) -> int:
-    """Try batches, each larger than the last, while that makes a patch notably cheaper.
+    """Try larger and larger batches, as long as that makes a patch notably faster.
 
     Parameters
     ----------
     run : callable
-        Runs a batch of this size. Want of memory ends the search, and so does a graph that
-        leaves the batch open and takes only one patch all the same.
+        Runs a batch of this size. A lack of memory ends the search, and so does a graph that
+        declares an open batch but takes only one patch.
     batches : sequence of int
-        What to try, ascending; the first has to be possible.
+        Sizes to try, ascending; the first must be possible.
     clock : callable
         Returns the time, in seconds.
 
     Returns
     -------
     int
-        The last that was worth it.
+        The last size that was worth it.
     """
     best, best_seconds = batches[0], 0.0
     for size in batches:
         try:
-            run(size)  # the first chooses kernels, and may compile
+            run(size)  # the first run chooses kernels, and may compile
             started = clock()
             run(size)
         except (MemoryError, ModelError):

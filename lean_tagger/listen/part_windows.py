@@ -1,9 +1,9 @@
-"""The windows of a track, each for itself: a part of it is decoded, and nothing before.
+"""Single windows of a track: only the part around each window is decoded.
 
-A window here holds the samples that the same window of the full pass holds. So a part begins
-where the resampler's grid of outputs falls together with the input's, and earlier by the
-filter's reach. The first and the last windows are not to be had: they continue the track's
-ends, and a decoder cannot start in the first moments.
+A window here has exactly the samples of the same window in the full pass. So a part begins at
+a sample where the resampler's output grid meets the input grid, and earlier by the filter's
+reach. The first and last windows are not available: they extend the track's ends, and a decoder
+cannot start within the first moments.
 """
 
 from math import gcd
@@ -17,10 +17,10 @@ from lean_tagger.listen.resample import resample
 from lean_tagger.listen.windows import count_windows
 
 WARM_SECONDS = 0.5
-"""No part begins before; see `Parts.read`."""
+"""Earliest start of a part; see `Parts.read`."""
 
 MARGIN_SECONDS = 0.1
-"""Nor ends so near to the end: a container's idea of it may be off by a packet."""
+"""Least distance of a part from the end, where a container may be wrong by a packet."""
 
 
 class PartWindows:
@@ -29,22 +29,22 @@ class PartWindows:
     Parameters
     ----------
     segments : Parts
-        The track; stays the caller's.
+        The track; the caller closes it.
     card : ModelSpec
-        For rate, filter and windows.
+        Gives rate, filter and windows.
     hop_frames : int
-        Patch frames from window to window.
+        Patch frames from one window to the next.
 
     Attributes
     ----------
     n_windows : int
-        Of the whole track, as `windows.roll` would count them.
+        Number of windows of the whole track, as from `windows.roll`.
     usable : range
-        Numbers of those that `windows` gives.
+        Numbers of the windows that `window` can give.
     seconds : float
-        Length of the windows that were given so far.
+        Length of the windows given so far.
     seconds_skipped : float
-        0: a part with damage in it is not given.
+        0, since a part with damage is not given.
     """
 
     seconds_skipped = 0.0
@@ -55,7 +55,7 @@ class PartWindows:
         rate_in, rate_out = segments.rate_hz, card.sample_rate_hz
         divisor = gcd(rate_in, rate_out)
         self._up, self._down = rate_out // divisor, rate_in // divisor
-        # Taps on each side, in input samples; more of them where the filter is stretched.
+        # Taps on each side, in input samples; more if the filter is stretched.
         reach = card.resampler.reach_samples * max(1.0, rate_in / rate_out) * 1.02
         self._reach = 0 if rate_in == rate_out else int(reach) + 2
         self.n_windows = count_windows(
@@ -70,7 +70,7 @@ class PartWindows:
         self.seconds = 0.0
 
     def progress(self) -> float:
-        """Return which share of the windows was given."""
+        """Return the share of the windows given so far."""
         return self._given / max(1, self.n_windows)
 
     def window(self, number: int) -> npt.NDArray[np.float32]:
@@ -97,7 +97,7 @@ class PartWindows:
         return found[skipped:]
 
     def _span(self, number: int) -> tuple[int, int, int]:
-        """Return first sample and length of the input of a window, and outputs before it."""
+        """Return first sample and length of a window's input, and the outputs before it."""
         start = number * self._hop_samples - self._card.pad_samples
         if self._up == self._down:
             return start, self._card.window_samples, 0

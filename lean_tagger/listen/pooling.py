@@ -22,33 +22,36 @@ class Scores:
     model : str
         Its name.
     labels : tuple of str
-        Its vocabulary, in output order.
+        Its labels, in output order.
     values : (n_labels,) float64
-        Pooled probability of each label, 0 to 1; of a number, its mean.
+        Pooled probability of each label, 0 to 1; for a number, its mean.
     n_windows : int
         Windows heard.
     seconds : float
         Length of the track.
     seconds_skipped : float
-        Length of the damage that was passed over, as far as it was met.
+        Length of the damage that was skipped.
     repeated : bool
         The track is shorter than one window and was repeated to fill it.
     digest : str
         Hash of the audio, independent of the tags; see `decode.Audio.digest`.
+    given : str
+        By what a copy is proved to hold the same; see `decode.Audio.given`. Empty where that was
+        not asked for.
     embedding : (dim,) float32, optional
         Mean over the windows of what the network has before its last layer.
     effort : str
-        With which it was heard: ``full`` also where a lower one came to hear all of it.
+        The effort of listening; ``full`` also if a lower one ended up hearing everything.
     of_windows : int
         Windows of the whole track; 0 where all were heard.
     confidence : float
         Estimated probability that all windows would lead to the same tags, 0 to 1.
     others : tuple of Scores
-        What further models heard in the same pass, in their order.
+        What the other models heard in the same pass, in order.
     numbers : tuple of Label
-        The labels, where they are numbers.
+        The labels, if they are numbers.
     parts : tuple of Scores
-        Of a derived model, what it follows from.
+        For a derived model, what its part models heard.
 
     Examples
     --------
@@ -70,6 +73,7 @@ class Scores:
     seconds_skipped: float
     repeated: bool
     digest: str
+    given: str = ""
     embedding: npt.NDArray[np.float32] | None = None
     effort: str = "full"
     of_windows: int = 0
@@ -84,7 +88,7 @@ class Scores:
         return {self.labels[i]: float(self.values[i]) for i in order}
 
     def heard(self, identity: Identity, fields: Values) -> Heard:
-        """Return this as plain data, for a file that is this one and holds these fields."""
+        """Return this as plain data, for the file with this identity and these fields."""
         embedding = self.embedding
         kept = list(map(float, self.values))
         if self.numbers:
@@ -92,6 +96,7 @@ class Scores:
         return Heard(
             identity=identity,
             digest=self.digest,
+            given=self.given,
             values=quantised(kept),
             embedding=b"" if embedding is None else embedding.astype("<f4").tobytes(),
             windows=self.n_windows,
@@ -121,7 +126,7 @@ class Scores:
 
 
 class Pool(Protocol):
-    """Takes windows one by one, in float64; holds no more than one row."""
+    """Takes windows one by one, in float64; keeps only one row."""
 
     n_windows: int
 
@@ -140,7 +145,7 @@ def sigmoid(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
 
 
 class _Mean:
-    """The mean of something of each window: its logits, or its probabilities."""
+    """The mean of the windows' logits or probabilities."""
 
     def __init__(
         self,
@@ -163,7 +168,7 @@ class _Mean:
 
 
 class Average:
-    """The mean of the windows' rows, in float64; of none where there are none."""
+    """The mean of the windows' rows, in float64; None without rows."""
 
     def __init__(self) -> None:
         self._rows = 0
@@ -182,7 +187,7 @@ class Average:
 
 
 class Tally:
-    """What one model says of a track, window by window.
+    """One model's results for a track, collected window by window.
 
     Parameters
     ----------
@@ -198,18 +203,18 @@ class Tally:
 
     @property
     def n_windows(self) -> int:
-        """How many were added."""
+        """Number of windows added."""
         return self._pool.n_windows
 
     def add(
         self, logits: npt.NDArray[np.float32], embedding: npt.NDArray[np.float32] | None
     ) -> None:
-        """Take what the network says of a batch of windows; see `network.Prediction`."""
+        """Take the network's output for a batch of windows; see `network.Prediction`."""
         self._pool.add(logits)
         self._embedding.add(embedding)
 
     def scores(self, *, seconds: float, **heard: Any) -> Scores:
-        """Return what the windows come to; the attributes of `Scores` that are not theirs given."""
+        """Return the pooled scores; `heard` gives the other attributes of `Scores`."""
         card = self._card
         patch_samples = card.window_samples - 2 * card.pad_samples
         return Scores(
@@ -248,7 +253,7 @@ def _as_float64(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
 
 
 def _numbers() -> Pool:
-    """Return what pools numbers: their mean, whatever is said of probabilities."""
+    """Return the pool for numbers, which is always their mean."""
     return _Mean(_as_float64, lambda mean: mean)
 
 

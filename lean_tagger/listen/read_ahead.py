@@ -1,8 +1,8 @@
 """Decode ahead of the network: the producer's thread and its bounded queue.
 
-Decoding and the network cost about the same, and both let other threads run while they work
-(FFmpeg, the matrix products and ONNX Runtime hold no interpreter lock), so that one file keeps
-two cores busy. What the consumer sees, and in which order, is the same as without.
+Decoding and the network take about the same time, and both let other threads run meanwhile
+(FFmpeg, the matrix products and ONNX Runtime release the interpreter lock), so one file keeps
+two cores busy. The consumer gets the same blocks in the same order as without it.
 """
 
 import threading
@@ -14,22 +14,22 @@ import numpy as np
 import numpy.typing as npt
 
 DEPTH = 4
-"""Blocks that may wait: enough to bridge the consumer's longest step, three seconds of music."""
+"""Blocks that may wait: enough for the consumer's longest step, three seconds of music."""
 
 Block: TypeAlias = tuple[int, memoryview]
 
 STACK_BYTES = 1 << 20
-"""Of the thread; the usual 8 MiB would count against the limit on data."""
+"""Stack of the thread; the usual 8 MiB would count against the limit on data."""
 
 
 def ahead(blocks: Iterable[Block], *, block_samples: int) -> Generator[Block]:
-    """Iterate in a thread of its own, a few blocks ahead.
+    """Iterate in a separate thread, a few blocks ahead.
 
     Parameters
     ----------
     blocks : iterable of (int, memoryview)
-        Rate in Hz, and float32 samples, at most `block_samples` of them. Only the thread asks
-        for them, and no more once this generator has ended or was closed.
+        Rate in Hz, and at most `block_samples` float32 samples. Only the thread iterates them,
+        and it stops when this generator has ended or was closed.
     block_samples : int
         Length of the buffers, which are allocated once.
 
@@ -41,7 +41,7 @@ def ahead(blocks: Iterable[Block], *, block_samples: int) -> Generator[Block]:
     Raises
     ------
     BaseException
-        Whatever iterating raises, at the same place.
+        Whatever the iteration raises, at the same position.
     """
     free: SimpleQueue[npt.NDArray[np.float32]] = SimpleQueue()
     full: SimpleQueue[tuple[npt.NDArray[np.float32], int, int] | BaseException | None]
@@ -79,7 +79,7 @@ def ahead(blocks: Iterable[Block], *, block_samples: int) -> Generator[Block]:
 def _started(function: Callable[[], None]) -> threading.Thread:
     usual = threading.stack_size(STACK_BYTES)
     try:
-        # A daemon: the process may end while a dead share keeps the thread in a read.
+        # A daemon: the process may end while a dead network share blocks the thread in a read.
         thread = threading.Thread(target=function, name="decoder", daemon=True)
         thread.start()
     finally:

@@ -1,4 +1,4 @@
-"""Recognise audio that was heard before, without hearing it: by a hash of its packets."""
+"""Recognise audio that was heard before by a hash of its packets, without hearing it."""
 
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -12,16 +12,16 @@ from lean_tagger.listen.decode.parts import sampled_digest
 def recognise(
     path: str, candidates: Iterable[Iterable[Heard]], *, decoder: DecoderName
 ) -> list[Heard | None]:
-    """Return what each model heard in the audio of a file, None where that is not among these.
+    """Return what each model heard before in a file's audio; None for models without a match.
 
     Parameters
     ----------
     path : str
         The file; opened only if there is a candidate.
     candidates : iterable of iterable of Heard
-        For each model, what it may have heard in it.
+        For each model, what it may have heard in this audio.
     decoder : {'auto', 'ffmpeg', 'soundfile'}
-        With which parts of it are decoded.
+        Decodes parts of it.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def recognise(
 
 
 def _same_audio(path: str, decoder: DecoderName) -> Callable[[Heard], bool]:
-    """Return what tells whether something was heard in the audio of this file."""
+    """Return a function that tells whether something was heard in this file's audio."""
     packets = cache(lambda: packet_hash(path))
     sampled = cache(lambda: sampled_digest(path, decoder=decoder))
 
@@ -46,12 +46,12 @@ def _same_audio(path: str, decoder: DecoderName) -> Callable[[Heard], bool]:
 
 
 def digests(path: str, *, decoder: DecoderName) -> tuple[str, ...]:
-    """Return by what the audio of a file may be on record; see `jobs.Recognised`.
+    """Return the digests under which a file's audio may be on record; see `jobs.Recognised`.
 
     Parameters
     ----------
     path : str
-        The file. Where it cannot be read, there is nothing.
+        The file. If it cannot be read, there are none.
     decoder : {'auto', 'ffmpeg', 'soundfile'}
         With which it is decoded where its packets do not tell.
     """
@@ -63,14 +63,14 @@ def digests(path: str, *, decoder: DecoderName) -> tuple[str, ...]:
 
 
 def has_audio(path: str, digest: str, *, decoder: DecoderName) -> bool | None:
-    """Tell whether a file has the audio of this digest; None where that cannot be told.
+    """Tell whether a file has the audio of this digest; None if that cannot be known.
 
     Parameters
     ----------
     path : str
         The file.
     digest : str
-        Of a whole track or of a part; empty where it is not known.
+        Of a whole track or of a part; empty if it is not known.
     decoder : {'auto', 'ffmpeg', 'soundfile'}
         With which it is decoded where its packets do not tell.
     """

@@ -1,16 +1,16 @@
-"""Bring mono blocks of any rate to fixed-size chunks at the model's rate.
+"""Turn mono blocks of any rate into fixed-size chunks at the model's rate.
 
-The network hears the resampler's filter, so the filter is the card's: `resample_filters` has
-those that there are. Output ``t`` lies at input position ``t / r``, with ``r = rate_out /
-rate_in``; its taps are the input samples around it.
+The resampler's filter affects the network's scores, so the card chooses it; `resample_filters`
+has the filters. Output ``t`` lies at input position ``t / r``, with ``r = rate_out / rate_in``;
+its taps are the input samples around it.
 
-For a rational ratio ``r = L / M`` the weights repeat every L outputs, so a group of neighbouring
-outputs is a row of inputs times a fixed matrix, and the same group of every period together is
-one matrix product. Where L is too large for a table (44,101 Hz), the weights are computed as they
-are needed: exact too, only slower.
+For a rational ratio ``r = L / M`` the weights repeat every L outputs. So a group of neighbouring
+outputs is a row of inputs times a fixed matrix, and the same group in all periods is one matrix
+product. If L is too large for a table (44,101 Hz), the weights are computed when needed, which is
+as exact but slower.
 
-No array grows with the track. What lies beyond its two ends counts as silence, unless a filter
-continues the first sample.
+No array grows with the track. Beyond its two ends there is silence, unless a filter continues the
+first sample.
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,14 +28,14 @@ BANK_BYTES = 11 << 20
 """Largest matrices kept for one ratio; 44.1 kHz needs 0.25 MiB, DSD512 2."""
 
 GROUP_OUTPUTS = 20
-"""Neighbouring outputs that are one row of a product: enough columns for a matrix kernel, few
-enough that most of the matrix, in which each column is shifted against the last, is no zero."""
+"""Neighbouring outputs in one row of a product: enough columns for a matrix kernel, but so few
+that most of the matrix, in which each column is shifted against the last, is not zero."""
 
 RUN_GROUPS = 8
-"""Most groups that are one call, and share a step."""
+"""Most groups in one call, with the same step."""
 
 COMPUTED_OUTPUTS = 64
-"""Outputs whose weights are computed together where there is no table."""
+"""Outputs with weights computed together if there is no table."""
 
 INPUT_SAMPLES = 1 << 15
 """Input taken in one step."""
@@ -60,9 +60,9 @@ def resample(
     blocks : iterable of (int, memoryview)
         Rate in Hz and float32 mono samples; the rate may change from one to the next.
     spec : AnyResampler
-        The filter; not applied where the rates are equal.
+        The filter; not applied if the rates are equal.
     rate_hz : int
-        The rate to bring them to.
+        The new rate.
     chunk_samples : int
         Above 0.
 
@@ -97,7 +97,7 @@ def resample(
 
 
 class Resampler:
-    """What `resample` does, for those who take pieces of any size, one block at a time.
+    """Like `resample`, but takes one block at a time and gives pieces of any size.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ class Resampler:
     def push(self, rate_hz: int, block: memoryview | Floats) -> Iterator[Floats]:
         """Take a block of this rate; yield pieces, each valid until the next is asked for.
 
-        Where the rates are equal, the block itself.
+        If the rates are equal, that is the block itself.
 
         Raises
         ------
@@ -132,13 +132,13 @@ class Resampler:
             yield from self._converter.push(samples)
 
     def finish(self) -> Iterator[Floats]:
-        """Yield what is left at the end of the track."""
+        """Yield the rest at the end of the track."""
         if self._converter is not None:
             yield from self._converter.finish()
 
 
 class _Converter:
-    """One stream from one rate to another; holds one step of input and a filter's reach."""
+    """Converts one stream; holds one step of input and the filter's reach."""
 
     def __init__(self, spec: AnyResampler, rate_in: int, rate_out: int) -> None:
         if not 0 < rate_in <= MAX_DECIMATION * rate_out:
@@ -150,7 +150,7 @@ class _Converter:
         self._inputs = 0  # taken so far
         self._outputs = 0  # given so far
         self._span = self._plan()
-        # The history begins with silence; its first sample is the first output's first tap.
+        # The history begins with silence; the first output's first tap is its first sample.
         self._history = np.zeros(2 * half + self._span + INPUT_SAMPLES, np.float32)
         self._fill = half - 1
 
@@ -171,7 +171,7 @@ class _Converter:
             yield self._take(silence)[:missing]
 
     def _take(self, piece: Floats) -> Floats:
-        """Append to the history, compute what it allows, drop what nobody needs again."""
+        """Append to the history, compute outputs, drop what is not needed any more."""
         self._history[self._fill : self._fill + len(piece)] = piece
         self._fill += len(piece)
         consumed, out = self._step(self._history[: self._fill])
@@ -181,17 +181,17 @@ class _Converter:
         return out
 
     def _plan(self) -> int:
-        """Choose between ready weights and computing them each time; return a step's span."""
+        """Choose between a table of weights and computing them each time; return a step's span."""
         half = self._filter.half_taps
-        # At absurd rates an output has thousands of taps: keep a group's weights to 1 MiB.
+        # At absurd rates an output has thousands of taps: limit a group's weights to 1 MiB.
         self._group = max(4, min(COMPUTED_OUTPUTS, (1 << 16) // half))
         unit = GROUP_OUTPUTS // gcd(self._up, GROUP_OUTPUTS)
         banks = unit * self._up // GROUP_OUTPUTS
         run = gcd(banks, RUN_GROUPS)
-        # Of a group, in inputs; and the zeros that let its run have one step.
+        # Of a group, in inputs; and the zeros that give its run a single step.
         reach = GROUP_OUTPUTS * self._down // self._up + 2 * half + run
-        # A row is some periods: whole groups, and no shorter than a group's reach, since a
-        # product over rows that overlap misses the BLAS and is 40 times slower.
+        # A row has several periods: whole groups, and at least a group's reach, since a product
+        # over overlapping rows does not use the BLAS and is 40 times slower.
         self._units = -(-reach // (self._down * unit))
         columns = self._up * unit * self._units
         self._advance = self._down * unit * self._units
@@ -205,7 +205,7 @@ class _Converter:
         return self._reach - 2 * half
 
     def _step(self, history: Floats) -> tuple[int, Floats]:
-        """Return how many inputs are used up, and the outputs that they give."""
+        """Return the number of inputs used up, and the outputs from them."""
         if not len(self._banks):
             return self._step_computed(history)
         runs, groups, taps, _ = self._banks.shape
@@ -216,8 +216,8 @@ class _Converter:
         strides = [n * item for n in (self._advance // self._units, step, self._advance, 1)]
         for number in range(runs if count else 0):
             first = number * groups * GROUP_OUTPUTS * self._down // self._up
-            # Nothing is copied: a view of units, groups, rows, taps; and one of what they give.
-            # Few calls, since each takes Python's lock again, for which decoding waits.
+            # Nothing is copied: there are views of units, groups, rows and taps, and of the
+            # result. Few calls, since each takes Python's lock, and decoding waits for it.
             shape = self._units, groups, count, taps
             inputs = np.ndarray(shape, np.float32, history.data, first * item, strides)
             out = parts[:, :, number].transpose(1, 2, 0, 3)
@@ -225,7 +225,7 @@ class _Converter:
         return count * self._advance, outputs.reshape(-1)
 
     def _step_computed(self, history: Floats) -> tuple[int, Floats]:
-        """Do without a bank: compute the weights of each group of outputs each time."""
+        """Compute the weights of each group of outputs each time, without a bank."""
         half = self._filter.half_taps
         base = self._outputs * self._down // self._up
         taps = (
@@ -250,8 +250,9 @@ class _Converter:
 def _banks(table: Filter, up: int, down: int, run: int, reach: int) -> Floats:
     """Return the weights of all groups of outputs, (runs, groups, inputs, outputs).
 
-    In a run of groups each one's first input lies the same whole number of samples behind that of
-    the group before; its first tap is less than a sample a group later. Zeros stand for these.
+    In a run of groups, each group's first input is the same whole number of samples after the
+    previous group's. The first tap differs from that by less than a sample per group; zeros fill
+    the difference.
     """
     step, taps = GROUP_OUTPUTS * down // up, 2 * table.half_taps
     count = up // gcd(up, GROUP_OUTPUTS)

@@ -1,6 +1,6 @@
 """The filters of resamplers, as functions from a position between two samples to tap weights.
 
-Each is the one with which some network's makers listen. With ``r = rate_out / rate_in`` and
+Each is used by the makers of some network. With ``r = rate_out / rate_in`` and
 ``m = min(1, r)``:
 
 windowed_sinc
@@ -10,13 +10,13 @@ windowed_sinc
     ``m``. The stride is *truncated* (185, not 185.76, for 44.1 → 16 kHz), which lowers the
     cutoff and adds up to 0.4 % of gain. That is part of the filter.
 libsamplerate_sinc
-    The same with the stride as it is, ``m · steps``, rounded to 1/4096 of an entry. Of
-    libsamplerate's ``SRC_SINC_MEDIUM_QUALITY`` the impulse response was measured, through the
-    package ``samplerate`` 0.2: it is a Kaiser window over a sinc, whose constants were fitted to
-    2e-7, the rounding of float32.
+    The same with the exact stride, ``m · steps``, rounded to 1/4096 of an entry. The impulse
+    response of libsamplerate's ``SRC_SINC_MEDIUM_QUALITY`` was measured through the package
+    ``samplerate`` 0.2: it is a Kaiser window over a sinc. The constants were fitted to 2e-7, the
+    rounding of float32.
 libsamplerate_linear
-    ``SRC_LINEAR``, measured likewise: a line between neighbours, one input sample late, which
-    begins as if the first sample had been there before.
+    ``SRC_LINEAR``, measured in the same way: a line between neighbours, one input sample late,
+    that begins as if the first sample came twice.
 """
 
 from functools import lru_cache
@@ -35,7 +35,7 @@ from lean_tagger.card import (
 Doubles = npt.NDArray[np.float64]
 
 _FIXED_POINT = 1 << 12
-"""Parts of a table entry that libsamplerate tells apart."""
+"""Fractions of a table entry in libsamplerate."""
 
 
 class Filter(Protocol):
@@ -46,14 +46,14 @@ class Filter(Protocol):
     half_taps : int
         Taps on each side of an output.
     holds_first : bool
-        Before the first sample lie copies of it; otherwise silence.
+        Copies of the first sample precede it; otherwise silence.
     """
 
     half_taps: int
     holds_first: bool
 
     def __hash__(self) -> int:
-        """As any object: tables made of a filter are kept by it."""
+        """As for any object: tables are cached by filter."""
 
     def weights(self, fraction: Doubles) -> Doubles:
         """Return the weights of the taps of outputs that lie between two input samples.
@@ -61,7 +61,7 @@ class Filter(Protocol):
         Parameters
         ----------
         fraction : (n,) float64
-            How far each output lies behind the last input sample at or before it, 0 to 1.
+            Distance of each output from the last input sample at or before it, 0 to 1.
 
         Returns
         -------
@@ -95,7 +95,7 @@ class _TruncatedSinc:
         stride = int(self._gain * spec.table_steps)
         self.half_taps = (size + 1) // stride
         # Row `first` has the entries first, first + stride, …: floor((size + 1 - first) /
-        # stride) of them, as resampy takes them, and zeros behind.
+        # stride) of them, as in resampy, then zeros.
         starts = np.arange(int(self._gain * spec.table_steps) + 2)[:, None]
         index = starts + np.arange(self.half_taps) * stride
         inside = np.arange(self.half_taps) < (size + 1 - starts) // stride
@@ -110,7 +110,7 @@ class _TruncatedSinc:
         return np.concatenate([left[:, ::-1], right], axis=1)
 
     def _wing(self, distance: Doubles) -> Doubles:
-        """Read the table from `distance` (in zero crossings) outwards, one entry a stride."""
+        """Read the table from `distance` (in zero crossings) outwards, one entry per stride."""
         position = distance * self._steps
         first = position.astype(np.int64)
         weights = self._slopes[first]
@@ -120,7 +120,7 @@ class _TruncatedSinc:
 
 
 class _Sinc:
-    """The interpolated table of libsamplerate, whose stride is a fraction of an entry."""
+    """The interpolated table of libsamplerate, with a fractional stride."""
 
     holds_first = False
 
@@ -146,14 +146,14 @@ class _Sinc:
         return np.concatenate([left[:, ::-1], right], axis=1)
 
     def _read(self, position: Doubles) -> Doubles:
-        """Read the table between its entries; 0 behind the last."""
+        """Read the table between its entries; 0 after the last."""
         entry = np.minimum(position.astype(np.int64), len(self._values) - 1)
         weights: Doubles = self._values[entry] + (position - entry) * self._slopes[entry]
         return weights
 
 
 def _fixed(entries: Doubles) -> Doubles:
-    """Return places in a table as libsamplerate has them."""
+    """Return positions in a table, rounded as in libsamplerate."""
     return np.rint(entries * _FIXED_POINT) / _FIXED_POINT
 
 

@@ -1,4 +1,4 @@
-"""What several models have in common, each stage of it once.
+"""Run several models in one pass; a stage that they share runs once.
 
 ::
 
@@ -8,9 +8,8 @@
             │            └─ window ─ frontend ─── model
             └─ resample ─── window ─ frontend ─── model
 
-A block of the decoder goes through all of it before the next one is asked for, so that nothing
-waits for anything and no buffer grows: a further model costs its network, and what its card has
-that no card before it had.
+A block from the decoder goes through all stages before the next one is read, so no buffer grows.
+Another model costs its network, and the stages that no earlier card has.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -39,9 +38,9 @@ class StemNetwork:
     model : Network
         The network.
     number : int or None
-        Of the model asked for that it is; None for a backbone that only its heads ask for.
+        Its number among the run's models; None for a backbone that only heads need.
     heads : list of (int, Network)
-        The heads, each with the number of the model asked for that it is.
+        The heads, each with its number among the run's models.
     """
 
     model: Network
@@ -50,14 +49,14 @@ class StemNetwork:
     _gathered: list[Window] = field(default_factory=list)
 
     def begin(self) -> None:
-        """Forget what a track that failed has left."""
+        """Forget the rest of a track that failed."""
         self._gathered.clear()
 
     def hear(self, patch: Window, wanted: Container[int]) -> Iterator[tuple[int, Prediction]]:
-        """Yield what the wanted of its models say of a patch.
+        """Yield the predictions of the wanted models for a patch.
 
-        A graph that insists on a batch, or a GPU, says nothing until that is full: it would
-        take as long for one patch as for all.
+        A graph with a fixed batch, or a GPU, waits until the batch is full: one patch would
+        take as long as all.
         """
         if self.model.batch in {None, 1}:
             yield from self._say(patch, wanted)
@@ -67,7 +66,7 @@ class StemNetwork:
             yield from self.finish(wanted)
 
     def finish(self, wanted: Container[int]) -> Iterator[tuple[int, Prediction]]:
-        """Yield what the wanted of its models say of the patches that fill no batch."""
+        """Yield the predictions of the wanted models for the patches of an incomplete batch."""
         if self._gathered:
             patches = np.concatenate(self._gathered)
             self._gathered.clear()
@@ -90,13 +89,13 @@ class Stem:
     Attributes
     ----------
     card : ModelSpec
-        Of the first of them; what the stem needs of it is the same in all.
+        Card of the first network; the parts that the stem needs are the same in all.
     hop_frames : int
-        Patch frames from window to window.
+        Patch frames from one window to the next.
     frontend : Frontend
         From a window to a patch.
     networks : list of StemNetwork
-        What hears it.
+        The networks that get its patches.
     """
 
     card: ModelSpec
@@ -105,28 +104,28 @@ class Stem:
     networks: list[StemNetwork] = field(default_factory=list)
 
     def numbers(self) -> set[int | None]:
-        """Return the numbers of the models asked for that hear this front-end."""
+        """Return the numbers of the run's models that use this front-end."""
         heads = {number for network in self.networks for number, _ in network.heads}
         return heads | {network.number for network in self.networks}
 
     def begin(self) -> None:
-        """Make ready for a track."""
+        """Prepare for a new track."""
         for network in self.networks:
             network.begin()
 
     def hear(self, window: Window, wanted: Container[int]) -> Iterator[tuple[int, Prediction]]:
-        """Yield what the wanted models say of a window, or of several, each with its number."""
+        """Yield predictions of the wanted models for one or more windows, with their numbers."""
         patch = self.frontend(window)
         for network in self.networks:
             yield from network.hear(patch, wanted)
 
     def finish(self, wanted: Container[int]) -> Iterator[tuple[int, Prediction]]:
-        """Yield what they say of windows that wait for a full batch."""
+        """Yield predictions for windows that wait for a full batch."""
         for network in self.networks:
             yield from network.finish(wanted)
 
     def rolling(self) -> Rolling:
-        """Return the windows of a track that begins."""
+        """Return the rolling windows of a new track."""
         return Rolling(
             window_samples=self.card.window_samples,
             hop_samples=self.hop_frames * self.card.frontend.hop_samples,
@@ -136,18 +135,18 @@ class Stem:
 
 
 def stems(asked: Sequence[Asked], load: Callable[..., Network]) -> list[Stem]:
-    """Load models, and return the front-ends that they need, each once.
+    """Load models, and return their front-ends, each once.
 
     Parameters
     ----------
     asked : sequence of Asked
-        The models asked for; their places are their numbers.
+        The run's models; their indices are their numbers.
     load : callable
         Loads the network of a card; with ``backbone``, a head of that one.
     """
     found: dict[object, Stem] = {}
     networks: dict[object, StemNetwork] = {}
-    # Heads last: by then the backbone is there, if it is asked for itself.
+    # Heads last: by then their backbone is loaded, if it is one of the run's models.
     for number in sorted(range(len(asked)), key=lambda n: asked[n].card.backbone is not None):
         card, hop_frames = asked[number].card, asked[number].pooling.hop
         body = card.backbone or card
@@ -180,18 +179,18 @@ def windows(
     overs: Overs | None = None,
     delay: tuple[int, Window] | None = None,
 ) -> Iterator[tuple[Stem, Window]]:
-    """Yield the windows of a track, for each stem its own.
+    """Yield the windows of a track for each stem.
 
     Parameters
     ----------
     blocks : iterable of (int, memoryview)
         Rate in Hz and float32 mono samples; each is resampled once for every distinct resampler.
     stems : iterable of Stem
-        Whose windows.
+        The stems.
     overs : Overs, optional
-        Where `blocks` note what is louder than full scale, for stems that hear MP3s as integers.
+        Holds samples louder than full scale, for stems that hear MP3s as integers.
     delay : (int, (n,) float32), optional
-        What lies before the track's start, for stems that hear it; see `mp4_delay`.
+        Samples before the track's start, for stems that hear them; see `mp4_delay`.
 
     Yields
     ------
@@ -219,7 +218,7 @@ def windows(
 
 
 class _Branch:
-    """The stems that hear one resampler, and what it has in hand."""
+    """The stems of one resampler, with its state."""
 
     def __init__(self, card: ModelSpec) -> None:
         self.card = card
@@ -245,7 +244,7 @@ class _Branch:
 
 
 def _front(card: ModelSpec) -> tuple[object, ...]:
-    """Return all that decides what the patches of a model are."""
+    """Return everything that determines a model's patches."""
     return (
         card.sample_rate_hz,
         card.decoding,

@@ -1,19 +1,18 @@
 """How sure the decision on a track is after some of its windows.
 
-The pooled score of a part is an estimate of the whole's. How far off it may be is known from
-how much the windows differ, and from how many are missing. So: draw likely scores of the
-whole, ask of each what the rules would choose, and count how often it is what they choose
-now. Where no label comes near a threshold or near another label, that is always, after few
-windows.
+The pooled score of a part is an estimate for the whole track. How wrong it may be follows from
+how much the windows differ, and from how many are missing. So likely scores of the whole are
+drawn, the rules choose for each, and the share of draws with the present choice is counted. If
+no label is close to a threshold or to another label, that share is 1 after a few windows.
 
-The draws keep the correlation between labels: each is the mean plus a random combination of
-the windows' distances from it (the Gaussian form of a bootstrap), narrowed by the finite
-population (M of N windows leave ``(1 - M/N) / M`` of the variance of one). A handful of
-windows may agree by chance, so that their variance is joined with a typical one.
+The draws keep the correlation between labels: each is the mean plus a random combination of the
+windows' differences from it (the Gaussian form of a bootstrap), narrowed for the finite population
+(M of N windows leave ``(1 - M/N) / M`` of the variance of one). A few windows may agree by chance,
+so their variance is combined with a typical one.
 
-The rules are asked in short form: thresholds, ratio, number and order of values. What renames
-and trees make of these only makes a decision coarser, so that one which stands here stands
-there. The random numbers are fixed: the same windows always give the same confidence.
+The rules are used in a short form: thresholds, ratio, number and order of values. Renames and
+trees only make a decision coarser, so a decision that is stable here is stable with them. The
+random numbers are fixed: the same windows always give the same confidence.
 """
 
 from collections.abc import Sequence
@@ -29,16 +28,16 @@ from lean_tagger.rules import Rules
 DRAWS = 200
 
 KEPT_COLUMNS = 64
-"""Random numbers are made, and kept for the next round, by so many columns."""
+"""Columns of random numbers that are made together and kept for the next round."""
 
 TYPICAL_SPREAD = 0.9
-"""Standard deviation of a label's logit over the windows of a track, of the shipped networks
-on 74 tracks; counts as much as `PRIOR_WINDOWS` windows do."""
+"""Typical standard deviation of a label's logit over the windows of a track (shipped networks, 74
+tracks); it counts as much as `PRIOR_WINDOWS` windows."""
 
 PRIOR_WINDOWS = 4
 
 MOST_ROWS = 4096
-"""Windows beyond this (three hours) add nothing to what is known of the spread."""
+"""More windows than this (three hours) are not used for the spread."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -50,9 +49,9 @@ class Choice:
     Attributes
     ----------
     labels : tuple of int
-        Which labels may be.
+        The labels that may be chosen.
     least : tuple of float
-        Lowest score of each.
+        Lowest score of each label.
     ratio : float
         Lowest share of the best score.
     most : int
@@ -66,7 +65,7 @@ class Choice:
 
 
 def choices(labels: Sequence[Label], rules: Rules) -> list[Choice]:
-    """Return how rules choose among a model's labels, as far as `Confidence` asks."""
+    """Return the short form of the rules that `Confidence` uses."""
     found = []
     for field in rules.written:
         mine = [(i, label) for i, label in enumerate(labels) if label.kind == field.name]
@@ -89,7 +88,7 @@ def choices(labels: Sequence[Label], rules: Rules) -> list[Choice]:
 
 
 class Confidence:
-    """Takes windows' logits; tells how likely all windows would lead to the same decision.
+    """Estimates the probability that all windows would lead to the same decision.
 
     Parameters
     ----------
@@ -125,7 +124,7 @@ class Confidence:
         return float((now == then).all(axis=1).mean())
 
     def _decided(self, logits: Floats) -> npt.NDArray[np.int64]:
-        """Return the labels that are chosen in each row, in order, -1 for none."""
+        """Return the chosen labels of each row, in order; -1 for none."""
         scores = 1.0 / (1.0 + np.exp(-logits))
         found, start = [], 0
         for choice in self._choices:
@@ -140,7 +139,7 @@ class Confidence:
 
 
 def _noise(rows: Floats) -> Floats:
-    """Return draws of the error of one window, (DRAWS, n_labels)."""
+    """Return random errors of one window, (DRAWS, n_labels)."""
     count, labels = rows.shape
     wanted = count + labels
     random = _normal(-(-wanted // KEPT_COLUMNS) * KEPT_COLUMNS)[:, :wanted]
@@ -155,10 +154,10 @@ def _noise(rows: Floats) -> Floats:
 
 @lru_cache(maxsize=1)
 def _normal(columns: int) -> Floats:
-    """Return normally distributed numbers, (DRAWS, columns), in each column always the same.
+    """Return normally distributed numbers, (DRAWS, columns); a column is always the same.
 
-    Counters hashed by SplitMix64 (Steele, Lea and Flood 2014), through the transform of Box
-    and Muller. ``numpy.random`` takes 6 MiB, and promises no same numbers tomorrow.
+    They are counters, hashed by SplitMix64 (Steele, Lea and Flood 2014), through the transform
+    of Box and Muller. ``numpy.random`` takes 6 MiB and may change its numbers.
     """
     bits = np.arange(1, 2 * DRAWS * columns + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):

@@ -1,4 +1,4 @@
-"""A file's audio alone, at any rate, chunk by chunk."""
+"""A file's audio at any rate, chunk by chunk."""
 
 import os
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ def stream(
     resampler: AnyResampler | None = None,
     decoder: DecoderName = "auto",
 ) -> Iterator[memoryview]:
-    """Yield a file's audio as mono chunks of fixed size; memory does not grow with it.
+    """Yield a file's audio as mono chunks of fixed size, in constant memory.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def stream(
     chunk_seconds : float
         Length of a chunk; only the last one is shorter.
     resampler : AnyResampler, optional
-        By default the one of the default model's card (kaiser_best of resampy 0.2).
+        By default that of the default model's card (kaiser_best of resampy 0.2).
     decoder : {'auto', 'ffmpeg', 'soundfile'}
         See `decode.open_audio`.
 

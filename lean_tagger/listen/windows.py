@@ -1,7 +1,7 @@
 """Roll a window over the chunks.
 
-One buffer is allocated, and every window is a view of it. The two ends of the *track*, and
-only these, are continued, as a centred STFT of the whole track would do it.
+One buffer is allocated, and every window is a view of it. Only the two ends of the *track* are
+extended, as in a centred STFT of the whole track.
 """
 
 from collections.abc import Iterable, Iterator
@@ -29,28 +29,28 @@ def roll(
     Parameters
     ----------
     chunks : iterable of memoryview
-        float32 mono samples, of any length each.
+        float32 mono samples, each of any length.
     window_samples, hop_samples : int
         Length and stride of the windows, above 0; `window_samples` at least
         ``2 · pad_samples``.
     pad_samples : int
-        Samples by which each end of the track is continued. Reflected: ``x[pad] … x[1]`` before
-        ``x[0]``, and the same mirrored behind the last.
+        Number of samples by which each end of the track is extended. Reflected, that is
+        ``x[pad] … x[1]`` before ``x[0]``, and the same mirrored after the last.
     ends : Ends
-        How they are continued, and what becomes of samples that fill no window.
+        How they are extended, and what happens to samples that do not fill a window.
 
     Yields
     ------
     (window_samples,) float32
-        A view, valid until the next is asked for. It is shorter where the last patch, or the
-        only one, is to be made of fewer patch frames (``repeat``).
+        A view, valid until the next is asked for. It is shorter if the last or only patch should
+        be made of fewer patch frames (``repeat``).
         A track of no more than `pad_samples` samples cannot be reflected and gives none.
 
     Notes
     -----
-    With ``repeat`` there is a last window whenever a patch frame lies behind the start of the
-    next one; with ``zero`` and ``repeat_samples`` only if samples lie in no window yet, and then
-    the end is not continued otherwise.
+    With ``repeat`` there is a last window whenever a patch frame lies after the start of the next
+    window. With ``zero`` and ``repeat_samples`` there is one only if some samples are in no window
+    yet, and then the end is not extended in another way.
     """
     rolling = Rolling(
         window_samples=window_samples, hop_samples=hop_samples, pad_samples=pad_samples, ends=ends
@@ -61,7 +61,7 @@ def roll(
 
 
 class Rolling:
-    """What `roll` does, for those who have one chunk at a time and share it with others.
+    """Like `roll`, but takes one chunk at a time.
 
     Parameters
     ----------
@@ -81,8 +81,8 @@ class Rolling:
         spare = pad_samples + ends.grid_samples
         self._buffer = np.empty(2 * window_samples + pad_samples + spare + 1, np.float32)
         self._buffer[:pad_samples] = 0.0
-        self._start = 0  # of the next window; behind `fill` where the hop is longer than it
-        self._fill = pad_samples  # the continuation of the track's first end is written later
+        self._start = 0  # of the next window; after `fill` if the hop is longer than it
+        self._fill = pad_samples  # the extension of the track's start is written later
         self._begun = ends.padding != "reflect"
         self._windows = self._seen = 0
 
@@ -106,7 +106,7 @@ class Rolling:
                 self._keep()
 
     def finish(self) -> Iterator[Floats]:
-        """Yield the windows that reach into the continuation of the track's last end."""
+        """Yield the windows that reach into the extension of the track's end."""
         if not self._begun or not self._seen:
             return
         self._keep()
@@ -136,7 +136,7 @@ class Rolling:
             self._start += self._hop
 
     def _keep(self) -> None:
-        """Move to the front what the next window, or the reflection of the end, still needs."""
+        """Move what the next window or the end's reflection needs to the front."""
         first = min(self._start, self._fill - self._pad - 1)
         self._buffer[: self._fill - first] = self._buffer[first : self._fill]
         self._start -= first
@@ -151,7 +151,7 @@ def count_windows(
     pad_samples: int,
     ends: Ends = REFLECTED,
 ) -> int:
-    """Return how many windows `roll` yields of a track of so many samples, in constant time."""
+    """Return how many windows `roll` yields for so many samples, in constant time."""
     if not samples or (ends.padding == "reflect" and samples <= pad_samples):
         return 0
     end = _end_samples(samples, pad_samples, ends)
@@ -170,13 +170,13 @@ def count_windows(
 
 
 def _end_samples(samples: int, pad_samples: int, ends: Ends) -> int:
-    """Return by how many samples the second end is continued."""
+    """Return the number of samples by which the second end is extended."""
     past = -samples % ends.grid_samples if ends.padding == "zero_past_end" else 0
     return pad_samples + past
 
 
 def _filled(window: Floats, count: int, rule: str) -> Floats:
-    """Fill a window behind its first `count` samples."""
+    """Fill a window after its first `count` samples."""
     copies = len(window) // count if rule == "repeat_samples" else 1
     for copy in range(1, copies):
         window[copy * count : (copy + 1) * count] = window[:count]

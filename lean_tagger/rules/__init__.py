@@ -1,14 +1,14 @@
-"""A user's own vocabulary: what a label is called, and whether it is written.
+"""The user's own vocabulary: what a label is called, and whether it is written.
 
 ::
 
     rules.toml ─ load ─ Rules ─ adjusted ─ decide(scores, labels) ─ Decision ─ tag_plan
     check, template     DEFAULT  options                chosen, steps
 
-`model` is the types, `read_file` reads a file (with `toml_lines` and `safe_regex`), `apply` is the
-fixed order of the steps, `players` how values go into a field, `album_vote` one opinion for a
-whole album, `template` the file that a user starts from. Standard library only: the
-supervisor and every worker load it.
+`model` has the types, `read_file` reads a file (with `toml_lines` and `safe_regex`), `apply` has
+the fixed order of the steps, `players` lays values out in a field, `album_vote` decides for a whole
+album, `template` is the file that a user starts from. Standard library only: the supervisor and
+every worker load it.
 """
 
 from lean_tagger.rules.album_vote import (
@@ -24,19 +24,17 @@ from lean_tagger.rules.album_vote import (
     pool,
 )
 from lean_tagger.rules.apply import decide, numbers_of
+from lean_tagger.rules.decision import Decision, Step, Track
 from lean_tagger.rules.model import (
     DEFAULT,
     FIELDS,
     NUMBERS,
     POLICIES,
-    Decision,
     FieldRules,
     NumberRules,
     Policy,
     Rename,
     Rules,
-    Step,
-    Track,
     adjusted,
 )
 from lean_tagger.rules.players import PLAIN, PLAYERS, FieldLayout
@@ -77,8 +75,8 @@ __all__ = [
     "template",
 ]
 
-# What reads and writes rules files comes late: few runs need it, and each process would
-# hold it, 2 MiB of the supervisor's 25.
+# The modules for rules files are loaded late: few runs need them, and they take 2 MiB of the
+# supervisor's 25.
 
 
 def load(path: str) -> Rules:
@@ -89,7 +87,7 @@ def load(path: str) -> Rules:
 
 
 def check(path: str) -> list[str]:
-    """Return all that is wrong with a rules file; see `read_file.check`."""
+    """Return everything that is wrong with a rules file; see `read_file.check`."""
     from lean_tagger.rules import read_file
 
     return read_file.check(path)

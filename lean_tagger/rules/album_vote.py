@@ -1,7 +1,7 @@
-"""One opinion for a whole album: pool what was heard in its tracks.
+"""Decide for a whole album: pool what was heard in its tracks.
 
-Every track has one vote, however long it is: the mean of the tracks' logits, which is a
-geometric mean of odds, as windows are pooled within a track.
+Every track has one vote, however long it is. The result is the mean of the tracks' logits, a
+geometric mean of odds, as for the windows of a track.
 """
 
 import math
@@ -10,28 +10,31 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from lean_tagger.card import Label
-from lean_tagger.rules.model import Track
+from lean_tagger.rules.decision import Track
+
+if TYPE_CHECKING:  # questions to the journal need no cards, and start sooner without
+    from lean_tagger.card import Label
 
 NOISE = 0.05
-"""Scores nearer than this are a tie: two correct ways to resample differ by up to 0.04."""
+"""Scores closer than this are a tie: two correct ways to resample differ by up to 0.04."""
 
 _NEAREST_TO_CERTAIN = 1e-7
-"""A score of exactly 0 or 1 would outvote every other track, and is only rounding."""
+"""Limits scores: exactly 0 or 1 comes from rounding and would outvote all other tracks."""
 
 _STEPS = 1 << 40
-"""Of a logit, in which the tracks are added up."""
+"""Unit of a logit in which the tracks are added up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tie:
-    """Two labels between which the album does not decide.
+    """Two labels that are too close for the album to decide.
 
     Attributes
     ----------
     label, other : str
-        The album's strongest, and one that comes within `NOISE` of it; model's names.
+        The album's strongest, and one within `NOISE` of it; the model's names.
     score, other_score : float
         Pooled, 0 to 1.
     """
@@ -44,7 +47,7 @@ class Tie:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlier:
-    """A track that sounds like something else than its album.
+    """A track that does not sound like its album.
 
     Attributes
     ----------
@@ -53,7 +56,7 @@ class Outlier:
     label : str
         Its own strongest label, by the model's name.
     score : float
-        Of that label in the track.
+        The score of that label in the track.
     """
 
     path: str
@@ -63,14 +66,14 @@ class Outlier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlbumDecision:
-    """What an album's tracks say together.
+    """The joint result of an album's tracks.
 
     Attributes
     ----------
     scores : tuple of float
         Pooled probabilities in the order of the labels, for `decide`.
     label : str or None
-        The strongest label of the kind asked for; None where the model has none.
+        The strongest label of the requested kind; None if the model has none.
     ties : tuple of Tie
         Strongest first.
     """
@@ -81,10 +84,10 @@ class AlbumDecision:
 
 
 def album_key(track: Track) -> tuple[str, ...]:
-    """Return what the tracks of one album have in common, and those of two do not.
+    """Return a key that is the same for all tracks of an album, and differs between albums.
 
-    The album's name with the album artist, or with the artist where there is none, without
-    regard to case; without an album's name the folder.
+    It is the album's name with the album artist (or the artist, if there is none), without
+    regard to case; the folder if there is no album name.
     """
     album = track.album.strip().casefold()
     if not album:
@@ -99,11 +102,11 @@ VARIOUS = frozenset(
         *("varios artistas", "artisti vari", "soundtrack", "unknown artist", "[unknown]"),
     }
 )
-"""Album artists that are nobody: what they made together is a compilation."""
+"""Album artists that stand for several artists: the album is a compilation."""
 
 
 def is_various(artist: str) -> bool:
-    """Tell whether an album artist stands for several."""
+    """Tell whether an album artist stands for several artists."""
     return artist.strip().casefold() in VARIOUS
 
 
@@ -115,11 +118,11 @@ _DISC = re.compile(
 """The name of a folder that is one disc of the album in the folder above."""
 
 LEAST_TRACKS = 3
-"""Of an album that has one opinion unasked: two may as well be two singles."""
+"""Least tracks of an album that gets one decision by default: two may be two singles."""
 
 
 def album_folder(path: str) -> str:
-    """Return the folder of a file's album: of one in folders of its discs, the one above."""
+    """Return the folder of a file's album; for a disc's folder, the one above."""
     folder = os.path.dirname(path)
     while _DISC.fullmatch(os.path.basename(folder)):
         folder = os.path.dirname(folder)
@@ -135,25 +138,25 @@ def may_be_album(track: Track) -> bool:
 
 
 def pool(
-    tracks: Iterable[Sequence[float]], *, labels: Sequence[Label], kind: str = "genre"
+    tracks: Iterable[Sequence[float]], *, labels: "Sequence[Label]", kind: str = "genre"
 ) -> AlbumDecision:
     """Pool the scores of an album's tracks.
 
     Parameters
     ----------
     tracks : iterable of sequence of float
-        Each track's scores in the order of `labels`, 0 to 1; gone through once.
+        Each track's scores in the order of `labels`, 0 to 1; iterated once.
     labels : sequence of Label
         The model's vocabulary.
     kind : str
-        The kind of label that ties are looked for among.
+        The kind of label to look for ties in.
 
     Raises
     ------
     ValueError
-        There is no track, or one has another number of scores than there are labels.
+        There is no track, or a track does not have one score for each label.
     """
-    # Whole numbers: the result does not depend on the order of the tracks.
+    # Whole numbers, so that the result does not depend on the order of the tracks.
     sums, count = [0] * len(labels), 0
     for scores in tracks:
         if len(scores) != len(labels):
@@ -176,17 +179,17 @@ def outliers(
     tracks: Iterable[tuple[str, Sequence[float]]],
     decided: AlbumDecision,
     *,
-    labels: Sequence[Label],
+    labels: "Sequence[Label]",
     kind: str = "genre",
 ) -> Iterator[Outlier]:
-    """Yield the tracks that sound like something else than their album, in their order.
+    """Yield the tracks that do not sound like their album, in order.
 
     Parameters
     ----------
     tracks : iterable of (str, sequence of float)
         The path and the scores of each track.
     decided : AlbumDecision
-        On the album of these tracks.
+        The decision on the album of these tracks.
     labels, kind
         As in `pool`.
     """
@@ -200,8 +203,8 @@ def outliers(
             yield Outlier(path=path, label=labels[own].name, score=float(scores[own]))
 
 
-def _of_kind(labels: Sequence[Label], kind: str) -> list[int]:
-    """Return the places of the labels of one kind."""
+def _of_kind(labels: "Sequence[Label]", kind: str) -> list[int]:
+    """Return the indices of the labels of one kind."""
     return [index for index, label in enumerate(labels) if label.kind == kind]
 
 
@@ -211,9 +214,9 @@ def _logit(score: float) -> float:
 
 
 def _ties(
-    scores: Sequence[float], labels: Sequence[Label], ranked: Sequence[int]
+    scores: Sequence[float], labels: "Sequence[Label]", ranked: Sequence[int]
 ) -> tuple[Tie, ...]:
-    """Return ties for the first place; what scores below the noise ties with nothing."""
+    """Return ties for the first place; scores below the noise do not tie."""
     top = ranked[0]
     return tuple(
         Tie(

@@ -1,63 +1,58 @@
 """Apply the rules: from scores to values, one step after the other.
 
-The order is fixed; each step sees what the one before it left:
+The order is fixed; each step sees what the one before left:
 
-0. *abstain*: all are out where the model shows that it hears no music;
-1. *threshold*: a label below its minimum is out, and counts for nothing that follows;
+0. *abstain*: all labels are out if the scores are not those of music;
+1. *threshold*: a label below its minimum is out, and has no effect on later steps;
 2. *rename*: the first expression that matches the whole name gives the value;
 3. *ignore*: everywhere, for the artist, for the album. A value ignored here does not come
-   back as somebody's parent;
+   back as a parent;
 4. *parents*: "specific" drops a value that has a sure one below it in the tree (one that is
    allowed, and reaches the ratio to the best), "parent" puts the topmost value above in
-   its place, "both" adds every value above. What the tree says nothing of stands below the
-   parent of its label, if that has one;
-5. *allow*: what is not on the list is out, the rest is spelt as the list has it;
+   its place, "both" adds every value above. A value that is not in the tree is below the
+   parent of its label, if it has one;
+5. *allow*: values that are not on the list are out, the rest is spelt as on the list;
 6. *casing*;
 7. *same*: labels that have become one value count once, with the best score;
 8. *ratio* to the best value that is left, and *max_tags*.
 
-Values are compared without regard to case. Ties stand in the order of the labels.
+Values are compared without regard to case. Ties keep the order of the labels.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from lean_tagger.card import Abstain, Label
-from lean_tagger.rules.model import (
-    Casing,
-    Decision,
-    FieldRules,
-    Rename,
-    RuleName,
-    Rules,
-    Step,
-    Track,
-)
+from lean_tagger.rules.decision import Decision, RuleName, Step, Track
+from lean_tagger.rules.model import Casing, FieldRules, Rename, Rules
 from lean_tagger.rules.names import fault
 from lean_tagger.rules.safe_regex import LONGEST_NAME
+
+if TYPE_CHECKING:  # questions to the journal need no cards, and start sooner without
+    from lean_tagger.card import Abstain, Label
 
 EVERYTHING = "*"
 
 _WORD_START = re.compile(r"(?<![\w'\u2019])[^\W\d_]")
-"""A letter that no letter, digit or apostrophe stands before."""
+"""A letter without a letter, digit or apostrophe before it."""
 
 _NOBODY = Track()
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A label on its way; `value` is what it stands for so far."""
+    """A label on its way through the steps; `value` is what it stands for so far."""
 
     order: int
-    label: Label
+    label: "Label"
     score: float
     value: str
 
 
 class _Journey:
-    """The labels of one field on their way, and what happened to each."""
+    """The labels of one field on their way through the steps, and what happened to each."""
 
     def __init__(self, field: FieldRules) -> None:
         self.field = field
@@ -82,18 +77,18 @@ class _Journey:
         return replace(candidate, value=value)
 
     def sorted_steps(self) -> list[Step]:
-        """Return the steps by label, strongest first, each label's in their order."""
+        """Return the steps by label, strongest first, then in order."""
         ranked = sorted(self.steps, key=lambda item: (-item[0].score, item[0].order))
         return [step for _, step in ranked]
 
 
 def decide(
     scores: Sequence[float],
-    labels: Sequence[Label],
+    labels: "Sequence[Label]",
     rules: Rules,
     *,
     track: Track = _NOBODY,
-    abstain: Sequence[Abstain] = (),
+    abstain: "Sequence[Abstain]" = (),
 ) -> Decision:
     """Decide which values a track gets.
 
@@ -104,16 +99,16 @@ def decide(
     labels : sequence of Label
         The model's vocabulary.
     rules : Rules
-        See the module's text for what is done with them, and in which order.
+        The module's docstring says how they are applied, and in which order.
     track : Track
-        For what is ignored for one artist or album only.
+        For values that are ignored only for one artist or album.
     abstain : sequence of Abstain
-        When there is nothing to decide, by the model's card.
+        When to decide nothing, from the model's card.
 
     Returns
     -------
     Decision
-        With an entry for every field that the rules write, possibly empty.
+        It has an entry, perhaps empty, for every field that the rules write.
     """
     ignored = _ignored(rules, track)
     chosen: dict[str, tuple[tuple[str, float], ...]] = {}
@@ -141,17 +136,18 @@ def decide(
     return Decision(chosen=chosen, when_unsure=words, steps=tuple(steps))
 
 
-def numbers_of(kept: Sequence[float], labels: Sequence[Label], rules: Rules) -> dict[str, str]:
-    """Return the numbers that a track gets, by field, as they are to be written.
+def numbers_of(kept: Sequence[float], labels: "Sequence[Label]", rules: Rules) -> dict[str, str]:
+    """Return the numbers that a track gets, by field, as text for the tags.
 
     Parameters
     ----------
     kept : sequence of float
-        As the journal keeps them, in the order of `labels`; of others than numbers, anything.
+        Shares as the journal keeps them, in the order of `labels`; only those of numbers are
+        used.
     labels : sequence of Label
         The model's vocabulary.
     rules : Rules
-        Which of them may be written.
+        Which numbers may be written.
     """
     wanted = {number.name for number in rules.numbers if number.write}
     return {
@@ -167,7 +163,7 @@ def album_name(track: Track) -> str:
 
 
 def _ignored(rules: Rules, track: Track) -> Mapping[str, str]:
-    """Return what is not to be written for a track, by value, and why."""
+    """Return the values that must not be written for a track, with the reasons."""
     ignored = {value.casefold(): "everywhere" for value in rules.ignore}
     artists = {_plain(track.artist), _plain(track.albumartist)}
     for name, values in rules.ignore_artists:
@@ -186,11 +182,11 @@ def _plain(name: str) -> str:
 
 def _of_music(
     there: list[_Candidate],
-    abstain: Sequence[Abstain],
+    abstain: "Sequence[Abstain]",
     scores: Mapping[str, float],
     journey: _Journey,
 ) -> list[_Candidate]:
-    """Drop everything where the scores are those of no music."""
+    """Drop everything if the scores are not those of music."""
     if not (there and journey.field.abstain):
         return there
     strongest = max(there, key=lambda candidate: candidate.score)
@@ -219,7 +215,7 @@ def _sure_enough(there: Sequence[_Candidate], journey: _Journey) -> list[_Candid
         least = own[0] if own else max(field.min_score, candidate.label.least, bar)
         if candidate.score >= least:
             kept.append(candidate)
-        elif candidate.score >= lowest / 4:  # below that, nobody wonders why it is missing
+        elif candidate.score >= lowest / 4:  # below that, nobody asks why it is missing
             journey.drop(candidate, "threshold", f"{candidate.score:.3f} is below {least:.3f}")
     return kept
 
@@ -235,7 +231,7 @@ def _renamed(
             continue
         rename, value = found
         did = f"{rename.match!r} makes it {value!r}"
-        wrong = fault(value, written=True)  # groups can make anything of a name
+        wrong = fault(value, written=True)  # groups can turn a name into anything
         if wrong is None:
             kept.append(journey.turn(candidate, "rename", value, did))
         else:
@@ -245,7 +241,7 @@ def _renamed(
 
 def matched(name: str, renames: tuple[Rename, ...]) -> tuple[Rename, str] | None:
     """Return the first rename that matches a name, with the value that it gives."""
-    if len(name) > LONGEST_NAME:  # what an expression may cost grows with the name
+    if len(name) > LONGEST_NAME:  # the cost of an expression grows with the name
         return None
     for rename in renames:
         match = _compiled(rename.match).fullmatch(name)
@@ -274,13 +270,13 @@ def _not_ignored(
 
 @lru_cache(maxsize=64)
 def _above(tree: tuple[tuple[str, tuple[str, ...]], ...]) -> Mapping[str, tuple[str, ...]]:
-    """Return, for each value that is below another, those above it, nearest first."""
+    """Return, for each value that has parents, its parents, nearest first."""
     parent = {child.casefold(): name for name, children in tree for child in children}
     above: dict[str, tuple[str, ...]] = {}
     for child in parent:
         line: list[str] = []
         name = child
-        while name in parent and len(line) < len(parent):  # a circle is refused when loaded
+        while name in parent and len(line) < len(parent):  # loading refuses circles
             line.append(parent[name])
             name = parent[name].casefold()
         above[child] = tuple(line)
@@ -288,11 +284,13 @@ def _above(tree: tuple[tuple[str, tuple[str, ...]], ...]) -> Mapping[str, tuple[
 
 
 def _line_above(candidate: _Candidate, above: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """Return what stands above a candidate: by the tree of the rules, else by its label."""
+    """Return a candidate's parents: by the tree of the rules, else by its label."""
     value, parent = candidate.value.casefold(), candidate.label.parent
     if value in above:
         return above[value]
-    if not parent or value != candidate.label.display.casefold():  # a renamed one is another value
+    if (
+        not parent or value != candidate.label.display.casefold()
+    ):  # a renamed label is another value
         return ()
     line = (parent, *above.get(parent.casefold(), ()))
     return tuple(name for name in line if name.casefold() != value)
@@ -322,7 +320,7 @@ def _with_parents(
 def _without_parents(
     there: Sequence[_Candidate], above: Mapping[str, tuple[str, ...]], journey: _Journey
 ) -> list[_Candidate]:
-    """Drop what stands above another value that is going to be written."""
+    """Drop the parents of values that will be written."""
     allowed = {name.casefold() for name in journey.field.allow}
     usable = [c for c in there if not allowed or c.value.casefold() in allowed]
     floor = journey.field.ratio * max((c.score for c in usable), default=0.0)
@@ -379,7 +377,7 @@ def _in_case(value: str, casing: Casing) -> str:
 
 
 def _best(there: Sequence[_Candidate], journey: _Journey) -> tuple[tuple[str, float], ...]:
-    """Return each value once, of those that come near the best, strongest first."""
+    """Return each value that is close enough to the best, once, strongest first."""
     best: dict[str, _Candidate] = {}
     for candidate in sorted(there, key=lambda c: (-c.score, c.order)):
         key = candidate.value.casefold()

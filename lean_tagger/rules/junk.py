@@ -1,7 +1,7 @@
-"""Genres that say nothing, which other programs left in people's files.
+"""Genres that say nothing, which other programs left in files.
 
-A number is the name that ID3v1's list (with Winamp's additions) has for it; "12" is Other there,
-which says nothing, and 127 is Drum & Bass, which does.
+A number stands for a name on ID3v1's list with Winamp's additions: "12" is Other, which says
+nothing, but 127 is Drum & Bass.
 """
 
 import re
@@ -26,7 +26,7 @@ WORDS = (
     "<unknown>",
     "(none)",
 )
-"""What counts as saying nothing where the rules do not say it."""
+"""Genres that say nothing, unless the rules have another list."""
 
 _NUMBER = re.compile(r"\(?(\d+)\)?")
 _URL = re.compile(
@@ -62,10 +62,10 @@ Garage Rock|Psybient""".replace("\n", "").split("|")
 
 
 def meaning(value: str) -> str:
-    """Return the genre that a value stands for: of a number on the list, its name."""
+    """Return the genre that a value stands for; a number on the list stands for its name."""
     text = value.strip()
     found = _NUMBER.fullmatch(text)
-    # Very long ones are no numbers for Python.
+    # Python refuses very long numbers.
     if found is None or len(found[1]) > 9 or int(found[1]) >= len(ID3V1):
         return text
     return ID3V1[int(found[1])]
@@ -77,9 +77,9 @@ def is_junk(value: str, words: tuple[str, ...] = WORDS) -> bool:
     Parameters
     ----------
     value : str
-        As a file has it.
+        A value of a file.
     words : tuple of str
-        Compared whole and without regard to case.
+        Values that say nothing; compared as a whole, without regard to case.
     """
     text = meaning(value).casefold()
     if not any(letter.isalnum() for letter in text) or _NUMBER.fullmatch(text):

@@ -1,4 +1,4 @@
-"""What a user wants to be written, as frozen values; nothing here reads a file."""
+"""What a user wants to have written, as frozen values; nothing here reads a file."""
 
 import dataclasses
 import json
@@ -14,19 +14,6 @@ from lean_tagger.system.digest import sha256_of
 Policy = Literal["fill", "merge", "overwrite"]
 Parents = Literal["specific", "parent", "both"]
 Casing = Literal["as-is", "title", "lower", "upper"]
-RuleName = Literal[
-    "abstain",
-    "threshold",
-    "rename",
-    "ignore",
-    "parents",
-    "allow",
-    "casing",
-    "same",
-    "ratio",
-    "max_tags",
-    "chosen",
-]
 
 POLICIES: Mapping[str, Policy] = {
     "keep": "fill",
@@ -34,14 +21,14 @@ POLICIES: Mapping[str, Policy] = {
     "merge": "merge",
     "overwrite": "overwrite",
 }
-"""The policies by the words that people may use. "keep" says what becomes of values that are
-there, as the other two do; "fill" says what becomes of an empty field, and came first."""
+"""The policies by the words that users may write. "keep" says what happens to present values, as
+the other two do; "fill" says what happens to an empty field, and is the older word."""
 
 FIELDS = ("genre", "mood")
-"""The fields, each of which takes the labels of the kind that has its name."""
+"""The fields; each takes the labels of the kind with its name."""
 
 NUMBERS = ("valence", "arousal")
-"""The fields that hold one number each: that of the label with their name."""
+"""The fields that hold one number each: the number of the label with the field's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,29 +42,30 @@ class FieldRules:
     write : bool
         Whether the field is written at all.
     abstain : bool
-        Whether nothing is chosen where the model's card says that it hears no music, as speech.
+        Whether nothing is chosen if the track is not music, such as speech, by the model's
+        card.
     min_score : float
         Lowest score of a label, 0 to 1.
     bars : bool
-        Whether labels that are wrong more often need more, by the model's card.
+        Whether labels that are wrong more often need a higher score, by the model's card.
     thresholds : tuple of (str, float)
         Lowest score of single labels, by the model's name for them or by the name that it
-        shows: it is the label that is to be trusted or not, so renaming does not matter.
+        shows. They are about the label, so renaming does not matter.
     ratio : float
-        Lowest share of the best score that is left, 0 to 1.
+        Lowest share of the best remaining score, 0 to 1.
     max_tags : int
-        Most values.
+        Most values in the field.
     policy : {'fill', 'merge', 'overwrite'}
-        What becomes of values that are there. "fill" is what a rules file calls "keep".
+        What happens to present values. A rules file calls "fill" "keep".
     parents : {'specific', 'parent', 'both'}
         What the genre tree does; see `apply`.
     allow : tuple of str
-        The only values that may be written, as they are to be spelt; empty allows all.
+        The only values that may be written, in their spelling; empty allows all.
     casing : {'as-is', 'title', 'lower', 'upper'}
-        Of every value; "title" raises the first letter of each word and leaves the rest.
+        Case of every value; "title" makes the first letter of each word upper case and leaves
+        the rest.
     when_unsure : str or None
-        A word for a field that is empty and stays so because nothing is sure; None
-        abstains.
+        A word for an empty field if nothing is sure enough; None leaves it empty.
     """
 
     name: str
@@ -102,11 +90,11 @@ class NumberRules:
     Attributes
     ----------
     name : {'valence', 'arousal'}
-        The field, and the label whose number it takes.
+        The field, and the label with its number.
     write : bool
         Whether the field is written at all.
     policy : {'fill', 'merge', 'overwrite'}
-        What becomes of a number that is there. Two cannot be merged: it stays.
+        What happens to a present number. Numbers cannot be merged; "merge" keeps it.
     """
 
     name: str
@@ -116,14 +104,14 @@ class NumberRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rename:
-    r"""One name for what matches.
+    r"""A new name for labels that match.
 
     Attributes
     ----------
     match : str
-        Regular expression for the *whole* name that a label shows, without regard to case.
+        Regular expression for the *whole* name of a label as it is shown; case does not matter.
     to : str
-        The value instead; ``\1`` is the first group.
+        The new value; ``\1`` is the first group.
     """
 
     match: str
@@ -132,22 +120,22 @@ class Rename:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """Everything that decides what is written; picklable.
+    """All rules about what is written; picklable.
 
-    Without arguments they are the defaults, which `DEFAULT` explains.
+    Without arguments they are the defaults; see `DEFAULT`.
 
     Attributes
     ----------
     fields : tuple of FieldRules
         One for each of `FIELDS`.
     renames : tuple of Rename
-        The first that matches counts.
+        The first one that matches counts.
     ignore : tuple of str
         Values that are never written.
     ignore_artists, ignore_albums : tuple of (str, tuple of str)
-        Values that are not written for one artist or album; "*" is every value.
+        Values that are not written for an artist or album; "*" is every value.
     tree : tuple of (str, tuple of str)
-        Values and those directly below each.
+        Values, and the values directly below each.
     layout : FieldLayout
         How values go into the file.
     exclude : tuple of str
@@ -157,7 +145,7 @@ class Rules:
     junk : tuple of str
         Genres that say nothing, apart from numbers and addresses; see `rules.junk`.
     replace_junk : bool
-        A field that holds nothing else counts as empty.
+        A field with nothing but junk counts as empty.
 
     Examples
     --------
@@ -184,17 +172,17 @@ class Rules:
 
     @classmethod
     def load(cls, path: str) -> "Rules":
-        """Read a rules file, such as ``lean-tag rules --init`` begins.
+        """Read a rules file; ``lean-tag rules --init`` writes one to start from.
 
         Parameters
         ----------
         path : str
-            A TOML file of at most 256 KiB. What it does not say is as by default.
+            A TOML file of at most 256 KiB. Missing keys have their defaults.
 
         Raises
         ------
         ConfigError
-            It cannot be read, or makes no sense: a sentence for each mistake, with its line.
+            It cannot be read, or makes no sense; a sentence for each mistake, with its line.
 
         Examples
         --------
@@ -202,24 +190,24 @@ class Rules:
         >>> [(field.name, field.min_score) for field in Rules.load("rules.toml").fields]
         [('genre', 0.3), ('mood', 0.08)]
         """
-        # Late: few runs need what reads TOML, and each process would hold it.
+        # Late: few runs need a TOML reader, and it would take memory in each process.
         from lean_tagger.rules import read_file
 
         return read_file.load(path)
 
     @property
     def written(self) -> tuple[FieldRules, ...]:
-        """The fields that are to be written."""
+        """The fields that may be written."""
         return tuple(field for field in self.fields if field.write)
 
     @property
     def policies(self) -> Mapping[str, Policy]:
-        """What becomes of values that are there, by field."""
+        """What happens to present values, by field."""
         return {field.name: field.policy for field in self.written}
 
     @property
     def number_policies(self) -> Mapping[str, Policy]:
-        """What becomes of a number that is there, by field; two are never merged."""
+        """What happens to a present number, by field; numbers are never merged."""
         return {
             it.name: "overwrite" if it.policy == "overwrite" else "fill"
             for it in self.numbers
@@ -228,14 +216,14 @@ class Rules:
 
     @property
     def digest(self) -> str:
-        """Hash of what the rules mean: equal for files that differ in order or comments.
+        """Hash of what the rules mean; files that differ only in order or comments have the same.
 
-        The order of lists counts only where it decides something (`renames`), and so do
-        the names of players.
+        The order of lists counts only where it has an effect (`renames`), and names of players
+        do not count.
         """
         plain = dataclasses.asdict(self)
         plain["layout"].pop("player")
-        plain.pop("exclude")  # decides which files, not what is written
+        plain.pop("exclude")  # about which files, not about what is written
         plain["layout"]["splits"] = sorted(self.layout.splits)
         if plain.pop("junk") != WORDS:
             plain["junk"] = sorted(self.junk)
@@ -243,13 +231,13 @@ class Rules:
             plain.pop("replace_junk")
         for key in ("ignore", "ignore_artists", "ignore_albums", "tree"):
             plain[key] = _sorted(plain[key])
-        if self.numbers == DEFAULT.numbers:  # as the rules were before there were any
+        if self.numbers == DEFAULT.numbers:  # older rules had no numbers
             del plain["numbers"]
         plain["fields"] = sorted(plain["fields"], key=lambda field: str(field["name"]))
         for field in plain["fields"]:
             field["allow"] = sorted(field["allow"])
             field["thresholds"] = sorted(field["thresholds"])
-            for key in ("abstain", "bars"):  # newer than digests on record
+            for key in ("abstain", "bars"):  # newer than some digests on record
                 if field[key]:
                     del field[key]
         text = json.dumps(plain, sort_keys=True, ensure_ascii=True)
@@ -257,96 +245,22 @@ class Rules:
 
 
 def _sorted(entries: Sequence[object]) -> list[object]:
-    """Return names, or (name, names) pairs, in an order that does not depend on the file."""
+    """Return names, or (name, names) pairs, in an order independent of the file."""
     plain = [[e[0], sorted(e[1])] if isinstance(e, tuple | list) else e for e in entries]
     return sorted(plain, key=str)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Track:
-    """What is known of a file besides its sound; the rules for artists and albums read it.
-
-    Names are compared whole and without regard to case; spaces at the ends do not count.
-
-    Attributes
-    ----------
-    artist, albumartist, album : str
-        From its tags; empty where there is none. A rule for an artist applies if either of
-        the first two has its name.
-    folder : str
-        The folder's path. Where there is no album tag, its last part stands for the album.
-    compilation : bool
-        The tags say that the album is of several artists.
-    """
-
-    artist: str = ""
-    albumartist: str = ""
-    album: str = ""
-    folder: str = ""
-    compilation: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One thing that one rule did to one label, for people.
-
-    Attributes
-    ----------
-    field : str
-        Where the label would go.
-    label : str
-        As the model spells it.
-    score : float
-        Of the label, 0 to 1.
-    rule : RuleName
-        Which rule; "same" is two labels that became one value, "chosen" the end.
-    value : str or None
-        What the label stands for after this; None where it is out.
-    did : str
-        What the rule did, in words.
-    """
-
-    field: str
-    label: str
-    score: float
-    rule: RuleName
-    value: str | None
-    did: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What the scores say under the rules.
-
-    Attributes
-    ----------
-    chosen : mapping of str to tuple of (str, float)
-        Values with their scores, strongest first, for every field that may be written.
-    when_unsure : mapping of str to str
-        By field, the word for an empty field where nothing was chosen, if there is one.
-    steps : tuple of Step
-        By field, strongest label first, and in the order of the rules.
-    numbers : mapping of str to str
-        By field, a number as it is to be written.
-    """
-
-    chosen: Mapping[str, tuple[tuple[str, float], ...]]
-    when_unsure: Mapping[str, str]
-    steps: tuple[Step, ...]
-    numbers: Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-
 DEFAULT = Rules()
-"""What counts where nobody says otherwise.
+"""The default rules.
 
-Found by looking at what msd-musicnn says of 81 tracks: the music of four games (Debian's
+They come from what msd-musicnn says about 81 tracks: the music of four games (Debian's
 supertuxkart-data, wesnoth-1.16-music, asc-music, torus-trooper-data) and the two examples of
 musicnn's own documentation. Electronic and rock pieces score 0.3 to 0.5 as such; battle music for
 orchestra, for which the model has no label, scores "jazz" 0.12 to 0.19. From 0.20 on, 50 of the 81
 get a genre, 1.2 on average, and the rest get none rather than a guess. Moods were rare in the
-training data and score low (0.037 at most here), so a mood is written only where it stands far
-out, and on none of these. On 489 tracks more than half of all wrong genres were "Jazz": what needs
-more than the others is in the model's card (`Label.bar`)."""
+training data and score low (0.037 at most here), so a mood is written only if it scores much
+higher, and on none of these. On 489 tracks more than half of all wrong genres were "Jazz"; the
+model's card gives such labels a higher minimum (`Label.bar`)."""
 
 
 def adjusted(
@@ -360,7 +274,7 @@ def adjusted(
     player: str | None = None,
     replace_junk: bool = False,
 ) -> Rules:
-    """Return the rules with options of the command line in them; None leaves as it is.
+    """Return the rules, changed by options of the command line; None changes nothing.
 
     Parameters
     ----------
@@ -369,12 +283,12 @@ def adjusted(
     fields : collection of str, optional
         The fields to write, whatever the file says.
     policy, min_score, ratio, max_tags : optional
-        For every field. A minimum given here counts for all labels: single thresholds of
-        the file no longer do.
+        For every field. A minimum given here counts for all labels and replaces the single
+        thresholds of the file.
     player : str, optional
-        One of `PLAYERS`; takes the place of all that the file says of the layout.
+        One of `PLAYERS`; replaces everything that the file says about the layout.
     replace_junk : bool
-        Whether genres that say nothing give way; False leaves it to the file.
+        Replace genres that say nothing; False leaves the choice to the file.
 
     Raises
     ------

@@ -1,11 +1,11 @@
-"""Which text can be a name: of a label, of a genre, of an artist."""
+"""Check whether a text can be the name of a label, a genre or an artist."""
 
 import re
 
 LONGEST = 100
 
 _ID3_NUMBER = re.compile(r"\d+|\(.*|RX|CR", re.ASCII)
-"""What ID3 reads as a reference to a genre of its own."""
+"""Text that ID3 reads as one of its own genre numbers."""
 
 
 def fault(value: object, *, written: bool) -> str | None:
@@ -16,7 +16,7 @@ def fault(value: object, *, written: bool) -> str | None:
     value : object
         What was found.
     written : bool
-        Whether it is to go into a tag, where some names mean something else.
+        Whether it will go into a tag, where some names have another meaning.
     """
     if not isinstance(value, str):
         return "a name must be text in quotes"
@@ -36,5 +36,5 @@ def fault(value: object, *, written: bool) -> str | None:
 
 
 def short(text: str) -> str:
-    """Return text in quotes, on one line and no longer than a line has room for."""
+    """Return text in quotes, cut to fit on one line."""
     return repr(text if len(text) <= 40 else text[:37] + "...")

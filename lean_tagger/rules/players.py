@@ -1,10 +1,10 @@
-"""How values are laid out in a field, for the player that is to read them.
+"""How values are laid out in a field, for the player that reads them.
 
 A layout says whether a field gets several values or one joined value, what stands between
-joined values, which strings a player takes for the end of a value, and the ID3 version of a
+joined values, at which strings a player splits values, and the ID3 version of a
 *new* tag (an existing tag keeps its version; see `write.id3`).
 
-What each player does, and where that is known from:
+What each player does, with the sources:
 
 navidrome
     Reads several values, and splits each of them again at ``;``, ``/`` and ``,``
@@ -54,13 +54,13 @@ class FieldLayout:
     player : str or None
         Name of the preset, for people.
     separator : str or None
-        What joins all values into one; None writes several values.
+        Joins all values into one; None writes several values.
     splits : tuple of str
-        Strings at which the player would split a value: none may stay inside of one.
+        Strings at which the player would split a value, so none may be inside a value.
     replacement : str
-        What stands in their place, one character.
+        The character that replaces them.
     id3_version : {3, 4}
-        For a file that has no ID3v2 tag yet: 2.3 or 2.4.
+        Version of a new ID3v2 tag: 2.3 or 2.4.
     """
 
     player: str | None = None
@@ -70,10 +70,10 @@ class FieldLayout:
     id3_version: Literal[3, 4] = 4
 
     def clean(self, value: str) -> str:
-        """Return a value in which nothing is left at which the player would split it.
+        """Return a value without strings at which the player would split it.
 
-        With spaces on either side, the replacement gets one on both: "Rock, Pop" becomes
-        "Rock - Pop" and "Hip-Hop/Rap" becomes "Hip-Hop-Rap".
+        If there is a space on either side, the replacement gets one on both: "Rock, Pop"
+        becomes "Rock - Pop" and "Hip-Hop/Rap" becomes "Hip-Hop-Rap".
         """
         ends = _ends(self.splits, self.separator)
         if ends is None:
@@ -86,7 +86,7 @@ class FieldLayout:
         return re.sub(rf"\s*(?:{ends}\s*)+", replace, value.strip()).strip()
 
     def values(self, values: Iterable[str]) -> tuple[str, ...]:
-        """Return cleaned values, each once, compared without regard to case."""
+        """Return cleaned values without repetitions; case does not matter."""
         kept: dict[str, str] = {}
         for value in map(self.clean, values):
             kept.setdefault(value.casefold(), value)
@@ -100,14 +100,14 @@ class FieldLayout:
         return (self.separator.join(cleaned),)
 
     def parse(self, held: Sequence[str]) -> tuple[str, ...]:
-        """Return the values that the player sees in what a field holds."""
+        """Return the values that the player sees in a field."""
         return _split(held, _ends(self.splits, self.separator))
 
     def extend(self, held: Sequence[str], values: Iterable[str]) -> tuple[str, ...]:
-        """Return what a field holds after values were added that it lacks.
+        """Return the content of a field after adding the values that it lacks.
 
-        What is there stays as it is written, save that a joined layout makes one value of
-        several. Where nothing is lacking, nothing changes.
+        Present values keep their spelling, but a joined layout makes one value of several. If
+        nothing is lacking, nothing changes.
         """
         known = {value.casefold() for value in (*self.parse(held), *held)}
         new = [value for value in self.values(values) if value.casefold() not in known]
@@ -126,11 +126,11 @@ def _split(held: Sequence[str], ends: str | None) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def _ends(splits: tuple[str, ...], separator: str | None) -> str | None:
-    """Return an expression for everything at which a value ends; None for nothing.
+    """Return an expression for everything that ends a value; None for nothing.
 
-    What is given with a space, such as " / ", only counts with spaces around it: there are
-    values with the bare character in them. "; " is no such case, since nobody means a
-    semicolon without a space to stay.
+    A separator with spaces on both sides, such as " / ", counts only with the spaces: there are
+    values that contain the bare character. "; " is different: a semicolon without a space
+    splits as well.
     """
     spaced = {end.strip() for end in splits if end != end.strip()}
     bare = {end for end in splits if end == end.strip()}
@@ -155,4 +155,4 @@ PLAYERS: Mapping[str, FieldLayout] = {
     "lyrion": FieldLayout(player="lyrion", splits=(";",)),
     "foobar2000": FieldLayout(player="foobar2000", splits=(";",)),
 }
-"""The presets; the module's text says what is known of each player."""
+"""The presets; the module's docstring says what is known about each player."""

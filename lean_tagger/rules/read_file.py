@@ -1,7 +1,7 @@
-"""Read a rules file, and say of everything in it that is wrong on which line.
+"""Read a rules file, and report every mistake with its line.
 
-Nothing in a file is passed over: an unknown key, a value of the wrong type and a name
-given twice are all complaints, since each is a rule that would silently not count.
+Nothing in a file is ignored: an unknown key, a value of the wrong type and a name given
+twice are all reported, since such a rule would silently have no effect.
 """
 
 import re
@@ -30,7 +30,7 @@ from lean_tagger.rules.toml_values import TableReader
 from lean_tagger.system.files import open_regular
 
 LARGEST_BYTES = 1 << 18
-"""A tree of all two thousand genres that MusicBrainz knows takes a quarter of that."""
+"""A tree of all two thousand genres of MusicBrainz takes a quarter of that."""
 
 MOST_RENAMES = 500
 DEEPEST_TREE = 20
@@ -64,13 +64,13 @@ def load(path: str) -> Rules:
     Raises
     ------
     ConfigError
-        With a line "file:line: sentence" for everything that is wrong with it.
+        With "file:line: sentence" for every mistake in it.
     """
     return parse(_text(path), name=path)
 
 
 def check(path: str) -> list[str]:
-    """Return everything that is wrong with a rules file, each as "file:line: sentence"."""
+    """Return every mistake in a rules file as "file:line: sentence"."""
     try:
         load(path)
     except ConfigError as error:
@@ -86,7 +86,7 @@ def parse(text: str, *, name: str) -> Rules:
     text : str
         The whole file.
     name : str
-        What complaints call it.
+        The file's name in complaints.
 
     Raises
     ------
@@ -134,7 +134,7 @@ def _not_toml(name: str, text: str, message: str) -> str:
 
 
 def _rules(reader: TableReader) -> Rules:
-    # Few models give numbers: who misspells a table has hardly meant theirs.
+    # Few models give numbers, so a misspelt table was hardly meant for them.
     numbers = {name: reader.data[name] for name in NUMBERS if name in reader.data}
     others = {name: it for name, it in reader.data.items() if name not in numbers}
     data = reader.table(others, (), _TABLES)
@@ -161,7 +161,7 @@ def _rules(reader: TableReader) -> Rules:
         for index, name in enumerate(field.allow):
             if name.casefold() in ignored:
                 path = (field.name, "allow", index)
-                reader.complain(path, f"{short(name)} is allowed here and ignored everywhere")
+                reader.complain(path, f"{short(name)} is allowed here but ignored everywhere")
     return rules
 
 
@@ -179,7 +179,7 @@ def _field(reader: TableReader, data: object, default: FieldRules) -> FieldRules
         write=reader.flag(table, (name, "write"), default=default.write),
         abstain=reader.flag(table, (name, "abstain"), default=default.abstain),
         min_score=reader.number(table, (name, "min_score"), default.min_score),
-        # Who says what is enough has said it for all labels.
+        # A minimum in the file counts for all labels.
         bars=reader.flag(table, (name, "bars"), default="min_score" not in table),
         thresholds=_thresholds(reader, table.get("thresholds", {}), (name, "thresholds")),
         ratio=reader.number(table, (name, "ratio"), default.ratio),
@@ -269,7 +269,7 @@ def _tree(reader: TableReader, data: object) -> tuple[tuple[str, tuple[str, ...]
         for index, child in enumerate(children):
             other = above.setdefault(child.casefold(), name)
             if other != name:
-                sentence = f"{short(child)} stands below {short(other)} already"
+                sentence = f"{short(child)} is below {short(other)} already"
                 reader.complain(("tree", name, index), sentence)
         tree.append((name, children))
     for name in names.values():
@@ -280,15 +280,15 @@ def _tree(reader: TableReader, data: object) -> tuple[tuple[str, tuple[str, ...]
 
 
 def _fault_above(name: str, above: Mapping[str, str]) -> str | None:
-    """Return what is wrong with the values above a value, in words; None if nothing is."""
+    """Return what is wrong with the parents of a value, in words; None if nothing is."""
     seen = {name.casefold()}
     here = name
     while here.casefold() in above:
         here = above[here.casefold()]
         if here.casefold() == name.casefold():
-            return f"{short(name)} stands above itself"
+            return f"{short(name)} is above itself"
         if here.casefold() in seen:
-            return None  # a circle of others, for which they are blamed
+            return None  # a circle of other values, reported for them
         seen.add(here.casefold())
         if len(seen) > DEEPEST_TREE:
             return f"{short(name)} has more than {DEEPEST_TREE} values above it"
@@ -357,7 +357,7 @@ def _replacement(reader: TableReader, table: Mapping[str, Any], default: str) ->
 
 
 def _is_mark(value: object) -> bool:
-    """Tell whether something can stand between values without being part of a name."""
+    """Tell whether text can separate values without being part of a name."""
     return (
         isinstance(value, str)
         and 1 <= len(value) <= 5

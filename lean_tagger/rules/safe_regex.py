@@ -1,8 +1,8 @@
-"""Regular expressions that cannot keep a run busy.
+"""Accept only regular expressions that are fast.
 
-Python's `re` goes back and tries again, and a dozen characters are enough to make it do so
-for years. What costs is repeating: `refusal` allows only so much of it that the names of
-labels, which are short, are matched in milliseconds.
+Python's `re` backtracks, and with a dozen characters an expression can make it do so for years.
+Repetitions are what costs time. `refusal` allows only so many that the short names of labels are
+matched in milliseconds.
 """
 
 import re
@@ -11,13 +11,13 @@ import warnings
 LONGEST_PATTERN = 200
 
 LONGEST_NAME = 64
-"""Longer names match no expression. The longest label of any model known here has 24."""
+"""Longer names match no expression. The longest known label of any model has 24 characters."""
 
 _MOST_OPEN = 3
-"""Repetitions of any length, as in ``.*``: 3 over 64 characters are 48,000 ways at most."""
+"""Unlimited repetitions, as in ``.*``: 3 of them over 64 characters have at most 48,000 ways."""
 
 _MOST_WAYS = 256
-"""Choices and optional parts, multiplied. Together with the above: a tenth of a second."""
+"""Choices and optional parts, multiplied. With the limit above this takes a tenth of a second."""
 
 _VERBOSE = re.compile(r"\(\?[a-zA-Z]*x")
 
@@ -51,17 +51,17 @@ def refusal(pattern: str) -> str | None:
             warnings.simplefilter("error")
             re.compile(pattern, re.IGNORECASE)
     except (re.error, RecursionError, OverflowError) as error:
-        return f"this is no regular expression: {error}"
+        return f"this is not a regular expression: {error}"
     except Warning as warning:
         return f"this will mean something else in later versions of Python: {warning}"
     return _too_costly(pattern)
 
 
 def _too_costly(pattern: str) -> str | None:
-    """Count repetitions and choices in an expression that is known to be one."""
+    """Count repetitions and choices in a valid expression."""
     if _VERBOSE.search(pattern):
         return "the flag x is not accepted in an expression"
-    # For each group that is open: does it repeat or choose, and among how many?
+    # For each open group: does it repeat or choose, and among how many?
     varied, branches = [False], [1]
     closed = False
     ways, open_ended = 1, 0
@@ -90,7 +90,7 @@ def _too_costly(pattern: str) -> str | None:
 
 
 def _too_many(open_ended: int, ways: int) -> str | None:
-    """Judge the repetitions without an upper limit, and the choices multiplied."""
+    """Judge the number of unlimited repetitions, and the product of the choices."""
     if open_ended > _MOST_OPEN:
         return f"more than {_MOST_OPEN} parts that repeat could take for ever"
     if ways > _MOST_WAYS:
@@ -99,7 +99,7 @@ def _too_many(open_ended: int, ways: int) -> str | None:
 
 
 def _times(repeat: str) -> tuple[int, int | None]:
-    """Return the least and the most times, None for any number."""
+    """Return the least and the most times; None is any number."""
     if repeat[0] in "*+":
         return 0, None
     if repeat[0] == "?":

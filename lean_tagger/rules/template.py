@@ -2,9 +2,9 @@
 
 
 def template() -> str:
-    """Return a rules file that says what counts anyway, with every other rule as an example.
+    """Return a rules file with the defaults, and an example of every other rule.
 
-    Examples stand behind a ``#`` without a space; taking it away makes them count.
+    Examples come after a ``#`` without a space; without the ``#`` they take effect.
     """
     from importlib.resources import files
 

@@ -1,7 +1,6 @@
-"""On which line of a TOML file each key stands, which `tomllib` does not tell.
+"""Find the line of each key in a TOML file, which `tomllib` does not give.
 
-Only for texts that `tomllib` has read without complaint: this looks for where things are
-and not for whether they are right.
+Only for texts that `tomllib` accepts: this finds positions and does not check syntax.
 """
 
 import re
@@ -23,7 +22,7 @@ _STRING = re.compile(
     re.DOTALL,
 )
 _DEEPEST = 6
-"""Rules end at 3. Beyond, paths of a hostile file would take memory by their square."""
+"""Rules need 3. With more, the paths of a hostile file would take memory by their square."""
 _PLAIN = re.compile(r"[^,\]}\r\n#]*")
 
 
@@ -69,7 +68,7 @@ class _Scan:
         self.lines.setdefault(path, self._line)
 
     def _key(self, here: Path) -> Path:
-        """Take a dotted key; mark every table that it leads through."""
+        """Take a dotted key; mark every table on its path."""
         start = self._at
         parts = _parts(self._take(_KEY))[:_DEEPEST]
         end, self._at = self._at, start
@@ -81,7 +80,7 @@ class _Scan:
         return here
 
     def _entered(self, path: Path) -> Path:
-        """Return the path of the last entry where a path leads to an array of tables."""
+        """Return a path; for an array of tables, the path of its last entry."""
         return (*path, self._tables[path] - 1) if path in self._tables else path
 
     def _header(self) -> Path:

@@ -1,4 +1,4 @@
-"""Take typed values out of parsed TOML, and note each fault with its line."""
+"""Take typed values out of parsed TOML, and note each mistake with its line."""
 
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
@@ -11,10 +11,10 @@ MOST_COMPLAINTS = 50
 
 
 class TableReader:
-    """Takes values out of parsed TOML; what does not fit becomes a complaint.
+    """Takes values out of parsed TOML; a value that does not fit becomes a complaint.
 
-    Every method that takes a value returns a default in place of one that does not fit, so
-    that one pass finds all faults.
+    Every method that takes a value returns a default if it does not fit, so that one pass finds
+    all mistakes.
 
     Parameters
     ----------
@@ -30,22 +30,24 @@ class TableReader:
         self.complaints: list[tuple[int, str]] = []
 
     def complain(self, path: Path, sentence: str) -> None:
-        """Note a fault, at the line of a path or of the nearest thing around it."""
+        """Note a mistake, at the line of a path or of its nearest known parent."""
         while path and path not in self._lines:
             path = path[:-1]
         self.complaints.append((self._lines.get(path, 1), sentence))
 
     def report(self, name: str) -> list[str]:
-        """Return the complaints by line, not more than anybody reads."""
+        """Return the complaints by line, up to a readable number."""
         found = [f"{name}:{line}: {sentence}" for line, sentence in sorted(self.complaints)]
         if len(found) > MOST_COMPLAINTS:
             more = len(found) - MOST_COMPLAINTS
             line = sorted(self.complaints)[MOST_COMPLAINTS][0]
-            found[MOST_COMPLAINTS:] = [f"{name}:{line}: from here on there are {more} more faults"]
+            found[MOST_COMPLAINTS:] = [
+                f"{name}:{line}: there are {more} more mistakes from here on"
+            ]
         return found
 
     def table(self, data: object, path: Path, known: Collection[str] | None) -> dict[str, Any]:
-        """Return a table; complain of keys that are not known, None knows all."""
+        """Return a table; complain about unknown keys. None accepts all keys."""
         if not isinstance(data, dict):
             self.complain(path, f"{_called(path)} must be a table, as in [{_dotted(path)}]")
             return {}
@@ -58,7 +60,7 @@ class TableReader:
         return data
 
     def _hint(self, key: str, known: Collection[str]) -> str:
-        # Looking for what was meant takes time, of which a hostile file must not get much.
+        # Finding suggestions takes time, and a hostile file must not get much of it.
         many = len(self.complaints) > MOST_COMPLAINTS or len(key) > 40
         close = [] if many else get_close_matches(key, known, n=1)
         return f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
@@ -102,7 +104,7 @@ class TableReader:
         return value
 
     def name(self, value: object, path: Path, *, written: bool) -> str | None:
-        """Return a name; where it is to be written into a tag, complain if it cannot be."""
+        """Return a name; complain if it should go into a tag and cannot."""
         wrong = fault(value, written=written)
         if wrong is None:
             return str(value)
@@ -112,7 +114,7 @@ class TableReader:
     def names(
         self, value: object, path: Path, *, written: bool, once: bool = False
     ) -> tuple[str, ...]:
-        """Return a list of names, each once; complain of repetitions only if asked to."""
+        """Return a list of names without repetitions; complain about them only if asked to."""
         if not isinstance(value, list):
             self.complain(path, f'{_called(path)} must be a list of names, as in ["Rock", "Pop"]')
             return ()
@@ -126,7 +128,7 @@ class TableReader:
         return tuple(found.values())
 
     def keyed(self, table: Mapping[str, Any], path: Path, *, written: bool) -> dict[str, str]:
-        """Return the keys of a table that are names, by how they are compared."""
+        """Return the keys of a table that are names, by the form in which they are compared."""
         found: dict[str, str] = {}
         for key in table:
             name = self.name(key, (*path, key), written=written)

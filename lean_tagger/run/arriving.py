@@ -1,6 +1,6 @@
-"""Files that are still arriving: they are left alone until they are whole.
+"""Leave files alone that are still arriving, until they are whole.
 
-Otherwise only the part that is there would be heard.
+An incomplete file would be heard only in part.
 """
 
 import os
@@ -17,30 +17,32 @@ KIND = "arriving"
 
 
 def settled(found: Iterable[_Item], seconds: float) -> Iterator[_Item | Skipped]:
-    """Pass on what was found, but jobs of files that are still arriving as skipped.
+    """Pass on what was found, but skip files that are still arriving.
 
     Parameters
     ----------
     found : iterable
-        Jobs, and what became of the rest.
+        Jobs, and outcomes of the rest.
     seconds : float
-        How long a file must not have changed.
+        Time for which a file must not have changed.
     """
     for item in found:
         if isinstance(item, Job) and is_arriving(item.path, seconds):
-            yield Skipped(path=item.path, kind=KIND, message="it is still arriving; next time")
+            yield Skipped(
+                path=item.path, kind=KIND, message="it is still arriving; the next run takes it"
+            )
         else:
             yield item
 
 
 def is_arriving(path: str, seconds: float) -> bool:
-    """Tell whether a file changed within the last seconds, or a program has it open for writing.
+    """Tell whether a file changed within the last seconds, or is open for writing.
 
-    A time in the future, such as from a server with another clock, says nothing.
+    A time in the future, as from a server with another clock, is ignored.
     """
     try:
         found = os.stat(path)
     except (OSError, ValueError):
-        return False  # whoever opens it will say what is wrong
+        return False  # opening it later will report what is wrong
     age = time.time() - max(found.st_mtime, found.st_ctime)
     return 0 <= age < seconds or being_written(path)

@@ -1,4 +1,4 @@
-"""From a memory budget and a measured worker to the shape of a run."""
+"""Plan a run from a memory budget and the measured need of a worker."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from lean_tagger.errors import BudgetError
 from lean_tagger.system.memory import format_size
 
 SUPERVISOR_BYTES = 25 << 20
-"""What the supervising process may grow to; a test holds it below."""
+"""Most memory of the supervising process; a test ensures it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,11 +18,11 @@ class Shape:
     workers : int
         Processes that listen at the same time, each to one file.
     threads : int
-        Of the network in each; workers times threads never exceed the cores.
+        Threads of the network in each; workers times threads never exceed the cores.
     share_bytes : int
         Memory that each worker may have.
     alone_bytes : int
-        Memory that one worker may have when no other runs.
+        Memory that one worker may have when it runs alone.
     """
 
     workers: int
@@ -32,11 +32,11 @@ class Shape:
 
 
 SPARE_BYTES = 4 << 20
-"""By so much may the next start measure more, which is rounded up in steps."""
+"""The next start may measure so much more, since needs are rounded up in steps."""
 
 
 def least_bytes(needed_bytes: int) -> int:
-    """Return the budget to ask for, in bytes, where one worker needs so much."""
+    """Return the least budget, in bytes, if one worker needs so much."""
     return SUPERVISOR_BYTES + needed_bytes + SPARE_BYTES
 
 
@@ -51,22 +51,22 @@ def shape(
 ) -> Shape:
     """Divide a budget.
 
-    Workers come before threads: two workers do a library almost twice as fast, two threads
-    do not, since decoding is most of the work and has one. Threads get what cores are left
-    over, because the budget holds no more workers or there are no more files.
+    Workers come before threads: two workers are almost twice as fast, but two threads are not,
+    since decoding is most of the work and uses one thread. Threads get the cores that are left
+    if the budget allows no more workers or there are no more files.
 
     Parameters
     ----------
     budget_bytes : int
-        For the whole tree of processes.
+        Budget of the whole tree of processes.
     needed_bytes : int
         Least share of one worker, as measured.
     cores : int
-        That may be busy at the same time: those there are, or fewer by ``--jobs``.
+        Cores that may be busy at the same time: all, or fewer by ``--jobs``.
     files : int
-        Files to do, as far as is known.
+        Number of files to do, as far as known.
     model : str
-        For the message; empty where none is loaded.
+        For the message; empty if none is loaded.
     machine_bytes : int or None
         What the machine or container allows, for the message too.
 

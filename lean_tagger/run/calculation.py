@@ -1,8 +1,9 @@
 """Arithmetic over the journal, in a child process under the memory budget.
 
-The supervisor loads no numpy and stays small. What needs arrays stands in the folders
-``arithmetic/`` of a room, as generator functions; `Calculation` runs one of them in a process of
-its own and yields what it yields.
+The supervisor loads no numpy and stays small. Code that needs arrays is in the ``arithmetic/``
+folders, as generator functions. `Calculation` runs one of them in a process of its own and yields
+its values. A `Child` that is started before anything else loads numpy while the command finds out
+what to ask.
 """
 
 import contextlib
@@ -21,13 +22,76 @@ from lean_tagger.run.stderr_tail import StderrTail
 from lean_tagger.system.memory import format_size
 
 LEAST_BYTES = 40 << 20
-"""What a child takes with numpy and SQLite loaded, and some rows (measured: 31 MiB)."""
+"""Memory of a child with numpy, SQLite and some rows (measured: 31 MiB)."""
+
+
+class Child:
+    """A process that waits to be told what to calculate.
+
+    Use it in a ``with`` statement, or hand it to a `Calculation`, which then ends it.
+
+    Parameters
+    ----------
+    module : str
+        What it loads meanwhile.
+
+    Attributes
+    ----------
+    process : subprocess.Popen
+        With pipes for messages.
+    stderr : StderrTail
+        What it complains about.
+    """
+
+    def __init__(self, module: str) -> None:
+        self.stderr = StderrTail()
+        # -P: a file in the user's folder must not be taken for a module.
+        main = [sys.executable, "-P", "-m", "lean_tagger.run.calculation_main"]
+        try:
+            self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [*main, str(os.getpid()), module],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self.stderr.write_fd,
+                env=environment(),
+                process_group=0,  # Ctrl-C in the terminal is ours to pass on
+            )
+        except BaseException:
+            self.stderr.close()
+            raise
+        self.input, self.output = _pipes(self.process)
+        self._closed = False
+
+    def __enter__(self) -> "Child":
+        """Return the child itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it."""
+        self.close()
+
+    @property
+    def waits(self) -> bool:
+        """Whether it can still be told something."""
+        return not self._closed
+
+    def close(self) -> None:
+        """End it, whatever it is doing."""
+        if self._closed:
+            return
+        self._closed = True
+        self.process.kill()
+        self.process.wait()
+        with contextlib.suppress(BrokenPipeError):
+            self.input.close()
+        self.output.close()
+        self.stderr.close()
 
 
 class Calculation:
     """One call of a generator function in a child process.
 
-    Use it in a ``with`` statement: leaving it early ends the child.
+    Use it in a ``with`` statement; leaving it early ends the child.
 
     Parameters
     ----------
@@ -35,9 +99,11 @@ class Calculation:
         ``module:function``, such as ``lean_tagger.library.arithmetic.similar:nearest``. It takes
         `request` and yields values.
     request : object
-        Anything that can be pickled. It crosses a pipe once, so it holds no rows of the journal.
+        Anything that can be pickled. It crosses a pipe, so it must not hold rows of the journal.
     max_mem_bytes : int
         The budget of supervisor and child together.
+    child : Child or None
+        One that was started before; None, or one that has ended, makes a new one start.
 
     Attributes
     ----------
@@ -47,10 +113,12 @@ class Calculation:
     Raises
     ------
     BudgetError
-        The budget holds no child at all.
+        The budget is too small for any child.
     """
 
-    def __init__(self, function: str, request: object, *, max_mem_bytes: int) -> None:
+    def __init__(
+        self, function: str, request: object, *, max_mem_bytes: int, child: Child | None = None
+    ) -> None:
         share_bytes = max_mem_bytes - SUPERVISOR_BYTES
         if share_bytes < LEAST_BYTES:
             least = SUPERVISOR_BYTES + LEAST_BYTES
@@ -60,23 +128,9 @@ class Calculation:
             )
         self.peak_bytes = 0
         self._max_mem_bytes = max_mem_bytes
-        self._stderr = StderrTail()
-        try:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                # -P: a file in the user's folder must not be taken for a module.
-                [sys.executable, "-P", "-m", "lean_tagger.run.calculation_main", str(os.getpid())],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._stderr.write_fd,
-                env=environment(),
-                process_group=0,  # Ctrl-C in the terminal is ours to pass on
-            )
-        except BaseException:
-            self._stderr.close()
-            raise
-        self._input, self._output = _pipes(self._process)
+        self._child = child if child and child.waits else Child(function.partition(":")[0])
         with contextlib.suppress(BrokenPipeError):
-            send(self._input, (function, request, share_bytes))
+            send(self._child.input, (function, request, share_bytes))
 
     def __enter__(self) -> "Calculation":
         """Return the calculation itself."""
@@ -87,18 +141,18 @@ class Calculation:
         self.close()
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield what the function yields, as it comes.
+        """Yield the function's values as they come.
 
         Raises
         ------
         BudgetError
             The child needed more memory than its share.
         StateError
-            It ended without a word.
+            It ended without a message.
         LeanTagError
-            Whatever the function raised of our own tree.
+            An error of ours that the function raised.
         """
-        while (message := receive(self._output)) is not None:
+        while (message := receive(self._child.output)) is not None:
             match message:
                 case Value(value):
                     yield value
@@ -111,22 +165,17 @@ class Calculation:
 
     def close(self) -> None:
         """End the child, whatever it is doing."""
-        self._process.kill()
-        self._process.wait()
-        with contextlib.suppress(BrokenPipeError):
-            self._input.close()
-        self._output.close()
-        self._stderr.close()
+        self._child.close()
 
     def _post_mortem(self) -> BudgetError | StateError:
-        status = self._process.wait()
-        self._stderr.take()
+        status = self._child.process.wait()
+        self._child.stderr.take()
         if status == -signal.SIGKILL:
             return BudgetError(
-                "the process that calculates was killed, probably for want of memory; close "
+                "the process that calculates was killed, probably because memory ran out; close "
                 f"other programs, or give it less than {format_size(self._max_mem_bytes)}"
             )
-        said = self._stderr.last_line()
+        said = self._child.stderr.last_line()
         ended = f"the process that calculates ended with status {status}"
         return StateError(f"{ended}: {said}" if said else ended)
 

@@ -1,4 +1,4 @@
-"""The child of a `Calculation`: call one function, and send what it yields."""
+"""The child of a `Calculation`: call one function, and send its values."""
 
 import contextlib
 import importlib
@@ -14,16 +14,17 @@ from lean_tagger.system.memory import format_size, limit_data, peak_rss_bytes
 
 
 def main(arguments: list[str]) -> None:
-    """Call what the first message on standard input asks for.
+    """Call the function from the first message on standard input.
 
     Parameters
     ----------
     arguments : list of str
-        The process id of the parent.
+        The process id of the parent, and the module to load while it finds out what to ask.
     """
     end_with(int(arguments[0]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # our parent ends us
     with contextlib.suppress(BrokenPipeError), _outbox() as outbox:
+        importlib.import_module(arguments[1])
         function, request, share_bytes = receive(sys.stdin.buffer)
         module, _, name = function.partition(":")
         try:
@@ -32,7 +33,7 @@ def main(arguments: list[str]) -> None:
             for value in call(request):
                 send(outbox, Value(value))
         except MemoryError:
-            limit_data(0)  # else there is no room to say so
+            limit_data(0)  # or there would be no memory to report it
             send(outbox, Broken(_too_little(share_bytes)))
         except LeanTagError as error:
             send(outbox, Broken(error))
@@ -41,7 +42,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _outbox() -> BinaryIO:
-    """Return standard output, which nothing else may print on."""
+    """Return standard output, and keep everything else from printing to it."""
     fd = os.dup(1)
     os.dup2(2, 1)
     return os.fdopen(fd, "wb")

@@ -1,4 +1,4 @@
-"""What every process that we start has in common: its environment, and that it ends with us."""
+"""Common parts of all processes that we start: the environment, and ending with their parent."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ def environment() -> dict[str, str]:
 def end_with(parent_pid: int) -> None:
     """End this process when its parent ends, even by SIGKILL; Linux only.
 
-    Elsewhere a child ends when it next reads from its parent or writes to it.
+    On other systems a child ends when it next reads from its parent or writes to it.
     """
     if sys.platform == "linux":
         import ctypes

@@ -1,9 +1,9 @@
-"""Which files a walk leaves out, by patterns as ``.gitignore`` has them.
+"""Choose the files that a walk leaves out, by patterns as in ``.gitignore``.
 
-Patterns come from the command line and the rules, where they are relative to each folder that
-was given, and from files called ``.leantagignore``, where they are relative to the folder that the
-file is in. The innermost pattern that matches decides; ``!`` takes a file in again. As with git,
-nothing below a folder that is left out is looked at.
+Patterns come from the command line and the rules; these are relative to each given folder.
+Patterns in files called ``.leantagignore`` are relative to the file's folder. The innermost
+matching pattern decides; ``!`` includes a file again. As with git, nothing below an excluded
+folder is read.
 """
 
 import os
@@ -18,30 +18,30 @@ if TYPE_CHECKING:
 
 FILE = ".leantagignore"
 LARGEST_BYTES = 1 << 18
-"""Of a `FILE`; what is longer is no list of patterns."""
+"""Largest size of a `FILE`; a larger one is not a list of patterns."""
 
 
 class Excluded:
-    """The patterns that count in one folder.
+    """The patterns that apply in one folder.
 
     Parameters
     ----------
     top : str
         The folder to which `patterns` are relative.
     patterns : sequence of str
-        In the order in which they were given: the last that matches decides.
+        In the order given; the last one that matches decides.
 
     Raises
     ------
     ConfigError
-        One of them is no pattern.
+        One of them is not a valid pattern.
     """
 
     def __init__(self, top: str, patterns: Sequence[str] = ()) -> None:
         self._each = ((top, compiled(patterns, where="--exclude")),) if patterns else ()
 
     def in_folder(self, folder: str) -> "Excluded":
-        """Return the patterns that count in a folder below, with those of its own file.
+        """Return the patterns that apply in a folder below, with those of its own file.
 
         Raises
         ------
@@ -66,12 +66,12 @@ class Excluded:
 
 
 def compiled(patterns: Iterable[str], *, where: str) -> "GitIgnoreSpec":
-    """Return patterns, ready to be asked.
+    """Return compiled patterns.
 
     Raises
     ------
     ConfigError
-        One of them is no pattern.
+        One of them is not a valid pattern.
     """
     from pathspec import GitIgnoreSpec  # late: few runs have patterns
 
@@ -80,13 +80,13 @@ def compiled(patterns: Iterable[str], *, where: str) -> "GitIgnoreSpec":
         try:
             spec += GitIgnoreSpec.from_lines([pattern])
         except ValueError as error:
-            raise ConfigError(f"{where}: {pattern!r} is no pattern: {error}") from error
+            raise ConfigError(f"{where}: {pattern!r} is not a valid pattern: {error}") from error
     return spec
 
 
 def _lines(path: str) -> list[str]:
-    """Return the lines of a file of patterns; none where there is no such file."""
-    if not os.path.lexists(path):  # as in most folders: a second run opens nothing
+    """Return the lines of a file of patterns; none if there is no such file."""
+    if not os.path.lexists(path):  # the usual case, in which a second run opens nothing
         return []
     try:
         with open(open_regular(path), encoding="utf-8", errors="surrogateescape") as file:

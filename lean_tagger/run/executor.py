@@ -1,7 +1,7 @@
-"""Who does the jobs of a run: today worker processes on this machine.
+"""Executors do the jobs of a run: worker processes here, or a cluster.
 
-A run needs an `Executor` and no more of it than this protocol says, so that another one (a
-cluster's) can take the place of the local `Supervisor`; `executor` is where it is chosen.
+A run uses only what this protocol says, so another `Executor` (a cluster's) can replace the local
+`Supervisor`; `executor` chooses one.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,21 +18,21 @@ class Executor(Protocol):
 
     @property
     def started(self) -> bool:
-        """Whether files may have been begun."""
+        """Whether files may have been started."""
         ...
 
     def outcomes(self, found: Iterable[Job | Outcome | Later]) -> Iterator[Outcome]:
-        """Do the jobs, and yield what became of each as soon as it is known.
+        """Do the jobs, and yield each outcome as soon as it is known.
 
         Parameters
         ----------
         found : iterable
-            Asked for as there is room for more; what is no job passes through.
+            Read when there is room for more; items other than jobs pass through.
 
         Raises
         ------
         LeanTagError
-            What would go wrong with the next file too.
+            An error that the next file would meet too.
         """
         ...
 
@@ -41,11 +41,11 @@ class Executor(Protocol):
         ...
 
     def peak_bytes(self) -> int:
-        """Return a bound on the highest resident size of the whole run so far."""
+        """Return an upper bound of the whole run's peak of resident memory so far."""
         ...
 
     def close(self) -> None:
-        """End what works; a write in progress is undone or finished, never left half."""
+        """End all work; a write in progress is undone or finished, never left half done."""
         ...
 
 
@@ -60,10 +60,10 @@ def executor(
     on_start: Callable[[Ready], None],
     before_write: Callable[[Job, Writing], None],
 ) -> Executor:
-    """Return what does the jobs of a run; the parameters are those of `Supervisor`.
+    """Return the executor for a run; the parameters are those of `Supervisor`.
 
-    Whatever it is, it calls `before_write` before it changes a file, and waits until that
-    returns: no write happens that is not on record.
+    Every executor calls `before_write` before it changes a file, and waits until that returns,
+    so that each write is on record before it happens.
     """
     return Supervisor(
         options,

@@ -1,7 +1,7 @@
-"""Why a worker did not start, as the error that ends the run.
+"""Explain why a worker did not start, as the error that ends the run.
 
-Three kinds of reasons, each with an exit code of its own: the memory that a process may have, the
-libraries of this machine, and the model.
+There are three kinds of reasons, each with its own exit code: the memory that a process may have,
+the libraries of this machine, and the model.
 """
 
 from lean_tagger.errors import BudgetError, LeanTagError, ModelError, StateError
@@ -9,7 +9,7 @@ from lean_tagger.jobs import Failed
 from lean_tagger.system.memory import NO_MEMORY, format_size, process_limit_bytes
 
 _NO_ROOM = (*NO_MEMORY, "failed to map segment", "MemoryError", "Memory allocation")
-"""How the dynamic linker, Python and OpenBLAS say that there is no memory left."""
+"""Messages of the dynamic linker, Python and OpenBLAS when no memory is left."""
 
 
 def reason(models: str, failure: Failed, *, status: int, libraries_loaded: bool) -> LeanTagError:
@@ -18,18 +18,18 @@ def reason(models: str, failure: Failed, *, status: int, libraries_loaded: bool)
     Parameters
     ----------
     models : str
-        What it was to load, for the message.
+        What it should load, for the message.
     failure : Failed
-        What is known of its end.
+        What is known about its end.
     status : int
-        Its exit status, the negative number of a signal.
+        Its exit status; for a signal, the negative number.
     libraries_loaded : bool
-        Whether it had come as far as the model.
+        Whether it had loaded its libraries.
     """
     what = f"a worker with the model {models} could not start: {failure.message}"
     limit_bytes = process_limit_bytes()
     told = any(words in failure.message for words in _NO_ROOM)
-    # Some libraries crash where they are given no memory.
+    # Some libraries crash if they get no memory.
     crashed = status < 0 and failure.kind == "crashed"
     if limit_bytes is not None and (told or crashed):
         return BudgetError(
@@ -42,4 +42,4 @@ def reason(models: str, failure: Failed, *, status: int, libraries_loaded: bool)
         what += "; allow more with --start-timeout"
     if libraries_loaded:
         return ModelError(what)
-    return StateError(f"{what}; lean-tag doctor tells which libraries load here")
+    return StateError(f"{what}; lean-tag doctor shows which libraries load here")

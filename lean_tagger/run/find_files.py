@@ -1,8 +1,8 @@
-"""Find the music under the paths that a user gave.
+"""Find the music under the user's paths.
 
-A file that was named is always tried, whatever it is called; a folder is walked in sorted
-order, and of what is in it only names with the extension of an audio format count. Nothing
-is opened here: what a file really is, the decoder finds out.
+A file that was named is always tried, with any extension. A folder is walked in sorted order,
+and only names with the extension of an audio format count. No file is opened here: the decoder
+finds out what a file really is.
 """
 
 import os
@@ -17,6 +17,7 @@ from lean_tagger.rules.album_vote import album_folder
 from lean_tagger.run.exclude import Excluded
 from lean_tagger.run.within import Within
 from lean_tagger.system.packed_sort import PackedSort
+from lean_tagger.system.scratch import LongSet
 from lean_tagger.system.urls import find, is_url
 
 EXTENSIONS = frozenset(
@@ -28,24 +29,24 @@ EXTENSIONS = frozenset(
         *("mka", "mkv", "webm", "ac3", "eac3", "dts"),
     }
 )
-"""Extensions of the files that are picked up in a folder, in lower case."""
+"""Extensions of the files that count in a folder, in lower case."""
 
-# Names that begin with a dot (`._*`, `.@__thumb`, our own temporaries) are passed over as
-# well. These belong to network storage and Windows: thumbnails, bins, read-only snapshots.
+# Names that begin with a dot (`._*`, `.@__thumb`, our own temporary files) are skipped too.
+# These belong to network storage and Windows: thumbnails, bins, read-only snapshots.
 _IGNORED = frozenset(
     {"@eaDir", "@Recycle", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information"}
 )
 
 _FOLDER = b"/"
-"""Ends the name of a folder in a listing."""
+"""Marks the name of a folder in a listing."""
 
 _FolderKey = int
-"""st_dev and st_ino in one number: a folder has one, and cannot be hard-linked."""
+"""st_dev and st_ino in one number, unique for a folder: folders cannot be hard-linked."""
 
 
 @dataclass(slots=True)
 class _Given:
-    """What the walk of one given folder came across."""
+    """What the walk of one given folder found."""
 
     music: bool = False
     links_passed: bool = False
@@ -54,7 +55,7 @@ class _Given:
 
 @dataclass(slots=True)
 class _Folder:
-    """A folder that is being walked, and the names in it that are still to come."""
+    """A folder that is being walked, and the remaining names in it."""
 
     path: str
     key: _FolderKey
@@ -70,41 +71,42 @@ def walk(
     exclude: Sequence[str] = (),
     within: Within | None = None,
 ) -> Iterator[Job | Skipped | Failed]:
-    """Yield every music file once, and what is wrong with the rest.
+    """Yield every music file once, and outcomes for the other paths.
 
     Parameters
     ----------
     paths : sequence of path
-        Files and folders, in the order in which they are to be done. A linked folder that
-        is given itself is walked in any case.
+        Files and folders, in the order of work. A linked folder is always walked if it is
+        given itself.
     follow_symlinks : bool
-        Also walk linked folders inside of folders; a loop is entered once. Linked *files*
-        are always taken.
+        Also walk linked folders inside folders; a loop is entered once. Linked *files* are
+        always included.
     shard : tuple of int, optional
         Only this part of them; see `part`.
     exclude : sequence of str
-        Patterns of what is left out of folders; see `exclude`. What is named itself is done.
+        Patterns of what to leave out of folders; see `exclude`. Files that are given
+        themselves are included anyway.
     within : Within, optional
-        Only what is in these folders below the given ones; the others are not even listed.
+        Only the contents of these folders below the given ones; others are not even listed.
 
     Yields
     ------
     Job or Skipped or Failed
-        A file to do; or a path with which nothing can be done, with ``kind`` "missing",
-        "not-a-file" (a pipe, a device, a link to nothing), "empty", "unreadable" or
-        "no-music". A file that is reached twice, by two paths or by a link, comes once.
+        A file to do; or a path that cannot be used, with ``kind`` "missing", "not-a-file" (a
+        pipe, a device, a link to nothing), "empty", "unreadable" or "no-music". A file that is
+        reached twice, by two paths or by a link, comes once.
 
     Raises
     ------
     ConfigError
-        A pattern, or a ``.leantagignore`` on the way, makes no sense.
+        A pattern, or a ``.leantagignore`` in a folder, makes no sense.
 
     Notes
     -----
-    Apart from the packed names of the folders on the way, only the keys of folders and of linked
-    or given files stay in memory, so a large library costs next to nothing here.
+    Only the packed names of the current folders stay in memory, so a large library needs very
+    little here.
     """
-    Excluded("", exclude)  # a mistake is said before anything is done
+    Excluded("", exclude)  # reports a mistake before anything is done
     found = _Walker(follow_symlinks=follow_symlinks, exclude=exclude, within=within).walk(paths)
     return part(found, [os.fspath(path) for path in paths], shard) if shard else found
 
@@ -112,16 +114,16 @@ def walk(
 def part(
     found: Iterable[Job | Skipped | Failed], paths: Iterable[str], shard: tuple[int, int]
 ) -> Iterator[Job | Skipped | Failed]:
-    """Yield one part of what was found, the same on every machine.
+    """Yield one part of what was found; every machine divides in the same way.
 
     Parameters
     ----------
     found : iterable
         From `walk`.
     paths : iterable of str
-        That it was given. Only what stands behind them counts, since a share may be mounted
-        in different places; and only folders, so that an album stays together, also one in
-        folders of its discs ("CD 1", "Disc 2").
+        The given paths. Only the rest of a name after them counts, since a share may be mounted
+        in different places; and only folders, so that an album stays together, also one with
+        folders for its discs ("CD 1", "Disc 2").
     shard : tuple of int
         ``(k, n)``: the k-th of n parts, from 1 on.
     """
@@ -136,10 +138,10 @@ def part(
 
 
 class _Walker:
-    """One walk, and what it has seen.
+    """One walk, and the files it has seen.
 
-    A file in a walked folder can only come a second time through a link or as a given path,
-    so only those are remembered, as (folder, name).
+    A file in a walked folder can only come again through a link or as a given path, so only those
+    are remembered, as (folder, name).
     """
 
     def __init__(
@@ -150,8 +152,7 @@ class _Walker:
         within: Within | None = None,
     ) -> None:
         self._follow_symlinks, self._exclude, self._within = follow_symlinks, exclude, within
-        self._folders: set[_FolderKey] = set()
-        self._singles: set[tuple[_FolderKey, str]] = set()
+        self._seen = LongSet()
 
     def walk(self, paths: Iterable[str | os.PathLike[str]]) -> Iterator[Job | Skipped | Failed]:
         for given in paths:
@@ -160,7 +161,7 @@ class _Walker:
                 yield from _at_address(path)
                 continue
             try:
-                found = os.stat(path)  # a Path would lose "./" and "//"
+                found = os.stat(path)  # not as a Path, which would drop "./" and "//"
             except (OSError, ValueError) as error:
                 yield _stat_failure(path, error)
                 continue
@@ -179,7 +180,7 @@ class _Walker:
             yield Skipped(path=path, kind="no-music", message=message)
 
     def _walk_folder(self, top: str, seen: _Given) -> Iterator[Job | Failed]:
-        # A stack of our own: a tree may be deeper than Python's.
+        # An explicit stack: a tree may be deeper than Python's recursion limit.
         start = iter([os.fsencode(top) + _FOLDER])
         stack = [_Folder("", 0, start, Excluded(top, self._exclude))]
         while stack:
@@ -196,7 +197,7 @@ class _Walker:
             try:
                 folder = self._enter(path, seen, here.excluded)
             except (OSError, ValueError) as error:
-                seen.music = True  # what there is we do not know: not "no music"
+                seen.music = True  # the contents are not known, so not "no music"
                 yield _failure(path, "unreadable", "cannot list this folder", error)
                 continue
             except ConfigError as error:
@@ -204,28 +205,28 @@ class _Walker:
                 yield Failed(path=path, kind="unreadable", message=str(error))
                 continue
             if folder is None:
-                seen.music = True  # walked before, and judged then
+                seen.music = True  # it was walked and reported before
             else:
                 stack.append(folder)
 
     def _enter(self, path: str, seen: _Given, excluded: Excluded) -> _Folder | None:
-        """Return a folder and what is in it; ``None`` if it was walked before."""
+        """Return a folder and its contents; ``None`` if it was walked before."""
         key = _folder_key(path)
-        if key in self._folders:
+        if _walked(key) in self._seen:
             return None
         with os.scandir(path) as listing:
             excluded = excluded.in_folder(path)
             names = PackedSort(self._wanted(path, listing, seen, excluded))
-        self._folders.add(key)
+        self._seen.add(_walked(key))
         return _Folder(path, key, iter(names), excluded)
 
     def _wanted(
         self, path: str, listing: Iterable[os.DirEntry[str]], seen: _Given, excluded: Excluded
     ) -> Iterator[bytes]:
-        """Yield the names of folders to walk, with a slash, and of what may be music.
+        """Yield the names of folders to walk, with a slash, and of possible music files.
 
-        So marked they sort as the paths of all files do. What an entry knows apart from its name
-        is not kept: it is 600 bytes.
+        With the slash they sort like the paths of all files. Only the name of an entry is kept,
+        since an entry takes 600 bytes.
         """
         here = self._within is None or self._within.holds(path)
         for entry in listing:
@@ -235,7 +236,7 @@ class _Walker:
                 folder = entry.is_dir()
                 walked = folder and (self._follow_symlinks or not entry.is_symlink())
             except OSError:
-                folder = walked = False  # `_take` meets the same error, and says it
+                folder = walked = False  # `_take` gets the same error and reports it
             if folder and not walked:
                 seen.links_passed = True
             elif not (self._leads_on(entry.path) if folder else here and is_audio(entry.name)):
@@ -257,21 +258,25 @@ class _Walker:
         except OSError as error:
             yield _stat_failure(path, error)
             return
-        if self._is_first(path) if linked else (key, os.path.basename(path)) not in self._singles:
+        if (
+            self._is_first(path)
+            if linked
+            else _single(key, os.path.basename(path)) not in self._seen
+        ):
             yield _judge(path, found)
 
     def _is_first(self, path: str) -> bool:
-        """Note a linked or given file; false if it came before, or will with its folder."""
+        """Remember a linked or given file; False if it came before or comes with its folder."""
         folder, name = os.path.split(os.path.realpath(path))
         try:
             key = _folder_key(folder)
         except OSError:
-            return True  # not ours to judge: opening it will say what is wrong
-        if key in self._folders and is_audio(name) and not is_ignored(name):
+            return True  # opening it later will report what is wrong
+        if _walked(key) in self._seen and is_audio(name) and not is_ignored(name):
             return False
-        if (key, name) in self._singles:
+        if _single(key, name) in self._seen:
             return False
-        self._singles.add((key, name))
+        self._seen.add(_single(key, name))
         return True
 
 
@@ -280,8 +285,18 @@ def _folder_key(path: str) -> _FolderKey:
     return found.st_dev << 64 | found.st_ino
 
 
+def _walked(key: _FolderKey) -> bytes:
+    """Return how a walk notes that it has been in a folder."""
+    return b"%d" % key
+
+
+def _single(key: _FolderKey, name: str) -> bytes:
+    """Return how a walk notes a linked or given file of a folder."""
+    return b"%d/" % key + os.fsencode(name)
+
+
 def is_ignored(name: str) -> bool:
-    """Tell whether a file or folder of this name is passed over in a folder."""
+    """Tell whether a walk skips a file or folder with this name."""
     return name.startswith(".") or name in _IGNORED
 
 
@@ -291,7 +306,7 @@ def is_audio(name: str) -> bool:
 
 
 def _judge(path: str, found: os.stat_result) -> Job | Failed:
-    """Return the job for what exists, or why there is none."""
+    """Return the job for an existing path, or why there is none."""
     for is_kind, what in _NOT_FILES:
         if is_kind(found.st_mode):
             return Failed(path=path, kind="not-a-file", message=f"this is {what}, not a file")
@@ -321,7 +336,7 @@ _NOT_FILES = (
     (stat.S_ISSOCK, "a socket"),
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
-    (stat.S_ISDIR, "a folder"),  # swapped for a file while we walked
+    (stat.S_ISDIR, "a folder"),  # it replaced a file during the walk
 )
 
 

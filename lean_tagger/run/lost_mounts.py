@@ -1,7 +1,7 @@
-"""Files whose share or disk went away in the middle of a run: kept until it is back.
+"""Keep files of a share or disk that disappears during a run until it is back.
 
-A server that restarts, a disk that was pulled: each file on it fails, and none of these failures
-says anything about the file.
+If a server restarts or a disk is pulled, each file on it fails, but these failures say nothing
+about the files.
 """
 
 import errno
@@ -16,10 +16,10 @@ from lean_tagger.system import mounts
 
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
-"""Each wait is twice the one before, up to this."""
+"""Longest wait; each wait is twice the one before."""
 
 GIVE_UP_SECONDS = 3600.0
-"""Then the run ends; the next one goes on from there."""
+"""After this time the run ends; the next one goes on from there."""
 
 MOST_LOSSES = 5
 """A file that its share has gone away from more often is done with: it may be what drives it away,
@@ -32,7 +32,7 @@ _GONE = frozenset(
         *(errno.ECONNREFUSED, errno.ECONNRESET, errno.ECONNABORTED),
     }
 )
-"""With these a file system answers when nothing is behind it any more."""
+"""Errors of a file system that has lost its server or disk."""
 
 
 class LostMounts:
@@ -41,9 +41,9 @@ class LostMounts:
     Parameters
     ----------
     notice : callable
-        Told once that we wait, and once that we go on.
+        Called once when we wait, and once when we go on.
     clock : callable, optional
-        Seconds of a clock that only goes forwards.
+        Returns the seconds of a clock that only goes forwards.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class LostMounts:
     ) -> None:
         self._notice = notice
         self._clock = clock
-        self._mounts = mounts.table()  # as it was when everything was there
+        self._mounts = mounts.table()  # when everything was there
         self._jobs: list[Job] = []
         self._losses: Counter[str] = Counter()  # by path, of the few that were in work
         self._since = self._next = self._wait_seconds = 0.0
@@ -60,24 +60,24 @@ class LostMounts:
         return bool(self._jobs)
 
     def keeps(self, job: Job) -> bool:
-        """Keep a job that failed, if that is because its file system is not there."""
+        """Keep a job that failed because its file system is missing."""
         if self._losses.get(job.path, 0) >= MOST_LOSSES or not self._gone(job.path):
             return False
         self._losses[job.path] += 1
         if not self._jobs:
             self._since, self._wait_seconds = self._clock(), FIRST_WAIT_SECONDS
             self._next = self._since + self._wait_seconds
-            self._notice(f"{self._folder(job.path)} is not there any more; waiting for it")
+            self._notice(f"{self._folder(job.path)} has disappeared; waiting for it")
         self._jobs.append(job)
         return True
 
     def back(self) -> list[Job]:
-        """Return the jobs that can be done now; looks only as often as waiting allows.
+        """Return the jobs that can be done now; checks only after each wait.
 
         Raises
         ------
         StateError
-            It has been too long.
+            It took too long.
         """
         now = self._clock()
         if not self._jobs or now < self._next:
@@ -85,7 +85,7 @@ class LostMounts:
         if any(self._gone(job.path) for job in self._jobs):
             folder = self._folder(self._jobs[0].path)
             if now - self._since > GIVE_UP_SECONDS:
-                raise StateError(f"{folder} did not come back; run again when it is there")
+                raise StateError(f"{folder} did not come back; run lean-tag again when it is there")
             self._wait_seconds = min(2 * self._wait_seconds, LONGEST_WAIT_SECONDS)
             self._next = now + self._wait_seconds
             return []
@@ -94,7 +94,7 @@ class LostMounts:
         return jobs
 
     def _gone(self, path: str) -> bool:
-        """Tell whether what a file was on is not mounted now, or does not answer."""
+        """Tell whether a file's file system is not mounted now, or does not answer."""
         path = os.path.realpath(path)
         mount = mounts.find(path, self._mounts)
         if mount is not None and all(it.point != mount.point for it in mounts.table()):
@@ -102,7 +102,7 @@ class LostMounts:
         try:
             os.stat(path)
         except OSError as error:
-            # A disk that fails to read one folder says EIO, too: that is not worth waiting for.
+            # A disk that cannot read one folder also gives EIO; waiting would not help.
             lost = mount is not None and mount.network and error.errno == errno.EIO
             return lost or error.errno in _GONE
         return False

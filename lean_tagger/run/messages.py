@@ -1,16 +1,17 @@
-"""What the supervisor and its workers say to each other, and how it crosses a pipe.
+"""Messages between the supervisor and its workers, and their form in a pipe.
 
-Each message is one pickled value behind its length in four bytes. Both ends are this
-program, started by itself; nothing read from a file or a network is ever unpickled.
+Each message is its length in four bytes, then one pickled value. Both ends are this program,
+started by itself; nothing from a file or a network is ever unpickled.
 """
 
 import pickle
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from lean_tagger.jobs import Outcome
+if TYPE_CHECKING:  # a calculation has no jobs, and starts sooner without
+    from lean_tagger.jobs import Outcome
 
 _LENGTH = struct.Struct("!I")
 
@@ -31,7 +32,7 @@ class Cores:
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """From a worker, once: its libraries are loaded, the model comes next."""
+    """From a worker, once: its libraries are loaded; the model is next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,9 @@ class Ready:
     Attributes
     ----------
     model, device : str
-        What runs, and where.
+        The model, and where it runs.
     needed_bytes : int
-        Least share of memory with which it can work.
+        Least share of memory that it needs.
     """
 
     model: str
@@ -53,14 +54,14 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """From a worker: something that the user should know, in one sentence."""
+    """From a worker: a sentence for the user."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """From a worker: seconds of audio done, and how far into the file that is, 0 to 1."""
+    """From a worker: seconds of audio done, and the fraction of the file, 0 to 1."""
 
     seconds: float
     fraction: float
@@ -68,14 +69,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """To a worker: what it is about to write is on record; write it."""
+    """To a worker: its write is on record; go on and write."""
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """From a worker: what became of its job, and its highest and present resident size."""
+    """From a worker: the outcome of its job, and its highest and present resident size."""
 
-    outcome: Outcome
+    outcome: "Outcome"
     peak_bytes: int
     rss_bytes: int
 
@@ -87,7 +88,7 @@ class Broken:
     Attributes
     ----------
     error : Exception
-        A `LeanTagError` that is no `FileError`; or what was not foreseen, as text.
+        A `LeanTagError` that is not a `FileError`; or an unexpected error, as text.
     """
 
     error: Exception
@@ -108,7 +109,7 @@ class Ended:
 
 
 def pack(message: object) -> bytes:
-    """Return a message as it goes through the pipe."""
+    """Return the bytes of a message for the pipe."""
     data = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
     return _LENGTH.pack(len(data)) + data
 
@@ -130,7 +131,7 @@ def receive(stream: BinaryIO) -> Any:
 
 
 class Inbox:
-    """Collects the bytes of a pipe and gives the messages that are complete."""
+    """Collects the bytes of a pipe and gives complete messages."""
 
     def __init__(self) -> None:
         self._data = bytearray()

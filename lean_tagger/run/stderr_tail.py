@@ -1,19 +1,19 @@
-"""The last of what a worker's libraries print: there it stands why one ended."""
+"""The last lines that a worker's libraries print, which often say why it ended."""
 
 import contextlib
 import os
 
 KEPT_BYTES = 4096
 LONGEST_LINE = 300
-"""Characters of a line in a message."""
+"""Most characters of a line in a message."""
 
 
 class StderrTail:
-    """A pipe for a process's standard error, of which the last few lines are kept.
+    """A pipe for a process's standard error that keeps the last few lines.
 
-    Neither end ever waits: decoders print a line for each damaged frame, and what does not fit
-    into the pipe before it is taken is lost. We hold both ends, so that the pipe has no end
-    before it is closed: the process may close its own without waking a selector for ever.
+    Neither end ever waits: decoders print a line for each damaged frame, and lines that do not fit
+    into the pipe are lost. We hold both ends, so the pipe never reports an end before `close`: if
+    the process closes its own end, a selector does not wake up again and again.
 
     Attributes
     ----------
@@ -32,13 +32,13 @@ class StderrTail:
         return self._read_fd
 
     def take(self) -> None:
-        """Take what was printed, if anything was."""
+        """Read what was printed, if anything was."""
         with contextlib.suppress(BlockingIOError):
             self._kept += os.read(self._read_fd, 1 << 16)  # as much as the pipe holds
         del self._kept[:-KEPT_BYTES]
 
     def forget(self) -> None:
-        """Forget what was printed so far: it has nothing to do with the next file."""
+        """Forget what was printed so far, as it does not concern the next file."""
         self._kept.clear()
 
     def last_line(self) -> str:

@@ -1,7 +1,6 @@
-"""Do every file that was found, and count.
+"""Count and report the outcomes of a run.
 
-What does one file is given from outside, so that this module loads nothing heavy: today it
-is the worker's own method, in this process.
+Loads nothing heavy: the executor does the work.
 """
 
 import time
@@ -28,12 +27,12 @@ _MOST_JUNK = 100
 
 @dataclass(slots=True)
 class Summary:
-    """What a run came to; every outcome is counted once.
+    """The results of a run; every outcome is counted once.
 
     Attributes
     ----------
     files : int
-        Outcomes in all: the sum of the nine counts that follow.
+        All outcomes: the sum of the nine counts below.
     tagged, would_tag, unchanged, undone, would_undo, redone, would_redo, skipped, failed : int
         Outcomes by status.
     audio_seconds : float
@@ -45,9 +44,9 @@ class Summary:
     max_mem_bytes : int
         Its budget.
     junk : dict of str to int
-        How many files have each genre that says nothing, as far as there are not too many.
+        Number of files for each genre that says nothing, up to a limit of genres.
     unsure : int
-        Files of which nothing was sure enough for a genre.
+        Number of files for which no genre was sure enough.
     """
 
     files: int = 0
@@ -68,7 +67,7 @@ class Summary:
     unsure: int = 0
 
     def counts(self) -> dict[str, int]:
-        """Return how many outcomes there were of each status, where there were any."""
+        """Return the number of outcomes by status, without zeros."""
         found = {name: getattr(self, name) for name in _STATUSES}
         return {name: count for name, count in found.items() if count}
 
@@ -103,24 +102,24 @@ def report_all(
     peak_rss_bytes: Callable[[], int],
     summary: Summary,
 ) -> None:
-    """Go through a run's outcomes; count and report each as soon as it is there.
+    """Count and report each outcome of a run as soon as it is there.
 
     Parameters
     ----------
     outcomes : iterable of Reported
-        As `supervisor.Supervisor.outcomes` yields them; the work is done as they are asked for.
+        From `Executor.outcomes`; iterating does the work.
     report : callable
-        Told every outcome.
+        Called with every outcome.
     peak_rss_bytes : callable
-        Asked once, at the end.
+        Called once, at the end.
     summary : Summary
-        Filled in place, so that it is right even when the run is ended by an exception:
-        each outcome is counted before it is reported.
+        Filled in place, so that it is right even if an exception ends the run: each outcome is
+        counted before it is reported.
 
     Raises
     ------
     LeanTagError
-        What is not the fault of one file.
+        An error that is not the fault of one file.
     KeyboardInterrupt
         The user ended the run.
     """

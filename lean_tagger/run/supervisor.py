@@ -1,10 +1,10 @@
 """The supervisor: worker processes, one job each, under one budget.
 
-The supervising process stays small: it loads no av, numpy or onnxruntime. Everything that can
-crash, hang or grow does so in a worker, and costs the file that it was at: the file is tried
-once more when everything else is done, alone and with the whole budget, and then reported.
+The supervising process stays small: it loads no av, numpy or onnxruntime. Anything that may crash,
+hang or grow does so in a worker and costs only the worker's file. That file is tried once more at
+the end, alone and with the whole budget, and then reported.
 
-One thread, one loop: wait for messages, look at clocks and memory, hand out jobs.
+One thread, one loop: wait for messages, check clocks and memory, hand out jobs.
 """
 
 from collections import deque
@@ -25,21 +25,21 @@ from lean_tagger.run.messages import (
     Progress,
     Ready,
 )
-from lean_tagger.run.worker_clock import seconds_for_size
-from lean_tagger.run.worker_handle import START_SECONDS, WorkerHandle
+from lean_tagger.run.worker_clock import START_SECONDS, seconds_for_size
+from lean_tagger.run.worker_handle import WorkerHandle
 from lean_tagger.run.workers import Workers
 from lean_tagger.settings import Settings
 from lean_tagger.system import library_pages, machine
 from lean_tagger.system.memory import current_rss_bytes, format_size
 
 LOOK_SECONDS = 0.2
-"""How often clocks and memory are looked at while nothing happens."""
+"""How often clocks and memory are checked while nothing happens."""
 
 MOST_FAILED_STARTS = 5
-"""Workers that may end before they are ready, once the first one was, before we give up."""
+"""After the first worker was ready, so many others may end before they are, until we give up."""
 
 _WORTH_ANOTHER_TRY = frozenset({"over-budget", "crashed", "hung", "killed"})
-"""What goes wrong while others run may go well alone."""
+"""Failures that may not happen when a file is tried alone."""
 
 
 class Supervisor:
@@ -48,7 +48,7 @@ class Supervisor:
     Parameters
     ----------
     options : Settings
-        The run's; `max_mem_bytes` is for the whole tree of processes.
+        The run's; `max_mem_bytes` is the budget of the whole tree of processes.
     jobs : int
         Most files at a time, and most cores that are kept busy.
     patience_seconds : float
@@ -56,21 +56,20 @@ class Supervisor:
     progress : callable, optional
         Called as ``progress(job, seconds, fraction)`` while a file is heard.
     notice : callable, optional
-        Told what a user should know, once.
+        Called once with each sentence for the user.
     on_start : callable, optional
-        Told what the first worker says of itself, once it is ready.
+        Called with the first worker's `Ready`.
     before_write : callable, optional
         Called as ``before_write(job, writing)`` before a worker changes a file; it waits until
         this returns, and does not write if this raises.
     start_seconds : float
         How long a worker may take to load its model.
     pressed : callable, optional
-        Tells whether others need the memory: then no file is begun while another is in work.
+        Tells whether other programs need the memory; then only one file is in work at a time.
     host_bytes : int
-        What this process needs of the budget above what the command's own does, because it does
-        other things too.
+        Extra memory that this process needs, because it does other things too.
     least_files : int
-        So many are planned for, however few come first: more may come in a later call.
+        Least number of files to plan for; more may come in a later call of `outcomes`.
     """
 
     def __init__(
@@ -111,28 +110,28 @@ class Supervisor:
         self._pressed = False
         self._shape: budget.Shape | None = None
 
-    # What the run looks like from outside
+    # The public side
 
     def start(self, files: int) -> Ready:
-        """Start the first worker, fix the shape, and return what the worker says of itself.
+        """Start the first worker, plan the run, and return the worker's `Ready`.
 
         Parameters
         ----------
         files : int
-            How many there are at least; more workers than files are no use.
+            Least number of files; more workers than files are not useful.
 
         Raises
         ------
         LeanTagError
-            The model, the options or the budget are no good.
+            The model, the options or the budget cannot be used.
         """
-        current_rss_bytes()  # raises where it is not told: what is not seen cannot be limited
+        current_rss_bytes()  # raises if memory cannot be read, since it could not be limited
         cores = self._cores
         expected = max(1, min(cores, files))
         first = self._spawn(threads=cores // expected, workers=expected)
         while first.ready is None:
             for _ in self._look():
-                pass  # a worker without a job has no outcome; its end raises
+                pass  # a worker without a job gives no outcome; if it ends, this raises
         self._shape = budget.shape(
             self._for_workers_bytes,
             first.ready.needed_bytes,
@@ -147,22 +146,22 @@ class Supervisor:
             self._notice("--max-gpu-mem limits nothing here: the network runs on the CPU")
         if self._shape.threads == first.threads:
             first.send(Limit(self._shape.share_bytes))
-        else:  # the budget holds fewer workers than there are cores; threads cannot be added
+        else:  # there are fewer workers than cores; threads cannot be added
             self._workers.end(first)
         return first.ready
 
     def outcomes(self, found: Iterable[Job | Outcome | Later]) -> Iterator[Outcome]:
-        """Do the jobs, and yield what became of each as soon as it is known.
+        """Do the jobs, and yield each outcome as soon as it is known.
 
         Parameters
         ----------
         found : iterable
-            What is no job passes through. `start` is called when the first job comes.
+            Items other than jobs pass through. `start` is called when the first job comes.
 
         Raises
         ------
         LeanTagError
-            What would go wrong with the next file too.
+            An error that the next file would meet too.
         """
         source = iter(found)
         waiting: deque[Job] = deque()
@@ -170,7 +169,7 @@ class Supervisor:
         while True:
             ended = ended or (yield from self._fill(waiting, source))
             if not waiting and not self.started:
-                return  # nothing to do: no model is loaded for it
+                return  # there is nothing to do, so no model is loaded
             if not self.started:
                 self.start(max(len(waiting), self._least_files))
             waiting.extendleft(self._away.back())
@@ -184,7 +183,7 @@ class Supervisor:
     def _fill(
         self, waiting: deque[Job], source: Iterator[Job | Outcome | Later]
     ) -> Generator[Outcome, None, bool]:
-        """Take jobs until enough wait, yield what is none, and tell whether that was all."""
+        """Take jobs until enough wait, yield other items, and return whether that was all."""
         while len(waiting) <= self.jobs:
             item = next(source, None)
             if item is None:
@@ -195,13 +194,13 @@ class Supervisor:
                 yield item
             elif waiting or self._workers.busy or self._away:
                 return False
-            else:  # it waits for what was to be tried again at the end
+            else:  # it waits for files that are tried again at the end
                 yield from self._try_again()
         return False
 
     @property
     def started(self) -> bool:
-        """Whether `start` has come to its end: files may have been begun."""
+        """Whether `start` has finished, so that files may have been started."""
         return self._shape is not None
 
     def rss_bytes(self) -> int:
@@ -209,17 +208,17 @@ class Supervisor:
         return self._workers.rss_bytes()
 
     def peak_bytes(self) -> int:
-        """Return a bound on the highest resident size of the whole tree so far."""
+        """Return an upper bound of the whole tree's peak of resident memory so far."""
         return self._workers.peak_bytes()
 
     def close(self) -> None:
-        """End every worker; a write in progress is undone or finished, never left half."""
+        """End every worker; a write in progress is undone or finished, never left half done."""
         self._workers.close()
 
     # How many workers, and who does what
 
     def _assign(self, waiting: deque[Job]) -> None:
-        """Give idle workers jobs, and start another worker where one more is worth it."""
+        """Give idle workers jobs, and start another worker if that is worth it."""
         for child in self._workers:
             if not waiting:
                 return
@@ -232,7 +231,7 @@ class Supervisor:
             self._spawn(threads=plan.threads, workers=plan.workers, share_bytes=plan.share_bytes)
 
     def _give(self, child: WorkerHandle, job: Job, *, last: bool) -> None:
-        """Give a worker a job; with the last one go the cores that nobody else will need."""
+        """Give a worker a job; the last jobs also get the cores that are free."""
         child.job = job
         child.stderr.forget()
         busy = sum(it.threads for it in self._workers if it.job is not None)
@@ -242,7 +241,7 @@ class Supervisor:
         child.send(job)
 
     def _under_pressure(self) -> bool:
-        """Tell whether others need the memory; say so once, and once when it is over."""
+        """Tell whether other programs need the memory; say so once, and once when it is over."""
         pressed = self._is_pressed()
         if pressed != self._pressed:
             self._pressed = pressed
@@ -255,11 +254,11 @@ class Supervisor:
 
     @property
     def _planned(self) -> budget.Shape:
-        assert self._shape is not None, "start() comes first"  # noqa: S101 - a caller's mistake
+        assert self._shape is not None, "start() comes first"  # noqa: S101 - a mistake of the caller
         return self._shape
 
     def _spawn(self, *, threads: int, workers: int, share_bytes: int = 0) -> WorkerHandle:
-        """Start a worker, one of so many, and tell it its share where that is known."""
+        """Start one of so many workers, and tell it its share if that is known."""
         child = self._workers.spawn(threads=threads, of=workers)
         if share_bytes:
             child.send(Limit(share_bytes))
@@ -268,7 +267,7 @@ class Supervisor:
     # What happens
 
     def _look(self) -> Iterator[Outcome]:
-        """Wait a moment for messages; then look at clocks and memory."""
+        """Wait a moment for messages; then check clocks and memory."""
         for child, message in self._workers.heard(LOOK_SECONDS):
             yield from self._lost(child) if message is None else self._heard(child, message)
         self._watch()
@@ -298,7 +297,7 @@ class Supervisor:
                 raise error
 
     def _lost(self, child: WorkerHandle) -> Iterator[Outcome]:
-        """Bury a worker whose pipe has ended, and see to the file that it was at."""
+        """Clean up after a worker that has ended, and take care of its file."""
         job = child.job
         status = self._workers.end(child)
         failure = child.post_mortem(status)
@@ -306,8 +305,8 @@ class Supervisor:
             yield from self._failed(job, failure)
         elif child.ready is None:
             self._failed_starts += 1
-            # The first one says whether it can work at all; a later one may only have met
-            # a moment in which somebody else took the memory.
+            # The first worker shows whether it can work at all; a later one may only have
+            # started when other programs took the memory.
             if self._shape is None or self._failed_starts >= MOST_FAILED_STARTS:
                 raise failed_start.reason(
                     self._options.names,
@@ -317,9 +316,10 @@ class Supervisor:
                 )
 
     def _failed(self, job: Job, failure: Failed) -> Iterator[Outcome]:
-        """Report a failure, unless the file is to be tried again.
+        """Report a failure, unless the file will be tried again.
 
-        One that waits for its share is; and one that may have met a crowd: alone, at the end.
+        A file whose share is missing waits for it. A file that may have failed because others
+        were in work is tried alone, at the end.
         """
         if self._away.keeps(job):
             return
@@ -329,7 +329,7 @@ class Supervisor:
             yield failure
 
     def _try_again(self) -> Iterator[Outcome]:
-        """Do what was put aside: one file at a time, each in a worker of its own."""
+        """Do the files that were put aside one at a time, each in its own worker."""
         while self._retries:
             job = self._retries.popleft()
             for child in self._workers:
@@ -340,7 +340,7 @@ class Supervisor:
         """Give a job to a new worker with the whole budget, and wait for its end."""
         shape, self._alone = self._planned, job
         while not any(child.idle for child in self._workers):
-            if not self._workers:  # also when one has ended before it was ready
+            if not self._workers:  # also if one has ended before it was ready
                 self._spawn(threads=shape.threads, workers=1, share_bytes=shape.alone_bytes)
             yield from self._look()
         self._give(next(iter(self._workers)), job, last=True)
@@ -350,18 +350,18 @@ class Supervisor:
                 yield from self._do_alone(job)
 
     def _recycle(self, child: WorkerHandle, rss_bytes: int) -> None:
-        """End an idle worker that keeps more than it needs of its share; `_assign` replaces it."""
+        """End an idle worker that keeps too much of its share; `_assign` replaces it."""
         needed_bytes = child.ready.needed_bytes if child.ready else 0
         spare_bytes = self._planned.share_bytes - needed_bytes
         if rss_bytes > needed_bytes + spare_bytes // 2:
             self._workers.end(child)
 
     def _watch(self) -> None:
-        """End workers that take too long or too much; their end shows in the next look."""
+        """End workers that take too much time or memory; the next `_look` handles their end."""
         sizes = self._workers.sizes()
         for child in sizes:
             if not child.idle and child.clock.expired():
-                child.kill("hung", "it took far too long, and its worker was ended")
+                child.kill("hung", "it took much too long, and its worker was ended")
         over_bytes = current_rss_bytes() + sum(sizes.values()) - self._options.max_mem_bytes
         if self._shape is not None and sizes and over_bytes > 0:
             largest = max(sizes, key=lambda child: sizes[child])

@@ -1,4 +1,4 @@
-"""An end that was set beforehand: no file is begun after it."""
+"""End a run at a set time: no file is started after it."""
 
 import datetime
 from collections.abc import Callable, Iterable, Iterator
@@ -10,14 +10,14 @@ _Item = TypeVar("_Item")
 
 
 def next_time(clock: datetime.time, now: datetime.datetime) -> datetime.datetime:
-    """Return when it is next that late, in local time without a zone.
+    """Return the next time with this clock time, in local time without a zone.
 
     Parameters
     ----------
     clock : datetime.time
         Hours and minutes.
     now : datetime.datetime
-        A run that begins in that very minute has a day.
+        The present; a run that starts in the same minute gets a whole day.
     """
     end = datetime.datetime.combine(now.date(), clock)
     return end if end > now else end + datetime.timedelta(days=1)
@@ -30,21 +30,21 @@ def until(
     *,
     now: Callable[[], datetime.datetime] = datetime.datetime.now,
 ) -> Iterator[_Item]:
-    """Pass on what was found until the time has come; then stop, and say so.
+    """Pass on what was found until the set time; then stop, and say so.
 
     Parameters
     ----------
     found : iterable
-        Jobs, and what became of the rest.
+        Jobs, and outcomes of the rest.
     end : datetime.datetime
-        In local time, as `next_time` returns it.
+        The set time, from `next_time`.
     notice : callable
-        Told once, if anything is left.
+        Called once, if anything is left.
     now : callable, optional
         Returns the time; it may jump, as clocks do.
     """
     for item in found:
         if isinstance(item, Job) and now() >= end:
-            notice(f"it is {end:%H:%M}: stopped as asked; the next run goes on from here")
+            notice(f"it is {end:%H:%M}: stopping as requested; the next run goes on from here")
             return
         yield item

@@ -1,4 +1,4 @@
-"""Some of the folders below those that were given, for a walk that does not look at the rest."""
+"""Limit a walk to some folders below the given ones."""
 
 import os
 from collections.abc import Iterable
@@ -6,13 +6,13 @@ from pathlib import PurePosixPath
 
 
 class Within:
-    """Folders that a walk is kept to.
+    """The folders of a limited walk.
 
     Parameters
     ----------
     folders : iterable of str
-        Absolute. The files in a folder count, what is in folders below it does not; unless the
-        name ends with a slash.
+        Absolute names. Only the files directly in a folder count; with a slash at the end of
+        the name, everything below counts.
     """
 
     def __init__(self, folders: Iterable[str]) -> None:
@@ -32,7 +32,7 @@ class Within:
         return folder in self._folders or self._in_tree(folder)
 
     def leads_to(self, folder: str) -> bool:
-        """Tell whether a folder, or one below it, has files that count."""
+        """Tell whether a folder, or one below it, may have files that count."""
         folder = os.path.abspath(folder)
         return folder in self._above or folder in self._folders or self._in_tree(folder)
 

@@ -1,8 +1,7 @@
 """The worker: its models loaded once, one file at a time.
 
-What happens to a file is `pipeline.Pipeline`. Here is what surrounds it: the share of memory and
-that it is kept, what a killed process left, and that whatever a file can raise becomes an
-outcome.
+`pipeline.Pipeline` does the work on a file. This module adds the rest: it keeps to the share of
+memory, removes what a killed process left, and turns every error of a file into an outcome.
 """
 
 import os
@@ -30,16 +29,16 @@ from lean_tagger.system import library_pages, temporary_files
 from lean_tagger.system.memory import Guard, limit_data, peak_rss_bytes
 
 HEADROOM_BYTES = 16 << 20
-"""Kept free above what the rehearsal was seen to need: other decoders' tables, larger tags, and
-pages of libraries that come back. Over all formats of the tests, tagged one after the other, and
-250 damaged files the peak lies 13 MiB above the rehearsal's."""
+"""Memory above the need of the rehearsal: other decoders' tables, larger tags, and pages of
+libraries that come back. For all formats of the tests, tagged one after the other, and 250 damaged
+files, the peak is 13 MiB above the rehearsal's."""
 
 REHEARSAL_SECONDS = 4
 
 STEP_BYTES = 4 << 20
 
 LEFT_ALONE = (ChangedError, ObstacleError, NoTagSupportError, SpokenWordError)
-"""No failures of a run that tags: there is a reason to leave such a file as it is."""
+"""Errors that are not failures of a run that tags: there is a reason to leave the file alone."""
 
 
 class Worker:
@@ -51,12 +50,12 @@ class Worker:
         The run's.
     progress : callable, optional
         Called as ``progress(seconds, fraction)`` after each window: audio decoded so far and
-        how far into the file that is, 0 to 1.
+        the fraction of the file, 0 to 1.
     notice : callable, optional
-        Told what a user should know, once.
+        Called once with each sentence for the user.
     before_write : callable, optional
-        Told what is about to be written, before anything changes on the disk; what it raises
-        ends the job.
+        Called with what is about to be written, before anything changes on the disk; an
+        exception from it ends the job.
 
     Raises
     ------
@@ -66,9 +65,9 @@ class Worker:
     Attributes
     ----------
     model, device : str
-        What runs, all its models by name, and where; empty where nothing is to be heard.
+        The models' names, and where they run; empty if nothing will be heard.
     needed_bytes : int
-        Least resident size with which it can work, as measured.
+        Least resident memory that it needs, as measured.
     """
 
     def __init__(
@@ -83,7 +82,7 @@ class Worker:
         self._guard = Guard(0)
         self._dry_run = options.dry_run
         self._folder = ""
-        library_pages.release()  # of the imports, before the model comes on top
+        library_pages.release()  # pages of the imports, before the model is added
         decider = Decider.of(options)
         self.model, self.device = decider.names if options.listen else "", ""
         self._listener: Listener | None = None
@@ -114,7 +113,7 @@ class Worker:
         )
         self._progress = progress
         measured_bytes = peak_rss_bytes() + HEADROOM_BYTES
-        # Rounded up: the same model differs by 3 MiB between two starts.
+        # Rounded up, since two starts of the same model differ by 3 MiB.
         self.needed_bytes = -(-measured_bytes // STEP_BYTES) * STEP_BYTES
 
     def limit(self, share_bytes: int) -> None:
@@ -124,17 +123,17 @@ class Worker:
         limit_data(share_bytes)
 
     def use_cores(self, count: int) -> None:
-        """Keep so many cores busy from now on: at most one more than the network has."""
+        """Keep so many cores busy from now on, at most one more than the network has."""
         if self._listener is not None:
             self._listener.decodes_ahead = count > 1
 
     def do(self, job: Job) -> Outcome:
-        """Do one file; whatever is wrong with *it* comes back as an outcome.
+        """Do one file; anything wrong with the *file* is returned as an outcome.
 
         Raises
         ------
         LeanTagError
-            What would go wrong with the next file too: a broken model, a full disk.
+            An error that the next file would meet too: a broken model, a full disk.
         """
         try:
             self._sweep(job.path)
@@ -156,11 +155,11 @@ class Worker:
             return self._pipeline.outcome(decided, "held")
         try:
             return self._pipeline.carry_out(decided)
-        except FileError as error:  # what was heard is not lost with it
+        except FileError as error:  # the scores are kept
             return _refused(job, error, scored=self._pipeline.outcome(decided, "unchanged"))
 
     def _sweep(self, path: str) -> None:
-        """Remove what a killed process left, once in each folder that we come to."""
+        """Remove what killed processes left, once in each folder."""
         folder = os.path.dirname(os.path.realpath(path))
         if folder != self._folder and not self._dry_run:
             self._folder = folder
@@ -179,7 +178,7 @@ def _refused(job: Job, error: FileError, *, scored: Tagged | None = None) -> Ski
 
 
 def _rehearse(listener: Listener) -> None:
-    """Score a few seconds of silence, so that the floor is measured and not guessed."""
+    """Score a few seconds of silence, to measure the memory that is needed."""
     with _unnamed_file() as file:
         with wave.open(file, "wb") as sound:
             sound.setparams((2, 2, 44100, 0, "NONE", ""))
@@ -191,7 +190,7 @@ def _rehearse(listener: Listener) -> None:
 
 
 def _unnamed_file() -> IO[bytes]:
-    """Return a file in memory where the system has such, since no folder may be writable."""
+    """Return a file in memory if the system has these, since no folder may be writable."""
     if hasattr(os, "memfd_create"):
         return open(os.memfd_create("lean-tag"), "w+b")
     try:

@@ -1,29 +1,32 @@
-"""A clock that runs while a worker could get on with its work and does not come to an end.
+"""A clock for workers that counts only the time in which they could work.
 
-The time on the wall is no measure of that: a laptop sleeps, a run is stopped and continued, a
-busy machine gives a process a tenth of a core. So what is counted is the processor time that the
-worker takes, and the time in which it neither computes nor reads nor writes.
+Wall-clock time would be wrong: a laptop sleeps, a run is stopped and continued, a busy machine
+gives a process a tenth of a core. So this counts the worker's processor time, and the time in
+which it neither computes nor reads nor writes.
 """
 
 import os
 import time
 from typing import NamedTuple
 
+START_SECONDS = 120.0
+"""A worker that has not loaded its model by then hangs, unless the run allows more."""
+
 LONGEST_LOOK_SECONDS = 1.0
-"""What counts at most between two looks: after a longer pause we ourselves were stopped."""
+"""Most time that counts between two checks: after a longer pause, we ourselves were stopped."""
 
 SLOWEST_BYTES_PER_SECOND = 25_000
-"""What a file may take beyond the patience of a run: 40 minutes for an hour of 128 kbit/s."""
+"""Extra time for a file of this size: 40 minutes for an hour of 128 kbit/s."""
 
 MOST_SECONDS_FOR_SIZE = 6 * 3600.0
-"""A file of a whole day is done by then; one of exabytes that hold nothing is given up."""
+"""Most extra time: a file of a whole day is done by then; a sparse one of exabytes is given up."""
 
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 _COUNTED = frozenset({b"rchar", b"wchar", b"read_bytes", b"write_bytes"})
 
 
 def seconds_for_size(size_bytes: int) -> float:
-    """Return how much longer than another a file of this size may take."""
+    """Return the extra time for a file of this size."""
     return min(size_bytes / SLOWEST_BYTES_PER_SECOND, MOST_SECONDS_FOR_SIZE)
 
 
@@ -33,11 +36,11 @@ class Signs(NamedTuple):
     Attributes
     ----------
     cpu_seconds : float
-        Processor time of all its threads.
+        Processor time of all threads.
     moved_bytes : int
-        Read and written, by calls and by page faults; 0 where that is not told.
+        Bytes read and written, by calls and by page faults; 0 if not known.
     runnable : bool
-        Whether it runs, or waits for nothing but a processor.
+        Whether it runs, or only waits for a processor.
     """
 
     cpu_seconds: float
@@ -46,7 +49,7 @@ class Signs(NamedTuple):
 
 
 def signs(pid: int) -> Signs | None:
-    """Return what a process has done so far; ``None`` where that is not told.
+    """Return what a process has done so far; ``None`` if that is not known.
 
     Sources: proc(5), ``/proc/pid/stat`` and ``/proc/pid/io``.
     """
@@ -70,19 +73,19 @@ def _moved_bytes(pid: int) -> int:
 
 
 class WorkerClock:
-    """How long a worker has been at one thing.
+    """Measures how long a worker takes for its present task.
 
     Parameters
     ----------
     pid : int
         The worker's.
     allowed_seconds : float
-        How long the first thing, its start, may take.
+        Time allowed for its start.
 
     Attributes
     ----------
     allowed_seconds : float
-        How long what it is at now may take.
+        Time allowed for its present task.
     """
 
     def __init__(self, pid: int, allowed_seconds: float) -> None:
@@ -90,13 +93,13 @@ class WorkerClock:
         self.restart(allowed_seconds)
 
     def restart(self, allowed_seconds: float) -> None:
-        """Begin at 0 with another thing that may take so long."""
+        """Start again at 0, for another task with this limit."""
         self.allowed_seconds = allowed_seconds
         self._spent_seconds = 0.0
         self._looked, self._signs = time.monotonic(), signs(self._pid)
 
     def expired(self) -> bool:
-        """Look at the worker, and tell whether what it is at has taken too long."""
+        """Check the worker, and tell whether its task has taken too long."""
         now, last = time.monotonic(), self._signs
         passed_seconds = min(now - self._looked, LONGEST_LOOK_SECONDS)
         self._looked, self._signs = now, signs(self._pid)
@@ -105,12 +108,12 @@ class WorkerClock:
 
 
 def _counted(passed_seconds: float, last: Signs | None, now: Signs | None) -> float:
-    """Return how much of the time between two looks counts."""
-    if last is None or now is None:  # nothing is told here: then the wall clock has to do
+    """Return how much of the time between two checks counts."""
+    if last is None or now is None:  # nothing is known here, so use wall-clock time
         return passed_seconds
     cpu_seconds = now.cpu_seconds - last.cpu_seconds
     if cpu_seconds:
-        return min(passed_seconds, cpu_seconds)  # of several threads, once
+        return min(passed_seconds, cpu_seconds)  # several threads count once
     if now.moved_bytes != last.moved_bytes or now.runnable:
         return 0.0
     return passed_seconds

@@ -1,4 +1,4 @@
-"""One worker process, as its supervisor holds it."""
+"""One worker process, from its supervisor's side."""
 
 import contextlib
 import os
@@ -10,45 +10,42 @@ from lean_tagger.jobs import Failed, Job
 from lean_tagger.run.child_process import environment
 from lean_tagger.run.messages import Inbox, Ready, pack
 from lean_tagger.run.stderr_tail import StderrTail
-from lean_tagger.run.worker_clock import WorkerClock
+from lean_tagger.run.worker_clock import START_SECONDS, WorkerClock
 from lean_tagger.settings import Settings
 from lean_tagger.system import temporary_files
 
-START_SECONDS = 120.0
-"""A worker that has not loaded its model by then hangs, unless the run allows more."""
-
-_PROCESS = "lean_tagger.run.worker_main"  # never imported here: it loads what is heavy
+_PROCESS = "lean_tagger.run.worker_main"  # never imported here, because it loads heavy libraries
 
 STOP_SECONDS = 1.0
-"""Between asking a worker to end and ending it."""
+"""Time between asking a worker to end and killing it."""
 
 
 class WorkerHandle:
-    """One worker process, as the supervisor sees it.
+    """One worker process, from its supervisor's side.
 
     Parameters
     ----------
     options : Settings
-        What it is to do, and with what.
+        Its part of the run's settings.
     start_seconds : float
-        How long it may take to load its model.
+        Time allowed for loading its model.
 
     Attributes
     ----------
     fd : int
-        Where its messages arrive; a pipe that ends when it does.
+        A pipe with its messages, which ends with the process.
     stderr : StderrTail
-        What its libraries printed last.
+        The last lines that its libraries printed.
     libraries_loaded : bool
         Whether it has come as far as its model.
     ready : Ready or None
-        What it said when its model was loaded.
+        Its message that the model is loaded.
     job : Job or None
-        What it is at.
+        Its present job.
     clock : WorkerClock
-        How long it has been at that, or at its start.
+        Measures the time for that job, or for its start.
     peak_bytes : int
-        Its highest resident size, as far as is known.
+        Its highest resident size, as far as known.
     killed_for : Failed or None
         Why the supervisor ended it.
     """
@@ -102,18 +99,18 @@ class WorkerHandle:
         return self.ready is not None and self.job is None
 
     def send(self, message: object) -> None:
-        """Send a message; a worker that is gone shows at its other pipe."""
+        """Send a message; if the worker is gone, its other pipe shows it."""
         assert self.process.stdin is not None  # noqa: S101 - narrows the type for mypy
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(pack(message))
             self.process.stdin.flush()
 
     def kill(self, kind: str, message: str) -> None:
-        """End it at once, and note why; the first reason counts."""
+        """Kill it, and record why; the first reason counts."""
         if self.killed_for is None:
             path = self.job.path if self.job else ""
             self.killed_for = Failed(path=path, kind=kind, message=message)
-            self.process.kill()  # also ends a stopped process, which no other signal does
+            self.process.kill()  # also ends a stopped process, unlike other signals
 
     def end(self) -> int:
         """Close its pipes, wait for the process and return its exit status."""
@@ -134,12 +131,16 @@ class WorkerHandle:
         return status
 
     def post_mortem(self, status: int) -> Failed:
-        """Return why it ended, from its exit status and what its libraries printed last."""
+        """Return why it ended, from its exit status and the last lines of its libraries."""
         if self.killed_for is not None:
             return self.killed_for
         path, kind, said = self.job.path if self.job else "", "crashed", self.stderr.last_line()
         if status == -signal.SIGKILL:
-            message, kind, said = "its worker was killed, probably for want of memory", "killed", ""
+            message, kind, said = (
+                "its worker was killed, probably because memory ran out",
+                "killed",
+                "",
+            )
         elif status < 0:
             what = "it crashed the decoder" if path else "it crashed"
             message = f"{what} ({signal.Signals(-status).name})"

@@ -1,4 +1,4 @@
-"""A worker's loop: jobs arrive on one pipe, what becomes of them leaves on another."""
+"""A worker's loop: jobs arrive on one pipe, outcomes leave on another."""
 
 import os
 import time
@@ -30,7 +30,7 @@ from lean_tagger.system.memory import (
 )
 
 LOADING_BYTES = 256 << 20
-"""What loading a model may take in any case."""
+"""Memory that loading a model may always take."""
 
 
 class _Post:
@@ -55,21 +55,21 @@ class _Post:
 
 
 def serve(inbox: BinaryIO, outbox_fd: int) -> None:
-    """Load what the first message asks for, then do jobs until the stream ends.
+    """Load the models from the first message, then do jobs until the stream ends.
 
     Parameters
     ----------
     inbox : binary file
-        Where messages of the supervisor arrive.
+        Messages from the supervisor.
     outbox_fd : int
-        A pipe, on which messages to it leave.
+        A pipe for messages to the supervisor.
     """
     post = _Post(outbox_fd)
     post.send(Loading())
     options = receive(inbox)
     try:
-        # A model may ask for gigabytes when it is loaded. Room enough stays to measure one
-        # that needs more than the budget, and to say how much.
+        # A model may ask for gigabytes when it is loaded. The limit leaves enough room to
+        # measure a model that needs more than the budget, and to report its need.
         limit_bytes = max(options.max_mem_bytes, LOADING_BYTES)
         limit_data(limit_bytes)
         try:
@@ -80,7 +80,7 @@ def serve(inbox: BinaryIO, outbox_fd: int) -> None:
                 before_write=lambda writing: _ask(inbox, post, writing),
             )
         except MemoryError as error:
-            limit_data(0)  # else there is no room to say so
+            limit_data(0)  # or there would be no memory to report it
             if (most_bytes := process_limit_bytes()) is not None:
                 raise BudgetError(
                     f"the model {options.names} needs more than the {format_size(most_bytes)} of "
@@ -89,7 +89,7 @@ def serve(inbox: BinaryIO, outbox_fd: int) -> None:
             raise ModelError(
                 f"the model {options.names} asks for more memory than the "
                 f"{format_size(limit_bytes)} that it may have; allow more with --max-mem, or "
-                "take another model"
+                "use another model"
             ) from error
         post.send(Ready(worker.model, worker.device, worker.needed_bytes))
         for message in emptied(iter(lambda: receive(inbox), None)):
@@ -106,14 +106,14 @@ def serve(inbox: BinaryIO, outbox_fd: int) -> None:
 
 
 def _ask(inbox: BinaryIO, post: _Post, writing: Writing) -> None:
-    """Tell what is about to be written, and wait until the supervisor has it on record."""
+    """Report a write, and wait until the supervisor has recorded it."""
     post.send(writing)
-    if not isinstance(receive(inbox), Go):  # it is gone: what is not on record is not written
+    if not isinstance(receive(inbox), Go):  # it is gone, so the write may not be on record
         raise SystemExit(0)
 
 
 def _do(worker: Worker, job: Job) -> Outcome:
-    """Do a job; what nobody foresaw costs this file only, and names itself."""
+    """Do a job; an unexpected error costs only this file, and is named."""
     try:
         return worker.do(job)
     except StateError as error:

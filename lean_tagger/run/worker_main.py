@@ -1,7 +1,7 @@
-"""The worker's process: it ends with its supervisor, and when it is told to.
+"""The worker's process: it ends with its supervisor, or when it is told to.
 
-That is settled before anything heavy is loaded: the libraries take a second, in which the
-supervisor may already be gone.
+This is set up before anything heavy is loaded: loading takes a second, in which the supervisor
+may already have ended.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> None:
     end_with(parent_pid)
 
     def stop(*_: Any) -> None:
-        raise SystemExit(0)  # unlike the default, leaves a write in progress through `finally`
+        raise SystemExit(0)  # unlike the default, this runs the `finally` of a write in progress
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us through the supervisor

@@ -1,1 +1,1 @@
-"""What was done before: the journal, and what is read from it."""
+"""The journal of earlier runs, and everything that reads it."""

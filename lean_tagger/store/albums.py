@@ -1,12 +1,11 @@
 """One decision for all tracks of an album.
 
-An album is what has one album name and artist in its tags; a folder, too, where that is asked for.
-Every track has one vote. What is decided so is written as for a single file, track by track.
+Tracks with one album name and artist in their tags are an album; on request, a folder is one too.
+Every track has one vote. The decision is written track by track, as for single files.
 """
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby, islice
 
 from lean_tagger.decide.tag_plan import whose
 from lean_tagger.jobs import Heard, Job, Outcome
@@ -22,11 +21,9 @@ from lean_tagger.rules import (
 )
 from lean_tagger.store.journal import Known
 from lean_tagger.store.judge import Judge
+from lean_tagger.store.long_lists import AlbumList
 from lean_tagger.system.free_lists import emptied
-from lean_tagger.system.packed_sort import PackedSort
-
-_END = b"\n"  # of what the tracks of an album have in common, as Python writes it
-_PLACE_DIGITS = 10  # of a file's place among those that were gone through
+from lean_tagger.system.urls import full_name
 
 
 def album_jobs(
@@ -39,16 +36,16 @@ def album_jobs(
     judge : Judge
         The run's.
     under : iterable of str
-        Files and folders; all without any.
+        Files and folders; if empty, all.
     notice : callable
-        Told of ties, and of tracks that sound like something else than their album.
+        Called with ties, and with tracks that do not sound like their album.
 
     Notes
     -----
-    Neither the library nor an album stays in memory but for packed names: what was heard in a
-    track is read for each look at it.
+    Neither the library nor an album stays in memory: the scores of a track are read each time they
+    are needed.
     """
-    for paths in _albums(_with_key(judge, under, notice=notice)):
+    for paths in _by_album(judge, under, notice=notice):
         album = Album(judge, paths)
         decided = album.decided()
         for n, one in enumerate(decided):
@@ -62,53 +59,53 @@ def album_jobs(
 def tagged_album_jobs(
     judge: Judge, under: Iterable[str], *, notice: Callable[[str], None]
 ) -> Iterator[Job | Outcome]:
-    """Yield the same, where only what tags call an album has one opinion.
+    """Yield the same, but with one decision only for albums that the tags name.
 
     Parameters
     ----------
     judge : Judge
         The run's.
     under : iterable of str
-        Files and folders; all without any.
+        Files and folders; if empty, all.
     notice : callable
-        Told what each album came to.
+        Called with the result of each album.
     """
-    for paths in _albums(_with_tagged_key(judge, under)):
+    for paths in _by_tagged_album(judge, under):
         scores = None
-        if _has_at_least(paths, LEAST_TRACKS):
+        if len(paths) >= LEAST_TRACKS:
             album = Album(judge, paths)
             decided = album.decided()
             notice(album.in_short(decided))
             scores = tuple(one.scores for one in decided)
         for path in paths:
-            known = judge.recall(os.fsdecode(path))
+            known = judge.recall(path)
             if known is not None:
                 yield judge.judge_stored(known, scores=scores or own_scores(judge, known.heard))
 
 
 def own_scores(judge: Judge, heard: Heard | None) -> tuple[tuple[float, ...], ...] | None:
-    """Return what each model heard in a track, by which it is decided without its album."""
+    """Return what each model heard in a track, to decide it without its album."""
     if heard is None or judge.lacks_scores(heard):
         return None
     return tuple(it.values for it in heard.each())
 
 
 class Album:
-    """The tracks of one album, each read from the journal whenever it is come to."""
+    """The tracks of one album, read from the journal each time they are needed."""
 
-    def __init__(self, judge: Judge, paths: Iterable[bytes]) -> None:
+    def __init__(self, judge: Judge, paths: Iterable[str]) -> None:
         self._judge, self._paths = judge, paths
-        self.folder = os.path.dirname(os.fsdecode(next(iter(paths))))
+        self.folder = os.path.dirname(full_name(next(iter(paths))))
 
     def decided(self) -> list[AlbumDecision]:
-        """Return what its tracks say together, for each model."""
+        """Return the joint decision of its tracks, for each model."""
         return [
             pool((scores for _, scores in self.scores(n)), labels=by.card.labels)
             for n, by in enumerate(self._judge.asked)
         ]
 
     def in_short(self, decided: Sequence[AlbumDecision]) -> str:
-        """Return one line of what it came to."""
+        """Return the result in one line."""
         best = [
             (one.label, score)
             for one, by in zip(decided, self._judge.asked, strict=True)
@@ -120,7 +117,7 @@ class Album:
 
     def __iter__(self) -> Iterator[tuple[Known, Heard]]:
         for path in self._paths:
-            known = self._judge.recall(os.fsdecode(path))
+            known = self._judge.recall(full_name(path))
             if known is not None and known.heard is not None:
                 yield known, known.heard
 
@@ -130,68 +127,35 @@ class Album:
             yield known.path, heard.each()[n].values
 
 
-def _has_at_least(paths: Iterable[bytes], count: int) -> bool:
-    return sum(1 for _ in islice(paths, count)) == count
-
-
-def _albums(with_key: Iterable[bytes]) -> Iterator[PackedSort]:
-    """Yield the paths of each album, in the order of each one's first."""
-    by_key = PackedSort(with_key)
-    by_first = PackedSort(_with_first(by_key))
-    for _, album in groupby(by_first, key=lambda name: name[:_PLACE_DIGITS]):
-        yield PackedSort(name[_PLACE_DIGITS:] for name in album)
-
-
-def _with_key(
-    judge: Judge, under: Iterable[str], *, notice: Callable[[str], None]
-) -> Iterator[bytes]:
-    """Yield the path of each file, behind its album's key and the file's place."""
-    left_out = 0
-    for place, known in enumerate(emptied(judge.files(under))):
+def _by_album(judge: Judge, under: Iterable[str], *, notice: Callable[[str], None]) -> AlbumList:
+    """Return the files that were heard; each is on an album, be it that of its folder."""
+    albums, left_out = AlbumList(), 0
+    for known in emptied(judge.files(under)):
         if known.heard is not None and judge.lacks_scores(known.heard):
             left_out += 1
         elif known.heard is not None:
-            # Not hashlib: it would load OpenSSL, 3 MiB.
-            key = repr(_key(known.path, known.heard)).encode() + _END
-            yield key + b"%0*d" % (_PLACE_DIGITS, place) + os.fsencode(known.path)
+            albums.add(known.path, album_key(whose(known.path, known.heard.track)))
     if left_out:
         notice(
-            f"{left_out} tracks were compared with other words only, and are left out; run "
-            "retag once without --album-genre, with -n if nothing is to be written"
+            f"{left_out} tracks were only compared with other words, and are left out; run "
+            "retag once without --album-genre, with -n to write nothing"
         )
+    return albums
 
 
-def _with_tagged_key(judge: Judge, under: Iterable[str]) -> Iterator[bytes]:
-    """Yield the path of each file, behind its album's key and the file's place.
-
-    A file that is on no album, or of which nothing is known, has a key of its own.
-    """
-    for place, known in enumerate(judge.files(under)):
-        key = tagged_key(known.path, known.heard)
-        if known.heard is None or judge.lacks_scores(known.heard):
-            key = None
-        text = repr(key if key is not None else place).encode()
-        yield text + _END + b"%0*d" % (_PLACE_DIGITS, place) + os.fsencode(known.path)
+def _by_tagged_album(judge: Judge, under: Iterable[str]) -> AlbumList:
+    """Return all files, of which some may be on no album."""
+    albums = AlbumList()
+    for known in emptied(judge.files(under)):
+        decided = known.heard is not None and not judge.lacks_scores(known.heard)
+        albums.add(known.path, tagged_key(known.path, known.heard) if decided else None)
+    return albums
 
 
 def tagged_key(path: str, heard: Heard | None) -> tuple[str, ...] | None:
-    """Return what the tracks of one album have in common; None for one that is on none."""
+    """Return the key of a track's album; None if it is on none."""
     track = whose(path, heard.track if heard is not None else None)
     return (*album_key(track), album_folder(path)) if may_be_album(track) else None
-
-
-def _with_first(by_key: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the path of each file, behind the place of the first one of its album."""
-    split = (name.partition(_END)[::2] for name in by_key)
-    for _, album in groupby(split, key=lambda parts: parts[0]):
-        first = b""
-        for _, file in album:
-            first = first or file[:_PLACE_DIGITS]
-            yield first + file[_PLACE_DIGITS:]
-
-
-def _key(path: str, heard: Heard) -> tuple[str, ...]:
-    return album_key(whose(path, heard.track))
 
 
 def _told(decided: AlbumDecision, strangers: Iterable[Outlier], where: str) -> Iterator[str]:

@@ -1,14 +1,14 @@
-"""Decide on albums while a library is walked: when the walk has left a folder, and all is heard.
+"""Decide albums during a walk: when it has left a folder and all in that was heard.
 
-A file on no album is written as soon as it is heard. One on an album is held until the walk has
-left its folder (discs count as one) and all of that has been heard; so whatever ends a run, every
-album before that is finished. Of one or two files of an album each is decided by itself.
+A file on no album is written as soon as it is heard. A file on an album is held until the walk has
+left its folder (discs count as one) and everything in it was heard. So whatever ends a run, all
+albums before that are finished. An album of one or two files is decided file by file.
 
-A file that was decided on before keeps what it was decided by, which its LEANTAG says: a track that
-comes later hears its siblings' votes and changes none of them. `retag` decides on all again.
+A file that was decided before keeps its decision, which is in its LEANTAG. A track that is added
+later follows the votes of the others and does not change them. `retag` decides all of them again.
 """
 
-import os
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -18,11 +18,12 @@ from lean_tagger.jobs import Failed, Heard, Identity, Job, Later, Outcome, Skipp
 from lean_tagger.rules import LEAST_TRACKS, album_folder
 from lean_tagger.store.albums import Album, own_scores, tagged_key
 from lean_tagger.store.judge import Judge
+from lean_tagger.store.long_lists import AlbumList, AlbumPaths, FolderFiles
 from lean_tagger.store.recorder import Recorder
 from lean_tagger.system.urls import full_name
 
 MOST_AT_ONCE = 8
-"""Folders of which something is still to be heard; then nothing new is begun."""
+"""Most folders with files that still have to be heard; at this number no new one is started."""
 
 
 @dataclass(slots=True)
@@ -32,43 +33,39 @@ class _Folder:
     Attributes
     ----------
     name : str
-        Of its albums; of several discs, the one above.
-    begun : list of str
-        Files that are being heard, or were.
+        The folder of its albums; for discs, the one above.
+    number : int
+        Its number in the list of files.
     waiting : deque of str
-        Those of them that may still be heard.
-    known : list of str
-        Files that were heard in earlier runs, and are to be decided on with their album.
-    voters : list of str
-        Files that were decided on in earlier runs.
+        Files that may still be heard.
     """
 
     name: str
-    begun: list[str] = field(default_factory=list)
+    number: int
     waiting: deque[str] = field(default_factory=deque)
-    known: list[str] = field(default_factory=list)
-    voters: list[str] = field(default_factory=list)
 
 
 class AlbumsOnTheWay:
-    """Turns what is found into jobs, of which those on albums come twice: to hear, to write.
+    """Turns found files into jobs; those on albums come twice, to hear and to write.
 
     Parameters
     ----------
     judge : Judge
         The run's.
     recorder : Recorder
-        The run's, which knows what has been heard.
+        The run's; it knows what has been heard.
     notice : callable
-        Told what each album came to.
+        Called with the result of each album.
     """
 
     def __init__(self, judge: Judge, recorder: Recorder, *, notice: Callable[[str], None]) -> None:
         self._judge, self._recorder, self._notice = judge, recorder, notice
         self._folders: deque[_Folder] = deque()
+        self._files, self._albums = FolderFiles(), AlbumList()
+        self._count = itertools.count()
 
     def jobs(self, found: Iterable[Job | Skipped | Failed]) -> Iterator[Job | Outcome | Later]:
-        """Yield what is left to do of what was found, and the outcome of the rest."""
+        """Yield jobs for the found files, and outcomes for those that need none."""
         for item in found:
             yield from self._come_to(album_folder(item.path))
             yield from self._take(item) if isinstance(item, Job) else [item]
@@ -76,9 +73,9 @@ class AlbumsOnTheWay:
             yield from self._finish_first()
 
     def _come_to(self, name: str) -> Iterator[Job | Outcome | Later]:
-        """Begin a folder, unless the walk is in it; finish what can be."""
+        """Start a folder, unless the walk is in it; finish those that can be finished."""
         if not self._folders or self._folders[-1].name != name:
-            self._folders.append(_Folder(name))
+            self._folders.append(_Folder(name, next(self._count)))
         while len(self._folders) > MOST_AT_ONCE or (
             len(self._folders) > 1 and not self._waits(self._folders[0])
         ):
@@ -86,6 +83,7 @@ class AlbumsOnTheWay:
 
     def _finish_first(self) -> Iterator[Job | Outcome | Later]:
         first = self._folders[0]
+        self._note_held()
         if self._waits(first):
             yield Later()
         else:
@@ -93,45 +91,51 @@ class AlbumsOnTheWay:
             yield from self._decide(first)
 
     def _waits(self, folder: _Folder) -> bool:
-        """Tell whether something of a folder is still to be heard."""
+        """Tell whether some file of a folder still has to be heard; forget those that were."""
         while folder.waiting and not self._recorder.is_at(folder.waiting[0]):
             folder.waiting.popleft()
         return bool(folder.waiting)
 
+    def _note_held(self) -> None:
+        """Note which files were heard and wait for their albums."""
+        numbers = {folder.name: folder.number for folder in self._folders}
+        while self._recorder.held:
+            path = self._recorder.held.pop()
+            self._files.put(numbers[album_folder(path)], path, undecided=True)
+
     def _take(self, job: Job) -> Iterator[Job | Outcome]:
-        """Begin with a file: yield it, unless all is known and it may be on an album."""
+        """Start a file: yield it, unless everything is known and it may be on an album."""
         folder = self._folders[-1]
         next_ = self._judge.judge_found(job)
         if isinstance(next_, Job) and next_.heard is None:
-            folder.begun.append(job.path)
+            self._files.put(folder.number, job.path, undecided=False)
             folder.waiting.append(job.path)
             yield replace(next_, hold=True)
+            self._note_held()
+            self._waits(folder)
             return
         heard = next_.heard if isinstance(next_, Job | Tagged) else None
         if heard is None or tagged_key(full_name(job.path), heard) is None:
             yield next_
-        elif leantag_field.ours_in(heard.fields):
-            folder.voters.append(job.path)
+            return
+        decided = bool(leantag_field.ours_in(heard.fields))
+        self._files.put(folder.number, job.path, undecided=not decided)
+        if decided:
             yield next_
-        else:
-            folder.known.append(job.path)
 
     def _decide(self, folder: _Folder) -> Iterator[Job | Outcome]:
-        """Yield what is to be done with the files of a folder, album by album."""
-        held = [path for path in folder.begun if path in self._recorder.held]
-        folder.voters += [path for path in folder.begun if path not in self._recorder.held]
-        self._recorder.held.difference_update(held)
-        undecided = sorted([*held, *folder.known], key=os.fsencode)
-        if not undecided:
-            return
-        albums: dict[tuple[str, ...] | None, list[str]] = {}
-        for path in (*undecided, *folder.voters):
-            albums.setdefault(self._key(path), []).append(path)
-        scores = {key: self._scores(key, paths) for key, paths in albums.items()}
-        for path in undecided:
-            # Without a journal a file's LEANTAG says that it was decided on before.
-            decided = self._was_decided(path)
-            yield from self._again(path, None if decided else scores[self._key(path)])
+        """Yield jobs or outcomes for the files of a folder, album by album."""
+        self._albums.clear()
+        for path in self._files.of(folder.number, undecided=True):
+            self._albums.add(path, self._key(path))
+        for path in self._files.of(folder.number, undecided=False):
+            self._albums.add_voter(path, self._key(path))
+        self._files.forget(folder.number)
+        for album in self._albums:
+            scores = self._scores(album)
+            for path in album.undecided():
+                # Without a journal, LEANTAG says that a file was decided before.
+                yield from self._again(path, None if self._was_decided(path) else scores)
 
     def _key(self, path: str) -> tuple[str, ...] | None:
         return tagged_key(full_name(path), self._heard(path))
@@ -144,13 +148,11 @@ class AlbumsOnTheWay:
         known = self._judge.recall(full_name(path))
         return known.heard if known is not None else None
 
-    def _scores(
-        self, key: tuple[str, ...] | None, paths: list[str]
-    ) -> tuple[tuple[float, ...], ...] | None:
-        """Return what an album says, for each model; None where these are no album."""
-        if key is None or len(paths) < LEAST_TRACKS:
+    def _scores(self, paths: AlbumPaths) -> tuple[tuple[float, ...], ...] | None:
+        """Return an album's scores for each model; None if it has too few files."""
+        if len(paths) < LEAST_TRACKS:
             return None
-        album = Album(self._judge, [os.fsencode(full_name(path)) for path in paths])
+        album = Album(self._judge, paths)
         decided = album.decided()
         self._notice(album.in_short(decided))
         return tuple(one.scores for one in decided)
@@ -158,11 +160,11 @@ class AlbumsOnTheWay:
     def _again(
         self, path: str, scores: tuple[tuple[float, ...], ...] | None
     ) -> Iterator[Job | Outcome]:
-        """Yield what is to be done with a file that was heard."""
+        """Yield the job or outcome for a file that was heard."""
         try:
             identity = Identity.at(path)
         except OSError as error:
-            message = f"it went away: {error.strerror}"
+            message = f"it is gone: {error.strerror}"
             yield Failed(path=path, kind="unreadable", message=message)
             return
         job = Job(path, identity.size_bytes, identity)

@@ -1,8 +1,8 @@
-"""How the journal keeps texts and scores small.
+"""Keep texts and scores in the journal small.
 
-A LEANTAG is in the journal three times: as what a file holds, what was written and, after an
-undo, what was there before. It is compressed with a dictionary of what all of them have in common,
-to less than half of its size; zlib's checksum tells when a page of the journal was damaged.
+The journal has each LEANTAG up to three times: as the present value, as a written value and, after
+an undo, as the previous value. It is compressed to less than half of its size with a dictionary
+of common parts. zlib's checksum shows when a page of the journal was damaged.
 """
 
 import array
@@ -12,7 +12,7 @@ import zlib
 from lean_tagger.jobs import to_uint16
 
 DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, zlib.error)
-"""What reading a row may raise where bytes of it are others than were written."""
+"""What reading a row may raise if its bytes have changed."""
 
 _WINDOW_BITS = 12  # 4 KiB: longer than any text here, and little memory
 _MEMORY_LEVEL = 5
@@ -31,11 +31,11 @@ _DICTIONARY = (
     b'\\"audio\\":\\"-44100\\",\\"windows\\":,\\"seconds\\":,\\"uint16\\":\\"AAAA=\\",'
     b'\\"wrote\\":{\\"genre\\":[\\""]},\\"over\\":{}}"]}'
 )
-"""Never to be changed: what was compressed with it could not be read any more."""
+"""Must never change: texts that were compressed with it could not be read any more."""
 
 
 def shortened(text: str | None) -> str | bytes | None:
-    """Return a text as it is kept: itself, or bytes where these are fewer."""
+    """Return a text as it is kept: as it is, or as bytes if they are fewer."""
     if text is None or len(text) < 40:
         return text
     packer = zlib.compressobj(
@@ -47,7 +47,7 @@ def shortened(text: str | None) -> str | bytes | None:
 
 
 def whole(kept: str | bytes) -> str:
-    """Return the text that `shortened` was given.
+    """Return the original text of `shortened`.
 
     Raises
     ------
@@ -64,10 +64,10 @@ def whole(kept: str | bytes) -> str:
 
 
 def float64_to_uint16(data: bytes) -> bytes | None:
-    """Return scores that 0.1.0 kept, little-endian float64, as they are kept now.
+    """Convert scores from 0.1.0, little-endian float64, to today's form.
 
-    Everything that is decided on scores was decided on these numbers already. None if they
-    cannot be scores: then the file is heard again.
+    Decisions already used the rounded numbers. None if they cannot be scores; then the file is
+    heard again.
     """
     try:
         numbers = array.array("d", data)

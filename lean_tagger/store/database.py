@@ -1,4 +1,4 @@
-"""The journal's file: opened, held, checked, and changed in whole transactions."""
+"""The journal's file: open, hold and check it, and change it in whole transactions."""
 
 import contextlib
 import sqlite3
@@ -13,20 +13,20 @@ from lean_tagger.store.compact import DAMAGE
 from lean_tagger.store.schema import APPLICATION_ID, migrate
 
 CACHE_KIB = 512
-"""Of SQLite; it would take more than it is worth."""
+"""SQLite's cache; more would not be worth the memory."""
 
 SPILL_PAGES = 512
-"""Changed pages that are kept where a spill would lock readers out; a group has fewer."""
+"""Changed pages kept in memory, because writing them early would lock readers out."""
 
 BUSY_SECONDS = 10.0
-"""How long a reader waits for a commit of the active run, and the other way round."""
+"""How long a reader waits for a commit of the running process, and the other way round."""
 
 MOST_WAITING = 32
 WAIT_SECONDS = 2.0
-"""So many changes, and for so long, may wait for one commit where nothing is promised yet."""
+"""How many changes may wait for a commit, and how long, if they need not be durable yet."""
 
 _ERRORS = (sqlite3.Error, UnicodeDecodeError)
-"""The second where SQLite's own words hold a name out of a damaged page."""
+"""UnicodeDecodeError occurs when SQLite's message quotes a name from a damaged page."""
 
 _Value = TypeVar("_Value")
 
@@ -39,9 +39,9 @@ class Database:
     path : Path
         The file.
     fresh : bool
-        There was none before, or nothing could be read of a damaged one.
+        It did not exist, or nothing could be read from a damaged one.
     connection : sqlite3.Connection
-        In which nothing is changed but by `change`.
+        The connection; all changes go through `change`.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Database:
             self._closing = undo.pop_all()
 
     def close(self) -> None:
-        """Close the file, and let others have it."""
+        """Close the file and release it."""
         try:
             self.commit()
         finally:
@@ -79,13 +79,13 @@ class Database:
 
     @contextlib.contextmanager
     def change(self, *, may_wait: bool = False) -> Iterator[sqlite3.Connection]:
-        """Make one change: whole or not at all.
+        """Make one change completely or not at all.
 
         Parameters
         ----------
         may_wait : bool
-            It need not be on the disk when the context ends: a crash may lose it. It is seen
-            here at once, and by others with the next change that may not wait.
+            It need not be on the disk when the context ends; a crash may lose it. This process
+            sees it at once, others with the next change that may not wait.
         """
         connection = self.connection
         try:
@@ -110,7 +110,7 @@ class Database:
             self.commit_old()
 
     def commit(self) -> None:
-        """Put all changes that wait on the disk."""
+        """Write all waiting changes to the disk."""
         if self.connection.in_transaction:
             try:
                 self.connection.execute("COMMIT")
@@ -118,14 +118,14 @@ class Database:
                 raise self._failure(error) from error
 
     def commit_old(self) -> None:
-        """Do so if they have waited for long."""
+        """Write waiting changes to the disk if they have waited long enough."""
         if time.monotonic() > self._since + WAIT_SECONDS:
             self.commit()
 
     # Reading
 
     def rows(self, statement: str, values: Iterable[object] = ()) -> Iterator[tuple[Any, ...]]:
-        """Yield what a statement finds."""
+        """Yield the rows of a statement."""
         try:
             yield from self.connection.execute(statement, tuple(values))
         except _ERRORS as error:
@@ -137,7 +137,7 @@ class Database:
         statement: str,
         values: Iterable[object] = (),
     ) -> Iterator[_Value]:
-        """Yield what a statement finds, each row made into something.
+        """Yield the rows of a statement, each converted by a function.
 
         Raises
         ------
@@ -156,15 +156,15 @@ class Database:
     def _open(self, notice: Callable[[str], None]) -> sqlite3.Connection:
         if self._hold is None and self.fresh:
             raise StateError(
-                f"there is no journal yet at {self.path}; lean-tag makes one as it runs"
+                f"there is no journal yet at {self.path}; the first run of lean-tag makes one"
             )
         try:
             if self._hold is not None and self._hold.before == "damaged":
-                raise sqlite3.DatabaseError("so said who had it last")
+                raise sqlite3.DatabaseError("the last process that used it found damage")
             return self._connect()
         except _ERRORS as error:
             if not _is_damage(error):
-                # The disk, the rights, a lock: nothing is wrong with what is in it.
+                # The disk, permissions, a lock: the contents are not damaged.
                 raise StateError(
                     f"cannot open the journal {self.path}: {error}; give another with --state"
                 ) from error
@@ -177,7 +177,7 @@ class Database:
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=BUSY_SECONDS)
         try:
             connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-            # A reader waits for nobody; elsewhere, for a commit.
+            # With WAL a reader never waits; otherwise it waits for a commit.
             if location.shares_memory(self.path):
                 connection.execute("PRAGMA journal_mode = WAL")
             else:
@@ -189,7 +189,7 @@ class Database:
                 if found != "ok":
                     raise sqlite3.DatabaseError(found)
             if migrate(connection) and self._hold is not None:
-                with contextlib.suppress(sqlite3.Error):  # no room: it stays as large as it was
+                with contextlib.suppress(sqlite3.Error):  # without room it stays as large as it is
                     connection.execute("VACUUM")
         except BaseException:
             connection.close()
@@ -204,19 +204,19 @@ class Database:
         )
 
     def _damaged(self, why: str) -> StateError:
-        """Return what to say of damage; the next one to hold the journal mends it."""
+        """Return the error for damage; the next process that holds the journal repairs it."""
         if self._hold is not None:
             self._hold.damaged = True
         else:
             location.note_damage(self.path)
         return StateError(
-            f"the journal {self.path} is damaged ({why}); the next run keeps what can be read "
-            "of it: start lean-tag again"
+            f"the journal {self.path} is damaged ({why}); the next run saves what can still be "
+            "read: start lean-tag again"
         )
 
 
 class Reader:
-    """A journal that is opened to be read only; a context manager that closes it.
+    """A journal opened for reading; a context manager that closes it.
 
     Parameters
     ----------
@@ -226,7 +226,7 @@ class Reader:
     Raises
     ------
     StateError
-        There is none, or it cannot be read.
+        It does not exist, or cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -242,7 +242,7 @@ class Reader:
 
 
 def _is_damage(error: Exception) -> bool:
-    """Tell whether an error comes from what is in the file."""
+    """Tell whether an error comes from the contents of the file."""
     if not isinstance(error, sqlite3.OperationalError):
         return True
     words = ("no such table", "no such column", "unsupported file format", "Could not decode")

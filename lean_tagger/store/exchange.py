@@ -1,4 +1,4 @@
-"""Take a journal elsewhere: as text, as a table, or into another journal."""
+"""Export a journal as text or a table, import it, or merge it into another journal."""
 
 import base64
 import csv
@@ -28,9 +28,9 @@ _ROWS = 1000  # of a Parquet file's group
 
 
 def _records(journal: Journal, models: Mapping[Key, ModelSpec]) -> Iterator[dict[str, Any]]:
-    """Yield what is known of each file as plain text and numbers; one model after the other.
+    """Yield a record of plain text and numbers for each file, one model after the other.
 
-    What a later model has not heard is not said again.
+    A later model's part leaves out files that it did not hear.
     """
     for number, (key, card) in enumerate(models.items()):
         scores = KnownScores(journal, (Asked(card, key.pooling),))
@@ -78,18 +78,18 @@ def _record(known: Known, key: Key, card: ModelSpec) -> dict[str, Any]:
 def export(
     journal: Journal, models: Mapping[Key, ModelSpec], target: IO[Any], *, form: str
 ) -> None:
-    """Write what is known of every file.
+    """Write the record of every file.
 
     Parameters
     ----------
     journal : Journal
         Open.
     models : mapping of Key to ModelSpec
-        Whose scores, and what their labels are called. Each record is of one model; a table has
-        a column for every label of any.
+        The models with scores to export, and their labels. Each record is from one model; a
+        table has a column for every label of all models.
     target : file
         Open for text, with ``surrogateescape`` and without translation of line ends; for
-        Parquet, for bytes.
+        Parquet, open for bytes.
     form : str
         One of `FORMATS`.
     """
@@ -131,10 +131,10 @@ def _write_parquet(
 
 
 def _as_text(path: str) -> str:
-    """Return a path that any program can read: a name that is no UTF-8 as a file URI.
+    """Return a path that any program can read; a name that is not UTF-8 becomes a file URI.
 
-    One stray byte, and others refuse the whole table. No path of ours begins as a URI does,
-    since all are absolute.
+    Other programs refuse a whole table because of one wrong byte. Our paths are absolute, so
+    none of them looks like a URI.
     """
     try:
         path.encode()
@@ -156,7 +156,7 @@ def _pyarrow() -> tuple[Any, Any]:
         import pyarrow.parquet
     except ImportError as error:
         raise ConfigError(
-            "Parquet needs pyarrow: pip install 'lean-tagger[parquet]', or take csv or jsonl"
+            "Parquet needs pyarrow: pip install 'lean-tagger[parquet]', or use csv or jsonl"
         ) from error
     return pyarrow, pyarrow.parquet
 
@@ -167,7 +167,7 @@ _WRITERS: dict[str, Callable[..., None]] = {
     "parquet": _write_parquet,
 }
 FORMATS = tuple(_WRITERS)
-"""What `export` writes and `import_` reads."""
+"""The formats that `export` writes and `import_` reads."""
 
 
 def _read_jsonl(source: Iterable[str]) -> Iterator[dict[str, Any]]:
@@ -201,25 +201,25 @@ def import_(
 ) -> int:
     """Put exported files on record, and return how many there were.
 
-    The files need not be there; where one is, it is known again by its audio.
+    The files need not exist; those that do are recognised by their audio.
 
     Parameters
     ----------
     journal : Journal
         Open and held.
     cards : dict
-        By `ModelSpec.identity`, the models whose scores can be taken in.
+        The models with scores that can be imported, by `ModelSpec.identity`.
     source : file
-        What `export` wrote, open as it was then.
+        The output of `export`, opened in the same way.
     form : str
         One of `FORMATS`.
     run : int
-        The run that does this.
+        The run that imports.
 
     Raises
     ------
     ConfigError
-        A record is not what `export` writes; those before it are on record.
+        A record does not have the form that `export` writes; earlier ones are on record.
     """
     records = _READERS[form](source)
     count = 0
@@ -244,7 +244,7 @@ def _take_in(
     heard, pooling = None, Pooling("", 0)
     card = cards.get(record["sha256"] or "")
     if record["sha256"] and card is None:
-        return False  # of a model that is not here: nothing could be decided by it
+        return False  # this model is not installed, so nothing could be decided with it
     if card is not None:
         pooling = Pooling(str(record["pool"]), int(record["hop"]))
         fields = {k: tuple(map(str, v)) for k, v in json.loads(record["fields"]).items()}
@@ -258,7 +258,7 @@ def _take_in(
             seconds_skipped=float(record["seconds_skipped"]),
             repeated=bool(int(record["repeated"])),
             fields=fields,
-            # An older export has none of these: all was heard then.
+            # Older exports lack these, because everything was heard then.
             effort=(effort := str(record.get("effort") or "full")),
             of_windows=0 if effort == "full" else int(record["of_windows"]),
             confidence=float(record.get("confidence") or 1.0),

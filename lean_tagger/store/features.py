@@ -6,80 +6,38 @@ in the order in which they were recorded, which is the order in which they lie i
 
 import functools
 import json
-import os
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
 from itertools import islice
 from typing import Any, Literal
 
-from lean_tagger.jobs import Identity, Pooling, TrackInfo, Values
-from lean_tagger.store import sql
+from lean_tagger.jobs import Pooling
 from lean_tagger.store.database import Reader
-from lean_tagger.store.rows import Key, to_values
+from lean_tagger.store.rows import Key
 
 BLOCK = 1000
 """Tracks in a block; with two embeddings of 200 values 1.6 MB."""
 
-SAMPLE = 16_384
-"""Rows from which means and spreads are known well enough: to one per cent of a spread."""
+SAMPLE = 8192
+"""Rows from which means and spreads are known well enough: to two per cent of a spread."""
 
 _PIECE = 64  # rows that lie together in a sample
 
 Column = Literal["embedding", "uint16"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Track:
-    """What is on record of a file apart from the scores.
-
-    Attributes
-    ----------
-    path : str
-        The file.
-    digest : str
-        Of its audio.
-    identity : Identity
-        When it was last looked at.
-    fields : mapping of str to tuple of str
-        What our fields held then.
-    info : TrackInfo or None
-        Whose music it is, where that was looked for.
-    """
-
-    path: str
-    digest: str
-    identity: Identity
-    fields: Values
-    info: TrackInfo | None
-
-
-def _to_track(row: tuple[Any, ...]) -> Track:
-    path, digest, size, mtime_ns, inode, fields, artist, albumartist, album = row
-    info = None
-    if artist is not None:
-        info = TrackInfo(artist=artist, albumartist=albumartist or "", album=album or "")
-    return Track(
-        path=os.fsdecode(path),
-        digest=digest,
-        identity=Identity(size, mtime_ns, inode),
-        fields=to_values(fields) if fields is not None else {},
-        info=info,
-    )
-
-
 class Features(Reader):
-    """A journal, opened to read what was heard."""
+    """A journal, opened to read scores and embeddings."""
 
     def keys(self) -> list[Key]:
-        """Return every model and pool that anything was heard with."""
+        """Return the key of every model and pooling with scores on record."""
         rows = self.database.rows("SELECT model, pool, hop FROM keys ORDER BY id")
         return [Key(model=model, pooling=Pooling(pool=pool, hop=hop)) for model, pool, hop in rows]
 
     def counts(self) -> list[tuple[str, Key, int]]:
-        """Return the name of each model, its key, and how many tracks it heard.
+        """Return the name and key of each model, and the number of tracks that it heard.
 
-        The name is that which the model had when it was asked; empty where that is not known.
-        Counted once: another run may have come further.
+        It is the model's name at that time; empty if not known. The result is computed once, so
+        another run may have added tracks since.
         """
         return self._counts
 
@@ -104,7 +62,7 @@ class Features(Reader):
         )
 
     def of(self, digest: str, key: Key) -> bytes:
-        """Return what one model's embedding of a track is; empty where it has none."""
+        """Return one model's embedding of a track; empty without one."""
         rows = self.database.rows(
             "SELECT embedding FROM scores WHERE digest = ? AND key = ?",
             (digest, self.key_id(key) or 0),
@@ -120,22 +78,22 @@ class Features(Reader):
         return next((scores for (scores,) in rows), b"")
 
     def count_tracks(self) -> int:
-        """Return how many tracks have files on record."""
+        """Return the number of tracks with files on record."""
         ((count,),) = self.database.rows("SELECT count(DISTINCT digest) FROM files")
         return int(count)
 
     def blocks(
         self, keys: Sequence[Key], column: Column = "embedding", *, size: int = BLOCK
     ) -> Iterator[list[tuple[Any, ...]]]:
-        """Yield the tracks that every one of these models heard, some at a time.
+        """Yield the tracks that all these models heard, in blocks.
 
         Parameters
         ----------
         keys : sequence of Key
             One model at least.
         column : {'embedding', 'uint16'}
-            Little-endian float32 values, or scores as `jobs.to_uint16` packs them. Tracks that
-            lack it for one of the models are left out.
+            Little-endian float32 values, or scores packed by `jobs.to_uint16`. Tracks that lack
+            it for one of the models are left out.
         size : int
             Most tracks in a block.
 
@@ -143,7 +101,7 @@ class Features(Reader):
         ------
         list of (str, bytes, ...)
             The digest of a track's audio, and the column of each model, in the order of `keys`.
-            Each digest comes once, however many files have it.
+            Each digest comes once, even if several files have it.
         """
         names = [f"s{number}" for number in range(len(keys))]
         joins = " ".join(
@@ -164,7 +122,7 @@ class Features(Reader):
     def side_by_side(
         self, keys: Sequence[Key], *, size: int = BLOCK
     ) -> Iterator[list[tuple[Any, ...]]]:
-        """Yield the embeddings of every track that one of these models heard at least.
+        """Yield the embeddings of every track that at least one of these models heard.
 
         Parameters
         ----------
@@ -176,21 +134,21 @@ class Features(Reader):
         Yields
         ------
         list of (str, float, bytes or None, ...)
-            Digest and length in seconds of a track, and its embedding by each model, in the
-            order of `keys`: little-endian float32, or None. Each digest comes once.
+            Digest and length in seconds of a track, and each model's embedding, in the order of
+            `keys`: little-endian float32, or None. Each digest comes once.
         """
         ids = [self.key_id(key) or 0 for key in keys]  # no row has key 0
         for first in range(len(ids)):
             paired = yield from self._embeddings(ids, first, size)
             if first + 2 == len(ids) and paired == self._count(ids[-1]):
-                return  # the last model heard nothing that the others did not
+                return  # the last model heard nothing more than the others
 
     def _embeddings(
         self, ids: Sequence[int], first: int, size: int
     ) -> Generator[list[tuple[Any, ...]], None, int]:
-        """Yield what the models from the first on heard, and those before it did not.
+        """Yield tracks that the model at `first` heard and no earlier one did.
 
-        Returns how many of the tracks the last model heard.
+        Returns how many of these tracks the last model heard.
         """
         columns = ["NULL"] * first + ["s.embedding"]
         columns += [_paired(ids[number], number - first) for number in range(first + 1, len(ids))]
@@ -212,14 +170,14 @@ class Features(Reader):
     def sample(
         self, key: Key, *, most: int = SAMPLE, size: int = BLOCK
     ) -> Iterator[list[tuple[bytes, bytes]]]:
-        """Yield embeddings and scores of some tracks, taken evenly from all of the journal.
+        """Yield embeddings and scores of some tracks, spread evenly over the journal.
 
-        Always the same ones, and all of them where there are no more than `most` rows.
+        They are always the same ones; all, if there are at most `most` rows.
 
         Yields
         ------
         list of (bytes, bytes)
-            Embedding and scores, as `blocks` has them; either may be empty.
+            Embedding and scores, as in `blocks`; either may be empty.
         """
         number = self.key_id(key)
         ((last,),) = self.database.rows("SELECT coalesce(max(rowid), 0) FROM scores")
@@ -242,27 +200,15 @@ class Features(Reader):
         return int(count)
 
     def count(self, key: Key) -> int:
-        """Return of how many tracks a model's embedding is on record."""
+        """Return the number of tracks with an embedding of this model."""
         ((count,),) = self.database.rows(
             "SELECT count(*) FROM scores NOT INDEXED WHERE key = ? AND length(embedding) > 0",
             (self.key_id(key),),
         )
         return int(count)
 
-    def tracks(self, under: Iterable[str] = ()) -> Iterator[Track]:
-        """Yield what is on record of files and folders of these names, or of all; in path order.
-
-        Failed files, and those in which nothing was ever heard, are left out.
-        """
-        for span in sql.spans(under):
-            statement = (
-                "SELECT path, digest, size, mtime_ns, inode, fields, artist, albumartist, album "  # noqa: S608 - ours
-                f"FROM files WHERE {sql.WITHIN} AND digest IS NOT NULL ORDER BY path"
-            )
-            yield from self.database.read(_to_track, statement, span)
-
     def key_id(self, key: Key) -> int | None:
-        """Return the number under which a model's scores stand; None where it heard nothing."""
+        """Return the id of a model's scores; None if it heard nothing."""
         rows = self.database.rows(
             "SELECT id FROM keys WHERE model = ? AND pool = ? AND hop = ?",
             (key.model, key.pooling.pool, key.pooling.hop),
@@ -271,10 +217,10 @@ class Features(Reader):
 
 
 def _paired(key_id: int, behind: int) -> str:
-    """Return what finds another model's embedding of the same track.
+    """Return an SQL expression for another model's embedding of the same track.
 
-    Models that heard a track in one run have rows next to each other, and to look there first
-    halves the time.
+    Models that heard a track in one run have neighbouring rows; looking there first halves the
+    time.
     """
     near = [
         f"(SELECT embedding FROM scores AS o WHERE o.rowid = s.rowid + {step:d} "  # noqa: S608 - numbers of ours

@@ -1,76 +1,67 @@
-"""The journal: what was heard, what was written, and what stood there before.
+"""The journal: what was heard, what was written, and what the fields held before.
 
-One SQLite file, which only the supervising process opens. What is about to be written is on the
-disk when its call returns: whatever ends the process or the power, the journal knows of every
-write before it happens. What was heard may wait for some seconds, and be heard once more. A
-reader needs no lock; a run holds one.
+It is one SQLite file, which only the supervising process opens. `intend` returns when the write is
+on the disk: whatever ends the process or the power, the journal knows of every write before it
+happens. Scores may wait for some seconds; if they are lost, the file is heard again. A reader needs
+no lock; a run holds one.
 
-Nothing here grows with the journal: all of it is read a page at a time, in the order of an index.
+Memory does not grow with the journal: it is read a page at a time, in the order of an index.
 
-`schema` has the tables, `rows` what is in them, `database` the open file, `location` where it is
-and who has it, `salvage` what becomes of a damaged one; `exchange` takes it to other machines.
+`runs` and `writes` keep those two; `schema` has the tables, `rows` their contents, `database` the
+open file, `location` its path and lock, `salvage` repairs a damaged one, `exchange` moves it to
+other machines.
 """
 
-import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from lean_tagger.jobs import Heard, Identity, Values, to_uint16
 from lean_tagger.store import sql
 from lean_tagger.store.database import CACHE_KIB, Database
-from lean_tagger.store.rows import (
-    PEAK,
-    Key,
-    Known,
-    Run,
-    Write,
-    columns,
-    of_values,
-    to_known,
-    to_run,
-    to_write,
-)
+from lean_tagger.store.rows import Key, Known, Run, Write, columns, of_values, to_known
+from lean_tagger.store.runs import Runs
 from lean_tagger.store.schema import MERGE
 from lean_tagger.store.whereabouts import Whereabouts
+from lean_tagger.store.writes import Writes
 
 __all__ = ["Journal", "Key", "Known", "Run", "Write"]
 
 
-class Journal:
+class Journal(Runs, Writes):
     """An open journal; a context manager that closes it.
 
     Parameters
     ----------
     path : Path
-        The file; made where there is none.
+        The file; made if it does not exist.
     notice : callable, optional
-        Told what a user should know: that a damaged journal was mended.
+        Called with what a user should know: that a damaged journal was repaired.
     locked : bool
-        Hold it for writing. Without, it is only read, and must be there.
+        Hold it for writing. Otherwise it is only read, and must exist.
     on_network : bool
         Allow a place on a network file system.
 
     Raises
     ------
     ConfigError
-        The place is on a network, or what is there is no journal.
+        The path is on a network, or the file is not a journal.
     LockedError
         Another process holds it.
     StateError
-        It cannot be opened or written, is of a newer lean-tag, or is damaged: also where that
-        is met later. The next one to hold it mends it.
+        It cannot be opened or written, is from a newer lean-tag, or is damaged (which may be
+        found later). The next process that holds it repairs it.
 
     Attributes
     ----------
     path : Path
         The file.
     fresh : bool
-        There was none before, or nothing could be read of a damaged one.
+        It did not exist, or nothing could be read from a damaged one.
     whereabouts : Whereabouts
-        By which files are found under their new names.
+        Finds files under their new names.
     """
 
     def __init__(
@@ -81,10 +72,8 @@ class Journal:
         locked: bool = True,
         on_network: bool = False,
     ) -> None:
-        self._database = Database(path, notice=notice, locked=locked, on_network=on_network)
+        super().__init__(Database(path, notice=notice, locked=locked, on_network=on_network))
         self.path, self.fresh = path, self._database.fresh
-        self._change, self._all = self._database.change, self._database.rows
-        self._read = self._database.read
         self.whereabouts = Whereabouts(self._database)
 
     def __enter__(self) -> "Journal":
@@ -94,73 +83,20 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Close the file, and let others have it."""
+        """Close the file and release it."""
         self._database.close()
 
     def commit_old(self) -> None:
-        """Put what was heard some seconds ago on the disk."""
+        """Write scores from some seconds ago to the disk."""
         self._database.commit_old()
 
-    # Runs
-
-    def begin_run(
-        self, command: str, *, version: str, model: str, options: Mapping[str, object]
-    ) -> int:
-        """Note that a run begins, and return its number."""
-        row = (command, time.time(), version, model, json.dumps(options))
-        with self._change() as connection:
-            cursor = connection.execute(
-                "INSERT INTO runs (command, started, version, model, options) VALUES (?,?,?,?,?)",
-                row,
-            )
-        assert cursor.lastrowid is not None  # noqa: S101 - an INSERT has one
-        return cursor.lastrowid
-
-    def end_run(
-        self, run: int, *, counts: Mapping[str, int], ending: str, peak_bytes: int = 0
-    ) -> None:
-        """Note how a run ended, what it came to, and how much memory it had at most."""
-        kept = {**counts, PEAK: peak_bytes} if peak_bytes else counts
-        with self._change() as connection:
-            connection.execute(
-                "UPDATE runs SET ended = ?, counts = ?, ending = ? WHERE id = ?",
-                (time.time(), json.dumps(kept), ending, run),
-            )
-
-    def runs(self) -> list[Run]:
-        """Return all runs, the last one first."""
-        return list(
-            self._read(
-                to_run,
-                "SELECT id, command, started, ended, version, model, options, counts, ending "
-                "FROM runs ORDER BY id DESC",
-            )
-        )
-
-    def note_model(self, sha256: str, *, name: str, labels: Iterable[str]) -> None:
-        """Note what the scores of a model mean."""
-        with self._change() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO models VALUES (?,?,?)",
-                (sha256, name, json.dumps(list(labels))),
-            )
-
-    def models(self) -> dict[str, tuple[str, list[str]]]:
-        """Return name and labels of each model that was used, by its sha256."""
-        return dict(
-            self._read(
-                lambda row: (row[0], (row[1], json.loads(row[2]))),
-                "SELECT sha256, name, labels FROM models",
-            )
-        )
-
     def attach(self, other: Path) -> int:
-        """Take another journal in; see `exchange.merge`."""
+        """Merge another journal into this one; see `exchange.merge`."""
         self._database.commit()
         self._database.connection.execute("ATTACH ? AS other", (str(other),))
         self._database.connection.execute(f"PRAGMA other.cache_size = -{CACHE_KIB}")
         try:
-            with self._change() as connection:
+            with self._database.change() as connection:
                 (shift,) = connection.execute("SELECT coalesce(max(id), 0) FROM runs").fetchone()
                 for statement in MERGE:
                     changed = connection.execute(statement, {"shift": shift}).rowcount
@@ -169,17 +105,15 @@ class Journal:
             self._database.connection.execute("DETACH other")
         return changed
 
-    # Files
-
     def recall(self, path: str, key: Key) -> Known | None:
-        """Return what is known of a file."""
+        """Return what is known about a file."""
         return next(self._known("WHERE path = ?", [os.fsencode(path)], key), None)
 
     def resemble(self, path: str, identity: Identity, key: Key) -> tuple[Heard, ...]:
-        """Return what was heard in files that may be this one: what it was, or was moved from.
+        """Return what was heard in files that may be this one, before a change or a move.
 
-        That is the same name before a change, and another name of the same inode, or of the
-        same size and time.
+        These are the same name before a change, and other names with the same inode, or the same
+        size and time.
         """
         size, mtime_ns, inode = columns(identity)
         values = [os.fsencode(path), inode, size, size, mtime_ns]
@@ -187,18 +121,18 @@ class Journal:
         return tuple(heard for heard in found if heard is not None)
 
     def files(self, under: Iterable[str], key: Key) -> Iterator[Known]:
-        """Yield what is known of files and folders of these names, or of all; in path order."""
+        """Yield what is known about these files and folders, or about all; in path order."""
         for first, last in sql.spans(under):
             where, values = "path >= ? AND path < ?", [first, last]
             while page := list(
                 self._known(f"WHERE {where} ORDER BY path LIMIT {sql.PAGE}", values, key)
             ):
-                yield from page  # nothing is being read meanwhile: the rows may be changed
+                yield from page  # no statement is open now, so the rows may be changed
                 where, values = "path > ? AND path < ?", [os.fsencode(page[-1].path), last]
 
     def _known(self, where: str, values: Sequence[object], key: Key) -> Iterator[Known]:
         model = [key.model, key.pooling.pool, key.pooling.hop]
-        return self._read(to_known, f"{sql.KNOWN} {where}", [*model, *values])
+        return self._database.read(to_known, f"{sql.KNOWN} {where}", [*model, *values])
 
     def record(
         self,
@@ -213,14 +147,13 @@ class Journal:
         heard: Heard | None = None,
         other_keys: Sequence[Key] = (),
     ) -> None:
-        """Note what became of a file; what was heard before stays, as far as it is the same.
+        """Record the outcome for a file; earlier scores stay if they still apply.
 
-        It may wait for the next commit. The key is that of `heard`, the other keys are those of
-        `heard.others`.
+        It may wait for the next commit. `key` belongs to `heard`, the other keys to `heard.others`.
         """
         name = os.fsencode(path)
         track = heard.track if heard else None
-        with self._change(may_wait=True) as connection:
+        with self._database.change(may_wait=True) as connection:
             connection.execute(
                 sql.RECORD,
                 (
@@ -241,7 +174,7 @@ class Journal:
                 self._record_scores(connection, of, it)
 
     def _record_scores(self, connection: sqlite3.Connection, key: Key, heard: Heard) -> None:
-        """Note what one model heard."""
+        """Record what one model heard."""
         of = (key.model, key.pooling.pool, key.pooling.hop)
         connection.execute("INSERT OR IGNORE INTO keys (model, pool, hop) VALUES (?,?,?)", of)
         connection.execute(
@@ -264,8 +197,8 @@ class Journal:
     def changed(
         self, path: str, *, run: int, status: str, identity: Identity, fields: Values
     ) -> None:
-        """Note what a file's fields hold after a write that did not come from listening."""
-        with self._change(may_wait=True) as connection:
+        """Record a file's fields after a write that did not come from listening."""
+        with self._database.change(may_wait=True) as connection:
             connection.execute(
                 """UPDATE files SET size = ?, mtime_ns = ?, inode = ?, status = ?,
                 kind = '', message = '', attempts = 0, run = ?, seen = ?, fields = ?
@@ -281,8 +214,8 @@ class Journal:
             )
 
     def forget_failures(self, under: Iterable[str]) -> int:
-        """Let failed files be tried again, and return how many there were."""
-        with self._change() as connection:
+        """Allow failed files to be tried again, and return their number."""
+        with self._database.change() as connection:
             return sum(
                 connection.execute(
                     f"DELETE FROM files WHERE status = 'failed' AND {sql.WITHIN}",  # noqa: S608 - ours
@@ -292,9 +225,11 @@ class Journal:
             )
 
     def tally(self) -> tuple[dict[str, int], dict[str, int]]:
-        """Return how many files there are of each status, and of each kind of failure."""
-        statuses = self._all("SELECT status, count(*) FROM files GROUP BY status ORDER BY status")
-        kinds = self._all(
+        """Return the number of files for each status and for each kind of failure."""
+        statuses = self._database.rows(
+            "SELECT status, count(*) FROM files GROUP BY status ORDER BY status"
+        )
+        kinds = self._database.rows(
             "SELECT kind, count(*) FROM files WHERE status = 'failed' GROUP BY kind ORDER BY kind"
         )
         return dict(statuses), dict(kinds)
@@ -302,108 +237,7 @@ class Journal:
     def failures(self) -> Iterator[tuple[str, str, str, int]]:
         """Yield path, kind, message and number of attempts of each file that is set aside."""
         after = b""
-        while page := list(self._all(sql.FAILURES, [after])):
+        while page := list(self._database.rows(sql.FAILURES, [after])):
             for path, kind, message, attempts in page:
                 yield os.fsdecode(path), kind, message, attempts
             after = page[-1][0]
-
-    # Writes
-
-    def count_writes(self, commands: Iterable[str]) -> int:
-        """Return how many writes of these commands stand."""
-        wanted = list(commands)
-        ((count,),) = self._all(
-            f"SELECT count(*) FROM writes WHERE {sql.STANDS} AND run IN (SELECT id FROM runs "  # noqa: S608 - ours
-            f"WHERE command IN ({', '.join('?' * len(wanted))}))",
-            wanted,
-        )
-        return int(count)
-
-    def last_run_that_wrote(self, commands: Iterable[str], *, under: Iterable[str]) -> int | None:
-        """Return the last run of these commands of which a write there stands, or None."""
-        wanted, ranges = set(commands), sql.spans(under)
-        statement = (
-            f"SELECT 1 FROM writes WHERE run = ? AND path >= ? AND path < ? AND {sql.STANDS}"  # noqa: S608 - ours
-        )
-        for run, command in self._all("SELECT id, command FROM runs ORDER BY id DESC"):
-            if command in wanted and any(
-                any(self._all(f"{statement} LIMIT 1", [run, *span])) for span in ranges
-            ):
-                return int(run)
-        return None
-
-    def intend(
-        self,
-        path: str,
-        *,
-        run: int,
-        identity: Identity,
-        previous: Values,
-        written: Values,
-        digest: str = "",
-    ) -> int:
-        """Note what is about to be written, and return its number; on the disk when it returns."""
-        values = (of_values(previous), of_values(written), digest or None)
-        with self._change() as connection:
-            cursor = connection.execute(
-                """INSERT INTO writes (run, path, state, at, size, mtime_ns, inode,
-                previous, written, digest) VALUES (?,?,'intent',?,?,?,?,?,?,?)""",
-                (run, os.fsencode(path), time.time(), *columns(identity), *values),
-            )
-        assert cursor.lastrowid is not None  # noqa: S101 - an INSERT has one
-        return cursor.lastrowid
-
-    def settle(self, write: int, state: str) -> None:
-        """Note what became of a write; until that is on the disk it counts as an intent."""
-        with self._change(may_wait=True) as connection:
-            connection.execute("UPDATE writes SET state = ? WHERE id = ?", (state, write))
-
-    def writes(
-        self,
-        *,
-        under: Iterable[str] = (),
-        run: int | None = None,
-        states: Iterable[str] = sql.STANDING,
-    ) -> Iterator[Write]:
-        """Yield writes, file by file, of each the last one first.
-
-        Parameters
-        ----------
-        under : iterable of str
-            Into these files and folders; all without any.
-        run : int, optional
-            Only this run's.
-        states : iterable of str
-            See `Write`. An intent does not count where its run did write the file later on.
-        """
-        wanted = ", ".join(f"'{state}'" for state in states)
-        where = f"{sql.NO_LEFTOVER} AND state IN ({wanted}) AND path < ?"
-        more: list[object] = []
-        if run is not None:
-            where, more = f"{where} AND run = ?", [run]
-        for first, last in sql.spans(under):
-            yield from self._paged(where, [last, *more], first)
-
-    def _paged(self, where: str, values: list[object], first: bytes) -> Iterator[Write]:
-        """Yield writes from a path on, whole files at a time: the rows may be changed meanwhile."""
-        compare, after, limit = ">=", first, sql.PAGE
-        while True:
-            page = list(
-                self._read(
-                    to_write,
-                    # Only placeholders and our own words are put together.
-                    f"SELECT {sql.WRITE_COLUMNS} FROM writes WHERE {where} AND path {compare} ? "  # noqa: S608
-                    f"ORDER BY path, id DESC LIMIT {limit}",
-                    [*values, after],
-                )
-            )
-            if len(page) < limit:
-                yield from page
-                return
-            last = page[-1].path  # of which there may be more
-            whole = [write for write in page if write.path != last]
-            if not whole:
-                limit *= 2
-                continue
-            yield from whole
-            compare, after = ">", os.fsencode(whole[-1].path)

@@ -1,8 +1,8 @@
-"""What is left to do with a file, by what earlier runs know of it.
+"""Decide what is left to do with a file, from what earlier runs recorded.
 
-A file that is as it was, and whose tags are as they should be, is not opened. One whose tags
-should be others goes to a worker with its scores; one that changed goes with what was heard
-under its name before, in case only its tags did.
+A file that is unchanged and has the right tags is not opened. One that needs other tags goes to a
+worker with its scores. One that has changed goes with what was heard under its name before, in
+case only its tags have changed.
 """
 
 import functools
@@ -29,7 +29,7 @@ from lean_tagger.system import mounts, obstacles
 from lean_tagger.system.urls import full_name
 
 TRIES = 3
-"""So often a failure that may pass (no memory, a share that is away) is tried by itself."""
+"""How often a temporary failure (no memory, a share that is away) is retried automatically."""
 
 PASSING = frozenset(
     {"crashed", "hung", "killed", "over-budget", "stale", "unexpected", "unreadable"}
@@ -37,7 +37,7 @@ PASSING = frozenset(
 
 
 class Judge:
-    """Knows what earlier runs know, and what that means for this one.
+    """Knows what earlier runs recorded, and what that means for this one.
 
     Parameters
     ----------
@@ -73,12 +73,12 @@ class Judge:
         self._mounts = mounts.table()
 
     def files(self, under: Iterable[str]) -> Iterator[Known]:
-        """Yield what is known of files and folders of these names, as `recall` does."""
+        """Yield what is known about these files and folders, as `recall` does."""
         for known in self._journal.files(under, self._keys.scores[0]):
             yield replace(known, heard=Heard.together(self._known.each(known)))
 
     def recall(self, path: str) -> Known | None:
-        """Return what is known of a file; nothing heard in it where one of the models did not."""
+        """Return what is known about a file; without scores if one of the models lacks them."""
         known = self._journal.recall(path, self._keys.scores[0])
         if known is None:
             return None
@@ -87,7 +87,7 @@ class Judge:
     def judge_stored(
         self, known: Known, *, scores: tuple[tuple[float, ...], ...] | None = None
     ) -> Job | Outcome:
-        """Return what is to be done with a file on record, or its outcome.
+        """Return the job for a file on record, or its outcome.
 
         Parameters
         ----------
@@ -107,7 +107,7 @@ class Judge:
         try:
             identity = Identity.at(path)
         except OSError as error:
-            message = f"it cannot be reached now: {error.strerror}"
+            message = f"it cannot be read now: {error.strerror}"
             return Skipped(path=path, kind="missing", message=message)
         job = Job(path, identity.size_bytes, identity)
         if not self._same(path, known.identity, identity):
@@ -118,7 +118,7 @@ class Judge:
     def judge_found(
         self, job: Job, *, scores: tuple[tuple[float, ...], ...] | None = None
     ) -> Job | Outcome:
-        """Return what is left to do with a file that was found, or its outcome.
+        """Return the job for a file that was found, or its outcome.
 
         Parameters
         ----------
@@ -140,23 +140,23 @@ class Judge:
             return Skipped(path=job.path, kind=known.kind, message=known.message, known=True)
         each = [it if it and enough(self._effort, it) else None for it in self._known.each(known)]
         heard = Heard.together(each)
-        if heard is None:  # only the models that have not heard it are to do so
+        if heard is None:  # only the models that have not heard it will hear it
             return replace(job, candidates=tuple((it,) if it else () for it in each))
         return self._decide(job, known, heard)
 
     def _worth_another_try(self, path: str, known: Known) -> bool:
-        """Tell whether a file failed for a reason that may have passed by now."""
+        """Tell whether a file failed for a reason that may be gone now."""
         if known.kind in PASSING and known.attempts < TRIES:
             return True
         started, decoder = self._runs.get(known.run, (math.inf, self._decoder_name))
         if decoder != self._decoder_name:
             return True
-        # A permission that was given since changes no more than this time.
+        # A new permission only changes this time.
         return known.kind == UnreadableError.kind and _touched_since(path, started)
 
     @functools.cached_property
     def _runs(self) -> dict[int, tuple[float, str]]:
-        """When each run on record began, and its decoder."""
+        """Start and decoder of each run on record."""
         return {
             run.id: (run.started, str(run.options.get("decoder", self._decoder_name)))
             for run in self._journal.runs()
@@ -168,16 +168,16 @@ class Judge:
             yield tuple(it for it in alike if enough(self._effort, it))
 
     def _same(self, path: str, before: Identity, now: Identity) -> bool:
-        """Tell whether a file is as it was."""
+        """Tell whether a file is unchanged."""
         if before.matches(now) or before.without_inode() != now.without_inode():
             return before.matches(now)
         mount = mounts.find(os.path.realpath(path), self._mounts)
         return mount is not None and not mount.keeps_inodes
 
     def _decide(self, job: Job, known: Known, heard: Heard) -> Job | Outcome:
-        """Decide again about a file that is as it was."""
+        """Decide an unchanged file again."""
         if (self._decider.needs_track and heard.track is None) or self._keys.lack_scores(heard):
-            return replace(job, heard=heard)  # a worker looks at its tags, or compares words
+            return replace(job, heard=heard)  # a worker reads its tags, or compares words
         said = spoken_word.reason(job.path, heard.fields)
         if said and not self._spoken_word:
             message = f"{said}; {spoken_word.MESSAGE}"
@@ -189,14 +189,14 @@ class Judge:
         if known.kind == NoTagSupportError.kind:
             kind, message = known.kind, known.message
             return Skipped(path=job.path, kind=kind, message=message, scored=unchanged)
-        # Whether an album is a compilation, the file itself says.
+        # Only the file itself says whether its album is a compilation.
         sure = job.scores is None or not self._decider.albums
         if self._dry_run and sure and self._nothing_in_the_way(job.path):
             return tag_plan.outcome(plan, heard, self.asked, "would_tag", known=True)
         return replace(job, heard=heard)  # a worker writes it, or says why not
 
     def _nothing_in_the_way(self, path: str) -> bool:
-        """Tell whether a file can surely be replaced."""
+        """Tell whether a file can certainly be replaced."""
         try:
             way = obstacles.way_to_write(
                 path, hardlinks=self._ways.hardlinks, preserve_mtime=self._ways.preserve_mtime
@@ -206,7 +206,7 @@ class Judge:
         return way == "replace"
 
     def lacks_scores(self, heard: Heard) -> bool:
-        """Tell whether words are still to be compared with what is on record."""
+        """Tell whether words still have to be compared with an embedding on record."""
         return self._keys.lack_scores(heard)
 
 
@@ -215,13 +215,13 @@ def _set_aside(path: str, known: Known) -> Skipped:
 
 
 def why_set_aside(known: Known) -> str:
-    """Say what was wrong with a file, and how it is tried again."""
+    """Say what was wrong with a file, and how to try it again."""
     times = "before" if known.attempts < 2 else f"{known.attempts} times before"
-    return f"{known.message} (so it was {times}; --retry-failed tries it again)"
+    return f"{known.message} (also {times}; --retry-failed tries it again)"
 
 
 def _touched_since(path: str, seconds: float) -> bool:
     try:
         return os.stat(path).st_ctime > seconds
     except OSError:
-        return True  # it went away just now, which is no longer what was wrong with it
+        return True  # it has just gone, so the old failure no longer applies

@@ -1,7 +1,7 @@
-"""What each of a run's models heard in a file, as far as it is on record.
+"""Find what each of a run's models heard in a file, if that is on record.
 
-A model has its own scores on record; or an embedding, with which words are still to be compared;
-or it is derived, and follows from what others heard.
+A model has scores on record; or an embedding that words still have to be compared with; or it is
+derived from what others heard.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,19 +28,19 @@ class KnownScores:
     Raises
     ------
     ModelError
-        The file of a derived model makes no sense.
+        A derived model's file makes no sense.
     """
 
     def __init__(self, journal: Journal, asked: Sequence[Asked]) -> None:
         self._journal, self._keys, self._derived = journal, ModelKeys.of(asked), Derived(asked)
 
     def files(self, under: Iterable[str]) -> Iterator[Known]:
-        """Yield what is known of files and folders; nothing heard where a model did not."""
+        """Yield what is known about files and folders; without scores if a model lacks them."""
         for known in self._journal.files(under, self._keys.scores[0]):
             yield replace(known, heard=Heard.together(self.each(known)))
 
     def each(self, known: Known) -> list[Heard | None]:
-        """Return what each model heard in a file, of which this is known by the first."""
+        """Return what each model heard in a file; `known` has the first model's scores."""
         others = (self._heard(known.path, key) for key in self._keys.scores[1:])
         each = [known.heard, *others]
         for number, key in enumerate(self._keys.embeddings):

@@ -1,4 +1,4 @@
-"""Where the journal is, who has it, and what becomes of a damaged one."""
+"""The journal's path and lock, and where a damaged one is put."""
 
 import fcntl
 import json
@@ -15,7 +15,7 @@ from lean_tagger.system import folders, mounts
 
 
 def default_path() -> Path:
-    """Return where the journal is unless somebody says otherwise.
+    """Return the default path of the journal.
 
     Raises
     ------
@@ -25,11 +25,11 @@ def default_path() -> Path:
     try:
         return folders.state() / "journal.sqlite3"
     except ConfigError as error:
-        raise ConfigError(f"{error}, or give the journal's place with --state") from error
+        raise ConfigError(f"{error}, or give the journal's path with --state") from error
 
 
 def make_folder(path: Path) -> None:
-    """Make the folder that the journal is to be in; only its owner may look into it.
+    """Make the journal's folder, readable only by its owner.
 
     Raises
     ------
@@ -41,12 +41,12 @@ def make_folder(path: Path) -> None:
     except OSError as error:
         raise StateError(
             f"cannot make the folder for the journal, {path.parent}: {error.strerror}; "
-            "give another place with --state"
+            "give another path with --state"
         ) from error
 
 
 def is_on_network(path: Path, table: list[mounts.Mount] | None = None) -> bool:
-    """Tell whether another machine keeps the folder of this path, by the table of mounts."""
+    """Tell whether this path's folder is on another machine, by the table of mounts."""
     mount = mounts.find(str(path.parent.resolve()), mounts.table() if table is None else table)
     return mount is not None and mount.network
 
@@ -54,7 +54,7 @@ def is_on_network(path: Path, table: list[mounts.Mount] | None = None) -> bool:
 def shares_memory(path: Path) -> bool:
     """Tell whether processes can share memory through a file here, as a write-ahead log needs.
 
-    Not over a network, nor through every file system in user space: only where it is known.
+    That is not so on networks, nor on all file systems in user space; only where it is known.
     """
     mount = mounts.find(str(path.parent.resolve()), mounts.table())
     return mount is not None and mount.kind in _LOCAL
@@ -66,30 +66,30 @@ _LOCAL = frozenset(
 
 
 def refuse_network(path: Path, table: list[mounts.Mount] | None = None) -> None:
-    """Refuse a place on a network file system.
+    """Refuse a path on a network file system.
 
     Raises
     ------
     ConfigError
-        Locks and renames mean less there: two machines could write one journal.
+        Locks and renames are less reliable there: two machines could write one journal.
     """
     if is_on_network(path, table):
         raise ConfigError(
-            f"the journal {path} would be on a network file system, where locks cannot be "
-            "relied on; give a local place with --state, or allow it with --state-on-network"
+            f"the journal {path} would be on a network file system, where locks are not "
+            "reliable; give a local path with --state, or allow it with --state-on-network"
         )
 
 
 @dataclass(slots=True)
 class Hold:
-    """That a process has the journal for itself.
+    """A process's exclusive hold on the journal.
 
     Attributes
     ----------
     before : {'ended', 'killed', 'damaged'}
-        How the one before left it: at its end, at some moment, or with damage that it met.
+        How the previous process left it: it ended, was killed, or found damage.
     damaged : bool
-        This one met damage; the next one is told.
+        This process found damage; the next one will know.
     """
 
     before: Literal["ended", "killed", "damaged"]
@@ -103,12 +103,12 @@ def held(path: Path) -> Iterator[Hold]:
     Yields
     ------
     Hold
-        How it was left.
+        The hold, with how the journal was left.
 
     Raises
     ------
     LockedError
-        Another process has it; the message says which.
+        Another process holds it; the message says which.
     StateError
         The lock cannot be made.
     """
@@ -117,7 +117,7 @@ def held(path: Path) -> Iterator[Hold]:
         fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StateError(
-            f"cannot write the journal's lock, {lock}: {error.strerror}; give another place "
+            f"cannot write the journal's lock, {lock}: {error.strerror}; give another path "
             "with --state"
         ) from error
     try:
@@ -130,7 +130,7 @@ def held(path: Path) -> Iterator[Hold]:
         os.ftruncate(fd, 0)
         os.pwrite(fd, json.dumps(holder).encode(), 0)
         yield hold
-        os.ftruncate(fd, 0)  # left as it is by whoever is killed
+        os.ftruncate(fd, 0)  # a process that is killed leaves its content
         if hold.damaged:
             os.pwrite(fd, _DAMAGED, 0)
     finally:
@@ -147,7 +147,7 @@ def _left(content: bytes) -> Literal["ended", "killed", "damaged"]:
 
 
 def note_damage(path: Path) -> None:
-    """Tell the next one to hold the journal that it is damaged; who has it now finds out."""
+    """Tell the next process that holds the journal that it is damaged."""
     with suppress(LockedError, StateError), held(path) as hold:
         hold.damaged = True
 
@@ -163,9 +163,9 @@ def _who(content: bytes, path: Path) -> str:
 
 
 def refuse_foreign(path: Path, application_id: int) -> None:
-    """Refuse a file that is no journal: a song, or another program's database.
+    """Refuse a file that is not a journal: a song, or another program's database.
 
-    A journal that is damaged even in its first page is known by the lock next to it.
+    A journal with a damaged first page is recognised by the lock next to it.
 
     Raises
     ------
@@ -176,11 +176,11 @@ def refuse_foreign(path: Path, application_id: int) -> None:
         with path.open("rb") as file:
             head = file.read(100)
     except OSError:
-        return  # whatever it is, opening it will say so
-    # The SQLite file format, section 1.3: a magic text, and at 68 who made it.
+        return  # opening it will report what is wrong
+    # The SQLite file format, section 1.3: a magic text, and at 68 the application's id.
     ours = head[:16] == b"SQLite format 3\0" and head[68:72] == application_id.to_bytes(4, "big")
     if head and not ours and not _lock_of(path).exists():
-        raise ConfigError(f"{path} is no journal of lean-tag, and was left alone; see --state")
+        raise ConfigError(f"{path} is not a journal of lean-tag and was left alone; see --state")
 
 
 def _lock_of(path: Path) -> Path:
@@ -188,9 +188,9 @@ def _lock_of(path: Path) -> Path:
 
 
 def put_in_place(mended: Path, path: Path) -> Path:
-    """Put a mended journal in place of the damaged one, and return the name of that.
+    """Replace a damaged journal by the repaired one, and return the damaged one's new path.
 
-    At every moment there is one or the other.
+    At every moment one of the two is there.
 
     Raises
     ------
@@ -202,7 +202,7 @@ def put_in_place(mended: Path, path: Path) -> Path:
     try:
         try:
             os.link(path, aside)
-        except OSError:  # not every file system has links
+        except OSError:  # some file systems have no links
             path.rename(aside)
         for suffix in ("-wal", "-shm", "-journal"):
             beside = path.with_name(path.name + suffix)

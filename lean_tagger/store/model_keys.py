@@ -1,4 +1,4 @@
-"""Under which keys the journal keeps what a run's models hear."""
+"""The keys under which the journal keeps a run's scores."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,21 +7,21 @@ from lean_tagger.jobs import Asked, Heard, Pooling
 from lean_tagger.store.rows import Key
 
 EMBEDDING = "embedding"
-"""Stands for the pool where an embedding is kept, and no scores."""
+"""Takes the place of the pooling if an embedding is kept without scores."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelKeys:
-    """The keys of a run's models, in their order.
+    """The keys of a run's models, in order.
 
     Attributes
     ----------
     scores : tuple of Key
         Of their scores.
     embeddings : tuple of (Key or None)
-        Of their embeddings alone, where words are compared with these; else None.
+        Of their embeddings alone, if words are compared with them; else None.
     parts : tuple of tuple of Key
-        Of what derived ones follow from; of any other, none.
+        For derived models, the keys of their parts; for others, empty.
     """
 
     scores: tuple[Key, ...]
@@ -38,25 +38,25 @@ class ModelKeys:
         )
 
     def lack_scores(self, heard: Heard) -> bool:
-        """Tell whether words are still to be compared with an embedding that is on record."""
+        """Tell whether words still have to be compared with an embedding on record."""
         return any(
             key is not None and not it.values
             for key, it in zip(self.embeddings, heard.each(), strict=True)
         )
 
     def parted(self, heard: Heard) -> tuple[Heard, tuple[Key, ...]]:
-        """Put apart what has a row of its own: parts, and embeddings that words are compared with.
+        """Separate what has its own row: parts, and embeddings that words are compared with.
 
         Returns
         -------
         Heard
-            With these behind its own `others`.
+            With these after its own `others`.
         tuple of Key
             The keys of all of them.
         """
         each, bare, keys = list(heard.each()), [], []
         for number, (key, it) in enumerate(zip(self.embeddings, heard.each(), strict=True)):
-            # A part of the track was chosen for its words; others may need more of it.
+            # The part of the track was chosen for these words; other words may need more.
             if key is not None and it.embedding and it.effort == "full":
                 bare.append(replace(it, values=(), others=()))
                 keys.append(key)
@@ -67,14 +67,14 @@ class ModelKeys:
 
 
 def key_of(asked: Asked) -> Key:
-    """Return under what a model's scores are kept."""
+    """Return the key of a model's scores."""
     return Key(model=asked.card.identity, pooling=asked.pooling)
 
 
 def _embedding(asked: Asked) -> Key | None:
-    """Return under what the embedding stands by itself, where words are compared with it.
+    """Return the key of the embedding alone, if words are compared with it.
 
-    It does not depend on the words, nor on how scores are pooled.
+    It depends neither on the words nor on the pooling.
     """
     card = asked.card
     if card.label_vectors is None:

@@ -1,8 +1,8 @@
-"""Find files under the names that they have now: what was moved, renamed or retagged.
+"""Find files that were moved, renamed or retagged under their present names.
 
-First every file that is not on record as it is goes to a worker, which reads its fields and
-hashes its audio (`to_recognise`, `note`). Then the writes into that audio get its new name
-(`follow`). A file that is where it was keeps its writes; a copy of it has none.
+First every file that is new or has changed goes to a worker, which reads its fields and hashes its
+audio (`to_recognise`, `note`). Then the writes into that audio get its new name (`follow`). A file
+that did not move keeps its writes; a copy of it has none.
 """
 
 import os
@@ -19,7 +19,7 @@ from lean_tagger.store.whereabouts import Place, Whereabouts
 def to_recognise(
     journal: Journal, found: Iterable[Job | Skipped | Failed], under: Sequence[str]
 ) -> Iterator[Job | Outcome]:
-    """Yield a job for each file that is not on record as it is, and what is not there at all.
+    """Yield a job for each file that is new or has changed, and failures for missing paths.
 
     Parameters
     ----------
@@ -28,8 +28,8 @@ def to_recognise(
     found : iterable
         The walk of `under`.
     under : sequence of str
-        Files and folders, as absolute names. Of one that is gone the journal may know, and
-        then that is told file by file.
+        Files and folders, as absolute names. The journal may know one that is gone; then its
+        files are reported one by one.
     """
     writes = next(journal.whereabouts.standing(), None) is not None
     for item in found:
@@ -42,7 +42,7 @@ def to_recognise(
 
 
 def note(whereabouts: Whereabouts, found: Recognised, *, run: int) -> None:
-    """Put a file on record that has audio we know, or a LEANTAG that says what we wrote."""
+    """Record a file with known audio, or with a LEANTAG that says what we wrote."""
     digests = whereabouts.digests(found.digests)
     whole = [it for it in digests if not it.startswith(PART)]
     for part in set(digests) - set(whole):
@@ -55,16 +55,16 @@ def note(whereabouts: Whereabouts, found: Recognised, *, run: int) -> None:
 
 
 def known_as(journal: Journal, path: str, found: Recognised | None) -> tuple[str, list[Write]]:
-    """Return the name under which a file is on record, and all writes into it, the last one first.
+    """Return the name under which a file is on record, and all writes into it, latest first.
 
     Parameters
     ----------
     journal : Journal
-        Which may only be read.
+        It may be open only for reading.
     path : str
         The file's name now.
     found : Recognised or None
-        What it has now, if it is not as it was when it was last looked at.
+        Its present state, if it has changed since it was last examined.
     """
     whereabouts = journal.whereabouts
     here = whereabouts.at(path)
@@ -88,13 +88,13 @@ def known_as(journal: Journal, path: str, found: Recognised | None) -> tuple[str
 
 
 def follow(whereabouts: Whereabouts, under: Iterable[str]) -> None:
-    """Give the writes of files that were moved into these folders the names they have now."""
+    """Give the writes of files that were moved into these folders their present names."""
     for place in whereabouts.under(under):
         adopt(whereabouts, place)
 
 
 def follow_all(whereabouts: Whereabouts) -> None:
-    """Do the same for every file that is gone, and that was seen again by another run."""
+    """Do the same for every missing file that another run has seen again."""
     for path, digest, _ in whereabouts.standing():
         if is_gone(whereabouts, path, digest):
             for place in _elsewhere(whereabouts, path, digest):
@@ -102,7 +102,7 @@ def follow_all(whereabouts: Whereabouts) -> None:
 
 
 def count_lost(whereabouts: Whereabouts, commands: Iterable[str]) -> int:
-    """Return how many writes of these commands stand in files that nobody knows where to find."""
+    """Return the number of writes of these commands in files that cannot be found."""
     return sum(
         count
         for path, digest, count in whereabouts.standing(commands)
@@ -111,13 +111,13 @@ def count_lost(whereabouts: Whereabouts, commands: Iterable[str]) -> int:
 
 
 def _elsewhere(whereabouts: Whereabouts, path: str, digest: str) -> list[Place]:
-    """Return the other files on record with this audio that are there."""
+    """Return the other files on record with this audio that exist."""
     places = list(whereabouts.of_audio(digest)) if digest else []
     return [it for it in places if it.path != path and is_there(it)]
 
 
 def adopt(whereabouts: Whereabouts, place: Place) -> None:
-    """Give a file the writes into it under the names that it had before."""
+    """Give a file the writes from its earlier names."""
     if not place.digest or not is_there(place):
         return
     while whereabouts.written_elsewhere(place):
@@ -144,7 +144,7 @@ def _are_one(name: str, other: str) -> bool:
 
 
 def is_there(place: Place) -> bool:
-    """Tell whether a file is as it was when it was last looked at."""
+    """Tell whether a file is unchanged since it was last examined."""
     try:
         found = Identity.at(place.path)
     except OSError:
@@ -153,7 +153,7 @@ def is_there(place: Place) -> bool:
 
 
 def is_gone(whereabouts: Whereabouts, path: str, digest: str) -> bool:
-    """Tell whether a name leads to this audio no more."""
+    """Tell whether a name does not lead to this audio any more."""
     if not os.path.exists(path):
         return True
     there = whereabouts.at(path)
@@ -161,12 +161,12 @@ def is_gone(whereabouts: Whereabouts, path: str, digest: str) -> bool:
 
 
 def other_audio(one: str, other: str) -> bool:
-    """Tell whether two digests are of different audio; of a part and a whole nobody knows."""
+    """Tell whether two digests are of different audio; a part and a whole cannot be compared."""
     return bool(one and other) and one != other and one.startswith(PART) == other.startswith(PART)
 
 
 def continues(before: Write, after: Write) -> bool:
-    """Tell whether a write met what an earlier one left."""
+    """Tell whether a write found what an earlier one left."""
     left, met = before.written, after.previous
     if left.get("leantag") and left["leantag"] == met.get("leantag"):
         return True
@@ -174,13 +174,13 @@ def continues(before: Write, after: Write) -> bool:
 
 
 def _one_story(history: Sequence[Write], *paths: str) -> bool:
-    """Tell whether writes under two names can be into one file: each met what was left."""
+    """Tell whether writes under two names may be into one file: each found what was left."""
     mine = [it for it in history if it.path in paths]
     return all(continues(a, b) for a, b in pairwise(mine) if a.path != b.path)
 
 
 def _likeness(history: Sequence[Write], path: str, place: Place) -> tuple[bool, bool, bool]:
-    """Return how much speaks for it that this file had this name before."""
+    """Return how likely it is that this file had this name before."""
     last = [it for it in history if it.path == path][-1].written
     whole = {field: values for field, values in last.items() if "@" not in field}
     holds = all(place.fields.get(field, ()) == values for field, values in whole.items())

@@ -1,7 +1,7 @@
-"""Read the rows in an SQLite file page by page, without SQLite and whatever is damaged in it.
+"""Read the rows of a damaged SQLite file page by page, without SQLite.
 
-The trees that lead to a row may be broken: here every page that holds rows is read by itself.
-See "Database File Format" of SQLite (fileformat2.html), sections 1.3 to 2.1.
+The trees that lead to a row may be broken, so every page that holds rows is read on its own. See
+"Database File Format" of SQLite (fileformat2.html), sections 1.3 to 2.1.
 """
 
 import os
@@ -29,7 +29,7 @@ class Row:
     rowid : int or None
         None in an index.
     values : tuple
-        As they are stored: a whole number may stand for a float, and None for the rowid.
+        As stored: a whole number may mean a float, and None the rowid.
     """
 
     rowid: int | None
@@ -37,7 +37,7 @@ class Row:
 
     @property
     def shape(self) -> str:
-        """The types of its values, a letter for each: b(ytes), f(loat), i(nt), n(one), t(ext)."""
+        """The types of its values, one letter each: b(ytes), f(loat), i(nt), n(one), t(ext)."""
         return "".join(_LETTERS[type(value)] for value in self.values)
 
 
@@ -50,12 +50,12 @@ class Pages:
     Parameters
     ----------
     file : file
-        Open for reading, of which one page is in memory at a time.
+        Open for reading; one page is in memory at a time.
 
     Attributes
     ----------
     version : int
-        The ``user_version``; 0 where the first page is damaged.
+        The ``user_version``; 0 if the first page is damaged.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -75,10 +75,10 @@ class Pages:
         self._free = self._free_pages(int.from_bytes(head[32:36], "big"))
 
     def rows(self) -> Iterator[Row]:
-        """Yield every row that can be read, in no order."""
+        """Yield every row that can be read, in any order."""
         for number in range(1, self._count + 1):
             if self._free[number]:
-                continue  # what is left there was deleted
+                continue  # its rows were deleted
             page = self._page(number)
             start = _HEAD_BYTES if number == 1 else 0
             if page[start] not in (_TABLE_LEAF, _INDEX_LEAF, _INDEX_INTERIOR):
@@ -96,7 +96,7 @@ class Pages:
         return os.pread(self._file.fileno(), self._page_bytes, (number - 1) * self._page_bytes)
 
     def _free_pages(self, trunk: int) -> bytearray:
-        """Return a flag for each page, whether it holds nothing any more."""
+        """Return a flag for each page: whether it is free."""
         free = bytearray(self._count + 1)
         while self._whole_head and 0 < trunk <= self._count and not free[trunk]:
             free[trunk] = 1
@@ -108,10 +108,10 @@ class Pages:
         return free
 
     def _row(self, page: bytes, at: int, kind: int) -> Row | None:
-        """Return what is in a cell; None if that is no row."""
+        """Return the row in a cell; None if it is not a row."""
         try:
             if kind == _INDEX_INTERIOR:
-                at += 4  # the page of what comes before
+                at += 4  # the page of smaller keys
             size, at = _varint(page, at)
             rowid = None
             if kind == _TABLE_LEAF:
@@ -121,7 +121,7 @@ class Pages:
             return None
 
     def _payload(self, page: bytes, at: int, size: int, kind: int) -> bytes:
-        """Return the bytes of a row, of which many stand in pages of their own."""
+        """Return the bytes of a row; long rows continue in other pages."""
         usable = self._usable_bytes
         most = usable - 35 if kind == _TABLE_LEAF else (usable - 12) * 64 // 255 - 23
         if size <= most:
@@ -160,7 +160,7 @@ def _values(payload: bytes) -> tuple[Value, ...]:
     Raises
     ------
     ValueError, IndexError, struct.error
-        It is none.
+        They are not a row.
     """
     end, at = _varint(payload, 0)
     kinds = []
@@ -172,7 +172,7 @@ def _values(payload: bytes) -> tuple[Value, ...]:
         value, at = _value(payload, at, kind)
         values.append(value)
     if at != len(payload):
-        raise ValueError("not as long as it says")
+        raise ValueError("the row has another length than its header says")
     return tuple(values)
 
 
@@ -189,4 +189,4 @@ def _value(payload: bytes, at: int, kind: int) -> tuple[Value, int]:
         return struct.unpack_from(">d", payload, at)[0], at + 8
     if kind in _CONSTANTS:
         return _CONSTANTS[kind], at
-    raise ValueError("no type")
+    raise ValueError("unknown type")

@@ -1,4 +1,4 @@
-"""Put on record what becomes of a run's files, and each write before it happens."""
+"""Record the outcomes of a run's files, and each write before it happens."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -22,11 +22,11 @@ from lean_tagger.store.moved import note
 from lean_tagger.system.urls import full_name
 
 MAY_HAVE_RENAMED = frozenset({"crashed", "hung", "killed"})
-"""A worker that ended so may have got as far as to rename: only a look at the file tells."""
+"""A worker that ended in this way may already have renamed; the file has to be checked."""
 
 
 class Recorder:
-    """Writes down what one run does.
+    """Records what one run does.
 
     Parameters
     ----------
@@ -40,8 +40,7 @@ class Recorder:
     Attributes
     ----------
     held : set of str
-        Files that were heard and are to be decided on with their albums; who does so takes them
-        out.
+        Files that were heard and wait for their albums; deciding takes them out.
     """
 
     def __init__(self, journal: Journal, run: int, keys: ModelKeys) -> None:
@@ -51,19 +50,21 @@ class Recorder:
         self._writes: dict[str, int] = {}
 
     def is_at(self, path: str) -> bool:
-        """Tell whether a file's outcome is still to come."""
+        """Tell whether a file's outcome is still awaited."""
         return path in self._jobs
 
     def watch(self, found: Iterable[Job | Outcome | Later]) -> Iterator[Job | Outcome | Later]:
-        """Pass on what is to be done; the outcomes of these jobs are to be recorded."""
+        """Pass jobs on; their outcomes will be recorded."""
         for item in found:
             if isinstance(item, Job):
                 self._jobs[item.path] = item
             yield item
 
     def before_write(self, job: Job, writing: Writing) -> None:
-        """Put a write on record before it happens."""
-        if job.path in self._writes:  # tried before, in vain: else nothing were left to write
+        """Record a write before it happens."""
+        if (
+            job.path in self._writes
+        ):  # an earlier attempt failed, or there would be nothing to write
             self._journal.settle(self._writes.pop(job.path), "failed")
         self._writes[job.path] = self._journal.intend(
             _name(job),
@@ -75,7 +76,7 @@ class Recorder:
         )
 
     def record(self, outcome: Outcome) -> None:
-        """Put what became of a file on record, unless it came from there."""
+        """Record the outcome of a file, unless it came from the journal."""
         job = self._jobs.pop(outcome.path, None)
         if job is None:
             return
@@ -86,19 +87,19 @@ class Recorder:
             note(self._journal.whereabouts, replace(outcome, path=_name(job)), run=self._run)
         elif isinstance(outcome, Restored):
             self._restored(job, outcome)
-        elif job.restore is None and job.recognise is None:  # else nothing was heard
+        elif job.restore is None and job.recognise is None:  # otherwise nothing was heard
             self._done(job, outcome)
 
     def commit_old(self) -> None:
-        """Put what was heard some seconds ago on the disk."""
+        """Write scores from some seconds ago to the disk."""
         self._journal.commit_old()
 
     def end(self, counts: Mapping[str, int], ending: str, *, peak_bytes: int = 0) -> None:
-        """Note what the run came to, how it ended, and how much memory it had at most."""
+        """Record the run's counts, how it ended, and its peak of memory."""
         self._journal.end_run(self._run, counts=counts, ending=ending, peak_bytes=peak_bytes)
 
     def _settle(self, outcome: Outcome) -> None:
-        """Note what became of a write, if there was one."""
+        """Record the result of a write, if there was one."""
         write = self._writes.pop(outcome.path, None)
         if write is None or (isinstance(outcome, Failed) and outcome.kind in MAY_HAVE_RENAMED):
             return
@@ -106,7 +107,7 @@ class Recorder:
         self._journal.settle(write, "done" if done else "failed")
 
     def _restored(self, job: Job, outcome: Restored) -> None:
-        """Note what the fields hold now, and that the writes stand no more."""
+        """Record the present fields, and that the writes are not in place any more."""
         if outcome.status.startswith("would"):
             return
         self._journal.changed(
@@ -142,7 +143,7 @@ class Recorder:
 
 
 def _name(job: Job) -> str:
-    """Return under which name a file is on record."""
+    """Return the name under which a file is on record."""
     return full_name(job.path)
 
 

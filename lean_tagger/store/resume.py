@@ -1,8 +1,7 @@
-"""One run and the journal: what earlier runs know is put to use, what it does is recorded.
+"""Connect a run with the journal: use what earlier runs recorded, and record what it does.
 
-`Judge` says what is left to do, `Recorder` writes down what was done. Jobs come from what was
-found (`new_jobs`) or from what is on record (`stored_jobs`); `albums` and `undo` are two more
-sources of them.
+`Judge` decides what is left to do, `Recorder` records what was done. Jobs come from files that were
+found (`new_jobs`) or are on record (`stored_jobs`); `albums` and `undo` are two more sources.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,14 +19,14 @@ from lean_tagger.store.recorder import Recorder
 
 
 class Resume:
-    """One run's use of the journal, in which it begins.
+    """One run's use of the journal; making it begins the run.
 
     Parameters
     ----------
     journal : Journal
         Open and held.
     command : str
-        What was asked for.
+        The command's name.
     options : Settings
         The run's.
 
@@ -36,16 +35,16 @@ class Resume:
     run : int
         Its number.
     keys : ModelKeys
-        Under which its models' scores are kept.
+        The keys of its models' scores.
     judge : Judge
-        What is left to do.
+        Decides what is left to do.
     recorder : Recorder
-        What was done.
+        Records what was done.
 
     Raises
     ------
     ConfigError
-        A model is not there, or has no labels.
+        A model does not exist, or has no labels.
     """
 
     def __init__(self, journal: Journal, command: str, options: Settings) -> None:
@@ -53,7 +52,7 @@ class Resume:
         for it in decider.asked:
             if not it.card.labels:
                 raise ConfigError(
-                    f"{it.card.name} gives an embedding and no labels; ask for a head of it, or "
+                    f"{it.card.name} gives an embedding and no labels; use one of its heads, or "
                     "give it words with --labels"
                 )
         self.run = journal.begin_run(
@@ -72,15 +71,15 @@ class Resume:
 
 
 def new_jobs(judge: Judge, found: Iterable[Job | Skipped | Failed]) -> Iterator[Job | Outcome]:
-    """Yield what is left to do of what was found, and the outcome of the rest."""
+    """Yield jobs for the found files, and outcomes for those that need none."""
     for item in found:
         yield judge.judge_found(item) if isinstance(item, Job) else item
 
 
 def stored_jobs(judge: Judge, under: Iterable[str]) -> Iterator[Job | Outcome]:
-    """Yield the same for every file on record that is one of these, or in these folders.
+    """Yield the same for every file on record among these files and folders.
 
-    None of them is heard again; one that changed is recognised by its audio, or left.
+    None is heard again; one that has changed is recognised by its audio, or left alone.
     """
     for known in judge.files(under):
         yield judge.judge_stored(known)

@@ -1,4 +1,4 @@
-"""What stands in the journal, as values; and how values become columns."""
+"""The journal's contents as values, and their conversion to and from columns."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from lean_tagger.store.compact import shortened, whole
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """What scores depend on apart from the audio.
+    """Everything apart from the audio that scores depend on.
 
     Attributes
     ----------
@@ -28,24 +28,24 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the journal has of a file.
+    """The journal's record of a file.
 
     Attributes
     ----------
     path : str
         The file.
     identity : Identity
-        When it was last looked at.
+        The identity when it was last examined.
     status : str
-        What became of it then, as in the printed result.
+        Its outcome then, as in the printed result.
     kind, message : str
         Why it failed or was left alone; empty otherwise.
     attempts : int
-        Failures in a row, the file being unchanged.
+        Failures in a row, with the file unchanged.
     run : int
-        The run in which that was.
+        The run of that outcome.
     heard : Heard or None
-        With the scores of the asked model; ``None`` if that never heard it.
+        With the scores of the requested model; ``None`` if it never heard the file.
     """
 
     path: str
@@ -59,7 +59,7 @@ class Known:
 
 
 PEAK = "peak_bytes"
-"""Stands among a run's counts, so that the table of runs stays as it is."""
+"""Kept among a run's counts, so that the table of runs does not change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +69,15 @@ class Run:
     Attributes
     ----------
     started, ended : float
-        Seconds since 1970; the end is None where it was not told.
+        Seconds since 1970; the end is None if it was not recorded.
     options : mapping
-        What was asked for; its ``max_mem_bytes`` is the run's budget.
+        The run's options; ``max_mem_bytes`` is its budget.
     counts : mapping of str to int
-        Files by what became of them.
+        Number of files by outcome.
     ending : str or None
         ``done``, or what ended it.
     peak_bytes : int
-        The most memory that its processes had together; 0 where that was not recorded.
+        Peak memory of its processes together; 0 if it was not recorded.
     """
 
     id: int
@@ -103,15 +103,15 @@ class Write:
     path : str
         The file.
     state : {'intent', 'done', 'failed', 'undone'}
-        An intent whose end is not known may or may not have come to pass.
+        An intent without a known result may or may not have happened.
     at : float
         Seconds since 1970.
     identity : Identity
-        The file's, before.
+        The file's, before the write.
     previous, written : mapping of str to tuple of str
-        What each field held, and what it was to hold.
+        What each field held, and what it should hold.
     digest : str
-        Of the file's audio; empty where that is not known.
+        Of the file's audio; empty if it is not known.
     """
 
     id: int
@@ -136,12 +136,12 @@ def to_identity(row: tuple[int, int, int]) -> Identity:
 
 
 def _signed(number: int) -> int:
-    """Return an inode as SQLite has numbers; some file systems use the highest of 64 bits."""
+    """Return an inode as a signed number; some file systems use the highest of 64 bits."""
     return number - (1 << 64) if number >= 1 << 63 else number
 
 
 def of_values(values: Values) -> str | bytes:
-    """Return values as a column has them: JSON, compressed where that is shorter."""
+    """Return values for a column: JSON, compressed if that is shorter."""
     kept = shortened(json.dumps(values))
     assert kept is not None  # noqa: S101 - only what is nothing comes back as nothing
     return kept
@@ -166,22 +166,19 @@ def to_heard(identity: Identity, row: tuple[Any, ...]) -> Heard:
         seconds_skipped=seconds_skipped,
         repeated=bool(repeated),
         fields=to_values(fields),
-        track=_to_track(*track),
+        track=to_info(*track),
         effort=effort,
         of_windows=of_windows,
         confidence=confidence,
     )
 
 
-def _to_track(
-    artist: str | None, albumartist: str, album: str, year: str | None, title: str | None
-) -> TrackInfo | None:
-    """Return whose music it is; None where nobody looked. 0.1.0 did not ask for all of it."""
+def to_info(artist: str | None, *others: str | None) -> TrackInfo | None:
+    """Return artist and album; None if they were not read. 0.1.0 did not read all of them."""
     if artist is None:
         return None
-    return TrackInfo(
-        artist=artist, albumartist=albumartist, album=album, year=year or "", title=title or ""
-    )
+    albumartist, album, year, title = (it or "" for it in others)
+    return TrackInfo(artist=artist, albumartist=albumartist, album=album, year=year, title=title)
 
 
 def to_run(row: tuple[Any, ...]) -> Run:
@@ -203,7 +200,7 @@ def to_run(row: tuple[Any, ...]) -> Run:
 
 
 def to_known(row: tuple[Any, ...]) -> Known:
-    """Return what is known of a file, from its row and that of its scores."""
+    """Return what is known about a file, from its row and the row of its scores."""
     identity = to_identity(row[1:4])
     return Known(
         path=os.fsdecode(row[0]),

@@ -1,7 +1,7 @@
-"""Heal a damaged journal: keep every row that can still be read, and set the rest aside.
+"""Repair a damaged journal: keep every row that can still be read, and set the old file aside.
 
-A row is known by the types of its values, also where the page is gone that says which table it
-belongs to. What is lost is heard once more, or known by the LEANTAG in the file itself.
+A row is recognised by the types of its values, even if the page that names its table is lost.
+Files with lost rows are heard again, or recognised by their own LEANTAG.
 """
 
 import contextlib
@@ -33,25 +33,25 @@ _SHAPES = {
     "runs": r"nt[fi][fin]tttt[tn]$",
     "models": r"ttt$",
 }
-"""By table, how the types of its rows begin; see `Row.shape`."""
+"""By table, the first types of its rows; see `Row.shape`."""
 
 _OF_0_1_0 = 2
-"""The last version in which scores stood in a table without rowids."""
+"""The last version with scores in a table without rowids."""
 
 _LOST_RUNS = """INSERT INTO runs SELECT run, 'tag', min(at), NULL, '', '', '{}', '{}', 'lost'
     FROM writes WHERE run NOT IN (SELECT id FROM runs) GROUP BY run"""
-"""Every write belongs to a run: only then it can be taken back."""
+"""Every write needs a run, or it cannot be taken back."""
 
 
 def heal(path: Path, *, notice: Callable[[str], None]) -> bool:
-    """Put in place of a damaged journal what can be read of it, and say so.
+    """Replace a damaged journal by its readable rows, and say so.
 
     Parameters
     ----------
     path : Path
-        The journal; held, and not open.
+        The journal; held but not open.
     notice : callable
-        Told, in one sentence, what is kept, and where the damaged one is now.
+        Called with a sentence about what is kept, and where the damaged one is now.
 
     Returns
     -------
@@ -61,13 +61,13 @@ def heal(path: Path, *, notice: Callable[[str], None]) -> bool:
     Raises
     ------
     StateError
-        There is no room, or nothing can be renamed; the damaged journal is where it was.
+        There is no room, or renaming fails; the damaged journal is where it was.
     """
     with (
         contextlib.suppress(sqlite3.Error, ValueError),
         contextlib.closing(sqlite3.connect(path)) as damaged,
     ):
-        damaged.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # what is newest stands in the log
+        damaged.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the newest rows are in the log
     mended = path.with_name(path.name + ".mended")
     try:
         mended.unlink(missing_ok=True)
@@ -75,16 +75,18 @@ def heal(path: Path, *, notice: Callable[[str], None]) -> bool:
             kept = _copy(Pages(file), mended)
     except (OSError, sqlite3.Error) as error:
         mended.unlink(missing_ok=True)
-        raise StateError(f"the journal {path} is damaged and cannot be mended: {error}") from error
+        raise StateError(
+            f"the journal {path} is damaged and cannot be repaired: {error}"
+        ) from error
     aside = put_in_place(mended, path)
     if kept["files"] or kept["writes"]:
         notice(
             f"the journal was damaged: {kept['files']} files and {kept['writes']} writes could be "
-            f"read and are kept; what it was is now {aside}"
+            f"read and are kept; the damaged one is now {aside}"
         )
     else:
         notice(
-            f"the journal was damaged and is now {aside}; a new one is begun, from what "
+            f"the journal was damaged and is now {aside}; a new one starts from what "
             "lean-tag left in the files themselves"
         )
     return bool(kept["files"] or kept["writes"])
@@ -110,7 +112,7 @@ def _copy(pages: Pages, target: Path) -> Counter[str]:
 
 
 def _version(pages: Pages) -> int:
-    """Return of which version the rows are, where the first page does not tell."""
+    """Return the version of the rows, if the first page does not say it."""
     old = any(re.match(_SHAPES["old scores"], row.shape) for row in pages.rows())
     return _OF_0_1_0 if old else len(MIGRATIONS)
 
@@ -133,7 +135,7 @@ def _rows(pages: Pages, version: int) -> Iterator[tuple[str, list[Value]]]:
         if table is None or table == other:
             continue
         values = list(row.values)
-        if table == _KEYS_INDEX:  # it has all that the table has
+        if table == _KEYS_INDEX:  # it has the table's full contents
             if version > _OF_0_1_0:
                 yield "keys", [values[3], *values[:3]]
             continue
@@ -149,7 +151,7 @@ def _table_of(row: Row) -> str | None:
 
 
 def _makes_sense(table: str, values: list[Value]) -> bool:
-    """Tell whether what is in a row can be read."""
+    """Tell whether the values of a row can be read."""
     row: list[Any] = values
     try:
         match table:
@@ -171,7 +173,7 @@ def _makes_sense(table: str, values: list[Value]) -> bool:
 def _insert(
     journal: sqlite3.Connection, table: str, names: Iterable[str], values: list[Value]
 ) -> int:
-    """Insert a row as far as its columns go; an earlier one of the same name stays."""
+    """Insert the columns of a row; an earlier row with the same name stays."""
     into = ", ".join(f'"{name}"' for name, _ in zip(names, values, strict=False))
     marks = ", ".join("?" * len(values))
     statement = f"INSERT OR IGNORE INTO {table} ({into}) VALUES ({marks})"  # noqa: S608 - ours

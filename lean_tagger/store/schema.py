@@ -1,4 +1,4 @@
-"""The tables, and how an older journal becomes today's."""
+"""The tables, and the steps from an older journal to today's."""
 
 import sqlite3
 
@@ -6,13 +6,13 @@ from lean_tagger.errors import StateError
 from lean_tagger.store import compact
 
 APPLICATION_ID = 0x6C656E74
-"""By which the file is known as ours ("lent"), whatever it is called."""
+"""Marks the file as ours ("lent"), whatever its name."""
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         f"PRAGMA application_id = {APPLICATION_ID}",
-        # A journal explains itself: what the numbers in `scores` mean does not depend on
-        # a card that may be gone.
+        # A journal explains itself: the meaning of the numbers in `scores` does not depend
+        # on a card that may be gone.
         "CREATE TABLE models (sha256 TEXT PRIMARY KEY, name TEXT NOT NULL, labels TEXT NOT NULL)",
         """CREATE TABLE runs (
             id INTEGER PRIMARY KEY, command TEXT NOT NULL, started REAL NOT NULL, ended REAL,
@@ -26,7 +26,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             artist TEXT, albumartist TEXT, album TEXT) WITHOUT ROWID""",
         "CREATE INDEX files_by_inode ON files (inode, size)",
         "CREATE INDEX files_by_digest ON files (digest)",
-        # Of the audio and not of the file: a copy and a moved file have them, too.
+        # They belong to the audio, not the file: a copy and a moved file have them too.
         """CREATE TABLE scores (
             digest TEXT NOT NULL, model TEXT NOT NULL, pool TEXT NOT NULL, hop INTEGER NOT NULL,
             effort TEXT NOT NULL, "values" BLOB NOT NULL, embedding BLOB NOT NULL,
@@ -41,12 +41,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX writes_by_run ON writes (run, id)",
     ),
     (
-        # What was heard with less than full effort: of how many windows, and how sure it is.
+        # For less than full effort: the number of all windows, and the confidence.
         "ALTER TABLE scores ADD COLUMN of_windows INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE scores ADD COLUMN confidence REAL NOT NULL DEFAULT 1",
     ),
     (
-        # Four rows of scores in a page of 4 KiB, where a table without rowids had one in two.
+        # A page of 4 KiB holds four rows of scores; a table without rowids had one in two pages.
         """CREATE TABLE keys (id INTEGER PRIMARY KEY, model TEXT NOT NULL, pool TEXT NOT NULL,
             hop INTEGER NOT NULL, UNIQUE (model, pool, hop))""",
         "INSERT INTO keys (model, pool, hop) SELECT DISTINCT model, pool, hop FROM scores",
@@ -60,7 +60,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             float64_to_uint16("values"), embedding, windows, seconds, seconds_skipped, repeated,
             of_windows, confidence FROM old_scores JOIN keys USING (model, pool, hop)""",
         "DROP TABLE old_scores",
-        # Each index has a name's number in place of the name.
+        # Each index has a name's number instead of the name.
         "ALTER TABLE files RENAME TO old_files",
         """CREATE TABLE files (
             path BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
@@ -78,30 +78,30 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX files_by_status ON files (status, kind)",
         "CREATE INDEX failed_files ON files (path) WHERE status = 'failed'",
         "UPDATE writes SET previous = shortened(previous), written = shortened(written)",
-        # In the order in which they are taken back.
+        # In the order of undoing.
         "DROP INDEX writes_by_path",
         "DROP INDEX writes_by_run",
         "CREATE INDEX writes_by_path ON writes (path, id DESC)",
         "CREATE INDEX writes_by_run ON writes (run, path, id DESC)",
     ),
     (
-        # Writes belong to the audio, by which a file is found under another name.
+        # Writes belong to the audio, so that a file is found under another name.
         "ALTER TABLE writes ADD COLUMN digest TEXT",
         "UPDATE writes SET digest = (SELECT digest FROM files WHERE files.path = writes.path)",
         "CREATE INDEX writes_by_digest ON writes (digest, id)",
     ),
 )
-"""The statements that lead from each version to the next; the version is how many were done."""
+"""The statements from each version to the next; the version is the number of steps done."""
 
 _SAME_WRITE = """+mine.run = n.ours AND mine.at = theirs.at
     AND (mine.path = theirs.path OR mine.digest = theirs.digest)"""
-"""A file may have another name here by now. The plus: not by the index of runs, which has too many
-rows for one run."""
+"""A file may have another name here now. The plus avoids the index of runs, which has too many rows
+for one run."""
 
 MERGE = (
     "INSERT OR IGNORE INTO main.models SELECT * FROM other.models",
     "INSERT OR IGNORE INTO main.keys (model, pool, hop) SELECT model, pool, hop FROM other.keys",
-    # Of the same audio, what was heard with more windows.
+    # For the same audio, keep the scores with more windows.
     """INSERT OR REPLACE INTO main.scores SELECT theirs.digest, mine.id, theirs.effort,
         theirs.uint16, theirs.embedding, theirs.windows, theirs.seconds, theirs.seconds_skipped,
         theirs.repeated, theirs.of_windows, theirs.confidence
@@ -109,7 +109,7 @@ MERGE = (
         JOIN main.keys AS mine USING (model, pool, hop)
         LEFT JOIN main.scores AS ours ON ours.digest = theirs.digest AND ours.key = mine.id
         WHERE ours.windows IS NULL OR ours.windows < theirs.windows""",
-    # A run that is here already, as after an earlier merge or in a copy, keeps its number.
+    # A run that is already here, as after an earlier merge or in a copy, keeps its number.
     """CREATE TEMP TABLE run_numbers (theirs INTEGER PRIMARY KEY, ours INTEGER NOT NULL,
         new INTEGER NOT NULL)""",
     """INSERT INTO temp.run_numbers SELECT theirs.id, coalesce(min(ours.id), theirs.id + :shift),
@@ -122,7 +122,7 @@ MERGE = (
         theirs.ending FROM other.runs AS theirs
         JOIN temp.run_numbers AS n ON n.theirs = theirs.id WHERE n.ours = runs.id)
         WHERE ended IS NULL AND id IN (SELECT ours FROM temp.run_numbers WHERE NOT new)""",
-    # What became of a write is known later than that it was meant, and that it was undone last.
+    # States of a write come in this order: intent, then its result, then undone.
     *(
         f"""UPDATE main.writes SET state = '{state}' WHERE id IN (SELECT mine.id
         FROM other.writes AS theirs JOIN temp.run_numbers AS n ON n.theirs = theirs.run
@@ -148,7 +148,7 @@ MERGE = (
         LEFT JOIN temp.run_numbers AS n ON n.theirs = theirs.run
         WHERE ours.seen IS NULL OR ours.seen < theirs.seen""",
 )
-"""By which one journal takes in another; the last counts the files."""
+"""The statements that merge another journal; the last one counts the files."""
 
 
 def migrate(
@@ -159,18 +159,18 @@ def migrate(
     Returns
     -------
     bool
-        Whether something was there in an older form, which has left room in the file.
+        Whether something was converted, which leaves free space in the file.
 
     Raises
     ------
     StateError
-        It is of a newer lean-tag.
+        It is from a newer lean-tag.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(migrations):
         raise StateError(
             "the journal was written by a newer lean-tag; install that one, or give "
-            "another place with --state"
+            "another path with --state"
         )
     for function in (compact.float64_to_uint16, compact.shortened):
         connection.create_function(function.__name__, 1, function, deterministic=True)

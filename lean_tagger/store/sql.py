@@ -1,13 +1,13 @@
-"""What the journal asks and tells SQLite: statements, each served by an index.
+"""The journal's SQL statements; each is served by an index.
 
-Tests look at SQLite's plan for every one of them: none sorts in memory, none looks at all rows.
+Tests check SQLite's plan for each of them: none sorts in memory, none scans all rows.
 """
 
 import os
 from collections.abc import Iterable
 
 PAGE = 100
-"""Rows that are read at a time where all are gone through."""
+"""Rows per page when all rows are read."""
 
 STANDING = ("intent", "done")
 """States of writes that may be in a file now."""
@@ -27,7 +27,7 @@ ALIKE = """WHERE files.rowid IN (
     SELECT rowid FROM files WHERE path = ?
     UNION ALL SELECT * FROM (SELECT rowid FROM files WHERE inode = ? AND size = ? LIMIT 8)
     UNION ALL SELECT * FROM (SELECT rowid FROM files WHERE size = ? AND mtime_ns = ? LIMIT 8))"""
-"""Each by an index of its own: an OR over them would look at every row."""
+"""Each part uses its own index: an OR over them would scan every row."""
 
 TRACK = ("artist", "albumartist", "album", "year", "title")
 
@@ -52,7 +52,7 @@ TAKE_OVER = """UPDATE files SET status = old.status, kind = old.kind, message = 
         title = coalesce(files.title, old.title)
     FROM (SELECT * FROM files WHERE path = ? AND digest = ?) AS old
     WHERE files.path = ? AND files.status = 'recognised'"""
-"""What became of a file, and whose music it is, under its new name, at which it was only seen."""
+"""Copies status, artist and album to a file's new name, under which it was only recognised."""
 
 FAILURES = f"""SELECT path, kind, message, attempts FROM files INDEXED BY failed_files
     WHERE status = 'failed' AND path > ? ORDER BY path LIMIT {PAGE}"""  # noqa: S608 - ours
@@ -62,20 +62,20 @@ WRITE_COLUMNS = "id, run, path, state, at, size, mtime_ns, inode, previous, writ
 NO_LEFTOVER = """NOT (state = 'intent' AND EXISTS (SELECT 1 FROM writes AS later
     WHERE later.path = writes.path AND later.run = writes.run AND later.id > writes.id
     AND later.state IN ('done', 'undone')))"""
-"""Leaves out what a run meant to write into a file before it did."""
+"""Leaves out an intent if the same run wrote the file later."""
 
 STANDS = f"{NO_LEFTOVER} AND state IN ('intent', 'done')"
 
 
 def spans(under: Iterable[str]) -> list[tuple[bytes, bytes]]:
-    """Return the ranges of names that are these files, or are in these folders; of all for none.
+    """Return the ranges of names of these files and folders; if empty, the range of all names.
 
-    In order, and none in another.
+    They are in order and do not overlap.
     """
     spans: list[tuple[bytes, bytes]] = []
     for name in map(os.fsencode, under):
         folder = name.rstrip(b"/")
-        # All that begins with the folder's name and a slash comes before its name and a "0".
+        # All names with the folder's name and a slash sort before its name and a "0".
         spans += [(name, name + b"\0"), (folder + b"/", folder + b"0")]
     apart: list[tuple[bytes, bytes]] = []
     for first, last in sorted(spans):

@@ -1,7 +1,7 @@
-"""Take back what was written: from the journal's writes, or a file's LEANTAG, to jobs.
+"""Turn the journal's writes, or a file's LEANTAG, into jobs that take them back.
 
-A field is put back only where it still holds what we wrote. The restoring is a write like
-any other, on record before it happens, and can itself be taken back: that is ``redo``.
+A field is restored only if it still holds what we wrote. Restoring is a write like any other:
+it is on record before it happens, and ``redo`` can take it back.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,33 +15,32 @@ from lean_tagger.store.moved import continues, is_there, other_audio
 from lean_tagger.store.whereabouts import Place, Whereabouts
 
 FORWARD = frozenset({"tag", "retag", "redo"})
-"""Commands whose writes ``undo`` takes back; ``redo`` takes back those of ``undo``."""
+"""Commands with writes that ``undo`` takes back; ``redo`` takes back those of ``undo``."""
 
-_NOT_FOUND = "lean-tag undo FOLDER finds a file that was moved or renamed, by its audio"
+_NOT_FOUND = "lean-tag undo FOLDER finds moved and renamed files by their audio"
 
 
 def last_run(journal: Journal, *, under: Iterable[str], redo: bool) -> int | None:
-    """Return the last run that wrote something which still stands, or None."""
+    """Return the last run with a write that is still in place, or None."""
     commands = {"undo"} if redo else FORWARD
     return journal.last_run_that_wrote(commands, under=under)
 
 
 def chain(writes: Iterable[Write], *, to_the_first: bool = False) -> dict[str, Ours]:
-    """Return what is to be restored in one file, over several writes.
+    """Return what to restore in one file, over several writes.
 
     Parameters
     ----------
     writes : iterable of Write
-        Into one file, the last one first.
+        Into one file, latest first.
     to_the_first : bool
-        Also take back what the LEANTAG that stood there before says: of writes that are not
-        on record.
+        Also take back writes that are not on record, by the LEANTAG that was there before.
 
     Returns
     -------
     dict
-        By field: what the last one wrote, and what stood there before the first one. Where
-        somebody changed a value between two writes, it goes back to theirs.
+        By field: what the last write wrote, and what was there before the first one. If
+        somebody changed a value between two writes, that value is restored.
     """
     fields: dict[str, Ours] = {}
     for write in reversed(list(writes)):
@@ -53,7 +52,7 @@ def chain(writes: Iterable[Write], *, to_the_first: bool = False) -> dict[str, O
             fields[field] = Ours(written, before)
     if to_the_first and "leantag" in fields:
         left = leantag_field.ours_with_itself({"leantag": fields["leantag"].before})
-        if left:  # which knows whole fields: what single tags say follows from these
+        if left:  # LEANTAG knows whole fields; values of single tags follow from them
             fields = {name: ours for name, ours in fields.items() if "@" not in name}
         for field, ours in left.items():
             last = fields.get(field, ours)
@@ -69,18 +68,18 @@ def undo_jobs(
     to_the_first: bool = False,
     redo: bool = False,
 ) -> Iterator[Job | Outcome]:
-    """Yield a job that restores for each file that was written.
+    """Yield a job that restores each file that was written.
 
     Parameters
     ----------
     whereabouts : Whereabouts
         The journal's, to find a file under another name.
     writes : iterable of Write
-        File by file, of each the last one first.
+        File by file, each file's latest first.
     to_the_first : bool
         See `chain`.
     redo : bool
-        They are those of an undo.
+        The writes come from an undo.
     """
     for name, group in groupby(writes, key=lambda write: write.path):
         for mine in _by_audio(group):
@@ -92,10 +91,10 @@ def undo_jobs(
 
 
 def leantag_jobs(whereabouts: Whereabouts, under: Iterable[str]) -> Iterator[Job | Outcome]:
-    """Yield a job for each file whose LEANTAG alone says that we wrote, and over what.
+    """Yield a job for each file with a LEANTAG that alone says what we wrote and replaced.
 
-    The journal was lost, or never had it. A file with writes on record that stand is not
-    among them: these are to be taken back first.
+    The journal was lost, or never had it. Files with writes on record that are in place are
+    left out: those are taken back first.
     """
     for place in whereabouts.under(under):
         fields = leantag_field.ours_with_itself(place.fields)
@@ -105,11 +104,11 @@ def leantag_jobs(whereabouts: Whereabouts, under: Iterable[str]) -> Iterator[Job
 
 
 def _job(whereabouts: Whereabouts, path: str, restore: Restore) -> Job | Outcome:
-    """Return the job that restores a file, or why there can be none."""
+    """Return the job that restores a file, or why it cannot be restored."""
     try:
         identity = Identity.at(path)
     except OSError as error:
-        message = f"it is not where it was ({error.strerror}); {_NOT_FOUND}"
+        message = f"it is not there any more ({error.strerror}); {_NOT_FOUND}"
         return Failed(path=path, kind="missing", message=message)
     check = restore.writes and not _as_left(whereabouts.at(path), identity, restore.audio)
     restore = replace(restore, check_audio=bool(check))
@@ -117,14 +116,14 @@ def _job(whereabouts: Whereabouts, path: str, restore: Restore) -> Job | Outcome
 
 
 def _as_left(place: Place | None, identity: Identity, audio: str) -> bool:
-    """Tell whether a file is as it was when we last looked at it, and has this audio."""
+    """Tell whether a file is unchanged since it was last examined, and has this audio."""
     if place is None or other_audio(place.digest, audio):
         return False
     return place.identity.matches(identity)
 
 
 def _by_audio(writes: Iterable[Write]) -> list[list[Write]]:
-    """Return the writes under one name, apart for each file that had it; the last one first."""
+    """Group the writes under one name by the file that had it; latest first."""
     files: list[list[Write]] = []
     for write in writes:
         later = files[-1][-1] if files else None

@@ -1,6 +1,6 @@
 """Tags that an older lean-tag did not read: artist, album, year and title of files on record.
 
-They are read once, by a worker that hears nothing, when somebody asks for them first.
+A worker that hears nothing reads them once, when a query needs them for the first time.
 """
 
 import os
@@ -12,12 +12,12 @@ from lean_tagger.store.sql import PAGE
 
 
 class UnreadTags:
-    """The files whose tags are not on record.
+    """The files without tags on record.
 
     Parameters
     ----------
     database : Database
-        The journal's; held, where something is to be noted.
+        The journal's; held if something will be recorded.
     """
 
     def __init__(self, database: Database) -> None:
@@ -28,21 +28,21 @@ class UnreadTags:
         return next(self._page(b""), None) is not None
 
     def jobs(self) -> Iterator[Job]:
-        """Yield a job for each of them that is there, in the order of their names."""
+        """Yield a job for each of them that exists, sorted by name."""
         last = b""
         while page := list(self._page(last)):
-            for (path,) in page:  # nothing is being read meanwhile: the rows may be changed
+            for (path,) in page:  # no statement is open now, so the rows may be changed
                 name = os.fsdecode(path)
                 try:
                     identity = Identity.at(name)
                 except OSError:
-                    continue  # it may come back, and is looked at then
+                    continue  # it may come back, and is read then
                 recognise = Recognise(audio=False, track=True)
                 yield Job(name, identity.size_bytes, identity, recognise=recognise)
             last = page[-1][0]
 
     def note(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
-        """Put what was read on record, and pass it on; a file that cannot be read says nothing."""
+        """Record what was read, and pass it on; a file that cannot be read gets empty tags."""
         for outcome in outcomes:
             track = outcome.track if isinstance(outcome, Recognised) else None
             self._note(outcome.path, track or TrackInfo())

@@ -1,8 +1,8 @@
-"""Where a file is that was written to: writes belong to its audio, whatever its name is now.
+"""Find files that were written to; writes belong to the audio, not to the name.
 
-A file that was moved, renamed or retagged by another program is known again by the digest of
-its audio. Its writes then get its new name, so that all else in the journal goes by name. A
-copy has writes of its own or none: the writes of a file that is still there stay with it.
+A file that was moved, renamed or retagged by another program is recognised by the digest of its
+audio. Its writes then get its new name, so that the rest of the journal can use names. A copy has
+its own writes or none: the writes of a file that still exists stay with it.
 """
 
 import os
@@ -26,18 +26,18 @@ from lean_tagger.store.sql import NO_LEFTOVER, PAGE, STANDS, TAKE_OVER, WRITE_CO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A file as it was when it was last looked at.
+    """A file as it was when it was last examined.
 
     Attributes
     ----------
     path : str
         Its name.
     identity : Identity
-        By which it is known to be unchanged.
+        Shows whether it has changed.
     digest : str
-        Of its audio; empty where that is not known.
+        Of its audio; empty if it is not known.
     fields : mapping of str to tuple of str
-        What our fields held.
+        The values of our fields.
     """
 
     path: str
@@ -47,7 +47,7 @@ class Place:
 
 
 class Whereabouts:
-    """What a journal knows of the places of its files.
+    """What a journal knows about where its files are.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Whereabouts:
         self._change, self._all, self._read = database.change, database.rows, database.read
 
     def at(self, path: str) -> Place | None:
-        """Return what was at a name."""
+        """Return the file recorded under a name."""
         return next(self._places("WHERE path = ?", [os.fsencode(path)]), None)
 
     def of_audio(self, digest: str) -> Iterator[Place]:
@@ -67,15 +67,15 @@ class Whereabouts:
         yield from self._places("WHERE digest = ? ORDER BY path", [digest])
 
     def under(self, names: Iterable[str]) -> Iterator[Place]:
-        """Yield the files that are these or in these folders."""
+        """Yield the files among these files and folders."""
         for first, last in spans(names):
             where, values = "path >= ? AND path < ?", [first, last]
             while page := list(self._places(f"WHERE {where} ORDER BY path LIMIT {PAGE}", values)):
-                yield from page  # nothing is being read meanwhile: the rows may be changed
+                yield from page  # no statement is open now, so the rows may be changed
                 where, values = "path > ? AND path < ?", [os.fsencode(page[-1].path), last]
 
     def history(self, digest: str) -> list[Write]:
-        """Return all writes into this audio that came to pass, under any name, in their order."""
+        """Return all writes into this audio that happened, under any name, in order."""
         return list(
             self._read(
                 to_write,
@@ -94,7 +94,7 @@ class Whereabouts:
         return next(rows, None) is not None
 
     def digests(self, names: Iterable[str]) -> list[str]:
-        """Return the digests on record that these stand for; see `jobs.Recognised`."""
+        """Return the digests on record that match these; see `jobs.Recognised`."""
         found: dict[str, None] = {}
         for name in names:
             for table in ("writes", "files"):
@@ -107,14 +107,14 @@ class Whereabouts:
         return list(found)
 
     def standing(self, commands: Iterable[str] | None = None) -> Iterator[tuple[str, str, int]]:
-        """Yield name and digest of each file with writes that stand, and how many these are.
+        """Yield name and digest of each file with writes in place, and their number.
 
-        Of these commands; of all, if none are given.
+        Only writes of these commands; if None, of all.
         """
         which, values = STANDS, list(commands or ())
         if commands is not None:
             marks = ", ".join("?" * len(values))
-            # The plus: in the order of names, not run by run.
+            # The plus gives the order of names, not of runs.
             which += f" AND +run IN (SELECT id FROM runs WHERE command IN ({marks}))"  # noqa: S608 - ours
         statement = f"""SELECT path, coalesce(digest, '') AS audio, count(*) FROM writes
             WHERE {which} AND path IN (SELECT DISTINCT path FROM writes
@@ -127,7 +127,7 @@ class Whereabouts:
             last = page[-1][0]
 
     def has_standing(self, path: str) -> bool:
-        """Tell whether a file has writes that stand."""
+        """Tell whether a file has writes in place."""
         rows = self._all(
             f"SELECT 1 FROM writes WHERE path = ? AND {STANDS} LIMIT 1",  # noqa: S608 - ours
             [os.fsencode(path)],
@@ -135,7 +135,7 @@ class Whereabouts:
         return next(rows, None) is not None
 
     def note(self, place: Place, *, run: int) -> None:
-        """Note that a file was recognised; one that failed stays as it is on record."""
+        """Record that a file was recognised; the record of a failed one does not change."""
         row = (os.fsencode(place.path), *columns(place.identity), run, time.time())
         with self._change(may_wait=True) as connection:
             connection.execute(
@@ -161,7 +161,7 @@ class Whereabouts:
             connection.execute("DELETE FROM files WHERE path = ? AND digest = ?", (there, digest))
 
     def name_whole(self, part: str, whole: str) -> None:
-        """Note that both digests, of a part and of the whole, are of one audio."""
+        """Record that the digests of a part and of the whole belong to the same audio."""
         with self._change(may_wait=True) as connection:
             connection.execute("UPDATE writes SET digest = ? WHERE digest = ?", (whole, part))
 

@@ -1,1 +1,1 @@
-"""What the operating system and file systems are asked: memory, mounts, folders, files."""
+"""Questions to the operating system and file systems: memory, mounts, folders, files."""

@@ -1,11 +1,12 @@
-"""Hashes, without what is heavy about them.
+"""Hashes without heavy imports.
 
 `hashlib` loads OpenSSL, which takes 3 to 4 MiB of every process. Python has the same algorithms
-built in, under names that changed with 3.12; its own `random` does as this does.
+built in, under names that changed with 3.12. Python's own `random` does the same as this module.
 """
 
 import contextlib
 from collections.abc import Iterable
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,10 +15,10 @@ _BLOCK_BYTES = 1 << 16
 
 
 class Hash(Protocol):
-    """What is hashed so far."""
+    """A hash of the bytes so far."""
 
     def update(self, data: Any, /) -> None:
-        """Take bytes, or what has the buffer protocol."""
+        """Add bytes, or an object with the buffer protocol."""
 
     def digest(self) -> bytes:
         """Return the digest."""
@@ -52,6 +53,7 @@ def sha256_of_file(path: Path) -> str:
         return sha256_of(iter(lambda: file.read(_BLOCK_BYTES), b""))
 
 
+@cache
 def _first(*names: str) -> Any:
     for name in names[:-1]:
         with contextlib.suppress(ImportError):

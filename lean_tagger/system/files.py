@@ -8,18 +8,18 @@ from pathlib import Path
 
 
 class NotRegularError(OSError):
-    """What has this name is a folder, a pipe, a socket or a device; `strerror` says so."""
+    """The name belongs to a folder, a pipe, a socket or a device; `strerror` says so."""
 
 
 def open_regular(path: str | Path) -> int:
-    """Open a regular file for reading; its descriptor is the caller's to close.
+    """Open a regular file for reading; the caller closes the descriptor.
 
-    Never waits: opening a pipe usually does, until somebody writes into it.
+    This never waits; opening a pipe usually does, until somebody writes into it.
 
     Raises
     ------
     NotRegularError
-        It is no regular file.
+        It is not a regular file.
     OSError
         It cannot be opened.
     ValueError
@@ -31,7 +31,7 @@ def open_regular(path: str | Path) -> int:
         if stat.S_ISDIR(mode):
             raise NotRegularError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not stat.S_ISREG(mode):
-            raise NotRegularError(errno.EINVAL, "it is no regular file")
+            raise NotRegularError(errno.EINVAL, "it is not a regular file")
     except BaseException:
         os.close(fd)
         raise
@@ -39,10 +39,10 @@ def open_regular(path: str | Path) -> int:
 
 
 def sync_folder(folder: str | Path) -> None:
-    """Make the names in a folder durable, where its file system can.
+    """Make the names in a folder durable, if its file system can.
 
     Some network file systems cannot. After a power cut, such a folder may still show the state
-    from before a rename: a whole one, so that is no error.
+    from before a rename. That state is whole, so this is not an error.
     """
     with contextlib.suppress(OSError):
         fd = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

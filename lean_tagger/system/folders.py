@@ -1,4 +1,4 @@
-"""The folders of this user that lean-tag keeps something in; none is made here.
+"""The user's folders for lean-tag's own files; none is made here.
 
 By the XDG base directory specification: a variable counts only if its path is absolute.
 """
@@ -11,7 +11,7 @@ from lean_tagger.errors import ConfigError
 
 
 def config() -> Path:
-    """Return the folder for what the user writes: the rules.
+    """Return the folder for files that the user writes, such as rules.
 
     Raises
     ------
@@ -22,17 +22,17 @@ def config() -> Path:
 
 
 def state() -> Path:
-    """Return the folder for what is remembered: the journal. Raises as `config`."""
+    """Return the folder of the journal. Raises as `config`."""
     return _folder("state")
 
 
 def data() -> Path:
-    """Return the folder for what the user added: models. Raises as `config`."""
+    """Return the folder of models that the user added. Raises as `config`."""
     return _folder("data")
 
 
 def cache() -> Path:
-    """Return the folder for what can be made again. Raises as `config`."""
+    """Return the folder for files that can be made again. Raises as `config`."""
     return _folder("cache")
 
 
@@ -40,7 +40,7 @@ def _folder(kind: Literal["cache", "config", "data", "state"]) -> Path:
     import platformdirs  # late: not all commands need it
 
     path = Path()
-    with contextlib.suppress(RuntimeError):  # as its newer versions say that there is no home
+    with contextlib.suppress(RuntimeError):  # newer versions raise it if there is no home
         path = Path(getattr(platformdirs, f"user_{kind}_path")("lean-tag"))
     if not path.is_absolute():
         variable = f"XDG_{kind.upper()}_HOME"

@@ -1,8 +1,8 @@
 """Keep CPython's free lists short in a loop over a whole library.
 
-CPython keeps up to 2,000 dead tuples of each length to 20 for later use. A tuple made from a
-generator is put there and not taken from there, so that they fill up: 3 MiB in a supervisor after
-30,000 files. Only a full collection empties them, and where no garbage is made there is none.
+CPython keeps up to 2,000 dead tuples of each length up to 20 for later use. A tuple made from a
+generator is put into these lists but never taken from them, so they fill up: 3 MiB in a supervisor
+after 30,000 files. Only a full collection empties them, and without garbage there is none.
 """
 
 import gc
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 _EVERY = 512
-"""Items between two collections, which take some 8 ms each."""
+"""Items between two collections, which take about 8 ms each."""
 
 _Item = TypeVar("_Item")
 

@@ -1,7 +1,7 @@
-"""What the kernel tells about folders, as inotify(7) has it.
+"""Changes in folders, as the kernel reports them: inotify(7).
 
-Names are bytes here, as on the disk. (watchfiles ends with an error where one is not UTF-8, and
-takes six MiB for what it loads.)
+Names are bytes here, as on the disk. (The package watchfiles fails on names that are not UTF-8,
+and takes 6 MiB.)
 """
 
 import ctypes
@@ -26,9 +26,9 @@ class Event(NamedTuple):
     watch : int
         The folder, as `Inotify.add` returned it; -1 with `OVERFLOW`.
     mask : int
-        What happened: one of the constants above, with `FOLDER` where it happened to a folder.
+        What happened: one of the constants above, with `FOLDER` if it happened to a folder.
     name : bytes
-        Of the file or folder in it; empty where it happened to the watched folder itself.
+        The file or folder in it; empty if it happened to the watched folder itself.
     """
 
     watch: int
@@ -42,12 +42,12 @@ class Inotify:
     Raises
     ------
     OSError
-        The kernel has none, or no more for this user.
+        The kernel has no inotify, or no more queues for this user.
     """
 
     def __init__(self) -> None:
         if sys.platform != "linux":
-            raise OSError("only Linux has it")
+            raise OSError("only Linux has inotify")
         self._libc = ctypes.CDLL(None, use_errno=True)
         self.fd = self._checked(self._libc.inotify_init1(_CLOSE_ON_EXEC | _DO_NOT_BLOCK))
 
@@ -61,7 +61,7 @@ class Inotify:
         Raises
         ------
         OSError
-            It cannot be watched; with ``ENOSPC``, this user may watch no more.
+            It cannot be watched; ``ENOSPC`` if this user may watch no more folders.
         """
         mask = MODIFY | CLOSE_WRITE | MOVED_TO | CREATE | _ONLY_FOLDERS
         return self._checked(
@@ -69,7 +69,7 @@ class Inotify:
         )
 
     def read(self) -> list[Event]:
-        """Return what happened since, as far as one read takes it; it never waits."""
+        """Return the events that one read gives; it never waits."""
         try:
             data = os.read(self.fd, _READ_BYTES)
         except BlockingIOError:
@@ -83,7 +83,7 @@ class Inotify:
         return events
 
     def close(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching."""
         os.close(self.fd)
 
     def _checked(self, result: int) -> int:

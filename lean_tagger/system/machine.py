@@ -1,7 +1,7 @@
-"""What this machine allows: memory, cores, and how much of both others leave.
+"""The memory and cores that this machine allows, and how much of them is free.
 
-What a machine gives is the lowest of its physical memory and the limits of all control groups
-above this process; psutil alone reads a container's host.
+The memory allowed is the lowest of the physical memory and the limits of all control groups above
+this process. (psutil would read the host of a container.)
 """
 
 import math
@@ -12,30 +12,30 @@ from pathlib import Path, PurePosixPath
 _MIB, _GIB = 1024**2, 1024**3
 
 SMALL_RUN_BYTES = 144 * _MIB
-"""What a run with any one of our models and one worker needs, with something to spare."""
+"""Enough for a run with one worker and any one of our models."""
 
 SYSTEM_BYTES = 8 * _MIB
-"""What stays for the kernel's own in a container that just holds that: page tables, sockets."""
+"""Left for the kernel in a container that just holds that: page tables, sockets."""
 
 
 def machine_limit_bytes() -> int:
-    """Return what this process can have, in bytes.
+    """Return the memory that this process can have, in bytes.
 
-    The lowest of physical memory and every control group's limit.
+    It is the lowest of the physical memory and every control group's limit.
     """
     group_bytes = cgroup_limit_bytes(membership())
     return physical_bytes() if group_bytes is None else min(physical_bytes(), group_bytes)
 
 
 def default_budget_bytes() -> int:
-    """Return the budget of a run for which none was given, in bytes; see `default_budget`."""
+    """Return the default budget of a run, in bytes; see `default_budget`."""
     return default_budget(machine_limit_bytes())
 
 
 def default_budget(limit_bytes: int) -> int:
-    """Return the budget where a machine allows so much: 2 GiB, or half of it.
+    """Return the default budget for a machine that allows so much: 2 GiB, or half of it.
 
-    Half of a small container would be too little for one worker: there it is what that needs.
+    Half of a small container would be too little for one worker; there it is what one needs.
     """
     small_bytes = min(SMALL_RUN_BYTES, limit_bytes - SYSTEM_BYTES)
     return min(2 * _GIB, max(limit_bytes // 2, small_bytes))
@@ -52,7 +52,7 @@ def cgroup_limit_bytes(membership: str, *, mounted: Path = Path("/sys/fs/cgroup"
     Returns
     -------
     int or None
-        ``None`` where nothing is limited, or there are no control groups.
+        ``None`` if nothing is limited, or there are no control groups.
     """
     found = cgroup_limits(membership, mounted=mounted)
     return min((limit_bytes for _, limit_bytes in found), default=None)
@@ -65,7 +65,7 @@ def cgroup_limits(
 
     Every ancestor counts, because a group's own file says "max" when only its parent is
     limited. Inside a container the path may name folders that only the host sees; those are
-    passed over, and the mounted root is the container's own group.
+    skipped, and the mounted root is the container's own group.
 
     Parameters
     ----------
@@ -74,9 +74,9 @@ def cgroup_limits(
     mounted : Path
         Where the control groups are mounted.
     """
-    # Above `memory.high` the kernel stalls the process instead of killing it: no better.
+    # Above `memory.high` the kernel stalls the process instead of killing it, which is no better.
     names = ("memory.max", "memory.high", "memory.limit_in_bytes")
-    # A controller that is mounted alone has one root, which would come twice.
+    # A controller that is mounted alone has one root, which would be yielded twice.
     for folder in dict.fromkeys(_group_folders(membership, "memory", mounted)):
         for name in names:
             if (limit_bytes := _read_limit(folder / name)) is not None:
@@ -84,7 +84,7 @@ def cgroup_limits(
 
 
 def _group_folders(membership: str, controller: str, mounted: Path) -> Iterator[Path]:
-    """Yield the folders of all control groups above a process that bear on one resource."""
+    """Yield the folders of all control groups above a process that limit one resource."""
     for line in membership.splitlines():
         _, _, rest = line.partition(":")
         controllers, _, group = rest.partition(":")
@@ -118,15 +118,15 @@ def _read_limit(file: Path) -> int | None:
 def physical_bytes(meminfo: Path = Path("/proc/meminfo")) -> int:
     """Return the memory that is built in, in bytes.
 
-    In a container of LXC, `meminfo` tells what the container may have and sysconf(3) what is
-    built into its host: the lower one counts.
+    In an LXC container, `meminfo` gives the container's limit and sysconf(3) the memory of its
+    host; the lower one counts.
     """
     built_in_bytes = _pages_bytes("SC_PHYS_PAGES", "total")
     return min(built_in_bytes, _meminfo_bytes(meminfo, "MemTotal") or built_in_bytes)
 
 
 def _pages_bytes(name: str, elsewhere: str) -> int:
-    """Return a number of pages that sysconf(3) knows, in bytes; or psutil's entry `elsewhere`."""
+    """Return a number of pages from sysconf(3), in bytes; or psutil's entry `elsewhere`."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf(name)
     except (AttributeError, OSError, ValueError):
@@ -136,7 +136,7 @@ def _pages_bytes(name: str, elsewhere: str) -> int:
 
 
 def _meminfo_bytes(meminfo: Path, name: str) -> int | None:
-    """Return one entry of proc(5)'s meminfo, in bytes; ``None`` where it does not say."""
+    """Return one entry of proc(5)'s meminfo, in bytes; ``None`` if it is missing."""
     try:
         for line in meminfo.read_text().splitlines():
             if line.startswith(f"{name}:"):
@@ -155,7 +155,7 @@ def membership() -> str:
 
 
 def usable_cores() -> int:
-    """Return the cores that may be busy: of the machine, the affinity and the cgroup's quota."""
+    """Return the cores that may be busy: the least of machine, affinity and control group quota."""
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
     else:
@@ -164,7 +164,7 @@ def usable_cores() -> int:
 
 
 def cpu_quotas(membership: str, *, mounted: Path = Path("/sys/fs/cgroup")) -> Iterator[float]:
-    """Yield the CPU quota, in cores, of every control group above a process that has one.
+    """Yield the CPU quota, in cores, of every control group above a process, if it has one.
 
     Parameters
     ----------
@@ -185,28 +185,28 @@ def cpu_quotas(membership: str, *, mounted: Path = Path("/sys/fs/cgroup")) -> It
 
 
 LOW_MEMORY_SHARE = 0.05
-"""Of what the machine allows: with less available than this, memory is short."""
+"""Share of what the machine allows; with less available, memory is short."""
 
 STALL_PERCENT = 10.0
-"""Time that anybody waits for memory: more than this, and memory is short."""
+"""Share of time in which some process waits for memory; above this, memory is short."""
 
 
 def memory_is_short(limit_bytes: int, *, proc: Path = Path("/proc")) -> bool:
-    """Tell whether others need the memory that there is.
+    """Tell whether other programs are short of memory.
 
     Parameters
     ----------
     limit_bytes : int
         What the machine allows; see `machine_limit_bytes`.
     proc : Path
-        Where the kernel tells of itself.
+        Where proc(5) is mounted.
     """
     low = available_bytes(proc / "meminfo") < LOW_MEMORY_SHARE * limit_bytes
     return low or memory_stalls(proc / "pressure") > STALL_PERCENT
 
 
 def available_bytes(meminfo: Path = Path("/proc/meminfo")) -> int:
-    """Return the memory that could be had without swapping, in bytes; a guess elsewhere."""
+    """Return the memory available without swapping, in bytes; an estimate outside Linux."""
     found_bytes = _meminfo_bytes(meminfo, "MemAvailable")
     if found_bytes is not None:
         return found_bytes
@@ -214,7 +214,7 @@ def available_bytes(meminfo: Path = Path("/proc/meminfo")) -> int:
 
 
 def memory_stalls(root: Path = Path("/proc/pressure")) -> float:
-    """Return the share of the last 10 s in which somebody waited for memory, 0 to 100.
+    """Return the share of the last 10 s in which some process waited for memory, 0 to 100.
 
     Source: the kernel's pressure stall information; 0 where it has none.
     """

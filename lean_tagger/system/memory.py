@@ -1,11 +1,10 @@
-"""How much memory a process takes, and two limits that it keeps.
+"""How much memory a process takes, and two limits on it.
 
 A budget is written as Docker writes it: ``1500M``, ``1.5G``, ``512MiB`` or plain bytes, and
 every unit is binary (M is 1024² bytes).
 
-Two limits keep a process inside its share. `Guard` is the soft one: it looks at the resident
-size between two windows. `limit_data` is the hard one: it makes a single huge allocation fail
-where it is asked for, which no looking between windows could do.
+`Guard` is the soft limit: it checks the resident size between two windows. `limit_data` is the
+hard limit: it makes a single huge allocation fail, which a check between windows would miss.
 """
 
 import functools
@@ -21,12 +20,12 @@ _KIB, _MIB, _GIB = 1024, 1024**2, 1024**3
 _UNITS = {"": 1, "k": _KIB, "m": _MIB, "g": _GIB, "t": 1024**4}
 _SIZE = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([kmgt]?)(?:i?b)?", re.ASCII | re.IGNORECASE)
 NO_MEMORY = ("bad_alloc", "bad allocation", "annot allocate memory")
-"""How C++ and the C library say that there is no memory left."""
+"""Parts of the messages of C++ and the C library when no memory is left."""
 
 _LARGEST_BYTES = 2**63 - 1
-# Longer than any size that makes sense; bounds the work on hostile input.
+# Longer than any sensible size; limits the work on hostile input.
 _LONGEST_TEXT = 40
-# Above this share of the budget, freed memory that malloc still holds is given back first.
+# Above this share of the budget, memory that malloc holds but does not use is given back.
 _NEAR = 0.9
 
 
@@ -47,7 +46,7 @@ def parse_size(text: str) -> int:
     Raises
     ------
     ConfigError
-        The text is no size, or one that is zero or beyond 64 bits.
+        The text is not a size, or the size is zero or beyond 64 bits.
     """
     shown = text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "..."
     match = _SIZE.fullmatch(text.strip()) if len(text) <= _LONGEST_TEXT else None
@@ -66,9 +65,9 @@ def parse_size(text: str) -> int:
 
 
 def format_size(size_bytes: int) -> str:
-    """Return a size for people: whole MiB in the range where budgets live.
+    """Return a size for people, in whole MiB for the usual budgets.
 
-    One unit up to 10 GiB, so that a peak and its budget compare at a glance
+    There is one unit up to 10 GiB, so that a peak and its budget are easy to compare
     ("104 MiB of 2048 MiB").
     """
     if size_bytes < _KIB:
@@ -86,7 +85,7 @@ def current_rss_bytes() -> int:
     Raises
     ------
     StateError
-        The system does not tell: a chroot without ``/proc``.
+        It cannot be read, as in a chroot without ``/proc``.
     """
     try:
         with open("/proc/self/statm", "rb", buffering=0) as statm:
@@ -96,9 +95,9 @@ def current_rss_bytes() -> int:
 
 
 def peak_rss_bytes() -> int:
-    """Return the highest resident size that this process ever had, in bytes.
+    """Return the highest resident size of this process so far, in bytes.
 
-    ``VmHWM`` where there is one: ``ru_maxrss`` of a child can report its parent's peak.
+    ``VmHWM`` if there is one, since ``ru_maxrss`` of a child can report its parent's peak.
     """
     try:
         return _status_bytes(b"VmHWM:")
@@ -132,14 +131,14 @@ def process_rss_bytes(pid: int) -> int:
 def limit_data(share_bytes: int) -> None:
     """Make allocations fail that would take this process beyond its share.
 
-    ``RLIMIT_DATA`` counts the private writable memory that a process has asked for, touched
-    or not, which is more than it has resident. So it is set to what is asked for now, plus
-    what the share leaves above the present resident size.
+    ``RLIMIT_DATA`` counts all private writable memory that a process has requested, also
+    memory it never touched, which is more than its resident size. So the limit is what is
+    requested now, plus what the share leaves above the present resident size.
 
     Parameters
     ----------
     share_bytes : int
-        Most resident memory that the process may come to; 0 lifts the limit.
+        Most resident memory for the process; 0 lifts the limit.
     """
     try:
         import resource
@@ -157,10 +156,9 @@ def limit_data(share_bytes: int) -> None:
 
 
 def process_limit_bytes() -> int | None:
-    """Return how many bytes of addresses a process may have (``ulimit -v``), unless any number.
+    """Return the limit on a process's address space in bytes (``ulimit -v``); None without one.
 
-    Room that is reserved and never touched counts as well, so that a limit which looks ample may
-    be too little.
+    Reserved room that is never touched counts too, so a limit that looks ample may be too low.
     """
     try:
         import resource
@@ -171,7 +169,7 @@ def process_limit_bytes() -> int | None:
 
 
 def trim() -> None:
-    """Give freed memory that malloc still holds back to the system; glibc only."""
+    """Give memory that malloc holds but does not use back to the system; glibc only."""
     malloc_trim = _malloc_trim()
     if malloc_trim is not None:
         malloc_trim(0)
@@ -207,7 +205,7 @@ def _psutil_rss_bytes() -> int:
         return int(psutil.Process().memory_info().rss)
     except (OSError, psutil.Error) as error:
         raise StateError(
-            "the memory that a process takes cannot be seen here, because /proc is not mounted; "
+            "the memory of a process cannot be read here, because /proc is not mounted; "
             "mount it: mount -t proc proc /proc"
         ) from error
 
@@ -218,8 +216,8 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 class Guard:
     """A soft memory limit, checked between windows.
 
-    One check is one read of a file that stays open: a few µs, against about 25 ms of work
-    per window. Make it in the process that it guards: after a fork it would read the parent.
+    A check reads a file that stays open; this takes a few µs. Make the guard in the process
+    that it guards: after a fork it would read the parent's memory.
 
     Parameters
     ----------
@@ -239,7 +237,7 @@ class Guard:
                 self._fd = -1
 
     def check(self, path: str) -> None:
-        """Look at the resident size; near the budget, give freed memory back once.
+        """Check the resident size; near the budget, give unused memory back once.
 
         Parameters
         ----------
@@ -249,7 +247,7 @@ class Guard:
         Raises
         ------
         OverBudgetError
-            The process is above its budget, even after giving back what it can.
+            The process is above its budget even after giving back what it can.
         """
         if not self.budget_bytes:
             return
@@ -257,7 +255,7 @@ class Guard:
         if rss_bytes < self._near_bytes:
             self._trimmed = False
             return
-        # Once per approach: a run that lives near its budget would trim at every window.
+        # Once each time: a run that stays near its budget would otherwise trim at every window.
         if not self._trimmed or rss_bytes > self.budget_bytes:
             self._trimmed = True
             trim()
@@ -270,7 +268,7 @@ class Guard:
             )
 
     def close(self) -> None:
-        """Close the file that is read; the guard checks with a slower call from then on."""
+        """Close the file; later checks use a slower call."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)

@@ -1,7 +1,7 @@
-"""Which file system a path is on, and whether a network lies between.
+"""Which file system a path is on, and whether it is reached over a network.
 
-Over a network, renaming and locking mean less than on a disk, and a server that is gone makes
-every call wait. Source: proc(5), ``/proc/<pid>/mountinfo``; elsewhere nothing is known.
+Over a network, renaming and locking are less reliable than on a disk, and if the server is gone,
+every call waits. Source: proc(5), ``/proc/<pid>/mountinfo``; without it nothing is known.
 """
 
 import os
@@ -19,7 +19,7 @@ _NETWORK = frozenset(
     }
 )
 _RENUMBERING = frozenset({"msdos", "vfat", "exfat", "fuseblk", "fuse.exfat", "fuse.mount.exfat"})
-"""Where a file has no number of its own, and gets another each time that it is looked up."""
+"""File systems without inode numbers: a file gets another one each time it is looked up."""
 
 _ONE_OWNER = frozenset(
     {
@@ -27,14 +27,15 @@ _ONE_OWNER = frozenset(
         *("cifs", "smb2", "smb3", "smbfs", "9p", "drvfs", "virtiofs", "vboxsf", "prl_fs"),
     }
 )
-"""Where all files may have one owner, whoever makes them; so may all in user space, but for:"""
+"""File systems where all files may have one owner, whoever makes them. File systems in user space
+are like that too, except:"""
 
 _OWNERS_IN_USER_SPACE = frozenset({"fuse.mergerfs", "fuse.unionfs", "fuse.fuse-overlayfs"})
 
 _ROOM_FOR_COPIES = frozenset(
     {"ext2", "ext3", "ext4", "exfat", "f2fs", "fuseblk", "jfs", "msdos", "ntfs3", "tmpfs", "vfat"}
 )
-"""Where a copy takes as much as its original: no shared blocks, no compression."""
+"""File systems where a copy takes as much as the original: no shared blocks, no compression."""
 
 _OCTAL = re.compile(r"\\([0-7]{3})")  # how the kernel writes a space, a tab, a newline and "\"
 
@@ -46,11 +47,11 @@ class Mount:
     Attributes
     ----------
     point : str
-        The folder that it is mounted on.
+        The folder on which it is mounted.
     kind : str
         The file system's name: ``ext4``, ``nfs4``, ``fuse.sshfs``.
     read_only : bool
-        Nobody may write there.
+        Nobody may write to it.
     """
 
     point: str
@@ -59,28 +60,28 @@ class Mount:
 
     @property
     def network(self) -> bool:
-        """Whether another machine keeps the files."""
+        """Whether the files are on another machine."""
         return self.kind in _NETWORK
 
     @property
     def keeps_inodes(self) -> bool:
-        """Whether a file has the same inode number tomorrow."""
+        """Whether a file keeps its inode number."""
         return self.kind not in _RENUMBERING
 
     @property
     def keeps_owners(self) -> bool:
-        """Whether a new file surely belongs to whoever makes it."""
+        """Whether a new file certainly belongs to whoever makes it."""
         in_user_space = self.kind.startswith("fuse") and self.kind not in _OWNERS_IN_USER_SPACE
         return self.kind not in _ONE_OWNER and not in_user_space
 
     @property
     def copies_take_room(self) -> bool:
-        """Whether a copy surely takes as much room as its original."""
+        """Whether a copy certainly takes as much room as the original."""
         return self.kind in _ROOM_FOR_COPIES
 
 
 def table(mountinfo: Path = Path("/proc/self/mountinfo")) -> list[Mount]:
-    """Return what is mounted, in the kernel's order; nothing where that cannot be read."""
+    """Return what is mounted, in the kernel's order; empty if that cannot be read."""
     try:
         lines = os.fsdecode(mountinfo.read_bytes()).split("\n")
     except OSError:
@@ -94,9 +95,9 @@ def find(path: str, mounts: list[Mount]) -> Mount | None:
     Parameters
     ----------
     path : str
-        Absolute and without links; nothing need be there.
+        Absolute and without links; it need not exist.
     mounts : list of Mount
-        As `table` gives them: of two on the same folder, the later hides the earlier.
+        As from `table`: if two are on the same folder, the later one hides the earlier one.
     """
     above = {str(path), *map(str, PurePosixPath(path).parents)}
     best: Mount | None = None

@@ -1,9 +1,8 @@
-"""What stands in the way of writing a file, as far as the system tells without trying.
+"""Find out in advance whether a file can be written, without changing anything.
 
-Replacing a file asks for more than writing into it: a folder in which a new file may be made,
-room for a copy, and the right to make that copy look like the original. Nothing is changed
-here, so that a dry run may ask as well. What the system does not tell is no obstacle: then the
-write itself finds out.
+To replace a file takes more than to write into it: a folder where a new file may be made, room
+for a copy, and the right to give that copy the original's owner and mode. A dry run checks this
+too. Where the system does not say, the file counts as writable, and the write itself finds out.
 """
 
 import errno
@@ -26,7 +25,7 @@ Way = Literal["replace", "in-place"]
 REFUSALS = frozenset(
     {errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS}
 )
-"""By these a file system says that it does not do what was asked for; others are failures."""
+"""Errors of a file system that does not support a call; other errors are failures."""
 
 # FS_IOC_GETFLAGS and two of its flags, linux/fs.h; the call's number holds the size of a long.
 _GET_FLAGS = 0x8000_6601 | struct.calcsize("l") << 16
@@ -39,21 +38,21 @@ def way_to_write(path: str, *, hardlinks: str, preserve_mtime: bool) -> Way:
     Parameters
     ----------
     path : str
-        The file; a symbolic link stands for what it leads to.
+        The file; a symbolic link is followed.
     hardlinks : {'skip', 'break', 'in-place'}
-        What becomes of a file with several names.
+        What to do with a file that has several names.
     preserve_mtime : bool
-        Its time is to be kept, which only its owner may do.
+        Keep its modification time, which only its owner may do.
 
     Returns
     -------
     {'replace', 'in-place'}
-        In place where a new file would part several names, or would be somebody else's.
+        In place if a new file would break hard links, or would have another owner.
 
     Raises
     ------
     HardlinkedError, BeingWrittenError, ReadOnlyError, NoPermissionError
-        Neither is possible.
+        Neither way is possible.
     OSError
         There is no such file.
     """
@@ -63,7 +62,7 @@ def way_to_write(path: str, *, hardlinks: str, preserve_mtime: bool) -> Way:
     if found.st_nlink > 1 and hardlinks == "skip":
         raise HardlinkedError(
             path,
-            "it has more than one hard link, and replacing it would part them; nothing was "
+            "it has more than one hard link, and replacing it would break them; nothing was "
             "written (see --hardlinks)",
         )
     refuse_while_written(path, real)
@@ -73,7 +72,7 @@ def way_to_write(path: str, *, hardlinks: str, preserve_mtime: bool) -> Way:
     if found.st_nlink > 1 and hardlinks == "in-place":
         way = "in-place"
     elif not _can_be_replaced(real, found, above):
-        if found.st_nlink > 1:  # its other names are to stay as they are
+        if found.st_nlink > 1:  # its other names should stay as they are
             raise NoPermissionError(
                 path,
                 f"it belongs to user {found.st_uid}, and a new file would not; nothing was "
@@ -83,8 +82,8 @@ def way_to_write(path: str, *, hardlinks: str, preserve_mtime: bool) -> Way:
     if way == "in-place" and preserve_mtime and os.geteuid() not in (0, found.st_uid):
         raise NoPermissionError(
             path,
-            f"it belongs to user {found.st_uid}, who alone may keep its time; nothing was written "
-            "(leave --preserve-mtime out, or run as that user)",
+            f"it belongs to user {found.st_uid}, and only they may keep its time; nothing was "
+            "written (leave --preserve-mtime out, or run as that user)",
         )
     return way
 
@@ -111,7 +110,7 @@ def refuse_without_room(path: str) -> None:
     Raises
     ------
     NoRoomError
-        It does not. Nothing is raised where blocks may be shared or compressed.
+        It does not fit. Nothing is raised if blocks may be shared or compressed.
     OSError
         There is no such file.
     """
@@ -120,7 +119,7 @@ def refuse_without_room(path: str) -> None:
     system = os.statvfs(os.path.dirname(real))
     free_blocks = system.f_bfree if os.geteuid() == 0 else system.f_bavail  # some are root's
     free_bytes = free_blocks * system.f_frsize
-    # A sparse file may stay one; where blocks are not told, its length counts.
+    # A sparse file may stay sparse; if its blocks are not known, its length counts.
     needed_bytes = min(found.st_size, found.st_blocks * 512 or found.st_size)
     if not system.f_blocks or free_bytes >= needed_bytes:
         return
@@ -134,10 +133,10 @@ def refuse_without_room(path: str) -> None:
 
 
 def _refuse_read_only(path: str, real: str, folder: str, found: os.stat_result) -> None:
-    """Refuse what is protected against everybody.
+    """Refuse files that are protected against everybody.
 
-    Without this, a file that its owner protected would be replaced all the same: renaming
-    asks for the folder's permission only, and root is never asked.
+    Without this, a file that its owner protected would still be replaced: renaming only needs
+    permission for the folder, and root needs none.
     """
     if not found.st_mode & 0o222:
         raise ReadOnlyError(
@@ -156,7 +155,7 @@ def _refuse_read_only(path: str, real: str, folder: str, found: os.stat_result) 
 
 
 def _refuse_unpermitted(path: str, real: str, folder: str, found: os.stat_result) -> None:
-    """Refuse what this user may not write."""
+    """Refuse files that this user may not write."""
     me, owner = os.geteuid(), found.st_uid
     if not _may(real, os.W_OK):
         if me == owner and not found.st_mode & 0o200:
@@ -172,7 +171,7 @@ def _refuse_unpermitted(path: str, real: str, folder: str, found: os.stat_result
     if not _may(folder, os.W_OK | os.X_OK):
         raise NoPermissionError(
             path,
-            "you may not write its folder, where a copy of it has to be made; nothing was written "
+            "you may not write to its folder, where a copy has to be made; nothing was written "
             f"(ask user {os.stat(folder).st_uid}, whose folder it is, for permission)",
         )
 
@@ -186,7 +185,7 @@ def _can_be_replaced(real: str, found: os.stat_result, above: os.stat_result) ->
     if found.st_uid == me and found.st_gid in groups:
         return True
     mount = mounts.find(real, mounts.table())
-    return mount is None or not mount.keeps_owners  # there, every file has the same owner
+    return mount is None or not mount.keeps_owners  # then every file has the same owner
 
 
 def _may(name: str, what: int) -> bool:
@@ -195,7 +194,7 @@ def _may(name: str, what: int) -> bool:
 
 
 def _flags(name: str) -> int:
-    """Return what chattr(1) set on a file or folder; 0 where that is not known."""
+    """Return what chattr(1) set on a file or folder; 0 if that is not known."""
     try:
         import fcntl
 

@@ -1,4 +1,4 @@
-"""Stay out of the way: others first, for processors and for disks.
+"""Let other programs have processors and disks first.
 
 Both are inherited by every process that is started afterwards.
 """
@@ -8,11 +8,11 @@ import os
 import sys
 
 GENTLE = 10
-"""Of nice(1): a process without it gets about ten times as much of a busy core."""
+"""Niceness, nice(1): a normal process gets about ten times as much of a busy core."""
 
 
 def be_gentle() -> None:
-    """Let others go first from now on; what the system does not offer is left out."""
+    """Let other programs go first from now on, as far as the system can."""
     with contextlib.suppress(OSError):
         nice = os.getpriority(os.PRIO_PROCESS, 0)
         if nice < GENTLE:

@@ -1,4 +1,4 @@
-"""Sort more names than memory should hold: a list of Python's takes a hundred bytes for each."""
+"""Sort more names than memory should hold; a Python list takes a hundred bytes for each."""
 
 import heapq
 import zlib
@@ -6,20 +6,19 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 BLOCK = 4096
-"""Names that are sorted, and packed, together."""
+"""Number of names that are sorted and packed together."""
 
 _END = b"\0"
-_JOINED = 64  # names that are handed to the packer at once
+_JOINED = 64  # names per call of the packer
 _PIECE = 512  # bytes of a packed block that are unpacked at a time
 _WINDOW_BITS = 12  # 4 KiB for each block that is read: sorted names resemble their neighbours
 
 
 class PackedSort:
-    """Names in sorted order; can be gone through several times, also at the same time.
+    """Names in sorted order; can be iterated several times, also at the same time.
 
-    A block of names is sorted and packed when it is full; all blocks are merged when they are
-    read. This takes 3 to 10 bytes for a name of a music library, and 15 KiB more for each 4,096
-    names while they are read.
+    A full block of names is sorted and packed; reading merges all blocks. This takes 3 to 10
+    bytes for a name in a music library, and while they are read 15 KiB more for each 4,096 names.
 
     Parameters
     ----------
@@ -36,7 +35,7 @@ class PackedSort:
         self._last = block
 
     def __iter__(self) -> Iterator[bytes]:
-        if not self._packed:  # as nearly always
+        if not self._packed:  # the usual case
             return iter(self._last)
         return heapq.merge(*map(_unpack, self._packed), self._last)
 

@@ -1,9 +1,9 @@
-"""Change some bytes of a file where it stands, so that a crash can be made good.
+"""Change some bytes of a file in place, in a way that can recover from a crash.
 
-For files with several hard links, which no renaming can keep together. The bytes that are
-about to be lost go into a small file next to it first; whoever comes next finds that file,
-if nobody came to remove it, and puts them back. Standard library only: the supervisor does
-that for a worker that it lost.
+This is for files with several hard links, which a rename would break. The bytes that will be
+lost first go into a small file next to it. After a crash that file is still there, and the next
+process puts the bytes back. Standard library only: the supervisor does that for a worker that
+died.
 """
 
 import contextlib
@@ -18,18 +18,18 @@ _BLOCK_BYTES = 1 << 20
 
 
 def change(fd: int, new_fd: int, *, name: str, undo: str) -> None:
-    """Make a file hold what another of the same size holds, where they differ.
+    """Give a file the content of another one of the same size; only differing bytes are written.
 
     Parameters
     ----------
     fd : int
         The file, open for reading and writing.
     new_fd : int
-        What it is to hold.
+        A file with the new content.
     name : str
         The file's name in its folder.
     undo : str
-        Path of the file to be made next to it, gone when this returns.
+        Path of the file with the old bytes, next to it; removed when this returns.
 
     Raises
     ------
@@ -52,41 +52,43 @@ def change(fd: int, new_fd: int, *, name: str, undo: str) -> None:
             _write_all(fd, os.pread(new_fd, end - start, start), start)
             os.fsync(fd)
         except OSError:
-            _write_all(fd, before, start)  # the same blocks: a full disk is no obstacle
+            _write_all(fd, before, start)  # the same blocks: this works on a full disk too
             os.fsync(fd)
             raise
     finally:
         os.close(undo_fd)
-        # Only now: should putting the bytes back have failed, too, the next run tries again.
+        # Only now: if putting the bytes back failed too, the next run tries again.
         if os.pread(fd, end - start, start) in (before, os.pread(new_fd, end - start, start)):
             os.unlink(undo)
     sync_folder(folder)
 
 
 def recover(undo: str) -> bool:
-    """Put back what a change that was cut off had begun to replace.
+    """Put back the bytes that an interrupted change had begun to replace.
 
     Parameters
     ----------
     undo : str
-        The file that it left; removed when its work is done.
+        The file that the change left; removed when the bytes are back.
 
     Returns
     -------
     bool
-        Whether bytes were put back. Not, if the change had not begun.
+        Whether bytes were put back; False if the change had not begun.
 
     Raises
     ------
     PermissionError
-        Somebody else left it, to whom the file does not belong either: in a folder that is
-        shared, anybody could have anything written into anybody's files.
+        The file was left by another user who does not own the music either. In a shared
+        folder, such a file could make us write anything into anybody's files.
     """
     with open(undo, "rb") as file:
         whose = os.fstat(file.fileno()).st_uid
         line, _, before = file.read().partition(b"\n")
     put_back = False
-    with contextlib.suppress(ValueError, KeyError, TypeError):  # not finished: nothing was begun
+    with contextlib.suppress(
+        ValueError, KeyError, TypeError
+    ):  # incomplete: the change had not begun
         head = json.loads(line)
         whole = len(before) == head["bytes"] and zlib.crc32(before) == head["crc"]
         if whole and os.path.basename(head["name"]) == head["name"]:
@@ -94,7 +96,7 @@ def recover(undo: str) -> bool:
             fd = os.open(target, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
                 if whose not in (os.geteuid(), os.fstat(fd).st_uid):
-                    raise PermissionError(errno.EPERM, "it is somebody else's", undo)
+                    raise PermissionError(errno.EPERM, "it belongs to somebody else", undo)
                 _write_all(fd, before, head["start"])
                 os.fsync(fd)
             finally:
@@ -105,7 +107,7 @@ def recover(undo: str) -> bool:
 
 
 def _difference(fd: int, new_fd: int) -> tuple[int, int]:
-    """Return the span in which two files of one size differ."""
+    """Return the span in which two files of the same size differ."""
     start = end = position = 0
     while block := os.pread(fd, _BLOCK_BYTES, position):
         other = os.pread(new_fd, _BLOCK_BYTES, position)

@@ -1,7 +1,7 @@
-"""Our own temporary files, and what is left of them when a process was killed.
+"""Our own temporary files, and the removal of those that a killed process left.
 
-Loads nothing heavy: the supervisor sweeps behind a worker that it ended, and a worker sweeps
-every folder that it comes to, for whoever was there before.
+Loads nothing heavy: the supervisor sweeps after a worker that it ended, and a worker sweeps
+every folder that it comes to.
 """
 
 import contextlib
@@ -21,9 +21,9 @@ _NAME = re.compile(
 def name_for(suffix: str) -> str:
     """Return a name for a temporary file of this process, as ``.tmp.mp3`` or ``.undo``.
 
-    The dot keeps players and our own walk away, the suffix stays because decoders look at
-    it, and whose it is stands between them: a folder on the network has several machines,
-    and after a power cut the same number may soon be another process.
+    The dot hides it from players and from our own walk, and decoders need the suffix. Between
+    them are machine and process: several machines may use a network folder, and after a power
+    cut another process may have the same number.
     """
     pid = os.getpid()
     birth = _birth(pid) or "0" * 8
@@ -31,16 +31,16 @@ def name_for(suffix: str) -> str:
 
 
 def sweep(folder: str, *, pid: int | None = None) -> list[str]:
-    """Remove what processes of this machine that are gone left in a folder.
+    """Remove what dead processes of this machine left in a folder.
 
-    What one of them was changing where it stands is put back; see `patch_in_place`.
+    A file that one of them was changing in place is restored; see `patch_in_place`.
 
     Parameters
     ----------
     folder : str
-        Its files, not those below.
+        Only its own files, not those in folders below.
     pid : int, optional
-        Of one process that is known to be gone; by default, of all that are.
+        A process that is known to be dead; by default all dead ones.
 
     Returns
     -------
@@ -66,15 +66,15 @@ def sweep(folder: str, *, pid: int | None = None) -> list[str]:
 
 
 def _is_alive(pid: int, birth: str) -> bool:
-    """Tell whether a process is there, and is the one that was born then."""
+    """Tell whether a process exists and is the one that started at that time."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except (OSError, OverflowError):
-        pass  # somebody else's
+        pass  # it belongs to another user
     try:
-        if _status(pid)[0] == b"Z":  # it waits to be buried
+        if _status(pid)[0] == b"Z":  # dead, not reaped yet
             return False
     except (OSError, IndexError):
         return True
@@ -83,17 +83,17 @@ def _is_alive(pid: int, birth: str) -> bool:
 
 
 def _birth(pid: int) -> str:
-    """Return a mark of when a process began, of this start of the machine; Linux only."""
+    """Return a mark for the start of a process and of the machine; Linux only."""
     try:
         with open("/proc/sys/kernel/random/boot_id", "rb") as file:
-            began = file.read() + _status(pid)[19]  # in ticks since then
+            began = file.read() + _status(pid)[19]  # in ticks since the machine started
     except (OSError, IndexError):
         return ""
     return f"{zlib.crc32(began):08x}"
 
 
 def _status(pid: int) -> list[bytes]:
-    """Return the fields of proc(5)'s stat that stand behind the name in brackets."""
+    """Return the fields of proc(5)'s stat after the name in brackets."""
     with open(f"/proc/{pid}/stat", "rb") as file:
         return file.read().rpartition(b")")[2].split()
 

@@ -1,6 +1,6 @@
-"""Files that have an address in place of a name, such as ``s3://bucket/song.flac``.
+"""Files with an address instead of a name, such as ``s3://bucket/song.flac``.
 
-What is at an address is only ever read, in blocks, of which a few are kept.
+Such files are only read, in blocks; a few blocks are kept.
 """
 
 import datetime
@@ -15,26 +15,26 @@ from typing import Any, Protocol
 from lean_tagger.errors import ConfigError
 
 BLOCK_BYTES = 1 << 20
-"""What is asked for at a time: decoders read 64 KiB, and each question takes a round trip."""
+"""Size of a block: decoders read 64 KiB, and each request takes a round trip."""
 
 KEPT_BLOCKS = 4
-"""The window: where a decoder is, a table of packets, and the file's two ends."""
+"""Blocks kept: a decoder's position, a table of packets, and the file's two ends."""
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.ASCII)
 
 
 def is_url(path: str) -> bool:
-    """Tell whether this is an address and no name."""
+    """Tell whether this is an address, not a name."""
     return _ADDRESS.match(path) is not None
 
 
 def full_name(path: str) -> str:
-    """Return under which name a file is on record: an absolute one, or its address."""
+    """Return the name under which a file is on record: an absolute name, or its address."""
     return path if is_url(path) else os.path.abspath(path)
 
 
 class Source(Protocol):
-    """What can be read at any place."""
+    """A file that can be read at any offset."""
 
     size_bytes: int
 
@@ -44,7 +44,7 @@ class Source(Protocol):
 
 
 def read_at(source: int | Source, count: int, offset: int) -> bytes:
-    """Read as ``pread`` does, of a descriptor or of what is at an address.
+    """Read like ``pread``, from a descriptor or an address.
 
     Raises
     ------
@@ -79,7 +79,7 @@ class RemoteFile:
     ConfigError
         fsspec, or what it needs for such an address, is not installed.
     OSError
-        It is not there, or cannot be reached.
+        It does not exist, or cannot be reached.
     """
 
     def __init__(self, url: str) -> None:
@@ -105,7 +105,7 @@ class RemoteFile:
             self._blocks.move_to_end(number)
             return self._blocks[number]
         if len(self._blocks) >= KEPT_BLOCKS:
-            self._blocks.popitem(last=False)  # before the next one comes
+            self._blocks.popitem(last=False)  # before the next one is read
         first = number * BLOCK_BYTES
         last = min(first + BLOCK_BYTES, self.size_bytes)
         data = bytes(_asked(self._files.cat_file, self._path, start=first, end=last))
@@ -126,7 +126,7 @@ def find(url: str) -> Iterator[tuple[str, int, int]]:
     if not found:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), url)
     for name, info in sorted(found.items()):
-        # The address as it was given, so that what it says of a host is kept.
+        # The address as it was given, to keep the host in it.
         rest = name[len(path) :] if name.startswith(path) else None
         address = files.unstrip_protocol(name) if rest is None else url.rstrip("/") + rest
         yield address, int(info["size"] or 0), _time_ns(info)
@@ -147,7 +147,7 @@ def _opened(url: str) -> tuple[Any, str]:
 
 
 def _asked(question: Any, *given: Any, **named: Any) -> Any:
-    """Ask a file system; whatever its library raises is an error of reading."""
+    """Call a file system; whatever its library raises becomes a reading error."""
     try:
         return question(*given, **named)
     except FileNotFoundError as error:
@@ -159,12 +159,12 @@ def _asked(question: Any, *given: Any, **named: Any) -> Any:
             raise
         raise OSError(errno.EIO, str(error) or type(error).__name__) from error
     except Exception as error:
-        # Each file system has errors of its own: no credentials, no such host.
+        # Each file system has its own errors: no credentials, no such host.
         raise OSError(errno.EIO, f"{type(error).__name__}: {error}") from error
 
 
 def _time_ns(info: Mapping[str, Any]) -> int:
-    """Return when a file was changed; or, as a number, the tag of its content."""
+    """Return when a file was changed, or else a number made from its content tag."""
     for name in ("LastModified", "last_modified", "mtime", "modified", "updated", "created"):
         when = info.get(name)
         if isinstance(when, datetime.datetime):

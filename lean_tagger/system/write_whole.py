@@ -1,4 +1,4 @@
-"""Write a file of ours whole or not at all."""
+"""Write a file of ours completely or not at all."""
 
 import contextlib
 import os
@@ -16,22 +16,22 @@ _MODE = 0o666
 
 @contextlib.contextmanager
 def written_whole(path: str, *, mark: bytes) -> Iterator[BinaryIO]:
-    """Give a file to write into, which takes its name when all of it is on the disk.
+    """Open a temporary file that gets its final name once all of it is on the disk.
 
-    Until then, and where the context ends with an error, what had that name is as it was. A link
-    is followed: what it leads to is replaced.
+    Until then, and if the context ends with an error, an existing file stays as it is. A link
+    is followed, and its target replaced.
 
     Parameters
     ----------
     path : str
         The file's name.
     mark : bytes
-        By which what has this name is known to be ours: it stands in the first `HEAD_BYTES`.
+        Marks an existing file as ours, within its first `HEAD_BYTES`.
 
     Raises
     ------
     ConfigError
-        What has this name is not ours, or its folder is not there.
+        A file of this name is not ours, or its folder does not exist.
     StateError
         It cannot be written.
     """
@@ -60,7 +60,7 @@ def written_whole(path: str, *, mark: bytes) -> Iterator[BinaryIO]:
 
 
 def _mode_of_ours(target: str, mark: bytes) -> int | None:
-    """Return the rights of what is replaced; None where there is nothing."""
+    """Return the mode of the file that is replaced; None if there is none."""
     try:
         fd = open_regular(target)
     except FileNotFoundError:
@@ -75,7 +75,7 @@ def _mode_of_ours(target: str, mark: bytes) -> int | None:
         os.close(fd)
     if head and mark not in head:
         raise ConfigError(
-            f"{target} is there already and was not written by this command; give another name, "
+            f"{target} already exists and was not written by this command; give another name, "
             "or remove it"
         )
     return stat.S_IMODE(mode)

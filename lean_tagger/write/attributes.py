@@ -1,8 +1,7 @@
-"""What belongs to a file apart from its content: owner, group, mode, access lists, attributes.
+"""Copy a file's owner, group, mode, access lists and attributes.
 
-A new file takes some of it from its folder, and some file systems give every file the same,
-whatever is asked for. So what counts is not whether a call succeeds but what a file has in
-the end.
+A new file takes some of these from its folder, and some file systems give every file the same.
+So the result is checked, not whether a call succeeds.
 """
 
 import contextlib
@@ -15,20 +14,20 @@ from lean_tagger.system.obstacles import REFUSALS
 
 _ACCESS_LISTS = ("system.posix_acl_access", "system.nfs4_acl", "system.richacl")
 _OURS_TO_KEEP = (*_ACCESS_LISTS, "user.")
-"""Beginnings of the names that must travel; other labels (security.*) the system keeps."""
+"""Prefixes of the attributes to copy; the system manages others (security.*)."""
 
 
 def take_over_owner(fd: int, new_fd: int) -> bool:
-    """Give a new file the owner and group of an old one; tell whether it has them now."""
+    """Give a new file the owner and group of an old one; return whether it has them now."""
     wanted = _owner(fd)
     if _owner(new_fd) != wanted:
-        with _asked():  # only root may give a file away, to a group of ours anyone
+        with _asked():  # only root may change the owner; the group may be one of our own
             os.fchown(new_fd, *wanted)
     return _owner(new_fd) == wanted
 
 
 def take_over(fd: int, new_fd: int) -> str | None:
-    """Give a new file all else that an old one has, and nothing more.
+    """Give a new file everything else that an old one has, and nothing more.
 
     Parameters
     ----------
@@ -39,7 +38,7 @@ def take_over(fd: int, new_fd: int) -> str | None:
     Returns
     -------
     str or None
-        What could not be kept, for a sentence; ``None`` if all was.
+        What could not be kept, for a sentence; ``None`` if everything was kept.
 
     Raises
     ------
@@ -48,7 +47,7 @@ def take_over(fd: int, new_fd: int) -> str | None:
     """
     lost = _take_over_attributes(fd, new_fd)
     mode = _mode(fd)
-    if _mode(new_fd) != mode:  # behind the access list, which sets it as well
+    if _mode(new_fd) != mode:  # after the access list, which sets the mode too
         with _asked():
             os.fchmod(new_fd, mode)
         if _mode(new_fd) != mode:
@@ -79,7 +78,7 @@ def _take_over_attributes(fd: int, new_fd: int) -> str | None:
 
 @contextlib.contextmanager
 def _asked() -> Iterator[None]:
-    """Let a file system refuse; what a file has in the end tells whether it mattered."""
+    """Ignore a refusal by the file system; the result is checked later."""
     try:
         yield
     except OSError as error:
@@ -108,7 +107,7 @@ def _names(fd: int) -> list[str]:
 
 
 def _value(fd: int, name: str) -> bytes | None:
-    """Return what an attribute holds; ``None`` if there is none, or it may not be read."""
+    """Return an attribute's value; ``None`` if there is none, or it may not be read."""
     try:
         return os.getxattr(fd, name)
     except OSError:

@@ -1,4 +1,4 @@
-"""What a file is and holds now, before anything is done with it."""
+"""Examine a file and its fields before anything is done with it."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,25 +23,25 @@ from lean_tagger.write.track_info import track, track_at_hand
 _USUAL = WriteSettings()
 
 _LEAST = {"genre": ("x",), "mood": ("x",), "leantag": ("x" * 100,)}
-"""Less than any run writes: a tag without room for this has none for a real one."""
+"""A trial value, shorter than any that a run writes: if it does not fit, nothing does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileState:
-    """What a file is and holds.
+    """A file's identity and contents.
 
     Attributes
     ----------
     path : str
         Its name.
     identity : Identity
-        By which a later change is noticed.
+        It shows later changes.
     fields : mapping of str to tuple of str
-        What our fields hold.
+        The values of our fields.
     obstacle : FileError or None
-        Why nothing can be written into it.
+        Why nothing can be written into it; None if something can.
     track : TrackInfo or None
-        Whose music it is; None where nobody needs to know and it is not cheap to tell.
+        Artist and album; None if they are not needed and not cheap to read.
     """
 
     path: str
@@ -58,33 +58,35 @@ def look(
     ways: WriteSettings = _USUAL,
     may_change: Callable[[Values], Collection[str]] = lambda _: (),
 ) -> FileState:
-    """Return what a file is and holds.
+    """Return a file's identity and contents.
 
     Parameters
     ----------
     path : str
         The file.
     with_track : bool
-        Whether it matters whose music it is.
+        Whether artist and album are needed.
     ways : WriteSettings
         How it would be written.
     may_change : callable
-        Gives the fields that may be written into a file that holds these; that there is room for
-        them, and nothing that they would hide, is found out now.
+        Gives the fields that may be written into a file with these values. This function checks
+        that they fit and hide nothing.
 
     Raises
     ------
     UnreadableError
-        It is not there any more.
+        It does not exist any more.
     """
-    identity = identify(path)  # first: what changes behind our back is noticed next time
+    identity = identify(path)  # first, so that the next run notices a change from now on
     fields: Values = {}
     in_the_way: FileError | None = None
+    whose: TrackInfo | None = None
     try:
         if supported(path):
             with opened(path) as source, translated(path):
                 tags = parse(source)
                 fields = tags.values()
+                whose = None if with_track else track_at_hand(path, tags)
                 in_the_way = obstacle(path, ways)
                 if in_the_way is None:
                     source.id3_version = ways.id3_version
@@ -99,17 +101,17 @@ def look(
         identity=identity,
         fields=fields,
         obstacle=in_the_way,
-        track=track(path) if with_track else track_at_hand(path),
+        track=track(path) if with_track else whose or track_at_hand(path),
     )
 
 
 def _try_out(tags: AllTags, fields: Collection[str]) -> None:
-    """Make the least change to these fields, and let it go.
+    """Prepare the smallest change to these fields, and discard it.
 
     Raises
     ------
     WriteError
-        It cannot be made, and so no other can.
+        It cannot be made, so no other change can.
     """
     least = {field: _LEAST[field] for field in fields}
     if least:
@@ -117,12 +119,12 @@ def _try_out(tags: AllTags, fields: Collection[str]) -> None:
 
 
 def identify(path: str) -> Identity:
-    """Return by what a file is known to be unchanged.
+    """Return the identity of a file, which shows whether it has changed.
 
     Raises
     ------
     UnreadableError
-        It is not there any more.
+        It does not exist any more.
     """
     try:
         return Identity.at(path)
@@ -141,12 +143,12 @@ def supported(path: str) -> bool:
     Returns
     -------
     bool
-        False also for a file with a damaged tag in front, behind which nothing is found.
+        Also False for a file with a damaged tag at the start that hides the rest.
 
     Raises
     ------
     UnreadableError
-        If the file cannot be opened, or is no regular file.
+        If the file cannot be opened, or is not a regular file.
     """
     with opened(path) as source:
         try:
@@ -159,7 +161,7 @@ def supported(path: str) -> bool:
 def read(path: str) -> dict[str, tuple[str, ...]]:
     """Return the values that a file has for our fields.
 
-    A genre counts whichever tag of the file holds it, as some player will show it.
+    A genre counts in any tag of the file, since some player will show it.
 
     Parameters
     ----------
@@ -183,7 +185,7 @@ def read(path: str) -> dict[str, tuple[str, ...]]:
 
 
 def read_each(path: str) -> dict[str, tuple[str, ...]]:
-    """Return what `read` returns, and what each single tag says (see `formats.all_tags`).
+    """Return what `read` returns, with the values of each tag (see `formats.all_tags`).
 
     Raises
     ------
@@ -197,9 +199,9 @@ def read_each(path: str) -> dict[str, tuple[str, ...]]:
 def in_full(
     path: str, changes: Mapping[str, Sequence[str]]
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-    """Return changes with what they bring about in single tags, and what all that is now.
+    """Return changes with their effects on single tags, and the present values of all that.
 
-    To write the second takes the first back, exactly.
+    Writing the second takes the first back exactly.
 
     Parameters
     ----------
@@ -220,19 +222,19 @@ def in_full(
 
 
 def obstacle(path: str, ways: WriteSettings = _USUAL) -> ObstacleError | None:
-    """Return what stands in the way of writing a file, before anything is heard or tried.
+    """Return what prevents writing a file, before anything is heard or tried.
 
     Parameters
     ----------
     path : str
-        A file of a format that `supported` knows, whose tags `read` can read.
+        A file of a supported format, with tags that `read` can read.
     ways : WriteSettings
         As for `write`.
 
     Returns
     -------
     ObstacleError or None
-        ``None`` where nothing is in the way, as far as can be told without changing anything.
+        ``None`` if nothing is known that prevents it, without changing anything.
 
     Raises
     ------

@@ -1,11 +1,10 @@
-"""Replace a file by an edited copy of itself: either all of it, or nothing.
+"""Replace a file by an edited copy of itself, completely or not at all.
 
 The copy is made next to the original, checked there, made durable, and only then takes
 the original's name in one step. At every moment the name leads to a whole file.
 
-Where a copy could not be all that the original is, because this user may not give it the same
-owner, the original's own bytes are changed instead, as far as the new tag fits; see
-`system.patch_in_place`.
+If this user may not give the copy the original's owner, the original's own bytes are changed
+instead, provided that the new tag fits; see `system.patch_in_place`.
 """
 
 import errno
@@ -22,13 +21,14 @@ from lean_tagger.errors import (
     StateError,
     WriteError,
 )
+from lean_tagger.jobs import Identity
 from lean_tagger.settings import WriteSettings
 from lean_tagger.system import obstacles, patch_in_place, temporary_files
 from lean_tagger.system.files import sync_folder
 from lean_tagger.write.attributes import take_over, take_over_owner
 from lean_tagger.write.source import Source
 
-# A longer "suffix" is part of a title ("Vol. 2 with everybody"), and would not fit the name.
+# A longer "suffix" is part of a title ("Vol. 2 with everybody"), and would make a name too long.
 _LONGEST_SUFFIX_BYTES = 16
 
 
@@ -39,28 +39,28 @@ def replace(
     fill: Callable[[int], None],
     check: Callable[[str], None],
     ways: WriteSettings,
-) -> None:
-    """Put an edited copy of a file in its place.
+) -> Identity:
+    """Replace a file by an edited copy, and return the identity of that.
 
     Parameters
     ----------
     source : Source
-        The original, open; its ``stat`` is the moment that the edit is based on.
+        The original, open; its ``stat`` is the state on which the edit is based.
     real : str
-        The original's own name, symbolic links resolved.
+        The original's own name, with symbolic links resolved.
     fill : Callable[[int], None]
         Writes the new content to a descriptor.
     check : Callable[[str], None]
-        Looks at the finished copy, by name, and raises if it is not as it must be.
+        Checks the finished copy, by name, and raises if it is wrong.
     ways : WriteSettings
-        What becomes of hard links and of the modification time.
+        What to do with hard links and the modification time.
 
     Raises
     ------
     ObstacleError
         If the file may not be written; see `system.obstacles`.
     WriteError
-        If it changed meanwhile; whatever `check` raises.
+        If it changed in the meantime; and errors from `check`.
     StateError
         If the disk is full.
     """
@@ -77,7 +77,7 @@ def replace(
         check(temporary)
         with _our_io(source.path):
             if way == "replace" and not take_over_owner(source.fd, fd):
-                if source.stat.st_nlink > 1:  # its other names are to stay as they are
+                if source.stat.st_nlink > 1:  # its other names should stay as they are
                     raise source.refuse("its owner or group could not be kept; nothing was written")
                 if not fits:
                     raise misfit(source)
@@ -91,17 +91,19 @@ def replace(
             obstacles.refuse_while_written(source.path, real)
             _refuse_if_changed(source, real)
             if way == "in-place":
-                _change_in_place(source, real, fd, ways)
+                identity = _change_in_place(source, real, fd, ways)
                 os.unlink(temporary)
             else:
+                identity = Identity.of(os.fstat(fd))
                 os.replace(temporary, real)
-    except BaseException:  # also Ctrl-C: nothing of ours is left behind
+    except BaseException:  # also Ctrl-C: leave no file of ours behind
         with suppress(OSError):
             os.unlink(temporary)
         raise
     finally:
         os.close(fd)
     sync_folder(folder)
+    return identity
 
 
 def _way(source: Source, real: str, ways: WriteSettings) -> obstacles.Way:
@@ -115,32 +117,33 @@ def _way(source: Source, real: str, ways: WriteSettings) -> obstacles.Way:
 
 
 def misfit(source: Source) -> ObstacleError:
-    """Return the error for a file that may only be changed where it stands, without room."""
+    """Return the error for a file that may only be changed in place, without room for that."""
     if source.stat.st_nlink > 1:
         return HardlinkedError(
             source.path,
             "it has more than one hard link, and the new tag does not fit into the room of the "
-            "old one; nothing was written (--hardlinks break writes, and parts them)",
+            "old one; nothing was written (--hardlinks break writes, and separates them)",
         )
     return NoPermissionError(
         source.path,
-        "a new file in its place would not have its owner and group, and the tag has no room "
-        "where it stands; nothing was written "
+        "a new file would not have its owner and group, and the tag does not fit in place; "
+        "nothing was written "
         f"(run lean-tag as user {source.stat.st_uid}, or as root)",
     )
 
 
-def _change_in_place(source: Source, real: str, new_fd: int, ways: WriteSettings) -> None:
-    """Take the bytes that differ over into the file itself, which keeps all that it has."""
+def _change_in_place(source: Source, real: str, new_fd: int, ways: WriteSettings) -> Identity:
+    """Copy the bytes that differ into the file itself, which keeps everything else."""
     folder, name = os.path.split(real)
     undo = os.path.join(folder, temporary_files.name_for(".undo"))
     fd = os.open(real, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
-        if ways.preserve_mtime:  # should that be refused, then before anything is changed
+        if ways.preserve_mtime:  # if that is refused, then before anything is changed
             _keep_time(source, fd)
         patch_in_place.change(fd, new_fd, name=name, undo=undo)
         if ways.preserve_mtime:
             _keep_time(source, fd)
+        return Identity.of(os.fstat(fd))
     finally:
         os.close(fd)
 
@@ -168,7 +171,7 @@ def _create(folder: str, real: str) -> tuple[str, int]:
 
 def _refuse_if_changed(source: Source, real: str) -> None:
     then, now = source.stat, os.lstat(real)
-    # The change time also moves when mode, owner or attributes do, which were copied too.
+    # The change time also moves with mode, owner or attributes, which were copied too.
     same = all(
         getattr(then, key) == getattr(now, key)
         for key in ("st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
@@ -179,7 +182,7 @@ def _refuse_if_changed(source: Source, real: str) -> None:
 
 @contextmanager
 def _our_io(path: str) -> Iterator[None]:
-    """Say what an error of the operating system in our own writing means."""
+    """Explain an error of the operating system in our own writing."""
     try:
         yield
     except (LeanTagError, FileError):

@@ -1,13 +1,13 @@
-"""Bounded reading of one opened file, and the one place that translates foreign exceptions.
+"""Bounded reading of an open file, and translation of foreign exceptions.
 
-Nothing here trusts a size that stands in a file: every read is checked against the file's
-real size first, so that a damaged header ends in a sentence and not in an allocation.
+No size from a file is trusted: every read is first checked against the file's real size, so a
+damaged header leads to a sentence and not to an allocation.
 """
 
 import errno
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,8 +18,9 @@ from lean_tagger.errors import FileError, UnreadableError, WriteError
 from lean_tagger.system.digest import blake2b
 from lean_tagger.system.files import NotRegularError, open_regular
 
-# Foreign data is only ever streamed, in blocks of this size.
-_BLOCK_BYTES = 1 << 20
+# Foreign data is always streamed, in blocks of this size: small enough for malloc to use the
+# same memory again, where larger ones get new pages from the kernel each time.
+_BLOCK_BYTES = 1 << 16
 
 
 class Span(NamedTuple):
@@ -31,22 +32,22 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """A span copied from the original, in which some numbers differ; its length stays.
+    """A span copied from the original with some numbers changed; its length stays the same.
 
     Attributes
     ----------
     span : Span
-        What is copied.
+        The original's span.
     edits : callable
-        Yields ``(position, bytes)`` in order: what stands at a position of the original instead.
-        It is asked while the copy is written, so that a million of them need no memory.
+        Yields ``(position, bytes)`` in order: the new bytes for a position of the original. It
+        is called while the copy is written, so that a million of them need no memory.
     """
 
     span: Span
     edits: Callable[[], Iterator[tuple[int, bytes]]]
 
     def pieces(self) -> Iterator[bytes | Span]:
-        """Yield what the span is made of, in order."""
+        """Yield the pieces of the span, in order."""
         position = self.span.start
         for start, data in self.edits():
             if start > position:
@@ -58,7 +59,7 @@ class Edited:
 
 
 Piece = bytes | memoryview | Span | Edited
-"""What a new file is made of: bytes of ours, or a span copied from the original."""
+"""A part of a new file: our bytes, or a span copied from the original."""
 
 
 class Source:
@@ -67,9 +68,9 @@ class Source:
     Parameters
     ----------
     path : str
-        The name that errors carry.
+        The name for errors.
     fd : int
-        Open for reading; owned by the caller.
+        Open for reading; the caller closes it.
     """
 
     def __init__(self, path: str, fd: int) -> None:
@@ -85,7 +86,7 @@ class Source:
         Raises
         ------
         WriteError
-            If the file does not have them: some size in it is wrong.
+            If the file is too short: some size in it is wrong.
         """
         if start < 0 or length < 0 or start + length > self.size:
             raise self.refuse("its tags are damaged: a size in them points past the file's end")
@@ -108,12 +109,12 @@ class Source:
             yield self.at(start, min(_BLOCK_BYTES, span.end - start))
 
     def contents(self, piece: Piece) -> Iterator[bytes | memoryview]:
-        """Yield the bytes that a piece comes to, in blocks."""
+        """Yield the bytes of a piece, in blocks."""
         for part in piece.pieces() if isinstance(piece, Edited) else (piece,):
             yield from self.blocks(part) if isinstance(part, Span) else (part,)
 
     def digest(self, *pieces: Piece) -> bytes:
-        """Return a digest of what pieces hold together."""
+        """Return a digest of the contents of pieces."""
         hasher = blake2b()
         for piece in pieces:
             for block in self.contents(piece):
@@ -121,7 +122,7 @@ class Source:
         return hasher.digest()
 
     def is_zero(self, span: Span) -> bool:
-        """Tell whether a span holds nothing but zeros."""
+        """Tell whether a span holds only zeros."""
         return all(not block.strip(b"\0") for block in self.blocks(span))
 
     def refuse(self, message: str) -> WriteError:
@@ -129,9 +130,21 @@ class Source:
         return WriteError(self.path, message)
 
 
+def same(source: Source, pieces: Sequence[Piece], other: Source, others: Sequence[Piece]) -> bool:
+    """Tell whether pieces of two files hold the same bytes together."""
+    if len(pieces) == len(others) == 1:
+        (piece,), (theirs,) = pieces, others
+        if isinstance(piece, Span) and isinstance(theirs, Span):
+            if piece.end - piece.start != theirs.end - theirs.start:
+                return False
+            both = zip(source.blocks(piece), other.blocks(theirs), strict=True)
+            return all(mine == their for mine, their in both)
+    return source.digest(*pieces) == other.digest(*others)
+
+
 @contextmanager
 def opened(path: str) -> Iterator[Source]:
-    """Open a regular file for reading, never waiting on a FIFO or a device.
+    """Open a regular file for reading; this never waits for a FIFO or a device.
 
     Raises
     ------
@@ -153,16 +166,16 @@ def opened(path: str) -> Iterator[Source]:
 
 @contextmanager
 def translated(path: str) -> Iterator[None]:
-    """Turn whatever a parser raises on damaged tags into one of our errors.
+    """Turn any exception of a parser on damaged tags into one of our errors.
 
-    mutagen documents `MutagenError`, and was seen to raise the rest on fuzzed files.
+    mutagen documents `MutagenError`; it raised the others on fuzzed files.
 
     Raises
     ------
     WriteError
         If the tags do not parse.
     UnreadableError
-        If the file stops being readable.
+        If the file becomes unreadable.
     """
     try:
         yield
@@ -176,7 +189,7 @@ def translated(path: str) -> Iterator[None]:
     except (
         MutagenError,
         struct.error,
-        ValueError,  # and with it UnicodeError
+        ValueError,  # includes UnicodeError
         LookupError,  # IndexError, KeyError, an unknown encoding
         ArithmeticError,
         EOFError,

@@ -1,7 +1,7 @@
-"""A new file as the old one with a few patches; everything between them is copied.
+"""Make a new file from the old one and a few patches; everything between them is copied.
 
-This is how "what existed stays byte for byte" is kept by construction: an editor never
-renders what it did not make, it only names the spans that change.
+So everything else stays the same byte for byte by construction: an editor never rewrites foreign
+data, it only names the spans that change.
 """
 
 import errno
@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from lean_tagger.write.source import Edited, Piece, Source, Span
 
-# What `copy_file_range` answers where the kernel or the file system cannot do it.
+# Errors of `copy_file_range` if the kernel or the file system cannot do it.
 _UNSUPPORTED = {errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EPERM}
 
 
 class Patch(NamedTuple):
-    """Bytes ``[start, end)`` of the original give way to `pieces`."""
+    """Bytes ``[start, end)`` of the original are replaced by `pieces`."""
 
     start: int
     end: int
@@ -24,7 +24,7 @@ class Patch(NamedTuple):
 
 
 def length(pieces: Iterable[Piece]) -> int:
-    """Return how many bytes pieces come to."""
+    """Return the number of bytes in pieces."""
     spans = (p.span if isinstance(p, Edited) else p for p in pieces)
     return sum(p.end - p.start if isinstance(p, Span) else len(p) for p in spans)
 
@@ -40,7 +40,7 @@ def splice(size: int, patches: Iterable[Patch]) -> Iterator[Piece]:
     Raises
     ------
     ValueError
-        If two patches overlap: a bug of ours, and never to be written.
+        If two patches overlap, which would be a bug of ours.
     """
     position = 0
     for patch in sorted(patches, key=lambda patch: (patch.start, patch.end)):
@@ -57,8 +57,7 @@ def splice(size: int, patches: Iterable[Patch]) -> Iterator[Piece]:
 def copy(source: Source, pieces: Iterable[Piece], target: int) -> None:
     """Write pieces to an open descriptor, one after the other.
 
-    Spans go from file to file inside the kernel where it can; never more than one block
-    is held here.
+    The kernel copies spans from file to file if it can; at most one block is held here.
     """
     for piece in pieces:
         if isinstance(piece, Edited):
@@ -74,7 +73,7 @@ def _copy_span(source: Source, span: Span, target: int) -> None:
     try:
         while start < span.end and hasattr(os, "copy_file_range"):  # Linux
             done = os.copy_file_range(source.fd, target, span.end - start, start)
-            if done == 0:  # the original shrank, or the file system gives nothing this way
+            if done == 0:  # the original shrank, or the file system cannot do this
                 break
             start += done
     except OSError as error:

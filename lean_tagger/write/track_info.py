@@ -1,8 +1,8 @@
-"""Whose music a file is, by its tags: for rules about an artist, and for albums.
+"""Read artist and album from a file's tags, for rules about artists and for albums.
 
-mutagen reads here, and loads whatever it meets, pictures too: `track` only where somebody needs
-to know, and under the worker's memory limit. `track_at_hand` is for later questions, and is kept
-of every file that is opened anyway. A file that does not say is nobody's.
+mutagen reads here and loads everything, pictures too. So `track` runs only if it is needed, under
+the worker's memory limit. `track_at_hand` is for later queries, and its result is kept for every
+file that is opened anyway. A field that is missing is empty.
 """
 
 import io
@@ -13,14 +13,16 @@ import mutagen
 
 from lean_tagger.errors import FileError
 from lean_tagger.jobs import TrackInfo
+from lean_tagger.write.formats.all_tags import AllTags
 from lean_tagger.write.formats.detect import format_of, parse
+from lean_tagger.write.formats.id3 import Id3Tag
 from lean_tagger.write.source import opened, translated
 
 # mutagen has no types for its constructors.
 # mypy: disable-error-code="no-untyped-call"
 
 _KEYS = {
-    # As Vorbis comments and mutagen's "easy" tags have them, APEv2, ASF, ID3 in WAV and AIFF.
+    # Keys in Vorbis comments and mutagen's "easy" tags, APEv2, ASF, ID3 in WAV and AIFF.
     "artist": ("artist", "Artist", "Author", "TPE1"),
     "albumartist": ("albumartist", "album artist", "Album Artist", "WM/AlbumArtist", "TPE2"),
     "album": ("album", "Album", "WM/AlbumTitle", "TALB"),
@@ -40,14 +42,14 @@ _COMPILATION = ("compilation", "Compilation", "WM/IsCompilation", "TCMP")
 _COMPILATION_FRAMES = ("TCMP", "TCP")
 
 _AT_HAND_BYTES = 1 << 20
-"""Reading so much of tags takes less than a millisecond, and no memory that would be missed."""
+"""Reading so much of the tags takes less than a millisecond and little memory."""
 
 _LONGEST = {"year": 10, "title": 100}
-"""What is kept of these; the others tell albums apart, and are kept whole."""
+"""Characters kept of these; the other fields tell albums apart and are kept whole."""
 
 
 def track(path: str) -> TrackInfo:
-    """Return whose music a file is, each part empty where it does not say."""
+    """Return artist, album and so on; fields that the tags lack are empty."""
     try:
         with translated(path):
             return _read(path)
@@ -55,28 +57,40 @@ def track(path: str) -> TrackInfo:
         return TrackInfo()
 
 
-def track_at_hand(path: str) -> TrackInfo | None:
-    """Return the same if that is cheap to tell; None where the tags are large, or damaged.
+def track_at_hand(path: str, tags: AllTags | None = None) -> TrackInfo | None:
+    """Return the same if it is cheap to read; None if the tags are large or damaged.
 
-    mutagen would inflate all frames of an ID3 tag: there it gets ours to read, one by one.
+    mutagen would inflate all frames of an ID3 tag, so it only gets the frames we need, one by
+    one.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    tags : AllTags or None
+        Its tags, if they are parsed already and the file is still open.
     """
     try:
-        with opened(path) as source, translated(path):
-            if format_of(source) is None:
-                return None
-            id3 = parse(source).id3
-            if id3 is not None:
-                found = _short({name: id3.text(of) for name, of in _FRAMES.items()})
-                return replace(found, compilation=_is_set(id3.text(_COMPILATION_FRAMES)))
-        with translated(path), _Sparing(io.FileIO(path)) as file:
-            of_file = _read(file)
-            return of_file if file.left_bytes >= 0 else None
+        if tags is None:
+            with opened(path) as source, translated(path):
+                return track_at_hand(path, parse(source)) if format_of(source) else None
+        with translated(path):
+            if tags.id3 is not None:
+                return _of_id3(tags.id3)
+            with _Sparing(io.FileIO(path)) as file:
+                of_file = _read(file)
+                return of_file if file.left_bytes >= 0 else None
     except FileError:
         return None
 
 
+def _of_id3(tag: Id3Tag) -> TrackInfo:
+    found = _short({name: tag.text(of) for name, of in _FRAMES.items()})
+    return replace(found, compilation=_is_set(tag.text(_COMPILATION_FRAMES)))
+
+
 class _Sparing(io.BufferedReader):
-    """A file of which only so much can be read."""
+    """A file that allows only so many bytes to be read."""
 
     left_bytes = _AT_HAND_BYTES
 
@@ -117,7 +131,7 @@ def _first(tags: Any, keys: tuple[str, ...]) -> str:
     for key in keys:
         try:
             values = tags[key] if tags is not None else []
-        except (KeyError, ValueError):  # some of mutagen's refuse a key that they do not know
+        except (KeyError, ValueError):  # some of mutagen's tags refuse unknown keys
             continue
         values = getattr(values, "text", values)
         text = str(values[0] if isinstance(values, list) and values else values or "")

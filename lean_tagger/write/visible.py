@@ -1,12 +1,12 @@
-"""What other programs see in a file: a second proof, which shares no parser with the first.
+"""What other programs see in a file: a second proof, with other parsers than the first.
 
-That no byte was lost does not show that no reader loses sight of it: a new tag can hide an
-older one, and a frame in a wrong place can tear its neighbour for readers that walk another
-way. So mutagen and FFmpeg, which wrote nothing here, look at the file before and at the copy
-after, and must see the same but for our fields.
+Even if no byte was lost, a reader may not find it any more: a new tag can hide an older one, and a
+frame in a wrong place can damage its neighbour for readers that parse in another way. So mutagen
+and FFmpeg, which wrote nothing here, read the original and the copy, and must see the same except
+for our fields.
 
-They load what they meet. So each reads through a `_Limited` file: where the tags are larger
-than it allows, the reader says nothing, and the proof by bytes stands alone.
+They load everything they find. So each reads through a `_Limited` file: if the tags are larger
+than its limit, the reader gives no result, and only the proof by bytes counts.
 """
 
 import io
@@ -29,15 +29,15 @@ from lean_tagger.write.source import Source
 # mypy: disable-error-code="no-untyped-call"
 
 Seen = Mapping[str, tuple[str, ...]]
-"""Values by key, in a reader's own terms; what is long, or no text, as a digest."""
+"""Values by key, in a reader's own form; long or binary values as a digest."""
 
 View = Mapping[str, Seen | None]
-"""What each reader sees; None where it cannot read the file. One that would have needed more
-memory than it may have is not in it: it says nothing."""
+"""What each reader sees; None if it cannot read the file. A reader that would have needed too much
+memory is left out."""
 
-# The two together hold what they read sixteen times for a moment: a cover of 3.5 MB took 57 MiB.
+# Both together briefly need sixteen times what they read: a cover of 3.5 MB took 57 MiB.
 _MOST_BYTES = 768 << 10
-_SLACK_BYTES = 128 << 10  # for the copy, which is larger by our fields
+_SLACK_BYTES = 128 << 10  # for the copy, which our fields make larger
 _LONGEST_TEXT = 200
 _COLUMNS: tuple[Column, ...] = (
     "id3v22",
@@ -50,21 +50,24 @@ _COLUMNS: tuple[Column, ...] = (
     "ape",
 )
 _DIGEST = "#"
+_QUICKTIME = "com.apple.quicktime."
+_PACKETS = ("PRIV:XMP", "id3v2_priv.XMP")
+"""In XMP packets, our fields give way to spaces; the proof by bytes looks at the rest of them."""
 _BY_ITSELF, *_IN_OTHERS = ("mutagen", "mutagen, in its APE tag,", "mutagen, in its ID3 tag,")
 _OPTIONS = {"analyzeduration": "1", "probesize": "2048", "formatprobesize": "65536"}
 
 
 def look(source: Source, *, foreign_id3: bool, slack: bool = False) -> View:
-    """Return what independent readers see in a file, our fields aside.
+    """Return what independent readers see in a file, except for our fields.
 
     Parameters
     ----------
     source : Source
         The file.
     foreign_id3 : bool
-        Whether an ID3v2 tag stands in front of a format that has tags of its own.
+        Whether there is an ID3v2 tag before a format that has its own tags.
     slack : bool
-        Allow a little more than usual, so that what was read before is read again.
+        Allow a little more than usual, so that what was read before can be read again.
     """
     limit = _MOST_BYTES + (_SLACK_BYTES if slack else 0)
     readers: dict[str, Callable[[_Limited], Seen]] = {
@@ -85,15 +88,15 @@ def look(source: Source, *, foreign_id3: bool, slack: bool = False) -> View:
 
 
 def lost(before: View, after: View, *, may_show_more: bool) -> str | None:
-    """Return what a reader saw and does not see any more, in words; None if all is there.
+    """Return what a reader does not see any more, in words; None if nothing is missing.
 
     Parameters
     ----------
     before, after : View
         From `look`.
     may_show_more : bool
-        Whether the write makes a tag that was not there, or mends how one is found. Then there
-        may be more to see, under other keys, and at full length.
+        Whether the write adds a tag, or makes one easier to find. Then readers may see more,
+        under other keys, and at full length.
     """
     for reader, then in before.items():
         if not then or reader not in after:
@@ -112,13 +115,13 @@ def lost(before: View, after: View, *, may_show_more: bool) -> str | None:
 
 
 def hidden(before: View, after: View) -> str | None:
-    """Return what a tag says that a new one hides, in words; None if the new one says it too.
+    """Return what a new tag hides from another one, in words; None if it has everything too.
 
-    Readers such as TagLib take all from the first tag that says something. No reader here does
-    that; so what mutagen finds in one of the other tags must be in a tag of another kind.
+    Readers such as TagLib take everything from the first tag that is not empty. The readers here
+    do not; so what mutagen finds in another tag must also be in a tag of another kind.
     """
     itself = after.get(_BY_ITSELF) or {}
-    # In TrueAudio, an ID3 tag hides an ID3v1 trailer; FFmpeg goes on taking an APE tag first.
+    # In TrueAudio, an ID3 tag hides an ID3v1 trailer; FFmpeg still takes an APE tag first.
     apart = {_IN_OTHERS[0]} if itself.get("kind of file") == ("TrueAudio",) else set()
     for reader in _IN_OTHERS if _BY_ITSELF in after else ():
         if reader in apart:
@@ -134,22 +137,22 @@ def hidden(before: View, after: View) -> str | None:
 
 
 def _among(value: str, found: set[str]) -> bool:
-    """Tell whether a value is there, or a longer one of which an ID3v1 trailer has the start."""
-    if "\ufffd" in value:  # FFmpeg takes ID3v1's Latin-1 for UTF-8: it did not see the value
+    """Tell whether a value is there, or a longer one with the start that ID3v1 holds."""
+    if "\ufffd" in value:  # FFmpeg reads ID3v1's Latin-1 as UTF-8, so it did not see the value
         return True
     cut = 27 < len(value) < 31
     return value in found or (cut and any(it.startswith(value) for it in found))
 
 
 class _Limited(io.RawIOBase):
-    """An open file that gives so many bytes in all, and then seems to end.
+    """An open file that gives at most so many bytes, and then seems to end.
 
     Parameters
     ----------
     source : Source
         The file; its descriptor's own position is not used.
     limit : int
-        How many bytes may be read.
+        Number of bytes that may be read.
     """
 
     def __init__(self, source: Source, limit: int) -> None:
@@ -163,7 +166,7 @@ class _Limited(io.RawIOBase):
         rest = max(0, self._size - self._position)
         count = rest if count is None or count < 0 else min(count, rest)
         self._left -= count
-        if self._left < 0:  # as if it ended here: PyAV prints what is raised
+        if self._left < 0:  # seem to end here, because PyAV prints exceptions
             self.refused = True
             return b""
         data = os.pread(self._fd, count, self._position)
@@ -196,7 +199,7 @@ def _asked(reader: Callable[[_Limited], Seen], file: _Limited) -> Seen | None:
         return reader(file)
     except MemoryError:
         raise
-    # What these raise at damaged files has no common root but this.
+    # The exceptions for damaged files have no other base class in common.
     except Exception:  # noqa: BLE001 - it says nothing then, and is asked about nothing
         return None
 
@@ -204,7 +207,7 @@ def _asked(reader: Callable[[_Limited], Seen], file: _Limited) -> Seen | None:
 def _with_file(file: _Limited) -> Seen:
     try:
         opened = mutagen.File(file)
-    except mutagen.MutagenError:  # ADTS behind an ID3 tag, which it takes for MP3
+    except mutagen.MutagenError:  # ADTS after an ID3 tag, which it takes for MP3
         file.seek(0)
         opened = AAC(file)
     if opened is None:
@@ -271,10 +274,20 @@ def _with_ffmpeg(file: _Limited) -> Seen:
 
 def _is_ours(key: str) -> bool:
     """Tell whether a key, in a reader's own terms, is one of our fields."""
-    key = key.rstrip(" \0")  # as iTunes pads an id
-    if field_of(key, *_COLUMNS) is not None:
+    if key.startswith("\0\0"):  # a number of QuickTime's keys, which FFmpeg shows by its name
         return True
-    # MP4's numbered genre, a chunk of an INFO list, and FFmpeg's own names
+    key = key.rstrip(" \0")  # as iTunes pads an id
+    if key[-4:-3] == "-":
+        key = key[:-4]  # FFmpeg has the language behind some texts
+    if key.startswith("COMM:"):
+        key = key.rpartition(":")[0]  # mutagen has the language behind the label
+    elif key.startswith("----:"):
+        key = key.rpartition(":")[2]  # FFmpeg has no maker in front of the name
+    elif key.startswith(_QUICKTIME):
+        key = key.rpartition(".")[2]
+    if field_of(key, *_COLUMNS) is not None or key.startswith(_PACKETS):
+        return True
+    # MP4's numbered genre, a chunk of an INFO list, and FFmpeg's names
     return key.casefold() in {"gnre", "genr", *FIELDS}
 
 

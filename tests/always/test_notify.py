@@ -160,7 +160,7 @@ def test_a_server_that_does_not_answer_is_given_up():
         ("winamp", "winamp"),
         ("http://me:pw@host/", "ps"),
         ("http://host/?token=pw", "ps"),
-        ("file:///etc/passwd", "no http address"),
+        ("file:///etc/passwd", "or an http address"),
         ("http://", "http"),
     ],
     fast=2,

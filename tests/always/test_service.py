@@ -104,6 +104,7 @@ def test_the_limit_of_memory_is_the_budget_and_a_margin(music):
     assert "MemorySwapMax=0\n" in text
 
 
+@pytest.mark.slow
 def test_there_is_no_network_unless_a_player_is_told(music):
     for whose in ((), ("--system",)):
         alone, told = printed(*whose, music), printed(*whose, "--notify", "plex", music)

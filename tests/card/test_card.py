@@ -64,13 +64,13 @@ def changed(tmp_path: Path, **changes: Any) -> str:
         ({"frontend": 3}, "frontend: expected a JSON object, found int"),
         ({"frontend": {"kind": "log_mels"}}, "mean 'log_mel'"),
         ({"frontend": {"kind": []}}, "frontend: kind: .. is not one of log_mel, samples"),
-        ({"frontend": {"kind": "samples"}}, "'frames_bands' is none of samples, 1_samples"),
+        ({"frontend": {"kind": "samples"}}, "'frames_bands' is not one of samples, 1_samples"),
         ({"frontend": {"kind": "samples", "gain": 0.0}}, "'gain' must be a number other than 0"),
         ({"frontend": {"kind": "samples", "n_fft": 512}}, "unknown key 'n_fft'"),
         ({"tensors": {"input": "mel"}}, "neither logits nor an embedding"),
         ({"tensors": {"input": "mel", "logits": "l", "batch": 0}}, "'batch' must be from 1 to"),
         ({"tensors": {"input": "x", "logits": "l", "layout": "bands"}}, "mean 'samples'|not one"),
-        ({"tensors": {"input": "x", "logits": "l", "layout": "embedding"}}, "is none of"),
+        ({"tensors": {"input": "x", "logits": "l", "layout": "embedding"}}, "is not one of"),
         (
             {
                 "label_vectors": {"file": "v.npz", "sha256": ""},
@@ -78,13 +78,13 @@ def changed(tmp_path: Path, **changes: Any) -> str:
             },
             "need an embedding",
         ),
-        ({"label_vectors": {"file": "v.npz", "sha256": ""}}, "are those of 'label_vectors'"),
+        ({"label_vectors": {"file": "v.npz", "sha256": ""}}, "labels come from 'label_vectors'"),
         (
             {"label_vectors": {"file": "../v.npz", "sha256": ""}, "labels": []},
             "a name next to the card",
         ),
-        ({"short_track": "repeat_samples"}, "whose ends are not continued"),
-        ({"head_of": "msd-vgg"}, "is for the card of 'msd-vgg' to say"),
+        ({"short_track": "repeat_samples"}, "without padding at the ends"),
+        ({"head_of": "msd-vgg"}, "belongs in the card of 'msd-vgg'"),
         ({"head_of": "../msd-vgg"}, "must be the name of a model"),
         ({"head_of": "msd-vgh"}, "mean 'msd-vgg'"),
     ],
@@ -237,5 +237,5 @@ def test_a_head_of_what_gives_no_embedding_is_refused(tmp_path: Path) -> None:
 
 def test_a_heads_input_is_an_embedding(tmp_path: Path) -> None:
     tensors = {"input": "embedding", "logits": "moods"}
-    with pytest.raises(ConfigError, match="'frames_bands' is none of embedding"):
+    with pytest.raises(ConfigError, match="'frames_bands' is not one of embedding"):
         load_card(head(tmp_path, tensors=tensors))

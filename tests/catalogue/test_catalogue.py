@@ -142,16 +142,16 @@ def test_another_rate_than_the_familys_is_refused(tmp_path):
 
 def test_an_algorithm_without_a_front_end_here_is_refused(tmp_path):
     inference = {"sample_rate": 11025, "algorithm": "TempoCNN"}
-    with pytest.raises(ConfigError, match=r"name TempoCNN, for which lean-tag has no front-end"):
+    with pytest.raises(ConfigError, match=r"name TempoCNN, but lean-tag has no front-end"):
         propose(effnet(tmp_path / "it.onnx"), effnet_metadata(inference=inference))
 
 
 def test_patches_of_no_family_are_refused_with_their_shape(tmp_path):
     nodes = [helper.make_node("ReduceMean", ["x"], ["y"], axes=[1], keepdims=0)]
     path = write(tmp_path / "it.onnx", nodes, [("x", ["n", 77, 33])], [("y", ["n", 33])], {})
-    with pytest.raises(ConfigError, match=r"takes 'x' n x 77 x 33, which is no patch of any"):
+    with pytest.raises(ConfigError, match=r"takes 'x' n x 77 x 33, which is not a patch of any"):
         propose(path, classes=STYLES)
-    with pytest.raises(ConfigError, match=r"which is no patch of discogs-effnet"):
+    with pytest.raises(ConfigError, match=r"which is not a patch of discogs-effnet"):
         propose(path, classes=STYLES, family="discogs-effnet")
 
 
@@ -159,7 +159,7 @@ def test_a_shape_that_two_families_share_decides_nothing(tmp_path):
     nodes = [helper.make_node("ReduceMean", ["x"], ["y"], axes=[1], keepdims=0)]
     path = write(tmp_path / "it.onnx", nodes, [("x", ["n", 187, 96])], [("y", ["n", 96])], {})
     names = tuple(map(str, range(96)))
-    with pytest.raises(ConfigError, match=r"as these do: .*musicnn.*; say which: --family"):
+    with pytest.raises(ConfigError, match=r"like these: .*musicnn.*; choose one with --family"):
         propose(path, classes=names)
     proposal = propose(path, classes=names, family="essentia-musicnn")
     assert proposal.card["frontend"] == family_card("essentia-musicnn")["frontend"]
@@ -232,7 +232,7 @@ def test_a_graph_without_the_softmax_that_its_metadata_name_is_refused(tmp_path)
         tmp_path / "it.onnx", nodes, [("x", ["n", DIM])], [("y", ["n", 2])], {"w": matrix(DIM, 2)}
     )
     said = essentia.read(head_metadata("a", "b"))
-    with pytest.raises(ConfigError, match=r"'y' is what comes before the softmax"):
+    with pytest.raises(ConfigError, match=r"'y' is the input of the softmax"):
         propose_card.find_outputs.find(onnx_graph.read(path), ("a", "b"), said, embedding=False)
 
 

@@ -20,3 +20,10 @@ def test_genres_that_say_nothing_are_counted_most_frequent_first() -> None:
     (said,) = advices(Summary(junk={"12": 1, "Other": 7}), by_default_model=True)
     assert said.startswith("genres that say nothing: Other (7), 12 (1);")
     assert "--replace-junk" in said
+
+
+def test_who_replaces_them_is_not_told_how() -> None:
+    junk = Summary(junk={"Other": 7})
+    (said,) = advices(junk, by_default_model=True, replaces_junk=True)
+    assert "--replace-junk" not in said
+    assert "give way" in said

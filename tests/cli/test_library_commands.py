@@ -108,10 +108,10 @@ def test_tracks_that_are_gone_are_left_out_and_told(say, music: Path) -> None:
     (music / "01.mp3").unlink()
     said = say("similar", music / "00.mp3", "--json", "-n", 2)
     assert said.names == ["02", "03"]
-    assert "1 file is not there now" in said.err
+    assert "1 file is missing now" in said.err
     said = say("find", "--json")
     assert len(said.names) == 11
-    assert "1 file is not there now" in said.err
+    assert "1 file is missing now" in said.err
 
 
 def test_a_seed_that_is_gone_is_still_on_record(say, music: Path) -> None:
@@ -184,10 +184,10 @@ def test_a_mistake_has_a_caret_under_it(
     [
         (("similar", "nothing.mp3"), "cannot read"),
         (("similar", "."), "is a folder"),
-        (("find", "--json", "--paths"), "cannot be had together"),
+        (("find", "--json", "--paths"), "do not go together"),
         (("find", "-0"), "-0 is for --paths"),
         (("find", "--m3u8", "x.m3u8", "--path-map", "x"), "FROM=TO"),
-        (("find", "^like:x.mp3"), "say with like:"),
+        (("find", "^like:x.mp3"), "add a like:"),
         (("similar", "x.mp3", "--where", "year+"), "leave sorts out"),
     ],
 )
@@ -204,7 +204,7 @@ def test_an_empty_journal_finds_nothing_and_compares_nothing(
     state = make(tmp_path / "state", [], models=())
     said = Said(capsys, "find", "rock", "--state", state)
     assert (said.code, said.out) == (0, "")
-    assert "nothing on record is so" in said.err
+    assert "nothing on record matches" in said.err
     song = there(tmp_path / "song.mp3")
     said = Said(capsys, "similar", song, "--state", state)
     assert said.code == 5
@@ -306,7 +306,7 @@ def test_tags_wait_for_a_run_that_is_at_work(
     with Journal(state):
         said = Said(capsys, "find", "song", "--json", "--state", state)
     assert (said.code, said.names) == (0, ["song"])
-    assert "wait for the run that is at work" in said.err
+    assert "another run is using the journal" in said.err
 
 
 def test_a_share_that_is_away_is_told_and_its_playlist_stays(
@@ -317,11 +317,11 @@ def test_a_share_that_is_away_is_told_and_its_playlist_stays(
     before = playlist.read_bytes()
     music.rename(tmp_path / "away")
     said = say("find", "--m3u8", playlist)
-    assert "12 files are not there now" in said.err
+    assert "12 files are missing now" in said.err
     assert playlist.read_bytes() == before
     said = say("similar", music / "00.mp3")
     assert (said.code, said.out) == (0, "")
-    assert "11 files are not there now" in said.err
+    assert "11 files are missing now" in said.err
 
 
 def test_playlists_follow_each_run(

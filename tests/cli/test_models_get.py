@@ -279,7 +279,7 @@ def test_a_list_of_ones_own_says_where_and_what(get, server, own, tmp_path):
     content = server.files[weights("styles")]
     file = catalogue(tmp_path, server, sha256=hashlib.sha256(content).hexdigest())
     code, _, err = get("mine", "--catalogue", str(file))
-    assert (code, "as lean-tag knows it" in err) == (0, True)
+    assert (code, "the one that lean-tag knows" in err) == (0, True)
     assert models_in(own) == [BACKBONE]
 
 
@@ -320,7 +320,7 @@ def test_a_network_that_is_not_the_known_one_is_refused(get, server, own, tmp_pa
     assert (code, "damaged or exchanged" in err) == (3, True)
     assert (models_in(own), parts(own)) == ([], [parts(own)[0]])  # the metadata alone are kept
     code, _, err = get("mine", "--catalogue", str(file), "--accept-changed")
-    assert (code, "another than lean-tag knows" in err) == (0, True)
+    assert (code, "not the one that lean-tag knows" in err) == (0, True)
 
 
 def test_another_length_than_the_known_one_is_refused(get, server, own, tmp_path):
@@ -332,7 +332,7 @@ def test_another_length_than_the_known_one_is_refused(get, server, own, tmp_path
 
 def test_a_network_that_became_another_since_it_first_came_is_refused(get, server, own):
     _, _, err = get("styles")
-    assert "put on record now" in err
+    assert "recorded now" in err
     path = weights("styles")
     server.files[path] += b"\x32\x00"  # an empty description: still a network
     assert main(["models", "remove", BACKBONE]) == 0
@@ -365,7 +365,7 @@ def test_a_record_that_cannot_be_read_lets_nothing_pass(get, own):
         (answering(200, b"<html></html>", kind="text/html"), 6, "is a web page"),
         (answering(200, b"<html>no network</html>"), 3, "no ONNX"),
         (to("http://127.0.0.1:9/else.onnx"), 6, "add --redirect-to 127.0.0.1:9"),
-        (to("file:///etc/passwd"), 6, "no address of http or https"),
+        (to("file:///etc/passwd"), 6, "not an address of http or https"),
         (endless, 6, "longer than 3 MiB"),
         (drip, 6, "came in"),
         (hang_after(5000), 6, "nothing came for too long"),
@@ -407,7 +407,7 @@ def test_a_person_may_allow_another_server(server, own):
         other.files = dict(server.files)
         server.behaves[weights("styles")] = to(other.url + weights("styles"))
         code, said = typed("y\ny\n", "models", "get", "styles", "--url", server.url)
-    assert (code, "sends us to another server" in said) == (0, True)
+    assert (code, "redirects to another server" in said) == (0, True)
     assert models_in(own) == [BACKBONE]
 
 

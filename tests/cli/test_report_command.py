@@ -90,7 +90,7 @@ def test_a_root_that_is_no_folder_is_refused(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     done = lean_tag("report", page, "--state", library(tmp_path), "--root", tmp_path / "nowhere")
     assert done.returncode == 2
-    assert "is no folder" in done.stderr
+    assert "is not a folder" in done.stderr
 
 
 def test_the_page_has_what_learn_and_check_say(tmp_path: Path) -> None:

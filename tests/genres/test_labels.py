@@ -1,6 +1,7 @@
 """Which classes a track has: by tags, folders, playlists and tables."""
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -149,3 +150,35 @@ def test_tracks_of_one_artist_are_one_group_whatever_tag_says_so() -> None:
     assert len(set(found[:4])) == 1
     assert found[4] == found[5] == ("album", "z")
     assert found[6] == ("folder", "/6")
+
+
+def test_a_large_table_is_read_line_by_line(tmp_path: Path) -> None:
+    """Annotations of a data set are larger than what the budget leaves for them."""
+    table = tmp_path / "t.csv"
+    row = "\t".join(["0"] * 188)
+    table.write_text("\n".join(["\t".join(f"label {n}" for n in range(188)), *[row] * 50_000]))
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in labels.table_rows(str(table))) == 50_001
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_tables_of_other_systems_are_read(tmp_path: Path, coding: str, end: str) -> None:
+    table = tmp_path / "t.csv"
+    table.write_bytes(end.join(["path,label", "a.mp3,Zouk\u00e9", "b.mp3,\u2028x"]).encode(coding))
+    rows = [["path", "label"], ["a.mp3", "Zouk\u00e9"], ["b.mp3", "\u2028x"]]
+    assert list(labels.table_rows(str(table))) == rows
+
+
+@pytest.mark.parametrize("line", [1, 2, 5_000])
+def test_the_line_that_is_not_utf_8_is_named(tmp_path: Path, line: int) -> None:
+    table = tmp_path / "t.csv"
+    rows = [b"path,label"] * 6_000
+    rows[line - 1] = b"\xff,x"
+    table.write_bytes(b"\n".join(rows))
+    with pytest.raises(ConfigError, match=rf"t\.csv:{line}: this is not UTF-8"):
+        list(labels.table_rows(str(table)))

@@ -21,7 +21,7 @@ from lean_tagger.jobs import Identity, TrackInfo
 from lean_tagger.library.arithmetic import report
 from lean_tagger.library.heat_map import HeatMap
 from lean_tagger.library.markup import escaped, packed, plain, without_folders
-from lean_tagger.library.page import Request, gather
+from lean_tagger.library.page import Extra, Request, gather
 from lean_tagger.store.journal import Journal
 
 NASTY = "</script><script>alert(1)</script><!-- <b>\"'& \u2028\u2029 \x00 \u202e \udcff"
@@ -181,6 +181,17 @@ def test_nothing_in_a_name_or_tag_becomes_markup(tmp_path: Path) -> None:
     assert {tag for tag, _ in parsed.elements} == {tag for tag, _ in usual.elements}
     assert "\u2028" not in parsed.scripts[0]
     assert data_of(page)["titles"][0].startswith("</script><script>alert(1)")
+
+
+def test_sections_that_not_every_page_has_are_linked_at_its_top(tmp_path: Path) -> None:
+    state = make(tmp_path / "state", library(4))
+    assert "Second by second" not in page_of(state)
+    extras = (Extra(title=NASTY, text="", head=("a",), rows=(("b",),)),)
+    pictures = (HeatMap(title="t", labels=("l",), rows=(b"\1",), seconds=1.0),)
+    elements = Parsed(page_of(state, extras=extras, heat_maps=pictures)).elements
+    linked = {it["href"] for name, it in elements if name == "a"}
+    assert {"#taggrams", "#extra-0"} <= linked
+    assert linked <= {f"#{it['id']}" for _, it in elements if "id" in it}
 
 
 def test_no_folder_above_the_library_is_named(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lean_tagger.errors import ConfigError, StateError
+from lean_tagger.jobs import TrackInfo
 from lean_tagger.library.playlist import Names, Playlist, parse_map, told, write
 from lean_tagger.store.tracks import Track
 
@@ -30,7 +31,11 @@ def files(path: Path) -> list[bytes]:
 
 def test_it_is_extended_m3u_with_lengths_and_names(tmp_path: Path) -> None:
     tracks = [
-        Track(path=f"{tmp_path}/a/1.mp3", artist="Clara", title="Étude\nin C", seconds=61.7),
+        Track(
+            path=f"{tmp_path}/a/1.mp3",
+            info=TrackInfo(artist="Clara", title="Étude\nin C"),
+            seconds=61.7,
+        ),
         Track(path=f"{tmp_path}/b.mp3"),
     ]
     done = write(f"{tmp_path}/calm.m3u8", tracks, names=PLAIN)

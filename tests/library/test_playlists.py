@@ -106,7 +106,7 @@ def said(folder: Path, text: str) -> PlaylistsFile:
 
 
 def track(name: str, *genres: str) -> Track:
-    return Track(path=f"/music/{name}.mp3", genre=genres)
+    return Track(path=f"/music/{name}.mp3", fields={"genre": genres})
 
 
 def run(

@@ -140,7 +140,7 @@ def test_seeds_are_apart_from_conditions() -> None:
         ("a ,", 2, "behind this comma"),
         (":rock", 0, "no field before this colon"),
         ("title::", 7, "no expression"),
-        ("title::(", 7, "no regular expression"),
+        ("title::(", 7, "not a regular expression"),
         ("title::(a+)+$", 7, "take for ever"),
         ("x title::a.*b.*c.*d.*e", 9, "take for ever"),
         ("like:", 5, "like what"),

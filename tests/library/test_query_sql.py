@@ -16,10 +16,11 @@ from madelibrary import MSD, MTT, NAMES, Made, make
 from lean_tagger.errors import ConfigError
 from lean_tagger.jobs import TrackInfo
 from lean_tagger.library import query_tests
+from lean_tagger.library.arithmetic.search import found
 from lean_tagger.library.query import Query, Sort, Term, parse
 from lean_tagger.library.query_sql import Condition
 from lean_tagger.library.query_values import Range
-from lean_tagger.library.search import Search, found
+from lean_tagger.library.search import Search
 from lean_tagger.library.vocabulary import labels_on_record, meant_by
 from lean_tagger.run.calculation import Calculation
 from lean_tagger.store.features import Features
@@ -338,7 +339,7 @@ def test_statements_use_the_index_of_paths(state: Path) -> None:
 
 def test_it_runs_in_a_child_that_stays_small(state: Path) -> None:
     with Calculation(
-        "lean_tagger.library.search:found",
+        "lean_tagger.library.arithmetic.search:found",
         Search(state=state, query=parse("genre:rock")),
         max_mem_bytes=150 << 20,
     ) as calculation:

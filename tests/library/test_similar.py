@@ -301,7 +301,7 @@ def test_versions_need_performer_and_title() -> None:
 
     def track(artist: str, title: str) -> Track:
         info = TrackInfo(artist=artist, title=title)
-        return Track(path="/x", artist=info.artist, title=info.title)
+        return Track(path="/x", info=info)
 
     one = track("Nirvana", "About a Girl")
     for title in ("About a Girl (Live)", "About A Girl - Remastered 2009", "about a girl [demo]"):

@@ -13,12 +13,19 @@ from pathlib import Path
 import mutagen.mp4
 import pytest
 from audiofiles import KINDS, make
+from encode import encode, music
 from mutagen.ogg import OggPage
 
 from lean_tagger import write
 from lean_tagger.errors import FileError
-from lean_tagger.listen.decode import DecoderName, ffmpeg_audio, fingerprint, open_audio
-from lean_tagger.listen.decode.audio_proof import proof
+from lean_tagger.listen.decode import (
+    DecoderName,
+    ffmpeg_audio,
+    fingerprint,
+    open_audio,
+    view_hash,
+)
+from lean_tagger.listen.decode.audio_proof import inputs, proof
 from lean_tagger.listen.decode.decoder_input import packets_say_all
 from lean_tagger.settings import Verify
 from lean_tagger.system.digest import blake2b
@@ -26,6 +33,7 @@ from lean_tagger.system.digest import blake2b
 LIES = 200
 FAST_LIES = 60
 VALUES = {"genre": ("Rock" * 60,), "mood": ("sad",), "leantag": ("x" * 3000,)}
+SAME_VIEW = ["flac", "mp3", "ogg", "opus", "tta", "wav", "wv"]
 SOUNDING = sorted(set(KINDS) - {"mpc", "ape"})  # those two hold nothing that decodes
 BY_PACKETS = sorted(set(SOUNDING) - {"aac", "mka", "webm", "dff"})
 
@@ -195,6 +203,14 @@ def heard(path: Path) -> str:
         return f"{hasher.hexdigest()} {audio.digest()}"
 
 
+def given(path: Path) -> str:
+    """Return what is hashed while a file is decoded."""
+    with open_audio(str(path), hashed=True) as audio:
+        for _ in audio:
+            pass
+        return audio.given()
+
+
 def told(what: Callable[[], str]) -> str:
     """Return what is said of a file, or that nothing can be."""
     try:
@@ -216,9 +232,11 @@ def test_what_a_full_decode_refuses_the_proof_by_packets_refuses(
     kind, lie = chosen(number)
     original, copy = tagged(kind)
     false = lied(copy, kind, lie, number, tmp_path)
-    ask, answer = proof(str(original), fingerprint(str(original)), decoder="auto")
+    digest = fingerprint(str(original))
     if told(lambda: heard(false)) != heard(original):
-        assert told(lambda: ask(str(false))) != answer
+        for when_heard in ("", given(original)):
+            ask, answer = proof(str(original), digest, decoder="auto", given=when_heard)
+            assert told(lambda ask=ask: ask(str(false))) != answer
 
 
 @pytest.mark.slow
@@ -240,9 +258,84 @@ def test_a_copy_with_other_tags_is_believed(
 ) -> None:
     original, copy = (str(path) for path in tagged(kind))
     assert write.read(copy) == VALUES
-    for digest in (fingerprint(original), None):
-        ask, answer = proof(original, digest, decoder="auto")
+    whole = fingerprint(original)
+    for digest, when_heard in [(whole, ""), (None, ""), (whole, given(Path(original)))]:
+        ask, answer = proof(original, digest, decoder="auto", given=when_heard)
         assert ask(copy) == (ask(original) if answer is None else answer)
+
+
+@pytest.mark.parametrize("kind", BY_PACKETS)
+def test_of_most_formats_ffmpeg_is_shown_the_same_before_and_after_a_write(
+    tagged: Callable[[str], tuple[Path, Path]], kind: str
+) -> None:
+    original, copy = tagged(kind)
+    before = view_hash(str(original))
+    assert (before == view_hash(str(copy))) == (kind in SAME_VIEW)
+    if kind in SAME_VIEW:  # hashed while it was read, in whatever order
+        assert given(original) == f"view {before}"
+
+
+@pytest.mark.parametrize("kind", BY_PACKETS)
+def test_what_is_hashed_while_hearing_is_what_the_packets_say_later(
+    tagged: Callable[[str], tuple[Path, Path]], kind: str
+) -> None:
+    original = tagged(kind)[0]
+    way, *when_heard = given(original).split()
+    assert way == ("view" if kind in [*SAME_VIEW, "oga", "spx"] else "packets")
+    if way == "packets":
+        seed, *hashes = when_heard
+        assert tuple(hashes) == inputs(str(original), seed=seed, any_format=True)
+
+
+@pytest.mark.parametrize("kind", [it for it in BY_PACKETS if it not in SAME_VIEW])
+def test_a_copy_of_which_ffmpeg_is_shown_something_else_is_proved_by_its_packets(
+    tagged: Callable[[str], tuple[Path, Path]], kind: str
+) -> None:
+    original, copy = (str(path) for path in tagged(kind))
+    ask, answer = proof(original, fingerprint(original), decoder="auto", given="view of more")
+    assert ask(copy) == answer
+    assert ask(original) == answer
+
+
+@pytest.mark.parametrize("kind", sorted({*SOUNDING} - {*BY_PACKETS}))
+def test_nothing_is_hashed_where_all_will_be_decoded(
+    tagged: Callable[[str], tuple[Path, Path]], kind: str
+) -> None:
+    assert not given(tagged(kind)[0])
+
+
+def test_a_genre_in_an_id3v1_trailer_is_not_shown_to_ffmpeg(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.mp3", music(3, 44100), 44100, "libmp3lame")
+    digest = fingerprint(str(path))
+    path.write_bytes(path.read_bytes() + b"TAG" + b"a title".ljust(124) + b"\x11")
+    before = view_hash(str(path))
+    write.write(str(path), {"genre": ("Jazz",)}, fingerprint=fingerprint)
+    assert path.read_bytes()[-1] == 8
+    assert view_hash(str(path)) == before
+    assert fingerprint(str(path)) == digest
+
+
+@pytest.mark.parametrize("kind", ["ogg", "opus"])
+def test_comments_with_a_wrong_checksum_are_shown_to_ffmpeg_as_they_are(
+    tagged: Callable[[str], tuple[Path, Path]], tmp_path: Path, kind: str
+) -> None:
+    original, copy = tagged(kind)
+    data = bytearray(copy.read_bytes())
+    data[data.find(b"LEANTAG=xxx") + 20] ^= 1
+    false = tmp_path / f"a.{kind}"
+    false.write_bytes(data)
+    ask, answer = proof(str(original), fingerprint(str(original)), decoder="auto")
+    by_view, same = proof(str(original), fingerprint(str(original)), decoder="auto", given="view x")
+    assert (told(lambda: ask(str(false))) == answer) == (told(lambda: by_view(str(false))) == same)
+    assert view_hash(str(false)) != view_hash(str(original))
+
+
+def test_a_copy_that_shows_the_same_is_not_given_to_ffmpeg(
+    tagged: Callable[[str], tuple[Path, Path]],
+) -> None:  # the original is not even there
+    original, copy = tagged("mp3")
+    ask, answer = proof("/nowhere", "of no audio", decoder="auto", given=given(original))
+    assert ask(str(copy)) == answer
 
 
 @pytest.mark.parametrize("kind", BY_PACKETS)

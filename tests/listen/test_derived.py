@@ -118,7 +118,7 @@ def test_python_hears_with_it_too(models: Path) -> None:
     assert scores.values[:2].sum() == pytest.approx(1)
     with pytest.raises(ConfigError, match="judges whole tracks"):
         Tagger("both").taggram(DATA / "west.flac")
-    with pytest.raises(ConfigError, match="hears a track whole"):
+    with pytest.raises(ConfigError, match="always hears whole tracks"):
         Tagger("both", effort="fast")
 
 
@@ -126,7 +126,7 @@ def test_python_hears_with_it_too(models: Path) -> None:
     ("change", "says"),
     [
         ({"labels": []}, "0 labels"),
-        ({"labels": [{"row": 0}, {"row": 7}, {"row": 1}]}, "a row that is not there"),
+        ({"labels": [{"row": 0}, {"row": 7}, {"row": 1}]}, "a row that does not exist"),
         ({"labels": [{"row": 0}, {"row": 1}, {}]}, "needs 'row' or 'of'"),
         ({"parts": [96]}, "does not fit the card"),
         ({"parts": [96, 95]}, "do not fit each other"),

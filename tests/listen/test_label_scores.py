@@ -73,12 +73,12 @@ def test_a_list_says_words_their_kinds_and_what_the_network_reads() -> None:
         ("", "there is no word in it"),
         ("# only this\n\n[mood]\n", "there is no word in it"),
         ("Rock\nrock", "line 2: 'rock' was there before"),
-        ("a\n[moods]\nb", r"line 2: \[moods\] is none of genre, mood"),
-        ("= text", "line 1: '= text' lacks what stands before or behind"),
+        ("a\n[moods]\nb", r"line 2: \[moods\] is not one of genre, mood"),
+        ("= text", "line 1: '= text' lacks text before or after"),
         ("name =", "line 1: 'name =' lacks"),
         ("a" * 121, "line 1: it is too long"),
         ("a = " + "b" * 2001, "line 1: it is too long"),
-        ("be\x07ll", "line 1: it has a character in it"),
+        ("be\x07ll", "line 1: it contains a character"),
         ("\n".join(map(str, range(2049))), "line 2049: there are more than 2048 words"),
     ],
 )
@@ -167,7 +167,7 @@ def test_what_numpy_saves_is_read_without_it(
         ({"names": np.array(["low", "h" * 121])}, "'names' are too many or too long"),
         ({"names": None}, "it has no array 'names'"),
         ({"kinds": np.array(["genre"])}, "2 names and 1 kinds"),
-        ({"kinds": np.array(["genre", "tempo"])}, "'tempo' is none of genre, mood"),
+        ({"kinds": np.array(["genre", "tempo"])}, "'tempo' is not one of genre, mood"),
         ({"vectors": None}, "it has no array 'vectors'"),
         ({"vectors": np.ones((2, 3))}, "float32, and is .* of '<f8'"),
         ({"vectors": np.ones((3, 3), "<f4")}, "'vectors' must be 2 rows"),
@@ -304,11 +304,11 @@ def test_what_is_no_zip_is_refused(tmp_path: Path, data: bytes) -> None:
 
 def test_a_pipe_or_a_huge_file_keeps_nobody_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.npz")
-    with pytest.raises(ConfigError, match="are no file"):
+    with pytest.raises(ConfigError, match="are not a file"):
         read_words(tmp_path / "pipe.npz")
     with (tmp_path / "huge.npz").open("wb") as file:
         file.truncate(1 << 40)
-    with pytest.raises(ConfigError, match="is no file of words"):
+    with pytest.raises(ConfigError, match="is not a file of words"):
         read_words(tmp_path / "huge.npz")
 
 
@@ -376,9 +376,9 @@ def test_no_scale_is_too_large_for_scores(tmp_path: Path, bias: Any) -> None:
     [
         ({"scale": None}, "say no scale"),
         ({"kinds": np.array(["genre", "mood"])}, "one genre, 'low', which would always fit best"),
-        ({"vectors": np.array([[0, 0, 0], [1, 0, 0]], "<f4")}, "a vector is zero or no number"),
-        ({"vectors": np.array([[1, 0, 0], [np.nan, 0, 0]], "<f4")}, "zero or no number"),
-        ({"vectors": np.array([[1, 0, 0], [np.inf, 0, 0]], "<f4")}, "zero or no number"),
+        ({"vectors": np.array([[0, 0, 0], [1, 0, 0]], "<f4")}, "a vector is zero or not a number"),
+        ({"vectors": np.array([[1, 0, 0], [np.nan, 0, 0]], "<f4")}, "zero or not a number"),
+        ({"vectors": np.array([[1, 0, 0], [np.inf, 0, 0]], "<f4")}, "zero or not a number"),
     ],
 )
 def test_words_that_cannot_be_compared_are_refused(
@@ -469,7 +469,7 @@ def test_what_is_no_text_network_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="has no output 'x'"):
         TextModel(make_text_model(tmp_path), tokenizer, output="x")
     tokenizer.write_text("{}")
-    with pytest.raises(ConfigError, match=r"is no tokenizer\.json"):
+    with pytest.raises(ConfigError, match=r"is not a usable tokenizer\.json"):
         TextModel(make_text_model(tmp_path), tokenizer)
 
 
@@ -684,7 +684,7 @@ def test_an_album_is_not_decided_by_what_was_not_compared_yet(
     labels = ("--model", joint, "--labels", other_words(tmp_path))
     first = Run("retag", *labels, "--album-genre", song.parent)
     assert first.results == {}
-    assert "1 tracks were compared with other words only" in first.said
+    assert "1 tracks were only compared with other words" in first.said
     Run("retag", *labels, "-n", song.parent)
     assert Run("retag", *labels, "--album-genre", song.parent).statuses() == {"west.flac": "tagged"}
     assert write.read(str(song))["genre"] == ("all of it",)
@@ -717,15 +717,15 @@ def test_words_of_another_network_are_refused_before_any_music(
     path = make_words(tmp_path / "foreign.npz", vectors)
     run = Run("--model", joint, "--labels", path, song)
     assert (run.code, run.results) == (2, {})
-    assert f"vectors of {dim} numbers: they are of another network" in run.said
+    assert f"vectors of {dim} numbers, from another network" in run.said
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--labels", "{folder}/words.npz"), "msd-musicnn was not trained together with text"),
+        (("--labels", "{folder}/words.npz"), "msd-musicnn was not trained with text"),
         (("--model", "{folder}/joint.json", "--labels", "none.npz"), "cannot read the words"),
-        (("--model", "{folder}/joint.json", "--labels", "README.md"), "is no file of words"),
+        (("--model", "{folder}/joint.json", "--labels", "README.md"), "is not a file of words"),
     ],
 )
 def test_words_that_cannot_be_used_end_the_run_before_any_music(
@@ -739,14 +739,14 @@ def test_words_that_cannot_be_used_end_the_run_before_any_music(
 
 def test_words_that_are_not_the_cards_are_refused(tmp_path: Path, joint: Path) -> None:
     make_words(tmp_path / "words.npz", TWO)
-    with pytest.raises(ConfigError, match="are not those that the card of joint describes"):
+    with pytest.raises(ConfigError, match="are not the ones in the card of joint"):
         load_card(str(joint))
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"labels": [{"name": "x", "kind": "genre", "display": "x"}]}, "leave them out"),
+        ({"labels": [{"name": "x", "kind": "genre", "display": "x"}]}, "leave 'labels' out"),
         ({"tensors": {"input": "mel", "logits": "logits"}}, "need an embedding"),
     ],
 )
@@ -820,7 +820,7 @@ def test_without_the_tokenizers_library_one_sentence_says_what_to_install(tmp_pa
         (("make", "{folder}/words.txt", "--template", "x"), "must have one {}"),
         (("make", "{folder}/words.txt", "--scale", "0"), "is not a number above 0"),
         (("make", "{folder}/words.txt", "--bias", "nan"), "is not a number"),
-        (("show", "{folder}/words.txt"), "is no file of words"),
+        (("show", "{folder}/words.txt"), "is not a file of words"),
     ],
 )
 def test_what_labels_cannot_do_is_said_in_one_sentence(

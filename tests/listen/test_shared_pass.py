@@ -279,7 +279,7 @@ def test_a_backbone_without_labels_has_heads_and_no_say(
     same(heard.others[0], Tagger(head).score(SONG))
     done = Run("-n", "--model", body, SONG)
     assert (done.code, done.results) == (2, {})
-    assert "tiny gives an embedding and no labels; ask for a head of it" in done.said
+    assert "tiny gives an embedding and no labels; use one of its heads" in done.said
 
 
 def test_a_head_may_be_heard_in_part(tmp_path: Path, weights: np.ndarray) -> None:
@@ -306,7 +306,7 @@ def test_what_a_head_hears_depends_on_its_backbone(tmp_path: Path, weights: np.n
         ({"head_of": "nobody"}, "there is no model 'nobody'"),
         ({"head_of": "head"}, "is a head itself"),
         ({"head_of": "dumb"}, "gives no embedding"),
-        ({"patch_frames": 10}, "'patch_frames' is for the card of 'tiny' to say"),
+        ({"patch_frames": 10}, "'patch_frames' belongs in the card of 'tiny'"),
     ],
 )
 def test_a_head_whose_card_makes_no_sense_is_refused(
@@ -334,5 +334,5 @@ def test_two_models_of_one_name_are_refused() -> None:
 
 @pytest.mark.parametrize("effort", ["fast", "balanced", "7"])
 def test_several_models_hear_a_track_whole(effort: str) -> None:
-    with pytest.raises(ConfigError, match="several models hear a track whole"):
+    with pytest.raises(ConfigError, match="several models always hear whole tracks"):
         Tagger(PAIR, effort=effort)

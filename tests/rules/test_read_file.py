@@ -88,17 +88,17 @@ FAULTS = [
     ("a long name", f"[ignore]\neverywhere = ['{'x' * 101}']", f"2: the name '{'x' * 37}...' is longer than 100 characters"),
     ("a number for ID3", "[genre]\nallow = ['17']", "2: ID3 tags would take '17' for one of their own genre numbers"),
     ("allowed and ignored", "[ignore]\neverywhere = ['rock']\n[genre]\nallow = ['Rock']",
-     "4: 'Rock' is allowed here and ignored everywhere"),
+     "4: 'Rock' is allowed here but ignored everywhere"),
     ("a rename without an end", "[[rename]]\nmatch = 'a'", "1: this rename has no 'to'"),
     ("one table for renames", "[rename]\nmatch = 'a'\nto = 'b'", "1: each rename must be a table of its own, as in [[rename]]"),
-    ("no expression", "[[rename]]\nto = 'X'\nmatch = '(('", "3: this is no regular expression: missing ), unterminated subpattern at position 1"),
+    ("no expression", "[[rename]]\nto = 'X'\nmatch = '(('", "3: this is not a regular expression: missing ), unterminated subpattern at position 1"),
     ("an expression that is a number", "[[rename]]\nto = 'X'\nmatch = 1", "3: 'match' must be a regular expression in quotes"),
     ("an expression that never ends", "[[rename]]\nto = 'X'\nmatch = '(a+)+'",
      "3: a repeated group must not repeat or choose inside: it could take for ever"),
     ("a group that is not there", "[[rename]]\nto = '\\2'\nmatch = '(a)'", "2: 'to' does not fit the expression: invalid group reference 2 at position 1"),
     ("an artist without a list", "[ignore.artists]\nA = ['x']\n'B C' = 'x'", "3: 'B C' must be a list of names, as in [\"Rock\", \"Pop\"]"),
-    ("two parents", "[tree]\nA = ['X']\nB = ['x']", "3: 'x' stands below 'A' already"),
-    ("a circle", "[tree]\nA = ['B']\nB = ['C']\nC = ['a']", "2: 'A' stands above itself", "3: 'B' stands above itself", "4: 'C' stands above itself"),
+    ("two parents", "[tree]\nA = ['X']\nB = ['x']", "3: 'x' is below 'A' already"),
+    ("a circle", "[tree]\nA = ['B']\nB = ['C']\nC = ['a']", "2: 'A' is above itself", "3: 'B' is above itself", "4: 'C' is above itself"),
     ("a player", "[output]\nplayer = 'navidrom'", "2: 'player' must be one of navidrome, jellyfin, plex, kodi, lyrion, foobar2000 (did you mean 'navidrome'?)"),
     ("an ID3 version", "[output]\nid3 = 2.3", "2: 'id3' must be one of 2.3, 2.4"),
     ("a separator", "[output]\nseparator = ' and '", "2: 'separator' must be one to five characters that are neither letters nor digits"),
@@ -129,7 +129,7 @@ def test_a_line_is_the_same_with_the_line_ends_of_windows():
 def test_more_faults_than_anybody_reads_are_counted():
     found = complaints("\n".join(f"k{n} = 1" for n in range(1000)))
     assert len(found) == 51
-    assert found[-1] == "51: from here on there are 950 more faults"
+    assert found[-1] == "51: there are 950 more mistakes from here on"
 
 
 def test_a_file_is_named_in_every_complaint(tmp_path):
@@ -164,7 +164,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path):
 def test_what_cannot_be_read_is_told(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    assert check(str(pipe)) == [f"cannot read the rules {pipe}: it is no regular file"]
+    assert check(str(pipe)) == [f"cannot read the rules {pipe}: it is not a regular file"]
     assert check(str(tmp_path)) == [f"cannot read the rules {tmp_path}: Is a directory"]
     assert "No such file" in check(str(tmp_path / "none"))[0]
     assert len(check("a\0b")) == 1

@@ -7,7 +7,7 @@ import calculations
 import pytest
 
 from lean_tagger.errors import BudgetError, ConfigError, StateError
-from lean_tagger.run.calculation import Calculation
+from lean_tagger.run.calculation import Calculation, Child
 
 MIB = 1 << 20
 
@@ -68,6 +68,33 @@ def test_a_child_that_is_killed_is_told_as_such() -> None:
 def test_leaving_early_ends_the_child() -> None:
     with Calculation("calculations:squares", 10**9, max_mem_bytes=200 * MIB) as calculation:
         assert next(iter(calculation)) == 0
-        pid = calculation._process.pid
+        pid = calculation._child.process.pid
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_a_child_that_waits_is_the_one_that_is_asked() -> None:
+    with (
+        Child("calculations") as child,
+        Calculation("calculations:squares", 3, max_mem_bytes=200 * MIB, child=child) as calculation,
+    ):
+        assert calculation._child is child
+        assert list(calculation) == [0, 1, 4]
+    assert not child.waits
+
+
+def test_in_place_of_a_child_that_was_ended_a_new_one_is_asked() -> None:
+    child = Child("calculations")
+    child.close()
+    with Calculation(
+        "calculations:squares", 3, max_mem_bytes=200 * MIB, child=child
+    ) as calculation:
+        assert list(calculation) == [0, 1, 4]
+
+
+def test_a_module_that_cannot_be_loaded_says_why() -> None:
+    with (
+        Calculation("no_such_module:any", 3, max_mem_bytes=200 * MIB) as calculation,
+        pytest.raises(StateError, match="no_such_module"),
+    ):
+        list(calculation)

@@ -112,7 +112,7 @@ def test_a_start_that_takes_too_long_names_the_option(tmp_path: Path) -> None:
         ("crashed", "it crashed (SIGSEGV)", -signal.SIGSEGV, False, StateError),
         ("crashed", "status 1: what(): std::bad_alloc", 1, True, BudgetError),
         ("killed", "its worker was killed", -signal.SIGKILL, True, BudgetError),
-        ("hung", "it took far too long", -signal.SIGKILL, True, ModelError),
+        ("hung", "it took much too long", -signal.SIGKILL, True, ModelError),
         ("over-budget", "it took 2 GiB", -signal.SIGKILL, True, BudgetError),
     ],
 )

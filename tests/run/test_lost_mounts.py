@@ -76,7 +76,7 @@ def test_a_run_waits_for_a_share_and_does_every_file(share: Share) -> None:
     assert {it.path for it in outcomes} == {job.path for job in jobs}
     assert all(isinstance(it, Tagged) for it in outcomes)
     assert said == [
-        f"{share.point} is not there any more; waiting for it",
+        f"{share.point} has disappeared; waiting for it",
         f"{share.point} is back; going on",
     ]
 
@@ -104,7 +104,7 @@ def test_what_does_not_come_back_ends_the_run(share: Share) -> None:
     now = GIVE_UP_SECONDS
     assert away.back() == []
     now += LONGEST_WAIT_SECONDS
-    with pytest.raises(StateError, match="did not come back; run again"):
+    with pytest.raises(StateError, match="did not come back; run lean-tag again"):
         away.back()
 
 

@@ -194,6 +194,7 @@ def test_a_worker_that_dies_once_costs_nothing(long_song: Path) -> None:
     assert isinstance(outcomes["farm.wav"], Tagged)
 
 
+@pytest.mark.slow
 def test_workers_have_no_more_threads_together_than_there_are_cores(long_song: Path) -> None:
     """All threads of those that have a file are counted: which of them run changes too fast."""
     second = shutil.copy(long_song, long_song.with_name("second.mp3"))

@@ -324,7 +324,7 @@ def test_what_is_no_journal_is_left_alone(tmp_path):
     connection.close()
     for path in (song, other):
         before = path.read_bytes()
-        with pytest.raises(ConfigError, match="no journal of lean-tag"):
+        with pytest.raises(ConfigError, match="not a journal of lean-tag"):
             Journal(path)
         assert path.read_bytes() == before
     assert sorted(tmp_path.iterdir()) == [other, song]
@@ -600,7 +600,7 @@ def test_a_change_that_fails_leaves_those_that_wait(path):
         put(journal, "/a", run)
 
         def fail() -> None:
-            with journal._change(may_wait=True) as connection:
+            with journal._database.change(may_wait=True) as connection:
                 connection.execute("DELETE FROM files")
                 raise ValueError("bad")
 

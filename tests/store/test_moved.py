@@ -95,6 +95,15 @@ def rename(library: Library) -> None:
         library.now[clip] = path.rename(path.with_name(f"{number:02} A song{path.suffix}"))
 
 
+def rename_oddly(library: Library) -> None:
+    """To names that are no text: not UTF-8, with an end of line."""
+    library.new.mkdir()
+    for number, clip in enumerate(CLIPS):
+        path = library.now[clip]
+        name = os.fsdecode(b"caf\xe9 \xff\n%d" % number) + path.suffix
+        library.now[clip] = path.rename(library.new / name)
+
+
 def retag(library: Library) -> None:
     """As beets and Picard do: other names, other tags, another inode, size and time."""
     library.new.mkdir()
@@ -122,7 +131,7 @@ def merge(library: Library) -> None:
     assert main(["merge", str(theirs), "--state", str(library.state)]) == 0
 
 
-WAYS = (nothing, move, rename, retag, merge)
+WAYS = (nothing, move, rename, rename_oddly, retag, merge)
 # The others are slow: each takes seconds, and the one that changes most is like all of them.
 ONE_FAST = [pytest.param(it, marks=[] if it is retag else [pytest.mark.slow]) for it in WAYS]
 Way = Callable[[Library], None]
@@ -226,6 +235,7 @@ def test_explain_knows_a_file_and_its_writes(library: Library, way: Way) -> None
     assert not told["changed_since"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ONE_FAST)
 def test_status_says_which_writes_it_does_not_find(library: Library, way: Way) -> None:
     library.tag()

@@ -42,7 +42,7 @@ def fill(path: Path, rows: int) -> None:
                 fields=fields,
             )
             # As `intend` does, without waiting for the disk each time.
-            with journal._change(may_wait=True):
+            with journal._database.change(may_wait=True):
                 write = journal._database.connection
                 write.execute(
                     "INSERT INTO writes (run, path, state, at, size, mtime_ns, inode, previous,"
@@ -112,7 +112,7 @@ def overwrite(path: Path, page: int, content: bytes) -> None:
 
 def counts(journal: Journal) -> dict[str, int]:
     def count(table: str) -> int:
-        ((number,),) = journal._all(f"SELECT count(*) FROM {table}")
+        ((number,),) = journal._database.rows(f"SELECT count(*) FROM {table}")
         return int(number)
 
     return {table: count(table) for table in ("files", "scores", "writes")}
@@ -228,7 +228,7 @@ def test_what_only_reads_says_so_in_a_sentence_and_the_next_run_mends_it(
     path = damaged(small, tmp_path, pages_of(small)["files"][1:2])
     said: list[str] = []
     with (
-        pytest.raises(StateError, match=r"is damaged .*; the next run keeps what can be read"),
+        pytest.raises(StateError, match=r"is damaged .*; the next run saves what can"),
         Journal(path, locked=False) as journal,
     ):
         list(journal.files([], KEY))
@@ -286,7 +286,7 @@ def test_a_disk_without_room_leaves_the_damaged_journal_where_it_is(
     monkeypatch.setattr(
         salvage, "MIGRATIONS", (*schema.MIGRATIONS[:-1], (*schema.MIGRATIONS[-1], *full))
     )
-    with pytest.raises(StateError, match=r"cannot be mended: .*full"):
+    with pytest.raises(StateError, match=r"cannot be repaired: .*full"):
         Journal(path)
     assert path.read_bytes() == before
     assert sorted(it.name for it in tmp_path.iterdir()) == ["journal", "journal.lock"]

@@ -34,8 +34,8 @@ def test_a_link_leads_to_its_file(tmp_path: Path) -> None:
     ("kind", "reason"),
     [
         ("folder", "Is a directory"),
-        ("pipe", "it is no regular file"),
-        ("device", "it is no regular file"),
+        ("pipe", "it is not a regular file"),
+        ("device", "it is not a regular file"),
     ],
 )
 def test_anything_else_is_refused_at_once_and_closed(

@@ -158,7 +158,7 @@ def test_a_folder_that_may_not_be_written_leaves_its_files_alone(model: Path) ->
         files = (top / "closed" / "a.mp3", top / "open" / "a.mp3")
         refused, done = as_somebody(lambda: [do(worker, path) for path in files])
         assert refused[:2] == ["Skipped", "no-permission"]
-        assert "you may not write its folder" in refused[2]
+        assert "you may not write to its folder" in refused[2]
         assert done[0] == "Tagged", done
         assert (top / "closed" / "a.mp3").read_bytes() == before
         assert names(top / "closed") == {"a.mp3"}

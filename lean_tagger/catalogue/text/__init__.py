@@ -1,1 +1,1 @@
-"""Words as labels: their vectors, made by a text network."""
+"""Words as labels: make their vectors with a text network."""

@@ -1,9 +1,9 @@
-"""Make the vectors of words, once: with the text half of a joint audio-text network.
+"""Make the vectors of words once, with the text half of a joint audio-text network.
 
-Only ``lean-tag labels make`` comes here; tagging needs what it writes and nothing of this.
+Only ``lean-tag labels make`` uses this; tagging only needs the file that it writes.
 
-Each phrase goes through the network by itself: with none next to it there is no padding, whose
-handling differs between exported graphs, and memory is that of one phrase.
+Each phrase goes through the network alone. So there is no padding, which exported graphs handle
+differently, and memory is that of one phrase.
 """
 
 import os
@@ -21,12 +21,12 @@ from lean_tagger.card.label_vectors import MOST_DIM, MOST_NUMBERS
 from lean_tagger.catalogue.text.word_list import Phrase
 from lean_tagger.errors import ConfigError, ModelError, StateError
 
-# Before the import, however this module was reached: see lean_tagger/__init__.py.
+# Before the import, however this module was loaded: see lean_tagger/__init__.py.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime as ort
 
 LONGEST_TOKENS = 512
-"""Of a phrase, where neither tokenizer nor graph says how much they take."""
+"""Most tokens of a phrase, if neither tokenizer nor graph has a limit."""
 
 _INTEGERS: dict[str, type[np.signedinteger[Any]]] = {
     "tensor(int64)": np.int64,
@@ -53,24 +53,24 @@ class TextModel:
     Parameters
     ----------
     model : Path
-        The ONNX file. Inputs are known by the names ``input_ids``, ``attention_mask``,
-        ``token_type_ids`` and ``position_ids``; where none of these occurs, integer matrices
-        are taken in their order as ids and mask.
+        The ONNX file. Inputs are recognised by the names ``input_ids``, ``attention_mask``,
+        ``token_type_ids`` and ``position_ids``; if there are none of these, integer matrices
+        are taken in order as ids and mask.
     tokenizer : Path
         Its ``tokenizer.json``.
     output : str, optional
-        The name of the output to take. By default, of those shaped (1, dim) the one called
-        like an embedding, or the only one; else, of those shaped (1, tokens, dim), the only
-        one, whose mean over the tokens is taken.
+        The name of the output to use. The default is the output shaped (1, dim) with a name
+        like an embedding's, or the only such one; else the only one shaped (1, tokens, dim),
+        averaged over the tokens.
     threads : int
-        Of the network.
+        Threads of the network.
 
     Raises
     ------
     ConfigError
         The tokenizers library is missing, or cannot read the file.
     ModelError
-        The network cannot be loaded, or wants what no text can give.
+        The network cannot be loaded, or needs input that is not text.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class TextModel:
         ConfigError
             The text is longer than the network takes.
         ModelError
-            The network failed, or what it gave is no vector.
+            The network failed, or its output is not a vector.
         """
         given = self._tokens(text)
         feed = {it.name: given[it.role].astype(it.dtype) for it in self._inputs}
@@ -113,11 +113,11 @@ class TextModel:
         vector = self._pooled(outputs, given["attention_mask"][0])
         norm = float(np.linalg.norm(vector))
         if not np.isfinite(norm) or not norm > 0:
-            raise ModelError(f"the text model {self._path} gave no direction for {text!r}")
+            raise ModelError(f"the text model {self._path} gave a zero vector for {text!r}")
         return (vector / norm).astype(np.float32)
 
     def _prepare(self) -> None:
-        """Have the tokenizer neither fill nor cut; both are ours, and seen."""
+        """Switch off the tokenizer's padding and truncation; we do both ourselves."""
         padding, cut = self._tokenizer.padding, self._tokenizer.truncation
         self._filler = padding["pad_id"] if padding else None
         self._most_tokens = self._length or (cut["max_length"] if cut else LONGEST_TOKENS)
@@ -125,7 +125,7 @@ class TextModel:
         self._tokenizer.no_truncation()
 
     def _tokens(self, text: str) -> Mapping[str, npt.NDArray[np.int64]]:
-        """Return what each kind of input is to hold, all (1, tokens)."""
+        """Return the values for each kind of input, all (1, tokens)."""
         encoded = self._tokenizer.encode(text)
         count = len(encoded.ids)
         if not count:
@@ -164,8 +164,8 @@ class TextModel:
         if len(found) != 1:
             said = ", ".join(f"{n} {getattr(it, 'shape', ())}" for n, it in outputs.items())
             raise ModelError(
-                f"the text model {self._path} gives {said}: which of it is the embedding? "
-                "Say it with --output"
+                f"the text model {self._path} gives {said}: which of these is the embedding? "
+                "Name it with --output"
             )
         (rows,) = found.values()
         if not 0 < rows.shape[-1] <= MOST_DIM:
@@ -182,23 +182,23 @@ def save(
     scale: float,
     bias: float | None = None,
 ) -> tuple[int, int]:
-    """Write a file of words, all of it or nothing, and return its (n, dim).
+    """Write a file of words completely or not at all, and return its (n, dim).
 
     Parameters
     ----------
     target : Path
-        The ``.npz``; see `card.label_vectors` for what is in it.
+        The ``.npz``; `card.label_vectors` describes it.
     phrases : sequence of Phrase
         The words.
     vectors : iterable of (dim,) float32
-        Of each.
+        Of each phrase.
     scale, bias : float
-        From cosine to logit; see `words`.
+        From cosine to logit; see `label_scores`.
 
     Raises
     ------
     ConfigError
-        They are more numbers than one file may hold.
+        There are more numbers than one file may hold.
     StateError
         It cannot be written.
     """
@@ -248,15 +248,15 @@ def _load_tokenizer(path: Path) -> Any:
         raise ConfigError(f"there is no tokenizer {path}")
     try:
         return tokenizers.Tokenizer.from_file(str(path))
-    # The library raises Exception itself.
+    # The library raises plain Exception.
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else repr(error)
-        raise ConfigError(f"{path} is no tokenizer.json that can be used: {reason}") from error
+        raise ConfigError(f"{path} is not a usable tokenizer.json: {reason}") from error
 
 
 @contextmanager
 def _runtime_errors(what: str) -> Iterator[None]:
-    """Translate what ONNX Runtime raises, whose classes share no base but Exception."""
+    """Translate ONNX Runtime's exceptions, which only share the base Exception."""
     try:
         yield
     except MemoryError:
@@ -267,13 +267,13 @@ def _runtime_errors(what: str) -> Iterator[None]:
 
 
 def _roles(inputs: Sequence[Any], model: Path) -> list[_Input]:
-    """Tell what each input of the graph is for."""
+    """Return the role of each input of the graph."""
     known = ("input_ids", "attention_mask", "token_type_ids", "position_ids")
     odd = [it.name for it in inputs if it.type not in _INTEGERS or len(it.shape) != 2]
     if odd:
         raise ModelError(
-            f"the text model {model} wants {', '.join(odd)}, which is no text; export the text "
-            "half of the network by itself"
+            f"the text model {model} needs {', '.join(odd)}, which is not text; export only the "
+            "text half of the network"
         )
     names = [it.name for it in inputs]
     roles = {name: name for name in names if name in known}

@@ -1,4 +1,4 @@
-"""Read a list of words: what a user wants to be heard, one line each.
+"""Read a list of words that a user wants as labels, one per line.
 
 ::
 
@@ -8,9 +8,9 @@
     [mood]
     wistful
 
-A line is a word or a phrase; it goes into the template and the result to the text network.
-Behind `` = `` stands another text for the network, which is taken as it is. ``[mood]``, or any
-other kind of label, says what the lines below it are. ``#`` begins a comment line.
+A line is a word or a phrase. It is put into the template, and the result goes to the text network.
+After `` = `` there may be another text for the network, used unchanged. ``[mood]``, or any other
+kind of label, gives the kind of the lines below it. ``#`` starts a comment line.
 """
 
 import re
@@ -22,7 +22,7 @@ from lean_tagger.card.label_vectors import MOST_LETTERS, MOST_WORDS
 from lean_tagger.errors import ConfigError
 
 TEMPLATE = "This is {} music."
-"""A sentence, since text networks were trained with sentences."""
+"""A sentence, because text networks were trained with sentences."""
 
 MOST_TEXT = 2_000
 
@@ -32,7 +32,7 @@ _KINDS: dict[str, LabelKind] = {kind: kind for kind in get_args(LabelKind)}
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """One line: what goes into a file, what the network reads, and what it is."""
+    """One line: the name for tags, the text for the network, and the kind."""
 
     name: str
     text: str
@@ -42,30 +42,30 @@ class Phrase:
 def parse(
     content: str, *, template: str = TEMPLATE, kind: str = "genre", where: str = "the list"
 ) -> tuple[Phrase, ...]:
-    """Return what a list asks for, in its order.
+    """Return the phrases of a list, in order.
 
     Parameters
     ----------
     content : str
         The list's text.
     template : str
-        What the network reads of a word, which takes the place of ``{}``.
+        The text for the network; the word replaces ``{}``.
     kind : str
-        What the lines above the first ``[kind]`` are.
+        The kind of the lines above the first ``[kind]``.
     where : str
-        Begins every message.
+        The start of every message.
 
     Raises
     ------
     ConfigError
-        A line is no word, or says one again; there are none, or too many; the template has no
-        ``{}``.
+        A line is not a word, or repeats one; there are no words, or too many; the template has
+        no ``{}``.
     """
     if template.count("{}") != 1:
         raise ConfigError(f"the template {template!r} must have one {{}}, for the word")
     found: dict[str, Phrase] = {}
     now = _kind(kind, where)
-    # Not splitlines(): that also cuts where no editor shows a line's end.
+    # Not splitlines(), which also splits where no editor shows a line break.
     for number, line in enumerate(content.removeprefix("\ufeff").split("\n"), 1):
         text, at = line.strip(), f"{where}, line {number}"
         if not text or text.startswith("#"):
@@ -86,17 +86,17 @@ def parse(
 
 def _kind(word: str, at: str) -> LabelKind:
     if word.lower() not in _KINDS:
-        raise ConfigError(f"{at}: [{word}] is none of {', '.join(_KINDS)}")
+        raise ConfigError(f"{at}: [{word}] is not one of {', '.join(_KINDS)}")
     return _KINDS[word.lower()]
 
 
 def _phrase(line: str, template: str, kind: LabelKind, at: str) -> Phrase:
     name, equals, text = (part.strip() for part in line.partition("="))
     if not name or (equals and not text):
-        raise ConfigError(f"{at}: {line!r} lacks what stands before or behind the '='")
+        raise ConfigError(f"{at}: {line!r} lacks text before or after the '='")
     text = text if equals else template.replace("{}", name)
     if len(name) > MOST_LETTERS or len(text) > MOST_TEXT:
         raise ConfigError(f"{at}: it is too long for a tag")
     if not (name.isprintable() and text.isprintable()):
-        raise ConfigError(f"{at}: it has a character in it that cannot be shown")
+        raise ConfigError(f"{at}: it contains a character that cannot be shown")
     return Phrase(name, text, kind)

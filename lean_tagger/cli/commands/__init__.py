@@ -1,4 +1,4 @@
-"""What ``lean-tag`` can be told to do.
+"""The commands of ``lean-tag``.
 
 ``lean-tag PATH...`` tags, as ``lean-tag tag PATH...`` does. A command is a function
 ``(arguments, stop)`` that returns the exit code; its module is imported only when it is asked for.
@@ -34,9 +34,9 @@ NAMES = {
     "version": ("help", "version"),
     "watch": ("watch", "run"),
 }
-"""Module and function of each command, by the word that asks for it."""
+"""Module and function of each command, by its name."""
 
 ONLINE = (("models", "get"), ("--notify",), ("tag", "--dask"), ("tag", "URL"), ("answer", "URL"))
-"""What may open a connection, and only to what it is told: what to fetch, whom to tell, which
-cluster is to hear, the address of music. Nothing else does: `tests/cli/test_no_sockets.py` watches
-that at the system calls."""
+"""What may open a connection, each only to the address it is given: a download, a player, a
+cluster, music at an address. Nothing else does; `tests/cli/test_no_sockets.py` watches the system
+calls."""

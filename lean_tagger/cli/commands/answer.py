@@ -53,7 +53,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     for name in _WITHOUT:
         if getattr(given, name):
             option = name.replace("_", "-")
-            raise ConfigError(f"lean-tag answer takes no --{option}; see lean-tag answer --help")
+            raise ConfigError(
+                f"lean-tag answer does not take --{option}; see lean-tag answer --help"
+            )
     if sys.stdin is None or sys.stdin.isatty():
         raise ConfigError("lean-tag answer is for programs: it reads paths from a pipe")
     return given

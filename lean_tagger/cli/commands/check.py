@@ -1,6 +1,5 @@
 """``lean-tag check``: which of your own tags look wrong. It never writes."""
 
-import argparse
 import json
 import os
 from collections.abc import Iterator
@@ -12,10 +11,14 @@ from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import StateError
 
+_ABOUT = """\
+Show which of your own tags look wrong: files that sound like another genre, genres spelt in several
+ways, mixed albums, missing and meaningless ones. Nothing is written into music files."""
+
 
 def run(arguments: list[str], _: Stop) -> int:
     """Print what looks wrong, worst first."""
-    given = _parse(arguments)
+    given = own_genres.parse(arguments, "check", _ABOUT, _options)
     console = Console(json_lines=given.json, quiet=given.quiet)
     request = own_genres.check_request(given, own_genres.how(given), limit=given.limit)
     max_mem_bytes = session.budget_bytes(given.max_mem)
@@ -27,38 +30,28 @@ def run(arguments: list[str], _: Stop) -> int:
     return 0
 
 
-def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = options.Parser(
-        prog="lean-tag check",
-        description="Show which of your own tags look wrong: files that sound like another genre, "
-        "genres spelt in several ways, mixed albums, missing and meaningless ones. Nothing is "
-        "written into music files.",
-        add_help=False,
-    )
+def _options(parser: options.Parser) -> None:
     add = parser.add_argument
-    add("paths", nargs="*", metavar="PATH", help="files and folders; all on record without")
     own_genres.add_source(parser)
     add(
         "--limit",
         type=option_types.count,
         default=50,
         metavar="N",
-        help="most of a kind (default: 50)",
+        help="most entries of each kind (default: 50)",
     )
     add("--m3u8", metavar="FILE", help="write the suspicious files into a playlist, worst first")
-    own_genres.add_common(parser)
-    return parser.parse_anywhere(arguments)
 
 
 def _write_playlist(path: Path, names: list[str]) -> None:
-    """Write a playlist, in which names stay the bytes that they are.
+    """Write a playlist; names keep their bytes.
 
     Raises
     ------
     StateError
         It cannot be written.
     """
-    # A line break in a name would be two entries of a playlist; no player can open such.
+    # A name with a line break would become two entries; no player can open it.
     lines = [os.fsencode(name) for name in names if "\n" not in name and "\r" not in name]
     try:
         path.write_bytes(b"".join(line + b"\n" for line in [b"#EXTM3U", *lines]))
@@ -68,9 +61,10 @@ def _write_playlist(path: Path, names: list[str]) -> None:
 
 def _lines(report: dict[str, Any]) -> Iterator[str]:
     wrong, first = report["wrong"], report["first"]
+    low, high = report["wrong_of_first_range"]
     yield (
         f"{report['tracks']} tracks with a {report['field']} were compared; of the first {first}, "
-        f"up to {report['wrong_of_first']} are likely wrong"
+        f"about {report['wrong_of_first']} are likely wrong ({low} to {high})"
     )
     for it in wrong:
         has = ", ".join(it["has"])

@@ -5,10 +5,10 @@ from lean_tagger.cli.signals import Stop
 
 
 def run(arguments: list[str], _: Stop) -> int:
-    """Look at this machine, and tell."""
+    """Examine this machine and print what was found."""
     parser = options.Parser(
         prog="lean-tag doctor",
-        description="Tell whether lean-tag will work here, and if not, what to do.",
+        description="Say whether lean-tag will work here, and if not, what to do.",
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="music that a run would be given")
     parser.add_argument(

@@ -1,6 +1,5 @@
 """``lean-tag eval``: how right a model is, from what is on record."""
 
-import argparse
 import json
 import os
 from collections.abc import Iterator
@@ -18,18 +17,22 @@ from lean_tagger.settings import Settings
 
 _FUNCTION = "lean_tagger.genres.arithmetic.evaluate:evaluate"
 
+_ABOUT = """\
+Compare a model's scores on record with your own tags, or with an annotations file: MagnaTagATune's,
+MTG-Jamendo's, or a table with path and label."""
+_MODEL = f"the model to measure (default: {','.join(Settings().models)})"
 _EXAMPLES = """\
 examples:
   lean-tag eval ~/Music                       the default model against your own genres
-  lean-tag eval --model my-genres ~/Music     a learnt one: on what it was learnt from, too
-  lean-tag -n --model mtt-musicnn mtt/        MagnaTagATune: hear it, then
-  lean-tag eval --model mtt-musicnn --annotations annotations_final.csv mtt/
+  lean-tag eval --model my-genres ~/Music     a model that you learnt, also on what it learnt from
+  lean-tag -n --model mtt-musicnn mtt/d       MagnaTagATune: hear it, then
+  lean-tag eval --model mtt-musicnn --annotations mtt/annotations_final.csv mtt/d
 """
 
 
 def run(arguments: list[str], _: Stop) -> int:
     """Print how right a model is."""
-    given = _parse(arguments)
+    given = own_genres.parse(arguments, "eval", _ABOUT, _options, examples=_EXAMPLES, model=_MODEL)
     console = Console(json_lines=given.json, quiet=given.quiet)
     names = tuple(given.model or Settings().models)
     if len(names) > 1:
@@ -37,7 +40,7 @@ def run(arguments: list[str], _: Stop) -> int:
     (asked,) = ask(names, pool=given.pool, hop_seconds=given.hop_seconds)
     request = EvalRequest(
         journal=str(session.state_path(given)),
-        under=tuple(os.path.abspath(path) for path in given.paths),
+        under=own_genres.there(given.paths),
         asked=asked,
         field=given.field or "genre",
         annotations=os.path.abspath(given.annotations) if given.annotations else "",
@@ -50,23 +53,12 @@ def run(arguments: list[str], _: Stop) -> int:
     return 0
 
 
-def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = options.Parser(
-        prog="lean-tag eval",
-        description="Hold a model's scores on record against your own tags, or against an "
-        "annotations file: MagnaTagATune's, MTG-Jamendo's, or a table with path and label.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        add_help=False,
-    )
+def _options(parser: options.Parser) -> None:
     add = parser.add_argument
-    add("paths", nargs="*", metavar="PATH", help="files and folders; all on record without")
-    add("--annotations", metavar="FILE", help="what is so; default: the files' own tags")
+    add("--annotations", metavar="FILE", help="the right labels (default: the files' own tags)")
     add("--field", choices=FIELDS, metavar="NAME", help=f"{' or '.join(FIELDS)} (default: genre)")
-    add("--pool", choices=("logit-mean", "prob-mean", "max"), metavar="HOW", help="as it was heard")
-    add("--hop-seconds", type=option_types.seconds, metavar="S", help="as it was heard")
-    own_genres.add_common(parser)
-    return parser.parse_anywhere(arguments)
+    add("--pool", choices=("logit-mean", "prob-mean", "max"), metavar="HOW", help="as in that run")
+    add("--hop-seconds", type=option_types.seconds, metavar="S", help="as in that run")
 
 
 def _lines(report: dict[str, Any]) -> Iterator[str]:

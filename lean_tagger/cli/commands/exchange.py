@@ -1,4 +1,4 @@
-"""``lean-tag export``, ``import`` and ``merge``: take what is on record elsewhere."""
+"""``lean-tag export``, ``import`` and ``merge``: the journal's contents, from and to elsewhere."""
 
 import contextlib
 import sys
@@ -25,7 +25,7 @@ def export(arguments: list[str], _: Stop) -> int:
         description="Write scores and tags of every file on record, as a table or line by line.",
     )
     add = parser.add_argument
-    add("paths", nargs="?", metavar="FILE", help="where to (default: standard output)")
+    add("paths", nargs="?", metavar="FILE", help="where to write (default: standard output)")
     add("--format", choices=exchange.FORMATS, help="default: by the name, else jsonl")
     options.add_models(parser)
     options.add_state(parser)
@@ -34,7 +34,7 @@ def export(arguments: list[str], _: Stop) -> int:
     asked = Decider.of(Settings(models=options.models(given), labels=given.labels)).asked
     models = {Key(model=it.card.identity, pooling=it.pooling): it.card for it in asked}
     with (
-        session.journal_to_read(given) as journal,  # first: nothing is emptied for a mistake
+        session.journal_to_read(given) as journal,  # first: a mistake must not empty the file
         _target(given.paths, binary=form == "parquet") as target,
     ):
         exchange.export(journal, models, target, form=form)
@@ -42,11 +42,11 @@ def export(arguments: list[str], _: Stop) -> int:
 
 
 def import_(arguments: list[str], _: Stop) -> int:
-    """Put on record what was exported elsewhere."""
+    """Add exports to the journal."""
     parser = options.Parser(
         prog="lean-tag import",
-        description="Put on record what was exported elsewhere. Files are known again by their "
-        "audio, wherever they are by then.",
+        description="Add an export to the journal. Files are recognised by their audio, "
+        "wherever they are now.",
     )
     parser.add_argument("paths", nargs="+", metavar="FILE", help="from lean-tag export")
     parser.add_argument("--format", choices=exchange.FORMATS, help="default: by the name")
@@ -66,10 +66,10 @@ def import_(arguments: list[str], _: Stop) -> int:
 
 
 def merge(arguments: list[str], _: Stop) -> int:
-    """Take other journals in."""
+    """Merge other journals into this one."""
     parser = options.Parser(
         prog="lean-tag merge",
-        description="Take other journals in, from machines that shared a library by --shard.",
+        description="Merge journals from other machines into this one (see lean-tag --shard).",
     )
     parser.add_argument("paths", nargs="+", metavar="JOURNAL", help="another journal.sqlite3")
     options.add_state(parser)
@@ -82,7 +82,7 @@ def merge(arguments: list[str], _: Stop) -> int:
 
 
 def _format_of(name: str) -> str:
-    """Return the format that a file's name speaks of; that of JSON lines if of none."""
+    """Return the format that a file's name tells; JSON lines where it tells none."""
     ending = Path(name).suffix[1:].lower()
     return ending if ending in exchange.FORMATS else "jsonl"
 
@@ -90,10 +90,10 @@ def _format_of(name: str) -> str:
 @contextlib.contextmanager
 def _target(name: str | None, *, binary: bool) -> Iterator[IO[Any]]:
     if name is None and binary:
-        raise ConfigError("Parquet is no text; name a file to write it to")
+        raise ConfigError("Parquet is not text; name a file to write it to")
     try:
         if name is None:
-            # Names that are no text go out as the bytes that they are.
+            # Names that are not valid text keep their bytes.
             sys.stdout.reconfigure(errors="surrogateescape", newline="")  # type: ignore[union-attr]
             yield sys.stdout
         else:

@@ -18,7 +18,7 @@ from lean_tagger.decide.tag_plan import TagPlan
 from lean_tagger.errors import ConfigError
 from lean_tagger.jobs import Heard, Identity, Job, Recognise, Recognised, Values
 from lean_tagger.run.executor import executor
-from lean_tagger.run.worker_handle import START_SECONDS
+from lean_tagger.run.worker_clock import START_SECONDS
 from lean_tagger.settings import Settings
 from lean_tagger.store.journal import Journal
 from lean_tagger.store.judge import why_set_aside
@@ -31,7 +31,7 @@ PATIENCE_SECONDS = 60.0
 
 
 def run(arguments: list[str], _: Stop) -> int:
-    """Print the scores, each rule and what it did, what was and what would be written."""
+    """Print the scores, what each rule did, what was written and what would be."""
     given = _parse(arguments)
     console = Console(json_lines=given.json)
     with session.journal_to_read(given) as journal:
@@ -52,13 +52,13 @@ def run(arguments: list[str], _: Stop) -> int:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = options.Parser(
         prog="lean-tag explain",
-        description="Tell why a file has the tags that it has, from what is on record.",
+        description="Say why a file has its tags, from what is on record.",
     )
     parser.add_argument(
         "paths", nargs="*", metavar="PATH", help="a file that was heard, or a folder"
     )
     options.add_choice(parser.add_argument_group("what would be written"))
-    options.add_model(parser.add_argument_group("whose scores"))
+    options.add_model(parser.add_argument_group("which scores"))
     options.add_state(parser.add_argument_group("journal"))
     parser.add_argument("--json", action="store_true", help="one JSON object per file")
     given = parser.parse_anywhere(arguments)
@@ -68,7 +68,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _files(journal: Journal, paths: Iterable[str]) -> Iterator[tuple[str, bool]]:
-    """Yield each file that is asked about, and whether by its name: of a folder all on record.
+    """Yield each file that is asked about, all on record of a folder; and whether by its own name.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str,
 
 
 def _why_not(plan: TagPlan, heard: Heard) -> dict[str, str]:
-    """Return for each field that stays as it is the reason."""
+    """Return the reason for each field that stays as it is."""
     ours = leantag_field.ours_in(heard.fields)
     reasons = {}
     for field, values in plan.tags.items():
@@ -168,7 +168,7 @@ def _quoted(values: Iterable[str]) -> str:
 
 
 def _fields(values: Values) -> dict[str, list[str]]:
-    """Return whole fields; what single tags of a file say (``genre@id3v1``) is for undo only."""
+    """Return whole fields; values of single tags (``genre@id3v1``) are for undo only."""
     return {field: list(it) for field, it in values.items() if "@" not in field}
 
 
@@ -180,7 +180,7 @@ def _as_it_was(path: str, identity: Identity) -> bool:
 
 
 def _look(journal: Journal, path: str, chosen: Settings) -> Recognised | None:
-    """Return what a file has now, where it is not on record as it is; a worker hashes its audio."""
+    """Return what a file has now, where it has changed since; a worker hashes its audio."""
     try:
         identity = Identity.at(path)
     except OSError:
@@ -242,5 +242,5 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
 
 
 def _shown(fields: dict[str, list[str]]) -> list[tuple[str, list[str]]]:
-    """Return what a user reads of fields: LEANTAG is for programs."""
+    """Return the fields that a user reads; LEANTAG is for programs."""
     return [(field, values) for field, values in fields.items() if field != "leantag"]

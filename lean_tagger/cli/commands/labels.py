@@ -1,4 +1,4 @@
-"""``lean-tag labels``: words of one's own, for a network that was trained with text."""
+"""``lean-tag labels``: words of your own, for a network that was trained with text."""
 
 import argparse
 import math
@@ -14,7 +14,7 @@ from lean_tagger.system import machine
 from lean_tagger.system.digest import sha256_of_file
 
 SCALE = 1 / 0.07
-"""What CLIP and CLAP begin their training with; a network's own is better."""
+"""The scale with which CLIP and CLAP begin their training; a network's own is better."""
 
 _MOST_BYTES = 1 << 20
 
@@ -33,21 +33,21 @@ def run(arguments: list[str], _: Stop) -> int:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = options.Parser(
         prog="lean-tag labels",
-        description="Labels in your own words, for a model that was trained together with text.",
+        description="Use words of your own as labels, for a model that was trained with text.",
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="make|show")
     make = actions.add_parser(
         "make",
         description="Turn a list of words into vectors, once; lean-tag --labels FILE.npz then "
         "needs no text model. One word or phrase a line; 'name = text for the model'; "
-        "[mood] and [genre] say what the lines below are; # begins a comment.",
+        "[mood] and [genre] say what the lines below are; # starts a comment.",
         help="turn a list of words into a file of vectors",
     )
     add = make.add_argument
     add("words", metavar="WORDS.txt", help="the list")
     add("--text-model", required=True, metavar="FILE.onnx", help="the network's text half")
     add("--tokenizer", required=True, metavar="FILE.json", help="its tokenizer.json")
-    add("-o", "--out", metavar="FILE.npz", help="where to (default: next to the list)")
+    add("-o", "--out", metavar="FILE.npz", help="where to write (default: next to the list)")
     add("--template", metavar="TEXT", help='what the model reads (default: "This is {} music.")')
     add("--kind", choices=("genre", "mood"), default="genre", help="default: genre")
     add(
@@ -55,8 +55,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         type=_positive,
         default=SCALE,
         metavar="X",
-        help="the network's exp(logit_scale), by which scores are sharper or flatter "
-        "(default: %(default).2f, with which such networks begin)",
+        help="the network's exp(logit_scale), which makes scores sharper or flatter "
+        "(default: %(default).2f, where the training of such networks begins)",
     )
     add("--bias", type=_finite, metavar="X", help="its logit_bias, if trained with a sigmoid loss")
     add("--output", metavar="NAME", help="the output to take, where the network has several")
@@ -79,7 +79,7 @@ def _make(given: argparse.Namespace, console: Console) -> None:
     )
     target = Path(given.out) if given.out else source.with_suffix(".npz")
     if target.suffix != ".npz":
-        raise ConfigError(f"{target} should end in .npz, by which it is known")
+        raise ConfigError(f"the name {target} should end in .npz")
     from lean_tagger.catalogue.text import make_vectors  # late: it loads numpy and ONNX Runtime
 
     model = make_vectors.TextModel(
@@ -95,11 +95,11 @@ def _make(given: argparse.Namespace, console: Console) -> None:
 
 def _show(path: Path, console: Console) -> None:
     found = read_words(path)
-    scale = "no scale, which the card must say" if found.scale is None else f"{found.scale:.4g}"
+    scale = "no scale; the card must have one" if found.scale is None else f"{found.scale:.4g}"
     console.line(f"{path}: {len(found.labels)} words, {found.dim} numbers each, scale {scale}")
     console.line(f"sha256 {sha256_of_file(path)}, for a card")
     if found.bias is not None:
-        console.line(f"bias {found.bias:.4g}: each word is judged by itself")
+        console.line(f"bias {found.bias:.4g}: each word is judged on its own")
     for kind, labels in groupby(sorted(found.labels, key=_kind), key=_kind):
         names = [label.name for label in labels]
         console.line(f"{kind} ({len(names)}): {', '.join(names)}")

@@ -14,6 +14,9 @@ from lean_tagger.cli.signals import Stop
 
 _FUNCTION = "lean_tagger.genres.arithmetic.fit:learn"
 
+_ABOUT = """\
+Learn your own genres from what you have tagged, and say how right they are for artists that were
+left out of the learning. No music file is changed."""
 _EXAMPLES = """\
 examples:
   lean-tag -n --model standard ~/Music     hear it once; nothing is written
@@ -21,13 +24,13 @@ examples:
   lean-tag retag -n --model my-genres      what would be written
   lean-tag learn --from folders ~/Music    each folder in ~/Music is a class
   lean-tag learn --from jazz.m3u --from rock.m3u
-  lean-tag learn --update                  once more, with your corrections
+  lean-tag learn --update                  again, with your corrections
 """
 
 
 def run(arguments: list[str], stop: Stop) -> int:
     """Learn, print how right it is, and save the model."""
-    given = _parse(arguments)
+    given = own_genres.parse(arguments, "learn", _ABOUT, _options, examples=_EXAMPLES)
     how = _how(given)
     console = Console(json_lines=given.json, quiet=given.quiet)
     max_mem_bytes = session.budget_bytes(given.max_mem)
@@ -54,41 +57,30 @@ def run(arguments: list[str], stop: Stop) -> int:
     return 0
 
 
-def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = options.Parser(
-        prog="lean-tag learn",
-        description="Learn your own genres from what you have tagged, and say how right they "
-        "are for artists that were not learnt from. No music file is changed.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        add_help=False,
-    )
+def _options(parser: options.Parser) -> None:
     add = parser.add_argument
-    add("paths", nargs="*", metavar="PATH", help="files and folders; all on record without")
     add("-n", "--dry-run", action="store_true", help="say how right it would be, save nothing")
-    add("--name", metavar="NAME", help="of the model (default: my-genres, my-moods)")
-    add("--update", action="store_true", help="learn a model of yours once more, as before")
-    add("--replace", action="store_true", help="take the place of a model of that name")
+    add("--name", metavar="NAME", help="the model's name (default: my-genres, my-moods)")
+    add("--update", action="store_true", help="learn your model again, with the settings it had")
+    add("--replace", action="store_true", help="replace a model of that name")
     own_genres.add_source(parser)
     add(
         "--precision",
         type=option_types.share,
         metavar="P",
-        help="least share of right ones among those that are written (default: 0.8)",
+        help="lowest share of right values among those written (default: 0.8)",
     )
     add(
         "--inherit",
         action="store_true",
         default=None,
-        help="where 9 of 10 tracks of an artist or album have one by hand, so has the rest",
+        help="where 9 of 10 tracks of an artist or album have one by hand, give it to the rest",
     )
-    add("--listen", action="store_true", help="first hear what has not been heard")
-    own_genres.add_common(parser)
-    return parser.parse_anywhere(arguments)
+    add("--listen", action="store_true", help="first listen to files that were not heard yet")
 
 
 def _how(given: argparse.Namespace) -> dict[str, Any]:
-    """Return how to learn: as is said, else as before with `--update`, else as usual."""
+    """Return how to learn: by the options, else as before with `--update`, else as usual."""
     said = own_genres.how(given) | {"precision": given.precision, "inherit": given.inherit}
     usual = own_genres.USUAL | {"precision": 0.8, "inherit": False, "name": given.name}
     if given.update:
@@ -97,10 +89,10 @@ def _how(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def _wants_hearing(given: argparse.Namespace, count: int, console: Console) -> bool:
-    """Ask whether to hear first what was not heard, where somebody is there to say so."""
+    """Return whether to hear first what was not heard; ask, if a user is at the terminal."""
     if given.listen:
         return True
-    text = f"{count} files there have no embedding on record, and nothing is learnt from them"
+    text = f"{count} of these files have no embedding on record, and nothing is learnt from them"
     if given.json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         console.notice(f"{text}; --listen hears them first")
         return False

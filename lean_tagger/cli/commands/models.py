@@ -1,6 +1,6 @@
-"""``lean-tag models``: what there is to listen with, and more of it.
+"""``lean-tag models``: list networks, show, add, fetch, check and remove them.
 
-This process loads no library: whatever has to run does so in a worker, under a budget.
+This process loads no library. What has to run does so in a worker, under a budget.
 """
 
 import argparse
@@ -27,17 +27,17 @@ from lean_tagger.cli.signals import Stop
 from lean_tagger.cli.terminal import columns
 from lean_tagger.errors import ConfigError, LeanTagError
 from lean_tagger.jobs import Failed, Tagged
-from lean_tagger.run.worker_handle import START_SECONDS
+from lean_tagger.run.worker_clock import START_SECONDS
 from lean_tagger.settings import Settings
 
 _HELP = """\
-lean-tag models [list]                  the models that there are
+lean-tag models [list]                  list all models
 lean-tag models show NAME               everything about one
 lean-tag models add FILE.onnx [CARD]    add one of your own
-lean-tag models get [NAME]              fetch one that others publish; without NAME: which there are
-lean-tag models remove NAME             take one of your own away
-lean-tag models verify [NAME...]        are they whole, and do they run?
-lean-tag models test FILE               what a model hears in a file, now
+lean-tag models get [NAME]              fetch one that others publish; without NAME, list them
+lean-tag models remove NAME             remove one of your own
+lean-tag models verify [NAME...]        check that they are whole and run
+lean-tag models test FILE               listen to a file and show the strongest labels
 
 Each has its own --help. Your own models are in {folder};
 LEAN_TAG_MODELS names another folder.
@@ -76,7 +76,7 @@ def _parser(name: str, description: str, *, runs: bool = True) -> options.Parser
             "--max-mem",
             type=option_types.size,
             metavar="SIZE",
-            help="memory budget (default: yours)",
+            help="memory budget (default: as for lean-tag)",
         )
         add(
             *("--timeout", "--start-timeout"),
@@ -89,8 +89,8 @@ def _parser(name: str, description: str, *, runs: bool = True) -> options.Parser
 
 
 def _list(arguments: list[str]) -> int:
-    """Print a line for each model; measure what was never measured here."""
-    parser = _parser("list", "The models that there are: what each needs, and how fast it is.")
+    """Print a line for each model; measure those that were never measured here."""
+    parser = _parser("list", "List all models, what each needs, and how fast it is.")
     parser.add_argument("--measure", action="store_true", help="measure them all again")
     given = parser.parse_args(arguments)
     console = Console(json_lines=given.json)
@@ -120,9 +120,9 @@ def _measured(row: models_page.Row, given: argparse.Namespace) -> models_page.Ro
 
 
 def _show(arguments: list[str]) -> int:
-    """Print a page; measure what was never measured here."""
-    parser = _parser("show", "Everything about one model.")
-    parser.add_argument("name", metavar="NAME", help="of a model, or the path of its card")
+    """Print a page on a model; measure one that was never measured here."""
+    parser = _parser("show", "Show everything about one model.")
+    parser.add_argument("name", metavar="NAME", help="a model's name, or the path of its card")
     given = parser.parse_args(arguments)
     console = Console(json_lines=given.json)
     card = load_card(given.name)
@@ -158,7 +158,7 @@ def _add(arguments: list[str]) -> int:
     for sentence in proposal.assumed:
         console.notice(f"assumed: {sentence}")
     if proposal.assumed and not given.yes:
-        ask.agree(console, "what was assumed may be wrong, and tags with it", option="--yes")
+        ask.agree(console, "what was assumed may be wrong, and make tags wrong", option="--yes")
     accepted = None
     if licences.needs_acceptance(proposal.licence):
         if not given.accept_licence:
@@ -189,29 +189,33 @@ def _add_options(arguments: list[str]) -> argparse.Namespace:
     parser = _parser(
         "add",
         "Add a network of your own. A card or Essentia's metadata next to it (FILE.json) is used; "
-        "without either, its family is told by the shape of what it takes.",
+        "without either, the shape of its input tells the family.",
     )
     add = parser.add_argument
     add("file", metavar="FILE.onnx", help="the network, all weights inside")
     add("card", nargs="?", metavar="CARD.json", help="a card of ours, or Essentia's metadata")
     add("--name", metavar="NAME", help="what to call it (default: as the file)")
-    add("--family", metavar="NAME", help=f"whose front-end it has: {', '.join(family_names())}")
-    add("--head-of", metavar="MODEL", help="the model whose embeddings it takes")
-    add("--labels", metavar="FILE", help="names of its labels, one on each line")
-    add("--replace", action="store_true", help="take the place of a model of that name")
-    add("--yes", action="store_true", help="agree to what was assumed")
+    add(
+        "--family",
+        metavar="NAME",
+        help=f"models with the same front-end: {', '.join(family_names())}",
+    )
+    add("--head-of", metavar="MODEL", help="the model that computes its embeddings")
+    add("--labels", metavar="FILE", help="names of its labels, one per line")
+    add("--replace", action="store_true", help="replace a model of that name")
+    add("--yes", action="store_true", help="accept what was assumed")
     add("--accept-licence", action="store_true", help="agree to the licence; it is recorded")
     return parser.parse_args(arguments)
 
 
 def _metadata(weights: Path, given: str | None) -> tuple[dict[str, Any] | None, Path | None]:
-    """Return what stands in the file next to the weights, and where that is."""
+    """Return the contents of the file next to the weights, and its path."""
     path = Path(given) if given else weights.with_suffix(".json")
     if not given and not os.path.lexists(path):
         return None, None
     data = read_json(path)
     if not isinstance(data, dict):
-        raise ConfigError(f"{path} is no card and no metadata: it holds no JSON object")
+        raise ConfigError(f"{path} is neither a card nor metadata: it holds no JSON object")
     return data, path
 
 
@@ -224,8 +228,8 @@ def _get(arguments: list[str]) -> int:
 
 def _remove(arguments: list[str]) -> int:
     """Delete the files of a model, or of all that an entry of `models get` stands for."""
-    parser = _parser("remove", "Take a model of your own away.", runs=False)
-    parser.add_argument("name", metavar="NAME", help="of a model, or what `models get` fetched")
+    parser = _parser("remove", "Remove a model of your own.", runs=False)
+    parser.add_argument("name", metavar="NAME", help="a model's name, or what `models get` fetched")
     given = parser.parse_args(arguments)
     there = installed_models()
     members = [it for it in downloads.models_of(given.name) if it in there]
@@ -237,11 +241,11 @@ def _remove(arguments: list[str]) -> int:
 
 
 def _verify(arguments: list[str]) -> int:
-    """Run models, as far as they are whole."""
+    """Run the models that are whole."""
     parser = _parser(
         "verify",
-        "Are they whole, and do they run? Compares each with its SHA-256, then lets it listen to "
-        "noise in a worker under the budget.",
+        "Check that models are whole and run: compare each with its SHA-256, then let it listen "
+        "to noise in a worker under the budget.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="default: all")
     given = parser.parse_args(arguments)
@@ -263,7 +267,7 @@ def _verify(arguments: list[str]) -> int:
 
 def _test(arguments: list[str]) -> int:
     """Let a model listen to a file, and print what it is most sure of."""
-    parser = _parser("test", "What a model hears in a file, now. Nothing is written.")
+    parser = _parser("test", "Listen to a file and show the strongest labels. Nothing is written.")
     add = parser.add_argument
     add("file", metavar="FILE", help="music")
     add("--model", default=Settings().model, metavar="NAME|PATH", help="default: %(default)s")

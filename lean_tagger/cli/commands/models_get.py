@@ -1,6 +1,6 @@
-"""``lean-tag models get``: networks that others publish, one command away.
+"""``lean-tag models get``: fetch networks that others publish.
 
-Without a name nothing is fetched and no connection is opened: it lists what there is.
+Without a name it lists what there is; nothing is fetched and no connection is opened.
 """
 
 import argparse
@@ -34,8 +34,8 @@ def run(arguments: list[str]) -> int:
 def _parser() -> options.Parser:
     parser = options.Parser(
         prog="lean-tag models get",
-        description="Fetch networks that others publish. Without NAME, list what there is. Only "
-        "with NAME is a connection opened; the system's proxy settings count.",
+        description="Fetch networks that others publish. Without NAME, list what there is and "
+        "open no connection. The system's proxy settings are used.",
     )
     add = parser.add_argument
     add("name", nargs="?", metavar="NAME", help="what to fetch")
@@ -43,37 +43,42 @@ def _parser() -> options.Parser:
     add(
         "--url",
         metavar="URL",
-        help="fetch from here instead: an address below which the files are as at the source, or "
-        "that of one .onnx file",
+        help="fetch from here instead: the address of a mirror with the source's layout, or of "
+        "one .onnx file",
     )
-    add("--replace", action="store_true", help="fetch also what is there already")
+    add("--replace", action="store_true", help="also fetch what is there already")
     add(
         "--accept-changed",
         action="store_true",
-        help="take files whose length or checksum is not the one on record",
+        help="accept files with another length or checksum than the one on record",
     )
     add(
         "--redirect-to",
         action="append",
         default=[],
         metavar="HOST",
-        help="another server to which the source may send us on",
+        help="a server to which the source may redirect",
     )
     add(
         "--max-size",
         type=option_types.size,
         metavar="SIZE",
-        help="most for a file whose length is not known (default: 256M)",
+        help="most for a file of unknown length (default: 256M)",
     )
     add(
         "--timeout",
         type=option_types.seconds,
         default=PATIENCE_SECONDS,
         metavar="S",
-        help="give up when next to nothing has come for so long (default: %(default)g s)",
+        help="give up when almost nothing arrives for S seconds (default: %(default)g)",
     )
     options.add_start_timeout(parser)
-    add("--max-mem", type=option_types.size, metavar="SIZE", help="memory budget (default: yours)")
+    add(
+        "--max-mem",
+        type=option_types.size,
+        metavar="SIZE",
+        help="memory budget (default: as for lean-tag)",
+    )
     add("--catalogue", metavar="FILE", help="a list of your own, in the form of downloads.toml")
     add("--json", action="store_true", help="for programs: one JSON object per line")
     return parser
@@ -98,11 +103,11 @@ def _list(console: Console, entries: Mapping[str, Entry], given: argparse.Namesp
         console.line(f"from {base} ({holder})")
     for entry in entries.values():
         if entry.unsure:
-            console.line(f"not confirmed of {entry.name}: {entry.unsure}")
+            console.line(f"not confirmed for {entry.name}: {entry.unsure}")
     pinned = [name for name, entry in entries.items() if _row(entry)["pinned"]]
     console.line(
-        f"checksums are known of {', '.join(pinned) or 'none'}; of the others, that of what comes "
-        "first is kept, and compared ever after"
+        f"checksums are known for {', '.join(pinned) or 'none'}; for the others, the checksum of "
+        "the first download is kept and compared with later ones"
     )
     console.line("fetch one: lean-tag models get NAME")
     return 0
@@ -137,7 +142,7 @@ def _row(entry: Entry) -> dict[str, Any]:
 
 
 def _size_text(size_bytes: int) -> str:
-    """Return a length as the servers' lists have it: in decimal units."""
+    """Return a length in decimal units, as in the servers' lists."""
     if size_bytes < 1_000_000:
         return f"{size_bytes / 1e3:.0f} kB"
     return f"{size_bytes / 1e6:.1f} MB"
@@ -169,9 +174,7 @@ def _get(
         for source in dict.fromkeys(item.source for item in wanted)
     }
     if given.url is not None:
-        console.notice(
-            "from another place than usual: what lean-tag knows of the files there is not compared"
-        )
+        console.notice("not the usual source: known lengths and checksums are not compared")
     while True:
         try:
             _fetch(console, wanted, wishes, accepted, given)
@@ -191,7 +194,7 @@ def _get(
 
 
 def _accepted(console: Console, source: Source, given: argparse.Namespace) -> str | None:
-    """Return the day on which the user agreed to a licence; ask, where they did not."""
+    """Return the day on which the user agreed to a licence; ask if they did not yet."""
     if not licences.needs_acceptance(source.licence):
         return None
     if day := on_record.agreed(source.licence):

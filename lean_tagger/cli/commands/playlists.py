@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lean_tagger.cli import listing, options
 from lean_tagger.cli.after_run import playlists_file
-from lean_tagger.cli.commands.find import items
+from lean_tagger.cli.finding import items
 from lean_tagger.cli.library_session import LibrarySession, add_asking
 from lean_tagger.cli.listing import Present
 from lean_tagger.cli.signals import Stop
@@ -15,9 +15,9 @@ from lean_tagger.library import playlist, playlists
 from lean_tagger.library.playlists_file import load
 
 _DESCRIPTION = """\
-Write the playlists that a file describes, or bring them up to date. One that somebody else wrote
-or changed is left as it is. Where FILE is in its usual place, each run of lean-tag that changes
-anything does this at its end."""
+Write the playlists that a file describes, or bring them up to date. A playlist that lean-tag did
+not write, or that was changed since, is left as it is. If FILE is in its usual place, each run of
+lean-tag that changes anything also updates the playlists."""
 
 _EXAMPLE = """\
 a file:
@@ -31,7 +31,7 @@ a file:
 
   [[playlist]]
   each = "genre"                   # one for each genre; or mood
-  least = 10                       # that has ten tracks at least
+  least = 10                       # that has at least ten tracks
 """
 
 
@@ -52,13 +52,13 @@ def run(arguments: list[str], stop: Stop) -> int:
 
 
 def update(given: argparse.Namespace, stop: Stop, paths: Sequence[str]) -> int:
-    """Write the playlists of these files; return 1 where one was not ours to write."""
+    """Write the playlists of these files; return 1 if one was left because it is not ours."""
     asked = LibrarySession(given, stop)
     return max([_update(asked, path) for path in paths])
 
 
 def _update(asked: LibrarySession, path: str) -> int:
-    """Write all playlists of a file; return 1 where one was not ours to write."""
+    """Write all playlists of a file; return 1 if one was left because it is not ours."""
     said = load(path, [label.name for label in asked.library.labels])
     try:
         os.makedirs(said.folder, exist_ok=True)

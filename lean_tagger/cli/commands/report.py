@@ -17,10 +17,10 @@ from lean_tagger.system.memory import format_size
 from lean_tagger.system.write_whole import written_whole
 
 MARK = b'<meta name="generator" content="lean-tag">'
-"""By which a page of ours is known, which may be replaced."""
+"""Marks a page as ours; such a page may be replaced."""
 
 DEFAULT_BYTES = 200 << 20
-"""Budget for a page; a taggram has `session.budget_bytes`, since a network is loaded for it."""
+"""Budget for a page; a taggram gets `session.budget_bytes`, since it loads a network."""
 
 
 def run(arguments: list[str], _: Stop) -> int:
@@ -28,7 +28,7 @@ def run(arguments: list[str], _: Stop) -> int:
     given = _parse(arguments)
     console = Console(quiet=given.quiet)
     state = session.state_path(given)
-    with session.journal_to_read(given):  # said before a network is loaded
+    with session.journal_to_read(given):  # complain before a network is loaded
         pass
     request = Request(
         state=state,
@@ -60,14 +60,18 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         "a table, which needs no server and no network.",
     )
     add = parser.add_argument
-    add("page", metavar="PAGE", help="where to write it, such as page.html; replaced if it is ours")
-    add("--root", metavar="FOLDER", help="only what is in it (default: all on record)")
+    add(
+        "page",
+        metavar="PAGE",
+        help="the file to write, such as page.html; replaced if lean-tag wrote it",
+    )
+    add("--root", metavar="FOLDER", help="only what is in this folder (default: all on record)")
     add(
         "--taggram",
         action="append",
         default=[],
         metavar="SONG",
-        help="show what is heard in it second by second; again for another",
+        help="show what is heard in SONG second by second; may be repeated",
     )
     add("--check", action="store_true", help="show which tags look wrong, as lean-tag check does")
     add(
@@ -88,12 +92,12 @@ def _root(name: str | None) -> str:
     if name is None:
         return ""
     if not os.path.isdir(name):
-        raise ConfigError(f"{name} is no folder")
+        raise ConfigError(f"{name} is not a folder")
     return os.path.abspath(name)
 
 
 def _checked(given: argparse.Namespace, console: Console) -> Iterator[Extra]:
-    """Yield the list of `check`, for what the page shows."""
+    """Yield the list of `check` for the files on the page."""
     if not given.check:
         return
     try:
@@ -102,7 +106,7 @@ def _checked(given: argparse.Namespace, console: Console) -> Iterator[Extra]:
         report = own_genres.calculate(
             own_genres.CHECK, request, max_mem_bytes=session.budget_bytes(given.max_mem)
         )
-    except ConfigError as error:  # too little to compare with; the rest of the page stands
+    except ConfigError as error:  # too little to compare with; the rest of the page is fine
         console.notice(f"no list of tags that look wrong: {error}")
         return
     yield from report_tables.checked(report)

@@ -1,4 +1,4 @@
-"""``lean-tag retag``: decide again from what was heard before, and hear nothing."""
+"""``lean-tag retag``: decide again from stored scores, without listening."""
 
 import argparse
 import contextlib
@@ -52,13 +52,15 @@ def _silent(_: str) -> None:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = options.Parser(
         prog="lean-tag retag",
-        description="Choose tags again from stored scores, with other thresholds or fields; what "
-        "lean-tag wrote before gives way, what you wrote is treated as in a first run.",
+        description="Choose tags again from stored scores, with other thresholds or fields. Values "
+        "that lean-tag wrote are replaced; yours are treated as in a first run.",
         add_help=False,
     )
-    parser.add_argument("paths", nargs="*", metavar="PATH", help="files and folders; all without")
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH", help="files and folders (default: all on record)"
+    )
     options.add_choice(parser.add_argument_group("what is written"))
-    options.add_model(parser.add_argument_group("whose scores"))
+    options.add_model(parser.add_argument_group("which scores"))
     options.add_state(parser.add_argument_group("journal"))
     resources = parser.add_argument_group("resources and output")
     options.add_resources(resources)

@@ -1,4 +1,4 @@
-"""``lean-tag rules``: begin a rules file, and find out what is wrong with one."""
+"""``lean-tag rules``: start a rules file, or check one."""
 
 from pathlib import Path
 
@@ -15,14 +15,14 @@ def run(arguments: list[str], _: Stop) -> int:
     """Write a commented rules file, or check one."""
     parser = options.Parser(
         prog="lean-tag rules",
-        description="Your own vocabulary: what labels are called, and which are written.",
+        description="Your own vocabulary: what labels are called, and which of them are written.",
     )
     add = parser.add_argument
     add("paths", nargs="?", metavar="FILE", help=f"default: {_default_path()}")
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--init", action="store_true", help="write a commented file to begin with")
+    what.add_argument("--init", action="store_true", help="write a commented file to start from")
     what.add_argument("--check", action="store_true", help="say what is wrong, line by line")
-    add("--model", default=Settings().model, metavar="NAME|PATH", help="whose labels it is for")
+    add("--model", default=Settings().model, metavar="NAME|PATH", help="the model that it is for")
     given = parser.parse_args(arguments)
     path = Path(given.paths) if given.paths else session.rules_path()
     return _init(path) if given.init else _check(path, given.model)
@@ -42,7 +42,7 @@ def _init(path: Path) -> int:
         with path.open("x", encoding="utf-8") as file:
             file.write(rules.template())
     except FileExistsError:
-        console.error(f"{path} is there already; it was left as it is")
+        console.error(f"{path} already exists; it was left as it is")
         return 2
     except OSError as error:
         console.error(f"cannot write {path}: {error.strerror}")

@@ -12,8 +12,8 @@ from lean_tagger.store.journal import Run
 
 
 def run(arguments: list[str], _: Stop) -> int:
-    """Print the runs on record, the last one first."""
-    parser = options.Parser(prog="lean-tag runs", description="What was done, run by run.")
+    """Print the runs on record, latest first."""
+    parser = options.Parser(prog="lean-tag runs", description="List what was done, run by run.")
     options.add_state(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
     given = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""``lean-tag service``: units for systemd, printed or put where systemd looks for them."""
+"""``lean-tag service``: units for systemd, printed or installed."""
 
 import argparse
 import os
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """\
 Make units for systemd: lean-tag-watch.service, which tags music as it arrives, and lean-tag.timer,
-which tags what is new every night. Nothing is switched on; the last lines say how. Takes the
+which tags what is new every night. Nothing is enabled; the last lines say how. Takes the
 options of lean-tag PATH; see lean-tag --help."""
 
 _SYSTEM_FOLDER = "/etc/systemd/system"
@@ -37,7 +37,7 @@ def run(arguments: list[str], _: Stop) -> int:
     paths = [os.path.abspath(path) for path in given.paths]
     for path in paths:
         if not os.path.isdir(path):
-            raise ConfigError(f"only a folder can be watched, and {path} is none")
+            raise ConfigError(f"only a folder can be watched; {path} is not one")
     from lean_tagger.always import units  # late: --help has no use for it
 
     service = _service(own, given, _without_paths(rest, given.paths), paths)
@@ -65,12 +65,12 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument(
         "--system",
         action="store_true",
-        help="for the whole machine, started with it (default: for you, when you log in)",
+        help="for the whole machine, from boot on (default: for you, from login on)",
     )
     parser.add_argument(
         "--user",
         metavar="NAME",
-        help="with --system: as whom (default: the owner of the first PATH)",
+        help="with --system: run as this user (default: the owner of the first PATH)",
     )
     split = arguments.index("--") if "--" in arguments else len(arguments)
     own, rest = parser.parse_known_args(arguments[:split])
@@ -80,7 +80,7 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
 
 
 def _without_paths(rest: list[str], paths: list[str]) -> list[str]:
-    """Return the options alone: what is a path was said to be one."""
+    """Return the options alone; which arguments are paths is known."""
     left = list(rest)
     for path in reversed(paths):  # paths come last where they could be taken for a value
         at = len(left) - 1 - left[::-1].index(path)
@@ -91,7 +91,7 @@ def _without_paths(rest: list[str], paths: list[str]) -> list[str]:
 def _service(
     own: argparse.Namespace, given: argparse.Namespace, chosen: list[str], paths: list[str]
 ) -> "units.Service":
-    """Return what the units are to say.
+    """Return what the units should say.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def _service(
     for name, value in (("--until", given.until), ("--only-in", given.only_in)):
         if value is not None:
             raise ConfigError(f"lean-tag service takes no {name}")
-    players_of([it for it in given.notify if "://" in it])  # else set up where the unit runs
+    players_of([it for it in given.notify if "://" in it])  # others are set up where the unit runs
     budget = session.budget_bytes(given.max_mem)
     if given.max_mem is None:
         chosen = ["--max-mem", format_size(budget).replace(" ", ""), *chosen]
@@ -129,7 +129,7 @@ def _service(
 
 
 def _program() -> list[str]:
-    """Return how to start us: as the script next to this Python, or the module."""
+    """Return how to start lean-tag: by the script next to this Python, or as a module."""
     beside = os.path.join(os.path.dirname(sys.executable), "lean-tag")
     script = beside if os.access(beside, os.X_OK) else shutil.which("lean-tag")
     return [os.path.abspath(script)] if script else [sys.executable, "-P", "-m", "lean_tagger"]
@@ -148,7 +148,7 @@ def _install(
 ) -> None:
     folder = Path(_SYSTEM_FOLDER) if system else folders.config().parent / "systemd/user"
     try:
-        for needed in writable:  # what systemd lets us write has to be there
+        for needed in writable:  # systemd needs these folders to exist
             os.makedirs(needed, mode=0o700, exist_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
@@ -162,4 +162,6 @@ def _install(
     console.line(f"{control} enable --now lean-tag-watch.service   # as it arrives, or:")
     console.line(f"{control} enable --now lean-tag.timer           # every night")
     if not system:
-        console.line("loginctl enable-linger                          # also while you are away")
+        console.line(
+            "loginctl enable-linger                          # also while you are logged out"
+        )

@@ -13,14 +13,14 @@ from lean_tagger.store.moved import count_lost
 from lean_tagger.store.undo import FORWARD
 
 SHOWN = 20
-"""Files that are set aside, of which so many are named; ``--json`` has them all."""
+"""How many of the files that are set aside are named; ``--json`` has them all."""
 
 
 def run(arguments: list[str], _: Stop) -> int:
     """Print counts, failures by kind, and the files that are set aside."""
     parser = options.Parser(
         prog="lean-tag status",
-        description="What is on record: files, failures, and what is set aside.",
+        description="Show what is on record: files, failures, and what is set aside.",
     )
     options.add_state(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object")
@@ -52,7 +52,7 @@ def _report(journal: Journal) -> dict[str, Any]:
 
 
 def _json(report: dict[str, Any], journal: Journal) -> Iterator[str]:
-    """Yield one object piece by piece: what is set aside may be most of a library."""
+    """Yield one object in pieces: the files set aside may be most of a library."""
     yield json.dumps(report)[:-1] + ', "set_aside": ['
     for number, (path, kind, message, attempts) in enumerate(journal.failures()):
         it = {"path": path, "kind": kind, "message": message, "attempts": attempts}
@@ -66,7 +66,7 @@ def _lines(report: dict[str, Any], journal: Journal) -> Iterator[str]:
     yield f"runs       {report['runs']}; see lean-tag runs"
     counts = ", ".join(f"{n} {_shown(status)}" for status, n in report["files"].items())
     yield f"files      {total}{': ' if counts else ''}{counts}"
-    yield f"writes     {report['writes']} that stand; lean-tag undo takes them back"
+    yield f"writes     {report['writes']} in place; lean-tag undo takes them back"
     if lost := report["writes_not_found"]:
         yield (
             f"           {lost} of them in files that are not where they were; "
@@ -85,5 +85,5 @@ def _lines(report: dict[str, Any], journal: Journal) -> Iterator[str]:
 
 
 def _shown(status: str) -> str:
-    """Return what is said of files of a status."""
+    """Return how a status is shown."""
     return "seen by undo only" if status == "recognised" else status.replace("_", " ")

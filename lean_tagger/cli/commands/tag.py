@@ -32,15 +32,15 @@ examples:
 
 other commands, each with its own --help:
   retag, undo, redo                from what is on record, without listening
-  find, similar, path, playlists   questions to the library
+  find, similar, path, playlists   ask the library
   explain, status, runs, doctor    what was done and why, what can be done here
   watch, service                   tag what arrives, from boot on
   answer                           listen for a program that asks batch by batch
-  models, labels                   networks and words of your own
+  models, labels                   more networks, words of your own
   rules, export, import, merge     your vocabulary; several machines
   report, taggram                  a page to look at, a picture of what is heard
 
-A folder that is called like a command: lean-tag ./find
+For a folder named like a command: lean-tag ./find
 
 exit codes: 0 all done, 1 some files failed, 2 bad option, 3 bad model,
 4 memory budget too small, 5 cannot write, 6 cannot download,
@@ -53,7 +53,7 @@ def run(arguments: list[str], stop: Stop) -> int:
     """Tag music."""
     given = parse(arguments)
     told = players_of(given.notify)
-    if given.only_in is None:  # else a path may be a share that is gone for a while
+    if given.only_in is None:  # with it, a path may be a share that is away for a while
         given_paths.require(given.paths)
     return update_playlists(given, stop, tag(given, stop, told))
 
@@ -78,7 +78,7 @@ def tag(
     make : callable, optional
         Makes another executor than the local one; see `session.do`.
     """
-    # Late: --help and mistakes have no use for what these load.
+    # Late: --help and mistakes need nothing of what these load.
     from lean_tagger.cli import session
     from lean_tagger.run.find_files import walk
     from lean_tagger.run.summary import Summary
@@ -93,7 +93,7 @@ def tag(
     max_mem_bytes = session.budget_bytes(given.max_mem)
     console = session.console(given, max_mem_bytes=max_mem_bytes)
     chosen = session.build(given, max_mem_bytes=max_mem_bytes)
-    if chosen.by_album:  # what is heard first is decided on later
+    if chosen.by_album:  # an album's first tracks are decided later
         chosen = dataclasses.replace(chosen, dry_run=True)
     music: Callable[[], Iterator[Job | Skipped | Failed]] = functools.partial(
         walk,
@@ -111,7 +111,7 @@ def tag(
         session.journal(given, console) as journal,
     ):
         if any(map(is_url, given.paths)):
-            console.notice("what is at an address is only heard: no tags are written into it")
+            console.notice("files at an address are only heard; no tags are written into them")
         under = [full_name(path) for path in given.paths]
         if given.retry_failed:
             journal.forget_failures(under)
@@ -129,7 +129,7 @@ def tag(
         do = functools.partial(session.do, console=console, stop=stop, summary=summary, make=make)
         if not chosen.by_album:
             return do(found, resume.recorder, given, chosen)
-        # All of an album has to be heard before anything of it can be decided.
+        # An album has to be heard in full before any of its tracks can be decided.
         code = do(found, resume.recorder, given, chosen, only_hear=True)
         if code > 1:
             return code
@@ -203,7 +203,7 @@ def parse(arguments: list[str], *, needs_paths: bool = True) -> argparse.Namespa
         action="append",
         default=[],
         metavar="PATTERN",
-        help="leave out what matches, as in a .gitignore; again for more; see .leantagignore",
+        help="leave out what matches, as in .gitignore; may be repeated; see .leantagignore",
     )
     written.add_argument(
         "--spoken-word",
@@ -214,7 +214,7 @@ def parse(arguments: list[str], *, needs_paths: bool = True) -> argparse.Namespa
         "--shard",
         type=option_types.shard,
         metavar="K/N",
-        help="only the K-th of N parts, of which each machine takes one; see lean-tag merge",
+        help="only part K of N, one part for each machine; see lean-tag merge",
     )
     options.add_waiting(written)
     listening = parser.add_argument_group("how it listens")
@@ -223,7 +223,9 @@ def parse(arguments: list[str], *, needs_paths: bool = True) -> argparse.Namespa
     hear_first.add_options(listening)
     before = parser.add_argument_group("what was done before")
     options.add_state(before)
-    before.add_argument("--retry-failed", action="store_true", help="try again what failed before")
+    before.add_argument(
+        "--retry-failed", action="store_true", help="retry files that failed before"
+    )
     resources = parser.add_argument_group("resources and output")
     options.add_pace(resources)
     options.add_resources(resources)

@@ -14,11 +14,11 @@ MARKS = {
     "svg": b"<metadata>lean-tag</metadata>",
     "json": b'{"type": "taggram", "by": "lean-tag',
 }
-"""By which a file of ours is known, which may be replaced."""
+"""Marks a file as ours; such a file may be replaced."""
 
 
 def run(arguments: list[str], _: Stop) -> int:
-    """Hear one file and write what was heard."""
+    """Listen to one file and write what was heard."""
     parser = options.Parser(
         prog="lean-tag taggram",
         description="Listen to a file, and show what the network hears in it second by second.",
@@ -30,14 +30,14 @@ def run(arguments: list[str], _: Stop) -> int:
         "--output",
         required=True,
         metavar="FILE",
-        help="a picture (.png, .svg) or a table (.json), by its name",
+        help="the file to write: a picture (.png, .svg) or a table (.json)",
     )
     options.add_models(parser)
     add(
         "--max-mem",
         type=option_types.size,
         metavar="SIZE",
-        help="memory budget (default: as lean-tag)",
+        help="memory budget (default: as for lean-tag)",
     )
     add("-q", "--quiet", action="store_true", help="print nothing but errors")
     given = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""``lean-tag undo`` and ``redo``: take back what was written, where it still stands."""
+"""``lean-tag undo`` and ``redo``: take back what was written, if it is still there."""
 
 import argparse
 import contextlib
@@ -22,16 +22,16 @@ from lean_tagger.store.resume import Resume
 from lean_tagger.store.undo import FORWARD, last_run, leantag_jobs, undo_jobs
 
 _UNDO = """\
-Put back what genre and mood held before lean-tag wrote them: by default what the last run
-wrote (into these files and folders). A field that somebody has changed since is left alone.
-Files that were moved or renamed are found in the folders that are given, by their audio; where
-the journal is lost, what lean-tag left in the files (LEANTAG) says what stood there before."""
+Restore genre and mood from before lean-tag wrote them. By default the last run is undone (in
+these files and folders). A field that was changed since is left alone. Files that were moved or
+renamed are recognised by their audio in the folders that you name. If the journal is lost, the
+field LEANTAG in the files says what they held before."""
 _HINT = "; lean-tag undo FOLDER also goes by what it left in the files themselves"
 _REDO = "Take back what the last undo did."
 
 
 def run(arguments: list[str], stop: Stop) -> int:
-    """Put back what stood there before."""
+    """Restore the values from before our writes."""
     return _run(arguments, stop, command="undo")
 
 
@@ -80,7 +80,7 @@ def _undo(given: argparse.Namespace, stop: Stop, command: str) -> int:
         first = next(jobs, None)
         if first is None:
             hint = "" if under or command == "redo" else _HINT
-            console.notice(f"nothing to {command}: no write is on record that stands{hint}")
+            console.notice(f"nothing to {command}: no write on record is in place{hint}")
             return code
         if not under:
             recorder = Resume(journal, command, chosen).recorder
@@ -90,7 +90,7 @@ def _undo(given: argparse.Namespace, stop: Stop, command: str) -> int:
 def _jobs(
     journal: Journal, given: argparse.Namespace, under: list[str], *, redo: bool
 ) -> Iterator[Job | Outcome]:
-    """Yield what is to be restored: by the journal's writes, and by what LEANTAG says."""
+    """Yield what is to be restored, by the journal's writes and by LEANTAG."""
     where = journal.whereabouts
     if given.all:
         forward = {it.id for it in journal.runs() if it.command in FORWARD}
@@ -113,15 +113,13 @@ def _parse(arguments: list[str], command: str) -> argparse.Namespace:
         add_help=False,
     )
     add = parser.add_argument
-    add("paths", nargs="*", metavar="PATH", help="files and folders; all without any")
-    add("-n", "--dry-run", action="store_true", help="show what would be put back, write nothing")
+    add("paths", nargs="*", metavar="PATH", help="files and folders (default: all)")
+    add("-n", "--dry-run", action="store_true", help="show what would be restored, write nothing")
     options.add_ways(parser)
     which = parser.add_mutually_exclusive_group()
-    which.add_argument(
-        "--run", type=option_types.run_number, metavar="N", help="what this run wrote"
-    )
+    which.add_argument("--run", type=option_types.run_number, metavar="N", help="what run N wrote")
     if command == "undo":
-        which.add_argument("--all", action="store_true", help="what all runs wrote")
+        which.add_argument("--all", action="store_true", help="what every run wrote")
     else:
         parser.set_defaults(all=False)
     options.add_state(parser.add_argument_group("journal"))

@@ -12,21 +12,21 @@ from lean_tagger.errors import ConfigError
 from lean_tagger.system import pace
 
 _DESCRIPTION = """\
-Tag what is in these folders, and from then on what arrives in them, until it is told to stop. Takes
-all options of lean-tag PATH but --until, --only-in, --out and --shard; see lean-tag --help. Nothing
-is kept in memory while nothing arrives but what waits."""
+Tag what is in these folders, then what arrives in them, until it is stopped. Takes all options of
+lean-tag PATH except --until, --only-in, --out and --shard; see lean-tag --help. While nothing
+arrives, only a small process waits."""
 
 _SETTLE_SECONDS, _POLL_SECONDS = 30.0, 300.0
 
 
 def run(arguments: list[str], stop: Stop) -> int:
-    """Watch folders; SIGTERM is the way to end that, and no failure."""
+    """Watch folders; SIGTERM ends that and is not a failure."""
     own, rest = _parse(arguments)
     given = tag.parse(rest)
     _refuse(given)
     if own.pace == "gentle":
         pace.be_gentle()
-    # Late: --help and mistakes have no use for what these load.
+    # Late: --help and mistakes need nothing of what these load.
     from lean_tagger.always.watching import Watching
     from lean_tagger.cli.batch_report import BatchReport
     from lean_tagger.cli.console import Console
@@ -65,14 +65,14 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
         type=option_types.seconds,
         default=_SETTLE_SECONDS,
         metavar="S",
-        help="do an album once nothing came into it for S seconds (default: %(default)g)",
+        help="tag an album when nothing has come into it for S seconds (default: %(default)g)",
     )
     add(
         "--poll",
         type=option_types.seconds,
         default=_POLL_SECONDS,
         metavar="S",
-        help="look every S seconds where the kernel tells nothing: NFS, SMB, FUSE "
+        help="look every S seconds where the kernel reports no changes: NFS, SMB, FUSE "
         "(default: %(default)g)",
     )
     options.add_pace(parser, default="gentle")
@@ -85,7 +85,7 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
 
 
 def _refuse(given: argparse.Namespace) -> None:
-    """Say what watching cannot do.
+    """Refuse what watching cannot do.
 
     Raises
     ------
@@ -98,10 +98,12 @@ def _refuse(given: argparse.Namespace) -> None:
         ("--out", given.out),
     ):
         if value is not None:
-            raise ConfigError(f"lean-tag watch takes no {name}; see lean-tag watch --help")
+            raise ConfigError(f"lean-tag watch does not take {name}; see lean-tag watch --help")
     if given.shard is not None:
-        raise ConfigError("lean-tag watch takes no --shard; let each machine watch its own folders")
+        raise ConfigError(
+            "lean-tag watch does not take --shard; let each machine watch its own folders"
+        )
     given_paths.require(given.paths)
     for path in given.paths:
         if not os.path.isdir(path):
-            raise ConfigError(f"only a folder can be watched, and {path} is none")
+            raise ConfigError(f"only a folder can be watched; {path} is not one")

@@ -1,7 +1,7 @@
 """``lean-tag doctor``: will it work here, and if not, what to do.
 
-`facts` looks at the libraries, the machine, the models and the given folders; what it comes
-to is judged here and laid out by `lay_out`. Nothing is written and no network is asked.
+`facts` examines the libraries, the machine, the models and the given folders. The result is
+judged here and laid out by `lay_out`. Nothing is written and no network is used.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ from lean_tagger.cli.doctor import facts
 from lean_tagger.cli.doctor.facts import ModelFit, Problem, Report
 from lean_tagger.cli.doctor.lay_out import lay_out
 from lean_tagger.errors import StateError
-from lean_tagger.run.worker_handle import START_SECONDS
+from lean_tagger.run.worker_clock import START_SECONDS
 from lean_tagger.settings import Settings
 from lean_tagger.system import machine, mounts
 from lean_tagger.system.memory import format_size
@@ -35,12 +35,12 @@ def run(
     start_seconds: float = START_SECONDS,
     as_json: bool,
 ) -> int:
-    """Look, print what was found, and return the exit code.
+    """Examine the machine, print what was found, and return the exit code.
 
     Parameters
     ----------
     paths : sequence of str
-        Music that a run would be given; none is fine.
+        Music for a run; may be empty.
     max_mem_bytes : int or None
         The budget to plan with; ``None`` takes the default.
     start_seconds : float
@@ -59,7 +59,7 @@ def run(
     try:
         report = examine(paths, max_mem_bytes=max_mem_bytes, start_seconds=start_seconds)
         _print(report, console, as_json=as_json)
-    except StateError as error:  # no process can be started; a full disk behind the output
+    except StateError as error:  # no process can be started, or the output's disk is full
         console.error(*error.sentences)
         return error.exit_code
     return 1 if report.problems else 0
@@ -81,12 +81,12 @@ def examine(
     max_mem_bytes: int | None = None,
     start_seconds: float = START_SECONDS,
 ) -> Report:
-    """Return everything that `run` prints; see there."""
+    """Return everything that `run` prints; the parameters are the same."""
     allowed_bytes = machine.machine_limit_bytes()
     budget_bytes = min(max_mem_bytes or machine.default_budget_bytes(), allowed_bytes)
     libraries, runtimes = list(facts.load_all(facts.LIBRARIES)), facts.installed_runtimes()
     unseen = facts.why_memory_is_unseen()
-    # Without the libraries every model would fail, each with a riddle.
+    # Without the libraries every model would fail, with an obscure error each.
     blind = unseen or any(lib.error for lib in libraries)
     models = [] if blind else list(facts.fits(budget_bytes, start_seconds=start_seconds))
     table = mounts.table()
@@ -105,7 +105,7 @@ def examine(
             "cgroup_limits": [
                 {"file": str(file), "bytes": limit_bytes}
                 for file, limit_bytes in machine.cgroup_limits(machine.membership())
-                if limit_bytes < machine.physical_bytes()  # what lies above limits nothing
+                if limit_bytes < machine.physical_bytes()  # a higher limit has no effect
             ],
             "machine_limit_bytes": machine.machine_limit_bytes(),
             "default_budget_bytes": machine.default_budget_bytes(),
@@ -128,7 +128,7 @@ def examine(
 
 
 def _notes(report: Report, *, asked_bytes: int) -> Iterator[str]:
-    """Yield what a user should know and need not act on."""
+    """Yield what a user should know; none of it needs action."""
     memory = report.memory
     if asked_bytes > memory["machine_limit_bytes"]:
         allowed = format_size(memory["machine_limit_bytes"])
@@ -146,8 +146,8 @@ def _notes(report: Report, *, asked_bytes: int) -> Iterator[str]:
         )
     if memory["page_bytes"] > 4096:
         yield (
-            f"The kernel's pages have {memory['page_bytes'] >> 10} KiB instead of 4: a process "
-            "takes some megabytes more; what the models need was measured with that."
+            f"The kernel's pages have {memory['page_bytes'] >> 10} KiB instead of 4, so a process "
+            "takes some megabytes more; the models' needs were measured with that."
         )
     yield from _speed_notes(report)
     for place in report.music:
@@ -163,13 +163,13 @@ def _notes(report: Report, *, asked_bytes: int) -> Iterator[str]:
 
 
 def _speed_notes(report: Report) -> Iterator[str]:
-    """Yield what makes it slower than it could be."""
+    """Yield what makes lean-tag slower than it could be."""
     if report.uncompiled:
         yield (
-            f"Python compiles {', '.join(report.uncompiled)} at every start, since it may not keep "
-            "the result: some 0.7 s and 5 MiB more each time. Run python -m compileall once where "
-            "they are installed, or set PYTHONPYCACHEPREFIX to a folder that can be written; "
-            "PYTHONDONTWRITEBYTECODE should not be set."
+            f"Python compiles {', '.join(report.uncompiled)} at every start, since it cannot store "
+            "the result. That takes about 0.7 s and 5 MiB each time. Run python -m compileall once "
+            "on the folder where they are installed, or set PYTHONPYCACHEPREFIX to a writable "
+            "folder; do not set PYTHONDONTWRITEBYTECODE."
         )
     features = report.cpu["features"]
     if platform.machine() in {"x86_64", "AMD64"} and features and "avx2" not in features:
@@ -208,7 +208,7 @@ def _problems(report: Report) -> Iterator[Problem]:
 
 
 def _refusal(fit: ModelFit, report: Report) -> Problem:
-    """Say that the default model does not fit, and what would."""
+    """Say that the default model does not fit the budget, and what would."""
     least_bytes = fit.least_bytes or 0
     given, least = format_size(report.memory["budget_bytes"]), -(-least_bytes >> 20)
     what = f"{fit.model} does not fit a budget of {given}: it needs {least} MiB."
@@ -224,7 +224,7 @@ def _refusal(fit: ModelFit, report: Report) -> Problem:
 
 
 def _wheels() -> str:
-    """Say where no ready-made libraries exist, if this is such a place."""
+    """Say that no ready-made libraries exist for this system, if that is so."""
     if sys.maxsize < 2**32:
         return " - but most of it is not built for 32-bit systems: use a 64-bit one"
     if platform.system() == "Linux" and platform.libc_ver()[0] != "glibc":

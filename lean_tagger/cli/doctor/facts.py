@@ -1,7 +1,7 @@
-"""What a doctor looks at: libraries, processor, memory groups, models, places.
+"""What a doctor examines: libraries, processor, memory groups, models, folders.
 
 The libraries are loaded in a process of their own: one that was built for another processor
-takes its process with it.
+crashes it.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ LIBRARIES = {
     "psutil": "psutil",
     "tqdm": "tqdm",
 }
-"""What must load, by the name of its module."""
+"""Libraries that must load, by the name of their module."""
 
 RUNTIMES = frozenset(
     {
@@ -47,28 +47,28 @@ RUNTIMES = frozenset(
         *("onnxruntime-training", "ort-nightly", "ort-nightly-gpu"),
     }
 )
-"""Distributions that all bring the module ``onnxruntime``; pip lets one overwrite another."""
+"""Distributions with the module ``onnxruntime``; pip lets one overwrite another."""
 
 FEATURES = (
     *("avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8"),
     *("neon", "asimd", "asimdhp", "asimddp", "i8mm", "sve", "sve2"),
 )
-"""What the network's kernels are built for, as /proc/cpuinfo calls it."""
+"""Features that the network's kernels use, as /proc/cpuinfo names them."""
 
 LOAD_SECONDS = 30.0
-"""A library that has not loaded by then never will."""
+"""A library that takes longer to load will never finish."""
 
 ANSWER_SECONDS = 1.0
-"""A folder that has not answered by then has lost its server."""
+"""A folder that takes longer to answer has lost its server."""
 
 
 PLENTY_BYTES = 4 << 30
-"""What a model may take while it is measured: the floor is to be seen below any budget."""
+"""Budget of a model that is measured: large, so that its real need shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that will not work: one sentence, and one with what to do."""
+    """Something that will not work: one sentence, and one about what to do."""
 
     what: str
     remedy: str
@@ -76,16 +76,16 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """A library as it loads here.
+    """A library, as it loads here.
 
     Attributes
     ----------
     name, module : str
         For people, and for Python.
     version : str or None
-        ``None`` if it does not load; `error` tells why.
+        ``None`` if it does not load; `error` says why.
     parts : dict
-        What it brings along: version by name, and ONNX Runtime's build and providers.
+        What it contains: versions by name, and ONNX Runtime's build and providers.
     """
 
     name: str
@@ -97,14 +97,14 @@ class Library:
 
 @dataclass(frozen=True, slots=True)
 class ModelFit:
-    """One installed model, and what a run with it would look like.
+    """One installed model, and the plan of a run with it.
 
     Attributes
     ----------
     least_bytes : int or None
         Least budget with which it runs, all processes together; ``None`` if it does not load.
     plan : budget.Shape or None
-        ``None`` where the budget is too little or the model does not load: see `error`.
+        ``None`` if the budget is too small or the model does not load; see `error`.
     """
 
     model: str
@@ -116,7 +116,7 @@ class ModelFit:
 
 @dataclass(frozen=True, slots=True)
 class FolderFacts:
-    """A folder or file: where it is, and what stands in its way, if anything."""
+    """A folder or file: where it is, and what is wrong with it, if anything."""
 
     path: str
     filesystem: str | None
@@ -126,18 +126,18 @@ class FolderFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Everything that was found; ``--json`` prints it as it is.
+    """Everything that was found; ``--json`` prints it unchanged.
 
     Attributes
     ----------
     runtimes : list of str
         Distributions of ONNX Runtime, ``name version``; more than one is a problem.
     models : list of ModelFit
-        Empty where they could not be tried, because a library does not load.
+        Empty if they could not be tried because a library does not load.
     uncompiled : list of str
         Modules that Python compiles again at every start.
     notes : list of str
-        What to know; `problems` is what will not work.
+        What the user should know; `problems` holds what will not work.
     """
 
     lean_tag: str
@@ -157,11 +157,11 @@ class Report:
 
 
 def load_all(names: Iterable[str]) -> Iterator[Library]:
-    """Load libraries in a process of their own; go on behind one that crashes it."""
+    """Load libraries in a process of their own; after a crash, go on with the next one."""
     left = list(names)
     while left:
         code = "from lean_tagger.cli.doctor.facts import load_here; load_here()"
-        # -P and PYTHONPATH: the same folders as here, and not the one we are in.
+        # -P and PYTHONPATH: the same import folders as here, without the current one.
         path = os.pathsep.join([str(Path(__file__).parents[3]), *filter(None, sys.path)])
         try:
             done = subprocess.run(  # noqa: S603 - our own interpreter and module
@@ -186,7 +186,7 @@ def load_all(names: Iterable[str]) -> Iterator[Library]:
 
 
 def load_here() -> None:
-    """Load the libraries that the command line names; print each as JSON when it is there."""
+    """Load the libraries that the command line names; print each as JSON once it is loaded."""
     for name in sys.argv[1:]:
         try:
             module = importlib.import_module(name)
@@ -200,7 +200,7 @@ def load_here() -> None:
 
 
 def _parts(module: Any) -> dict[str, Any]:
-    """Return what a library says of what it brings along."""
+    """Return what a library says about its own parts."""
     match module.__name__:
         case "av":
             numbers = {name: ".".join(map(str, v)) for name, v in module.library_versions.items()}
@@ -229,15 +229,15 @@ def installed_runtimes() -> list[str]:
 
 
 def uncompiled(names: Iterable[str]) -> list[str]:
-    """Return which modules Python compiles at every start, for it could not keep the result.
+    """Return which modules Python compiles at every start, because it cannot store the result.
 
-    To be asked when they have been loaded: by then it has kept what it can.
+    Call it after they were loaded: by then Python has stored what it can.
     """
     found = []
     for name in names:
         try:
             spec = importlib.util.find_spec(name)
-        except (ImportError, ValueError):  # `load_all` tells why
+        except (ImportError, ValueError):  # `load_all` says why
             continue
         source = spec.origin if spec is not None else None
         if source and source.endswith(".py"):
@@ -248,7 +248,7 @@ def uncompiled(names: Iterable[str]) -> list[str]:
 
 
 def cpu(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, Any]:
-    """Return the processor: model, features that matter, cores, and what limits them."""
+    """Return the processor's model, relevant features, cores, and limits on them."""
     facts: dict[str, str] = {}
     with contextlib.suppress(OSError):
         for line in cpuinfo.read_text(errors="replace").splitlines():
@@ -270,8 +270,8 @@ def cpu(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, Any]:
 def memory_groups_off(proc: Path = Path("/proc")) -> bool:
     """Tell whether the kernel was started without memory control groups.
 
-    Raspberry Pi OS does so. ``/proc/cgroups`` knows; a kernel that no longer lists the
-    controller there tells by its command line, where the last word counts.
+    Raspberry Pi OS does so. ``/proc/cgroups`` shows it; for a kernel that no longer lists the
+    controller there, the command line does, where the last word counts.
     """
     with contextlib.suppress(OSError):
         for line in (proc / "cgroups").read_text().splitlines():
@@ -288,7 +288,7 @@ def memory_groups_off(proc: Path = Path("/proc")) -> bool:
 
 
 def why_memory_is_unseen() -> str | None:
-    """Return why it is not told what a process takes; ``None`` where it is."""
+    """Return why the memory of a process cannot be read; ``None`` if it can."""
     try:
         current_rss_bytes()
     except StateError as error:
@@ -313,7 +313,7 @@ def fits(budget_bytes: int, *, start_seconds: float) -> Iterator[ModelFit]:
         try:
             with contextlib.closing(runner):
                 ready = runner.start(cores)
-        except StateError:  # of this machine, and no model's matter
+        except StateError:  # the machine's fault, not a model's
             raise
         except LeanTagError as error:
             yield ModelFit(name, error=str(error))
@@ -329,12 +329,12 @@ def fits(budget_bytes: int, *, start_seconds: float) -> Iterator[ModelFit]:
 
 
 def state_folder() -> str:
-    """Return where lean-tag would keep what it remembers; nothing is made there."""
+    """Return the folder of the journal; nothing is made there."""
     return str(folders.state())
 
 
 def state(table: list[mounts.Mount]) -> FolderFacts:
-    """Return where the journal would be, and what stands in its way."""
+    """Return where the journal would be, and what is wrong with that place."""
     try:
         return look_at(state_folder(), table, music=False)
     except ConfigError as error:
@@ -343,16 +343,16 @@ def state(table: list[mounts.Mount]) -> FolderFacts:
 
 
 def look_at(path: str, table: list[mounts.Mount], *, music: bool = True) -> FolderFacts:
-    """Return where a path is, and what stands in the way of using it.
+    """Return where a path is, and what prevents its use.
 
     Parameters
     ----------
     path : str
-        Of music, which must be there; or else of a folder that can still be made.
+        Of music, which must exist; or else of a folder that may still have to be made.
     table : list of Mount
         What is mounted.
     """
-    mount = mounts.find(os.path.abspath(path), table)  # asks nobody
+    mount = mounts.find(os.path.abspath(path), table)  # without touching it
     try:
         mount, obstacle = _within(ANSWER_SECONDS, lambda: _approach(path, table, music=music))
     except TimeoutError:
@@ -365,7 +365,7 @@ def look_at(path: str, table: list[mounts.Mount], *, music: bool = True) -> Fold
 
 
 def _approach(path: str, table: list[mounts.Mount], *, music: bool) -> "_Found":
-    """Go to a path, which may take for ever."""
+    """Touch a path, which may take for ever."""
     real = os.path.realpath(path)
     mount = mounts.find(real, table)
     there = os.path.exists(real)
@@ -373,7 +373,7 @@ def _approach(path: str, table: list[mounts.Mount], *, music: bool) -> "_Found":
         return mount, Problem(f"{path} does not exist.", "Is it spelt right, and mounted?")
     folder = real
     while not os.path.isdir(folder) and folder != os.path.dirname(folder):
-        folder = os.path.dirname(folder)  # a new file is put next to the old one
+        folder = os.path.dirname(folder)  # the new file is made next to the old one
     if music and not os.access(real, os.R_OK):
         return mount, Problem(f"{path} cannot be read by this user.", "Give it the right to.")
     if mount is not None and mount.read_only:
@@ -389,7 +389,7 @@ _Found = tuple[mounts.Mount | None, Problem | None]
 
 
 def _within(seconds: float, ask: Callable[[], _Found]) -> _Found:
-    """Return an answer that comes in time; a call that never returns is left behind.
+    """Return an answer that comes in time; a call that never returns is abandoned.
 
     Raises
     ------

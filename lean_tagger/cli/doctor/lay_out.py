@@ -18,7 +18,7 @@ def lay_out(report: Report, *, columns: int) -> Iterator[str]:
     report : Report
         What to show.
     columns : int
-        Most that a line takes, unless one word is longer: a path is never cut.
+        Greatest width of a line, unless one word is longer: a path is never cut.
     """
     runtime = next((lib for lib in report.libraries if lib.module == "onnxruntime"), None)
     features = " ".join(report.cpu["features"])
@@ -46,7 +46,7 @@ def lay_out(report: Report, *, columns: int) -> Iterator[str]:
 
 
 def _row(label: str, text: str, columns: int) -> list[str]:
-    """Return a label and its text, wrapped next to it."""
+    """Return a label with its text wrapped next to it."""
     return textwrap.wrap(
         escape(text),
         columns,
@@ -59,7 +59,7 @@ def _row(label: str, text: str, columns: int) -> list[str]:
 
 
 def _labelled(label: str, texts: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield rows of which only the first has the label."""
+    """Yield rows; only the first has the label."""
     for text in texts:
         yield label, text
         label = ""
@@ -106,7 +106,7 @@ def _memory(report: Report) -> Iterator[str]:
 
 
 def _models(report: Report) -> Iterator[str]:
-    """Yield a small table: what each model needs, and what a run would look like."""
+    """Yield a small table: what each model needs, and the plan of a run."""
     if not report.models:
         yield "not tried; see below"
         return
@@ -114,7 +114,7 @@ def _models(report: Report) -> Iterator[str]:
     columns = max(len(fit.model) for fit in report.models)
     yield f"{'':<{columns}}  needs     with a budget of {budget}"
     for fit in report.models:
-        # Rounded up, so that a budget of that many MiB is one that suffices.
+        # Rounded up, so that a budget of so many MiB is enough.
         needs = f"{-(-fit.least_bytes >> 20)} MiB" if fit.least_bytes else "?"
         yield f"{fit.model:<{columns}}  {needs:<8}  {_plan(fit)}"
 

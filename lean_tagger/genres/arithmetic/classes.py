@@ -14,7 +14,7 @@ from lean_tagger.genres.request import Request
 SEVERAL = 0.05
 """Where so many tracks carry more than one class, each class is judged by itself."""
 
-Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
 
 _DEEPEST = 20  # of a tree, as `rules.read_file` has it
 
@@ -29,10 +29,12 @@ class Classes:
         As most tracks spell it, in the order of the alphabet.
     keys : list of str
         The same, folded.
-    wanted : (n, n_classes) float32
-        1 where a track is of a class.
+    wanted : (n, n_classes) bool
+        Whether a track is of a class.
     several : bool
         Tracks may carry more than one.
+    rest : bool
+        The tracks without any of the classes are learnt, too, as something else.
     left_out : list of (str, int, int)
         Name, tracks and artists of each class with too few.
     pooled : list of (str, str)
@@ -41,10 +43,20 @@ class Classes:
 
     names: list[str]
     keys: list[str]
-    wanted: Floats
+    wanted: Bools
     several: bool
     left_out: list[tuple[str, int, int]]
     pooled: list[tuple[str, str]]
+    rest: bool = False
+
+    def taught(self) -> Bools:
+        """Return what is learnt, (n, n_classes or one more) bool: last the rest, if that is.
+
+        Where each class is judged by itself, the rest is what none of them is.
+        """
+        if not self.rest:
+            return self.wanted
+        return np.column_stack([self.wanted, ~self.wanted.any(axis=1)])
 
 
 def choose(material: Material, request: Request) -> Classes:
@@ -78,23 +90,27 @@ def choose(material: Material, request: Request) -> Classes:
     if len(kept) < 2:
         raise ConfigError(_too_little(material, request, size, names))
     place = {key: at for at, key in enumerate(kept)}
-    wanted = np.zeros((len(found), len(kept)), np.float32)
+    wanted = np.zeros((len(found), len(kept)), bool)
     for at, keys in enumerate(found):
         for key in keys:
             if key in place:
-                wanted[at, place[key]] = 1
+                wanted[at, place[key]] = True
     labelled = wanted.any(axis=1)
     several = bool((wanted.sum(axis=1) > 1).sum() > SEVERAL * labelled.sum())
     if not several:  # of the few with two, the first counts
         first = wanted.argmax(axis=1)
-        wanted[:] = 0
-        wanted[labelled, first[labelled]] = 1
+        wanted[:] = False
+        wanted[labelled, first[labelled]] = True
+    rest = _enough(int((~labelled).sum()), len(set(numbers[~labelled])), request)
     return Classes(
         names=[names[key] for key in kept],
         keys=kept,
         wanted=wanted,
         several=several,
-        left_out=[(names[key], *size[key]) for key in sorted(small, key=lambda key: -size[key][0])],
+        rest=rest and not several,
+        left_out=sorted(
+            ((names[key], *size[key]) for key in small), key=lambda it: (-it[1], it[0].casefold())
+        ),
         pooled=[(names[key], up) for key, up in pooled.items()],
     )
 
@@ -156,4 +172,5 @@ def _nothing(material: Material, field: str) -> str:
 
 def _largest(size: dict[str, tuple[int, int]], names: dict[str, str]) -> str:
     key = max(size, key=lambda key: (size[key][0], key))
-    return f"{names[key]} with {size[key][0]} tracks of {size[key][1]}"
+    tracks, artists = size[key]
+    return f"{names[key]} with {tracks} {'track' if tracks == 1 else 'tracks'} of {artists}"

@@ -39,22 +39,21 @@ def learn(request: Request) -> Iterator[dict[str, Any]]:
     """
     material = load(request, unlabelled=False)
     classes = choose(material, request)
-    _only_labelled(material, classes)
     numbers = folds.numbered(material.groups)
     of_rows = logistic.z_score(material.rows)
-    held_out = out_of_fold(material.rows, classes, folds.by_group(classes.wanted, numbers))
+    held_out = out_of_fold(material.rows, classes, folds.by_group(classes.taught(), numbers))
     stock = _stock(material, classes)
     mixed, stock = _better_stock(held_out, stock, classes)
     inherited = inherit.measure(material, classes) if request.inherit else None
-    model = logistic.fit(material.rows, classes.wanted, several=classes.several)
+    model = logistic.fit(material.rows, classes.taught(), several=classes.several)
     judged = Judged(classes, numbers, mixed, stock=stock, precision=request.precision)
     rows = judged.per_class()
     yield {
         "type": "learnt",
         "field": request.field,
         "models": [it.name for it in material.models],
-        "tracks": len(material.paths),
-        "artists": int(numbers.max()) + 1,
+        "tracks": int(judged.labelled.sum()),
+        "artists": len(np.unique(numbers[judged.labelled])),
         "several": classes.several,
         "counts": vars_of(material.counts),
         "classes": rows,
@@ -64,9 +63,10 @@ def learn(request: Request) -> Iterator[dict[str, Any]]:
         ],
         "pooled": [{"class": name, "as": up} for name, up in classes.pooled],
         "overall": judged.overall(),
+        "others": judged.others(),
         "curve": [
             {"coverage": round(share, 3), "precision": round(right, 3)}
-            for share, right in measures.curve(mixed.max(axis=1), judged.hits(mixed))
+            for share, right in judged.curve()
         ],
         "confusion": judged.confusion(),
         "inherited": inherited.report if inherited else None,
@@ -96,24 +96,13 @@ def out_of_fold(z: Floats, classes: Classes, fold_of: Ints, method: Any = logist
     method : callable
         ``method(z, wanted, several=..., out=...)`` returns what has `probabilities`.
     """
-    found = np.zeros(classes.wanted.shape, np.float32)
+    taught = classes.taught()
+    found = np.zeros(taught.shape, np.float32)
     for number in range(int(fold_of.max()) + 1):
         out = fold_of == number
-        model = method(z, classes.wanted, several=classes.several, out=out)
-        found[out] = model.probabilities(z[out])
-    return found
-
-
-def _only_labelled(material: Material, classes: Classes) -> None:
-    """Leave out the tracks of which no class is learnt."""
-    kept = np.flatnonzero(classes.wanted.any(axis=1))
-    if len(kept) == len(material.paths):
-        return
-    for name in ("paths", "values", "raw", "infos", "groups"):
-        whole = getattr(material, name)
-        setattr(material, name, [whole[at] for at in kept])
-    material.rows, material.scores = material.rows[kept], material.scores[kept]
-    classes.wanted = classes.wanted[kept]
+        model = method(z, taught, several=classes.several, out=out)
+        model.probabilities_of(z, out, found)
+    return found[:, : len(classes.names)]
 
 
 def _stock(material: Material, classes: Classes) -> Stock:
@@ -136,7 +125,7 @@ def _better_stock(held_out: Floats, stock: Stock, classes: Classes) -> tuple[Flo
     for column, label in enumerate(stock.labels):
         if label is None:
             continue
-        right = classes.wanted[:, column] > 0
+        right = classes.wanted[:, column]
         ours, theirs = (
             measures.average_precision(scores[:, column], right)
             for scores in (held_out, stock.scores)
@@ -173,7 +162,7 @@ def _head(
     first = material.models[0].name
     labels = [
         {"of": [{"model": first, "label": stock.labels[at]}]} if at in stock.used else {"row": at}
-        for at in range(len(model.bias))
+        for at in range(len(stock.labels))  # the rest has a row, and no label
     ]
     arrays = {
         "mean": of_rows[0],

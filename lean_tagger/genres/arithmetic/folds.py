@@ -9,7 +9,7 @@ FOLDS = 5
 _SEED = 1
 
 Ints = npt.NDArray[np.intp]
-Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
 
 
 def numbered(groups: Sequence[Hashable]) -> Ints:
@@ -18,13 +18,13 @@ def numbered(groups: Sequence[Hashable]) -> Ints:
     return np.array([numbers.setdefault(it, len(numbers)) for it in groups], np.intp)
 
 
-def by_group(wanted: Floats, groups: Ints, *, count: int = FOLDS) -> Ints:
+def by_group(wanted: Bools, groups: Ints, *, count: int = FOLDS) -> Ints:
     """Return the fold of each track, (n,): whole groups, dealt so that each fold has each class.
 
     Parameters
     ----------
-    wanted : (n, n_classes) float32
-        1 where a track is of a class.
+    wanted : (n, n_classes) bool
+        Whether a track is of a class.
     groups : (n,) int
         Who made each track; see `numbered`.
     count : int
@@ -32,8 +32,9 @@ def by_group(wanted: Floats, groups: Ints, *, count: int = FOLDS) -> Ints:
     """
     n_groups = int(groups.max()) + 1
     count = min(count, n_groups)
-    sizes = np.zeros((n_groups, wanted.shape[1]))
-    np.add.at(sizes, groups, wanted)
+    sizes = np.zeros((n_groups, wanted.shape[1]), np.float32)
+    for column, in_class in enumerate(wanted.T):
+        sizes[:, column] = np.bincount(groups[in_class], minlength=n_groups)
     order = np.random.default_rng(_SEED).permutation(n_groups)
     load = np.zeros((wanted.shape[1], count))
     fold = np.zeros(n_groups, np.intp)

@@ -13,6 +13,7 @@ SHARE = 0.9
 LEAST = 3
 """Tracks with a class, below which nothing is inherited."""
 
+_OTHER = -1  # a class that is not learnt
 _NAME_AND_ARTIST = 3  # of an album's key; the group of a compilation has its name alone
 
 
@@ -36,7 +37,7 @@ def measure(material: Material, classes: Classes) -> Inherited:
     """Return what is inherited, and how right that is: for each track, by the others."""
     albums: dict[Group, Counter[int]] = defaultdict(Counter)
     artists: dict[Group, Counter[int]] = defaultdict(Counter)
-    first = [int(row.argmax()) for row in classes.wanted]
+    first = [int(row.argmax()) if row.any() else _OTHER for row in classes.wanted]
     places = [
         (album(path, info), group)
         for path, info, group in zip(material.paths, material.infos, material.groups, strict=True)
@@ -46,11 +47,13 @@ def measure(material: Material, classes: Classes) -> Inherited:
         artists[of_artist][number] += 1
     said = right = 0
     for (of_album, of_artist), number in zip(places, first, strict=True):
+        if number == _OTHER:
+            continue
         others = (_without(albums[of_album], number), _without(artists[of_artist], number))
         found = next((it for it in map(_shared, others) if it is not None), None)
-        said += found is not None
+        said += found not in {None, _OTHER}
         right += found == number
-    n = max(len(first), 1)
+    n = max(sum(it != _OTHER for it in first), 1)
     return Inherited(
         [*_heirs(albums, classes.names), *_heirs(artists, classes.names)],
         {
@@ -77,7 +80,7 @@ def _heirs(counts: dict[Group, Counter[int]], names: list[str]) -> Iterator[dict
     """Yield the artists and albums nearly all tracks of which have one class."""
     for key, of in sorted(counts.items()):
         number = _shared(of)
-        if number is None:
+        if number is None or number == _OTHER:
             continue
         if key[0] == "artist":
             yield {"artist": key[1], "album": "", "label": names[number]}

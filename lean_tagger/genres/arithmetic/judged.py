@@ -50,6 +50,12 @@ class Judged:
         What the stock labels say.
     precision : float
         Wanted of each class, 0 to 1.
+
+    Attributes
+    ----------
+    labelled : (n,) bool
+        Tracks with one of the classes. The others have another one: they count where it is said
+        from which score on a class is right, and nowhere else.
     """
 
     def __init__(
@@ -64,12 +70,13 @@ class Judged:
         self._classes, self._groups, self._scores = classes, groups, scores
         self._stock, self._precision = stock, precision
         self._first = classes.wanted.argmax(axis=1)
+        self.labelled = classes.wanted.any(axis=1)
 
     def hits(self, scores: Floats) -> Bools:
         """Tell of each track whether the best class is one of its own."""
         best = scores.argmax(axis=1)
         said = scores.max(axis=1) >= 0  # stock has no label for some classes
-        found: Bools = (self._classes.wanted[np.arange(len(best)), best] > 0) & said
+        found: Bools = self._classes.wanted[np.arange(len(best)), best] & said
         return found
 
     def per_class(self) -> list[dict[str, Any]]:
@@ -79,8 +86,8 @@ class Judged:
 
     def _row(self, column: int, name: str, best: Ints) -> dict[str, Any]:
         scores = self._scores[:, column]
-        right = self._classes.wanted[:, column] > 0
-        said = best == column
+        right = self._classes.wanted[:, column]
+        said = (best == column) & self.labelled
         found = int((said & right).sum())
         threshold = measures.threshold_for(scores, right, self._precision)
         above = scores >= threshold if threshold is not None else np.zeros(len(scores), bool)
@@ -107,11 +114,14 @@ class Judged:
 
     def overall(self) -> dict[str, Any]:
         """Return how right all classes together are, next to stock and the most frequent class."""
-        majority = np.zeros_like(self._scores)
-        majority[:, int(self._classes.wanted.sum(axis=0).argmax())] = 1
-        ways = {"learnt": self._scores, "stock": self._stock.scores, "majority": majority}
-        draws = {name: self._spread(scores) for name, scores in ways.items()}
-        said: dict[str, Any] = {name: self._mean(scores) for name, scores in ways.items()}
+        wanted = self._classes.wanted
+        ways = {
+            "learnt": self.hits(self._scores),
+            "stock": self.hits(self._stock.scores),
+            "majority": wanted[:, int(wanted.sum(axis=0).argmax())],
+        }
+        draws = {name: self._spread(hits) for name, hits in ways.items()}
+        said: dict[str, Any] = {name: self._mean(hits) for name, hits in ways.items()}
         for name, drawn in draws.items():
             for at, what in enumerate(("accuracy", "balanced_accuracy")):
                 said[name][f"{what}_range"] = spread_range(drawn[:, at])
@@ -120,40 +130,52 @@ class Judged:
             "balanced_accuracy_range": spread_range(better),
             "draws_better": rounded((better > 0).mean()),
         }
-        thresholds = [
-            measures.threshold_for(
-                self._scores[:, column],
-                self._classes.wanted[:, column] > 0,
-                self._precision,
-            )
-            for column in range(len(self._classes.names))
-        ]
-        sure = self._scores >= np.array([2.0 if it is None else it for it in thresholds])
-        written = sure.any(axis=1)
+        sure = self._sure()
         said["wanted_precision"] = self._precision
-        said["coverage"] = rounded(written.mean())
-        named = self._classes.wanted[sure]
+        said["coverage"] = rounded(sure[self.labelled].any(axis=1).mean())
+        named = wanted[sure]
         said["precision"] = rounded(named.mean()) if len(named) else None
         return said
 
-    def _mean(self, scores: Floats) -> dict[str, Any]:
-        hits = self.hits(scores)
-        counts = np.bincount(self._first, minlength=len(self._classes.names))
+    def others(self) -> dict[str, Any]:
+        """Return how many tracks have another class, and how many get one of these all the same."""
+        sure = self._sure()[~self.labelled]
+        return {
+            "tracks": len(sure),
+            "written": rounded(sure.any(axis=1).mean()) if len(sure) else None,
+        }
+
+    def _sure(self) -> Bools:
+        """Tell of each track and class whether it is written, (n, n_classes)."""
+        thresholds = [
+            measures.threshold_for(scores, right, self._precision)
+            for scores, right in zip(self._scores.T, self._classes.wanted.T, strict=True)
+        ]
+        found: Bools = self._scores >= np.array([2.0 if it is None else it for it in thresholds])
+        return found
+
+    def _mean(self, hits: Bools) -> dict[str, Any]:
+        counts = np.bincount(self._first[self.labelled], minlength=len(self._classes.names))
         per_class = np.bincount(self._first[hits], minlength=len(counts)) / np.maximum(counts, 1)
         return {
-            "accuracy": rounded(hits.mean()),
+            "accuracy": rounded(hits[self.labelled].mean()),
             "balanced_accuracy": rounded(per_class[counts > 0].mean()),
         }
 
-    def _spread(self, scores: Floats) -> npt.NDArray[np.float64]:
-        return measures.spread(
-            self.hits(scores), self._first, self._groups, len(self._classes.names)
-        )
+    def _spread(self, hits: Bools) -> npt.NDArray[np.float64]:
+        of = self.labelled
+        n_classes = len(self._classes.names)
+        return measures.spread(hits[of], self._first[of], self._groups[of], n_classes)
+
+    def curve(self) -> list[tuple[float, float]]:
+        """Return precision over coverage."""
+        sure, hits = self._scores.max(axis=1), self.hits(self._scores)
+        return measures.curve(sure[self.labelled], hits[self.labelled])
 
     def confusion(self) -> list[dict[str, Any]]:
         """Return which classes are taken for which, most often first."""
         best, names = self._scores.argmax(axis=1), self._classes.names
-        wrong = ~self.hits(self._scores)
+        wrong = self.labelled & ~self.hits(self._scores)
         pairs, counts = np.unique(
             np.stack([self._first[wrong], best[wrong]]), axis=1, return_counts=True
         )

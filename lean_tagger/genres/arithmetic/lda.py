@@ -7,7 +7,7 @@ probabilities are of no use, only their order is.
 import numpy as np
 import numpy.typing as npt
 
-from lean_tagger.genres.arithmetic.logistic import Linear
+from lean_tagger.genres.arithmetic.logistic import BLOCK, Linear
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
@@ -17,7 +17,7 @@ SHRINKAGE = 0.6
 
 def fit(
     z: Floats,
-    wanted: Floats,
+    wanted: Bools,
     *,
     several: bool = False,  # noqa: ARG001 - as `logistic.fit`
     out: Bools | None = None,
@@ -27,15 +27,18 @@ def fit(
     Of a row with several classes, each counts.
     """
     out = np.zeros(len(z), bool) if out is None else out
-    wanted = np.where(out[:, None], np.float32(0), wanted)
-    counts = np.maximum(wanted.sum(axis=0), 1)
-    centres = (wanted.T @ z) / counts[:, None]
+    wanted = wanted & ~out[:, None]
+    counts = np.maximum(wanted.sum(axis=0), 1).astype(np.float32)
+    centres = _sums(wanted, z) / counts[:, None]
     # The scatter within the classes: of everything, less that of the centres. What is left out,
     # or counts more than once, is little.
     within = z.T @ z - (centres * counts[:, None]).T @ centres
     times = wanted.sum(axis=1)
     odd = np.flatnonzero(times != 1)
-    within += (z[odd] * (times[odd] - 1)[:, None]).T @ z[odd]
+    for start in range(0, len(odd), BLOCK):
+        rows = z[odd[start : start + BLOCK]]
+        often = (times[odd[start : start + BLOCK]] - 1).astype(np.float32)
+        within += (rows * often[:, None]).T @ rows
     within = within.astype(np.float64) / max(float(wanted.sum()), 1)
     dim = len(within)
     shrunk = (1 - SHRINKAGE) * within
@@ -43,3 +46,12 @@ def fit(
     weights = np.linalg.solve(shrunk, centres.T.astype(np.float64)).T
     bias = -0.5 * np.einsum("ij,ij->i", weights, centres)
     return Linear(weights=weights.astype(np.float32), bias=bias.astype(np.float32), several=False)
+
+
+def _sums(wanted: Bools, z: Floats) -> Floats:
+    """Return the sum of the rows of each class, (n_classes, dim)."""
+    sums = np.zeros((wanted.shape[1], z.shape[1]), np.float32)
+    for start in range(0, len(z), BLOCK):
+        block = slice(start, start + BLOCK)
+        sums += wanted[block].T.astype(np.float32) @ z[block]
+    return sums

@@ -1,7 +1,8 @@
 """Logistic regression on z-scored features, class-balanced, with an L2 penalty of 1.
 
-Plain numpy in float32; L-BFGS with a line search. By `../shared/ears/score.py`'s protocol it was
-the best of what was tried, and its probabilities are calibrated as they are.
+Plain numpy in float32; L-BFGS with a line search. Logits are made and used in blocks of rows, so
+that many classes of many tracks take no memory. Nothing that `profiling/learning.py` tries is
+clearly better, and the probabilities are calibrated as they are.
 """
 
 from collections.abc import Callable
@@ -24,6 +25,9 @@ TOLERANCE = 1e-3
 """Of the gradient's length, against the first one: then nobody's first genre changes any more."""
 
 _MEMORY = 10
+BLOCK = 2048
+"""Rows of which there are logits at a time."""
+
 _LEAST_SCALE = 1e-6
 
 
@@ -45,10 +49,26 @@ class Linear:
 
     def probabilities(self, z: Floats) -> Floats:
         """Return the probability of each class, (n, n_classes) float32, of z-scored rows."""
-        logits: Floats = z @ self.weights.T + self.bias
+        logits: Floats = z @ self.weights.T
+        logits += self.bias
         if self.several:
-            return np.exp(-np.logaddexp(np.float32(0), -logits))
+            return _sigmoid(logits, np.exp(-np.abs(logits)))
         return _softmax(logits)
+
+    def probabilities_of(self, z: Floats, chosen: Bools, into: Floats) -> None:
+        """Put the probabilities of the chosen rows into theirs of `into`, in blocks.
+
+        Parameters
+        ----------
+        z : (n, dim) float32
+            z-scored rows.
+        chosen : (n,) bool
+        into : (n, n_classes) float32
+        """
+        places = np.flatnonzero(chosen)
+        for start in range(0, len(places), BLOCK):
+            block = places[start : start + BLOCK]
+            into[block] = self.probabilities(z[block])
 
 
 def z_score(rows: Floats) -> tuple[Floats, Floats]:
@@ -65,24 +85,24 @@ def z_score(rows: Floats) -> tuple[Floats, Floats]:
     return mean, scale
 
 
-def fit(z: Floats, wanted: Floats, *, several: bool = False, out: Bools | None = None) -> Linear:
+def fit(z: Floats, wanted: Bools, *, several: bool = False, out: Bools | None = None) -> Linear:
     """Learn classes from rows.
 
     Parameters
     ----------
     z : (n, dim) float32
         Features, z-scored.
-    wanted : (n, n_classes) float32
-        1 where a row is of a class; without `several`, of one class each.
+    wanted : (n, n_classes) bool
+        Whether a row is of a class; without `several`, of one class each.
     several : bool
         One against the rest for each class.
     out : (n,) bool, optional
         Rows from which nothing is learnt.
     """
     dim, classes = z.shape[1], wanted.shape[1]
-    counted = np.ones(len(z), np.float32) if out is None else (~out).astype(np.float32)
-    loss = (_several if several else _one)(z, wanted, counted)
-    found = _minimise(loss, np.zeros((classes, dim + 1)))
+    counted = np.ones(len(z), bool) if out is None else ~out
+    slope = (_several if several else _one)(wanted, counted)
+    found = _minimise(_loss(z, slope), np.zeros((classes, dim + 1)))
     return Linear(
         weights=np.ascontiguousarray(found[:, :dim], np.float32),
         bias=found[:, dim].astype(np.float32),
@@ -91,54 +111,68 @@ def fit(z: Floats, wanted: Floats, *, several: bool = False, out: Bools | None =
 
 
 Loss = Callable[[Wide], tuple[float, Wide]]
+Slope = Callable[[Floats, slice], float]
+"""Puts the slope of the loss in the place of the logits of a block of rows; returns their cost."""
 
 
-def _one(z: Floats, wanted: Floats, counted: Floats) -> Loss:
-    """Return the loss of one class for each row: cross-entropy of the softmax."""
-    counts = counted @ wanted
-    weight = counted * (wanted @ (1 / (len(counts) * np.maximum(counts, 1))).astype(np.float32))
+def _loss(z: Floats, slope: Slope) -> Loss:
+    """Return the loss of parameters, and its gradient, without logits of all rows at once."""
 
     def loss(parameters: Wide) -> tuple[float, Wide]:
-        p = _softmax(_logits(z, parameters))
-        right = np.maximum(np.einsum("ij,ij->i", p, wanted), np.float32(1e-30))
-        p -= wanted
-        p *= weight[:, None]
-        return _penalised(parameters, -float(weight @ np.log(right)), p, z)
+        narrow = parameters.astype(np.float32)
+        weights, bias = np.ascontiguousarray(narrow[:, :-1].T), narrow[:, -1]
+        cost, gradient = 0.0, np.zeros_like(parameters)
+        for start in range(0, len(z), BLOCK):
+            block = slice(start, start + BLOCK)
+            logits: Floats = z[block] @ weights
+            logits += bias
+            cost += slope(logits, block)
+            gradient[:, :-1] += logits.T @ z[block]
+            gradient[:, -1] += logits.sum(axis=0)
+        gradient[:, :-1] += L2 * parameters[:, :-1]
+        square = float(np.einsum("ij,ij->", parameters[:, :-1], parameters[:, :-1]))
+        return cost + L2 / 2 * square, gradient
 
     return loss
 
 
-def _several(z: Floats, wanted: Floats, counted: Floats) -> Loss:
-    """Return the loss of one class against the rest, for all classes together."""
-    counts = counted @ wanted
+def _one(wanted: Bools, counted: Bools) -> Slope:
+    """Return the slope for one class of each row: cross-entropy of the softmax."""
+    counts = (wanted & counted[:, None]).sum(axis=0)
+    share = (1 / (len(counts) * np.maximum(counts, 1))).astype(np.float32)
+
+    def slope(logits: Floats, block: slice) -> float:
+        right = wanted[block]
+        weight = counted[block] * (right @ share)
+        p = _softmax(logits)
+        sure = np.maximum(np.einsum("ij,ij->i", p, right), np.float32(1e-30))
+        p -= right
+        p *= weight[:, None]
+        return -float(weight @ np.log(sure))
+
+    return slope
+
+
+def _several(wanted: Bools, counted: Bools) -> Slope:
+    """Return the slope for each class against the rest, of all classes together."""
+    counts = (wanted & counted[:, None]).sum(axis=0)
     yes = (1 / (2 * np.maximum(counts, 1))).astype(np.float32)
     no = (1 / (2 * np.maximum(counted.sum() - counts, 1))).astype(np.float32)
-    weight = (wanted * yes + (1 - wanted) * no) * counted[:, None]
-    sign = 1 - 2 * wanted
 
-    def loss(parameters: Wide) -> tuple[float, Wide]:
-        logits = _logits(z, parameters)
-        cost = np.logaddexp(np.float32(0), sign * logits)
-        slope = weight * (np.exp(-np.logaddexp(np.float32(0), -logits)) - wanted)
-        return _penalised(parameters, float(np.einsum("ij,ij->", weight, cost)), slope, z)
+    def slope(logits: Floats, block: slice) -> float:
+        right = wanted[block]
+        weight = np.where(right, yes, no)
+        weight *= counted[block, None]
+        wrong = np.where(right, -logits, logits)
+        small = np.exp(-np.abs(logits))
+        # log(1 + exp(wrong)), which neither overflows nor is as slow as numpy's logaddexp
+        cost = np.maximum(wrong, 0) + np.log(1 + small)
+        p = _sigmoid(logits, small)
+        p -= right
+        p *= weight
+        return float(np.einsum("ij,ij->", weight, cost))
 
-    return loss
-
-
-def _logits(z: Floats, parameters: Wide) -> Floats:
-    narrow = parameters.astype(np.float32)
-    logits: Floats = z @ narrow[:, :-1].T
-    logits += narrow[:, -1]
-    return logits
-
-
-def _penalised(parameters: Wide, cost: float, slope: Floats, z: Floats) -> tuple[float, Wide]:
-    gradient = np.empty_like(parameters)
-    gradient[:, :-1] = slope.T @ z
-    gradient[:, -1] = slope.sum(axis=0)
-    weights = parameters[:, :-1]
-    gradient[:, :-1] += L2 * weights
-    return cost + L2 / 2 * float(np.einsum("ij,ij->", weights, weights)), gradient
+    return slope
 
 
 def _softmax(logits: Floats) -> Floats:
@@ -146,6 +180,15 @@ def _softmax(logits: Floats) -> Floats:
     logits -= logits.max(axis=1, keepdims=True)
     np.exp(logits, out=logits)
     logits /= logits.sum(axis=1, keepdims=True)
+    return logits
+
+
+def _sigmoid(logits: Floats, small: Floats) -> Floats:
+    """Return the probability of each class by itself, in the place of the logits.
+
+    `small` is ``exp(-abs(logits))``.
+    """
+    np.divide(np.where(logits < 0, small, np.float32(1)), 1 + small, out=logits)
     return logits
 
 

@@ -18,9 +18,13 @@ from lean_tagger.genres.groups import Group, groups
 from lean_tagger.genres.request import Listened, Request
 from lean_tagger.jobs import PART, SCORE_STEPS, Identity, TrackInfo, Values
 from lean_tagger.run.find_files import walk
-from lean_tagger.store.features import Features, Track
+from lean_tagger.store.features import Features
+from lean_tagger.store.tracks import Track, Tracks
 
 Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.intp]
+
+_BLOCK = 2048  # rows that are moved at a time
 
 _MOST_TRACKS_WITH = 0.9
 """A further model is used where so many of the tracks have its embedding."""
@@ -110,11 +114,12 @@ def load(request: Request, *, unlabelled: bool) -> Material:
         A file with classes cannot be read; there is no journal.
     """
     given = labels.FromFiles(request.files, request.under) if request.files else None
-    with Features(Path(request.journal)) as features:
+    journal = Path(request.journal)
+    with Features(journal) as features, Tracks(journal) as tracks:
         models = _models(features, request)
         found = Material(models, Counts(missing=given.missing if given else 0))
         places: dict[str, int] = {}
-        for track in features.tracks(request.under):
+        for track in tracks.heard(request.under):
             _take(found, places, track, request, given, unlabelled=unlabelled)
         _take_rows(found, places, features)
     found.counts.unheard += _unheard(request, found.counts.files)
@@ -235,16 +240,33 @@ def _take_rows(found: Material, places: dict[str, int], features: Features) -> N
     _keep(found, np.flatnonzero(has))
 
 
-def _keep(found: Material, wanted: npt.NDArray[np.intp]) -> None:
+def _keep(found: Material, wanted: Ints) -> None:
     for name in ("paths", "values", "raw", "infos"):
         whole = getattr(found, name)
         setattr(found, name, [whole[at] for at in wanted])
-    if len(wanted) < len(found.rows):
-        found.rows = found.rows[wanted]
-    if len(wanted) < len(found.scores):
-        found.scores = found.scores[wanted]
+    found.rows = kept_rows(found.rows, wanted)
+    found.scores = kept_rows(found.scores, wanted)
     for value in (value for values in found.values for value in values):
         found.spellings.add(value)
+
+
+def kept_rows(rows: Floats, kept: Ints) -> Floats:
+    """Move some rows to the front, in place, and return the view of them.
+
+    In place, because a library's rows are the largest thing in memory.
+
+    Parameters
+    ----------
+    rows : (n, dim) float32
+        What follows the kept rows afterwards means nothing.
+    kept : (m,) int
+        Their numbers, ascending.
+    """
+    if len(kept) < len(rows):
+        for start in range(0, len(kept), _BLOCK):
+            block = kept[start : start + _BLOCK]
+            rows[start : start + len(block)] = rows[block]
+    return rows[: len(kept)]
 
 
 def _unheard(request: Request, on_record: int) -> int:

@@ -88,12 +88,12 @@ def spread(
         How many there are.
     """
     n_groups = int(groups.max()) + 1
-    hits, sizes = np.zeros((n_groups, n_classes)), np.zeros((n_groups, n_classes))
-    np.add.at(sizes, (groups, classes), 1.0)
-    np.add.at(hits, (groups, classes), right.astype(float))
     rng = np.random.default_rng(_SEED)
-    weights = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=DRAWS)
-    drawn_hits, drawn = weights @ hits, weights @ sizes
-    accuracy = drawn_hits.sum(axis=1) / np.maximum(drawn.sum(axis=1), 1)
-    recall = np.divide(drawn_hits, drawn, out=np.full_like(drawn, np.nan), where=drawn > 0)
-    return np.stack([accuracy, np.nanmean(recall, axis=1)], axis=1)
+    found = np.empty((DRAWS, 2))
+    for draw in range(DRAWS):
+        weights = np.bincount(rng.integers(n_groups, size=n_groups), minlength=n_groups)[groups]
+        drawn = np.bincount(classes, weights, n_classes)
+        hits = np.bincount(classes, weights * right, n_classes)
+        there = drawn > 0
+        found[draw] = hits.sum() / max(drawn.sum(), 1), (hits[there] / drawn[there]).mean()
+    return found

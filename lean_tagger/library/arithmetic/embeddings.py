@@ -55,8 +55,9 @@ class Space:
         nothing = self.mean.tobytes()
         data = b"".join(it if it and len(it) == size else nothing for it in embeddings)
         rows = np.frombuffer(data, "<f4").reshape(-1, self.dim) - self.mean
-        rows /= self.spread
-        rows[~np.isfinite(rows).all(axis=1)] = 0
+        with np.errstate(all="ignore"):  # of what is no number, which the sum of a row shows
+            rows *= 1 / self.spread
+            rows[~np.isfinite(rows @ np.ones(self.dim, np.float32))] = 0
         return rows
 
 

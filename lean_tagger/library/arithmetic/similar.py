@@ -15,7 +15,6 @@ import numpy.typing as npt
 from lean_tagger.errors import ConfigError
 from lean_tagger.library.arithmetic.embeddings import Block, Floats, Space, blocks, spaces_of
 from lean_tagger.library.likeness import Compared, Likeness, Near, Way
-from lean_tagger.library.query_sql import Condition
 from lean_tagger.store.features import Features
 from lean_tagger.store.tracks import Track, Tracks
 
@@ -200,8 +199,10 @@ class _Look:
         self._most_seconds = request.most_seconds
         self._wanted: _Digests | None = None
         if request.where is not None:
-            condition = Condition(request.where, features, tracks, request.labels)
-            self._wanted = _Digests(condition.digests())
+            from lean_tagger.library.arithmetic import words  # late: most have no query
+
+            where = words.condition(request.where, features, tracks, request.labels)
+            self._wanted = _Digests(where.digests())
         self._count = self._too_long = self._heard = 0
 
     def blocks(self, directions: Sequence[Direction]) -> Iterator[tuple[Block, Floats]]:

@@ -5,7 +5,7 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import resources
 
 from lean_tagger import __version__
@@ -22,8 +22,8 @@ def page(
     found: Gathered,
     sound: Sound,
     *,
-    pictures: Iterable[HeatMap] = (),
-    extras: Iterable[Extra] = (),
+    pictures: Sequence[HeatMap] = (),
+    extras: Sequence[Extra] = (),
 ) -> Iterator[str]:
     """Yield the page, piece by piece."""
     script, style = _own("page.js"), _own("page.css")
@@ -34,6 +34,7 @@ def page(
         "data": lambda: script_data(found, sound),
         "name": lambda: [escaped(os.path.basename(found.root) or found.root)],
         "made": lambda: [f"{time.strftime('%Y-%m-%d %H:%M')}, lean-tag {escaped(__version__)}"],
+        "links": lambda: sections.links(pictures, extras),
         "summary": lambda: sections.summary(found.counts),
         "genres": lambda: sections.genres(found.counts),
         "reasons": lambda: sections.reasons(found.counts.reasons),

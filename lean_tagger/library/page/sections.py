@@ -1,7 +1,7 @@
 """The parts of a page that need no script: numbers, genres, reasons, runs, taggrams."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from lean_tagger.library.heat_map import HeatMap, svg
 from lean_tagger.library.markup import escaped
@@ -114,6 +114,14 @@ def runs(found: list[Run]) -> Iterator[str]:
         yield f"<p>{len(found) - _MOST_RUNS:,} earlier runs: lean-tag runs.</p>"
 
 
+def links(pictures: Sequence[HeatMap], found: Sequence[Extra]) -> Iterator[str]:
+    """Yield where on the page those sections are that not every page has."""
+    if pictures:
+        yield ' <a href="#taggrams">Second by second</a>'
+    for number, extra in enumerate(found):
+        yield f' <a href="#extra-{number}">{escaped(extra.title)}</a>'
+
+
 def taggrams(pictures: Iterable[HeatMap]) -> Iterator[str]:
     """Yield what was heard second by second; nothing where it was not asked for."""
     listed = list(pictures)
@@ -131,10 +139,11 @@ def taggrams(pictures: Iterable[HeatMap]) -> Iterator[str]:
 
 def extras(found: Iterable[Extra]) -> Iterator[str]:
     """Yield the tables of other commands."""
-    for extra in found:
+    for number, extra in enumerate(found):
         head = "".join(f'<th scope="col">{escaped(it)}</th>' for it in extra.head)
         yield (
-            f"<section><h2>{escaped(extra.title)}</h2><p>{escaped(extra.text)}</p>"
+            f'<section id="extra-{number}"><h2>'
+            f"{escaped(extra.title)}</h2><p>{escaped(extra.text)}</p>"
             f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>'
         )
         for row in extra.rows:

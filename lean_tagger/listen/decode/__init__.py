@@ -8,8 +8,8 @@ an `Audio`, an iterator of blocks ``(rate_hz, samples)``:
   owns, valid until the next block is asked for.
 - ``rate_hz`` may change between blocks, where a stream changes in the middle.
 
-What lies before timestamp 0 (encoder delay) is not part of a track and is dropped. Damaged
-packets are passed over and counted. Nothing here holds more than one block and one packet.
+Samples before timestamp 0 (encoder delay) are not part of a track and are dropped. Damaged
+packets are skipped and counted. Nothing here holds more than one block and one packet.
 """
 
 import contextlib
@@ -25,21 +25,24 @@ from lean_tagger.system.files import NotRegularError, open_regular
 from lean_tagger.system.urls import RemoteFile, Source, is_url
 
 if TYPE_CHECKING:
-    from lean_tagger.listen.decode.ffmpeg import FfmpegAudio
+    from lean_tagger.listen.decode.demux import Demuxer
     from lean_tagger.listen.decode.overs import Overs
 
 BLOCK_SAMPLES = 1 << 16
 """Capacity of a block. Larger than any common codec's frame, small compared with the network."""
 
 LOUDEST = 2.0**20
-"""Beyond this, and for NaN, a float sample is damage and no sound (full scale is 1). Room is
-left for floats that somebody stored at the scale of 16-bit integers."""
+"""A float sample beyond this, or NaN, is damage, not sound (full scale is 1). There is room for
+floats that were stored at the scale of 16-bit integers."""
+
+BY_VIEW, BY_PACKETS = "view", "packets"
+"""How `Audio.given` begins: hashed is what FFmpeg was shown, or what came of it."""
 
 DecoderName = Literal["auto", "ffmpeg", "soundfile"]
 
 
 class AudioPosition(Protocol):
-    """Whoever hears a file, and can say how far it is.
+    """Reads a file and knows how far it is.
 
     Attributes
     ----------
@@ -62,9 +65,9 @@ class Audio(Protocol):
     seconds : float
         Length of what was decoded so far.
     seconds_skipped : float
-        Length of the damaged packets passed over so far, as far as they tell it.
+        Length of the damaged packets skipped so far, as far as it is known.
     overs : Overs or None
-        Where to note, if anywhere, what is louder than full scale in an MP3.
+        If set, notes samples of an MP3 that are louder than full scale.
     """
 
     seconds: float
@@ -72,7 +75,7 @@ class Audio(Protocol):
     overs: "Overs | None"
 
     def __iter__(self) -> Iterator[tuple[int, memoryview]]:
-        """Yield ``(rate_hz, samples)``; raises DecodeError where nothing can be decoded."""
+        """Yield ``(rate_hz, samples)``; raises DecodeError if nothing can be decoded."""
         ...
 
     def progress(self) -> float:
@@ -82,9 +85,16 @@ class Audio(Protocol):
     def digest(self) -> str:
         """Return a hash of the audio read so far, independent of the file's tags.
 
-        Of the compressed packets and the number of decoded samples (FFmpeg), or of the
-        decoded samples (libsndfile): the same audio gives the same digest before and after
-        its tags are written.
+        It is made from the compressed packets and the number of decoded samples (FFmpeg), or
+        from the decoded samples (libsndfile). The same audio gives the same digest before and
+        after its tags are written.
+        """
+        ...
+
+    def given(self) -> str:
+        """Return by what a copy shows that it gives a decoder the same; see `audio_proof`.
+
+        To be asked for once, when all was read. Empty where there is no such thing.
         """
         ...
 
@@ -94,7 +104,9 @@ class Audio(Protocol):
 
 
 @contextlib.contextmanager
-def open_audio(path: str, *, decoder: DecoderName = "auto") -> Iterator[Audio]:
+def open_audio(
+    path: str, *, decoder: DecoderName = "auto", hashed: bool = False
+) -> Iterator[Audio]:
     """Open the audio of a file.
 
     Parameters
@@ -102,7 +114,9 @@ def open_audio(path: str, *, decoder: DecoderName = "auto") -> Iterator[Audio]:
     path : str
         A regular file, or a link to one; or an address, which only FFmpeg reads.
     decoder : {'auto', 'ffmpeg', 'soundfile'}
-        ``auto`` is FFmpeg, and libsndfile where FFmpeg refuses a file that it can read.
+        ``auto`` is FFmpeg, or libsndfile if FFmpeg refuses a file that libsndfile can read.
+    hashed : bool
+        `Audio.given` will be asked for: hash while it is read.
 
     Yields
     ------
@@ -119,7 +133,7 @@ def open_audio(path: str, *, decoder: DecoderName = "auto") -> Iterator[Audio]:
         The audio cannot be read.
     """
     with _source(path) as source:
-        audio = _open_with(decoder, source, path)
+        audio = _open_with(decoder, source, path, hashed=hashed)
         with contextlib.closing(audio):
             yield audio
 
@@ -130,7 +144,7 @@ def fingerprint(path: str, *, decoder: DecoderName = "auto") -> str:
     Raises
     ------
     FileError
-        As `open_audio`, and whatever decoding it raises.
+        As `open_audio`, and errors of decoding.
     """
     with open_audio(path, decoder=decoder) as audio:
         for _ in audio:
@@ -139,13 +153,13 @@ def fingerprint(path: str, *, decoder: DecoderName = "auto") -> str:
 
 
 def packet_hash(path: str) -> str | None:
-    """Return the part of a file's digest that can be had without decoding it.
+    """Return the part of a file's digest that needs no decoding.
 
     Returns
     -------
     str or None
-        What stands before the hyphen in `Audio.digest`; ``None`` where only decoding tells,
-        as it is with all that libsndfile reads in place of FFmpeg.
+        The part of `Audio.digest` before the hyphen; ``None`` if only decoding gives it, as for
+        all files that libsndfile reads instead of FFmpeg.
 
     Raises
     ------
@@ -159,18 +173,36 @@ def packet_hash(path: str) -> str | None:
         return None
 
 
-@contextlib.contextmanager
-def ffmpeg_audio(path: str) -> "Iterator[FfmpegAudio]":
-    """Open a file with FFmpeg, for what only its packets tell.
+def view_hash(path: str) -> str:
+    """Return a hash of all that FFmpeg would be shown of a file, without opening it.
 
     Raises
     ------
     FileError
         As `open_audio`.
     """
-    from lean_tagger.listen.decode.ffmpeg import FfmpegAudio
+    # Late, as what it needs of this package comes later.
+    from lean_tagger.listen.decode import hide_metadata
 
-    with _source(path) as source, contextlib.closing(FfmpegAudio(source, path)) as audio:
+    with _source(path) as source:
+        try:
+            return hide_metadata.look(source)[0].hash()
+        except OSError as error:
+            raise UnreadableError(path, f"reading failed: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def ffmpeg_audio(path: str) -> "Iterator[Demuxer]":
+    """Open a file with FFmpeg, to read its packets.
+
+    Raises
+    ------
+    FileError
+        As `open_audio`.
+    """
+    from lean_tagger.listen.decode.demux import Demuxer
+
+    with _source(path) as source, contextlib.closing(Demuxer(source, path)) as audio:
         yield audio
 
 
@@ -180,20 +212,19 @@ _DSD_RATES_HZ = {base * factor for base in (44_100, 48_000) for factor in (16, 3
 def is_rate(rate_hz: int) -> bool:
     """Tell whether music has this sample rate: telephone to 384 kHz, and DSD's up to DSD512.
 
-    Anything else is a damaged header, and to turn it into the model's rate could take any
-    amount of time.
+    Anything else is a damaged header; resampling it could take any amount of time.
     """
     return 1_000 <= rate_hz <= 384_000 or rate_hz in _DSD_RATES_HZ
 
 
 def silence_nonsense(block: npt.NDArray[np.float32]) -> int:
-    """Set to 0, in place, the samples that are no sound, and return how many there were.
+    """Set samples that are not sound to 0, in place, and return how many there were.
 
     One NaN would otherwise make every score of the track a NaN.
     """
     with np.errstate(invalid="ignore", over="ignore"):
-        # One product instead of three passes: where all samples together have less energy than one
-        # may have, nothing is wrong. Half of it, since the sum is rounded; NaN is not less.
+        # One product instead of three passes: if all samples together have less energy than one
+        # sample may have, nothing is wrong. Half of it: the sum is rounded. NaN fails the test.
         if np.dot(block, block) < LOUDEST**2 / 2:
             return 0
         bad = ~(np.abs(block) <= LOUDEST)
@@ -205,7 +236,7 @@ def silence_nonsense(block: npt.NDArray[np.float32]) -> int:
 
 @contextlib.contextmanager
 def _source(path: str) -> Iterator[int | Source]:
-    """Open what has this name or address, and close it again."""
+    """Open the file with this name or address, and close it afterwards."""
     if is_url(path):
         yield _open_remote(path)
         return
@@ -235,21 +266,21 @@ def _open_regular(path: str) -> int:
     except OSError as error:
         raise UnreadableError(path, f"cannot open the file: {error.strerror}") from error
     except ValueError as error:  # a NUL in the name
-        raise UnreadableError(path, "no file can have this name") from error
+        raise UnreadableError(path, "a file cannot have this name") from error
     if os.fstat(fd).st_size == 0:
         os.close(fd)
         raise NoAudioError(path, "the file is empty")
     return fd
 
 
-def _open_with(decoder: DecoderName, source: int | Source, path: str) -> Audio:
-    """Open it with the decoder asked for; FFmpeg's refusal is the one that is reported."""
+def _open_with(decoder: DecoderName, source: int | Source, path: str, *, hashed: bool) -> Audio:
+    """Open it with the chosen decoder; if both refuse, raise FFmpeg's error."""
     if decoder == "soundfile":
         return _open_sndfile(source, path)
     from lean_tagger.listen.decode.ffmpeg import FfmpegAudio
 
     try:
-        return FfmpegAudio(source, path)
+        return FfmpegAudio(source, path, hashed=hashed)
     except (DecodeError, NoAudioError) as refusal:
         if decoder == "ffmpeg":
             raise
@@ -261,7 +292,7 @@ def _open_with(decoder: DecoderName, source: int | Source, path: str) -> Audio:
 
 def _open_sndfile(source: int | Source, path: str) -> Audio:
     if not isinstance(source, int):
-        raise DecodeError(path, "libsndfile reads files only, and this is an address")
+        raise DecodeError(path, "libsndfile only reads files, and this is an address")
     # Late: it costs 4 MiB and is seldom needed.
     from lean_tagger.listen.decode.sndfile import SndfileAudio
 

@@ -1,9 +1,9 @@
 """Decode parts of a track with FFmpeg, from the packets that `packet_finders` finds.
 
-A decoder that starts in the middle lacks what the packets before left in it (the bit
-reservoir of MP3, the overlap of transforms), so it is given a few packets more, and what comes
-of those is dropped; `PREROLL` says how many seconds. Sample 0 is where the full pass begins:
-the first packets are decoded as that does it, and compared with where their packets lie.
+A decoder that starts in the middle lacks state from earlier packets (the bit reservoir of MP3,
+the overlap of transforms). So it gets a few earlier packets, and their samples are dropped;
+`PREROLL` says how many seconds. Sample 0 is where the full pass begins: the first packets are
+decoded as in the full pass, and compared with the positions of their packets.
 """
 
 import contextlib
@@ -17,7 +17,8 @@ import numpy as np
 from lean_tagger.errors import FileError
 from lean_tagger.jobs import PART
 from lean_tagger.listen.decode import BLOCK_SAMPLES, is_rate, silence_nonsense
-from lean_tagger.listen.decode.ffmpeg import MP3_DECODERS, FfmpegAudio
+from lean_tagger.listen.decode.demux import Demuxer
+from lean_tagger.listen.decode.ffmpeg import MP3_DECODERS
 from lean_tagger.listen.decode.mixdown import (
     SAMPLE_FORMATS,
     Piece,
@@ -37,24 +38,24 @@ PREROLL = {
     "opus": 0.16,
     "vorbis": 0.2,
 }
-"""Seconds decoded before a part and dropped, by codec; PCM needs none, and a codec that is not
-here is heard whole. Opus converges within 80 ms (RFC 7845, section 4.6). The reservoir of MP3
+"""Seconds decoded before a part and dropped, by codec. PCM needs none; tracks in other codecs are
+heard whole. Opus converges within 80 ms (RFC 7845, section 4.6). The reservoir of MP3
 reaches back 511 bytes, which is 9 frames at its lowest rates, and the transform one frame more.
 AAC overlaps one frame; its band replication looks back another one or two."""
 
 PROBE_BYTES = 1 << 17
-"""FFmpeg reads 5 MB of a WAV file to see whether it holds something else than PCM: 20 ms."""
+"""By default FFmpeg reads 5 MB of a WAV file to look for other codecs than PCM, for 20 ms."""
 
 DIGEST_POINTS = 4
 
 STRAY_SECONDS = 0.03
-"""Packets whose times jump by more have something missing between them. FFmpeg's times in Ogg
-are off by half a block in some pages: 10 ms, twice that from one such page to another."""
+"""If packet times jump by more, something is missing. FFmpeg's times in Ogg are wrong by half a
+block in some pages: 10 ms, and twice that from one such page to another."""
 
 
 @contextlib.contextmanager
 def _unsteady() -> Iterator[None]:
-    """Whatever FFmpeg has to complain of: the full pass knows what to do about it."""
+    """Turn any error of FFmpeg into `Unsteady`: the full pass can handle it."""
     try:
         yield
     except MemoryError:
@@ -81,13 +82,13 @@ class FfmpegParts:
     Raises
     ------
     Unsteady
-        Only the whole of it can be decoded, if anything.
+        The track can only be decoded as a whole, if at all.
     """
 
     def __init__(self, fd: int, path: str, *, clipped: bool = False) -> None:
         self._clipped = clipped
         with _unsteady():
-            self._audio = FfmpegAudio(fd, path, probe_bytes=PROBE_BYTES)
+            self._audio = Demuxer(fd, path, probe_bytes=PROBE_BYTES)
         try:
             with _unsteady():
                 self._find_places(fd)
@@ -101,7 +102,7 @@ class FfmpegParts:
         self._tick_seconds = float(self._stream.time_base or 0)
         name = self._stream.codec_context.name
         if name not in PREROLL and not name.startswith("pcm_"):
-            raise Unsteady(f"no part of {name} can be decoded alone")
+            raise Unsteady(f"parts of {name} cannot be decoded alone")
         self._buffer = np.empty(BLOCK_SAMPLES, np.float32)
         self._begin = begin = self._look_at_beginning()
         self.rate_hz = begin.rate_hz
@@ -152,11 +153,11 @@ class FfmpegParts:
 
     def _block(self, count: int) -> tuple[int, memoryview]:
         if silence_nonsense(self._buffer[:count]):
-            raise Unsteady("some of its samples are no sound")
+            raise Unsteady("some of its samples are not sound")
         return self.rate_hz, self._buffer[:count].data
 
     def _pieces(self, first: int, count: int) -> Iterator[Piece]:
-        """Yield what of each frame belongs to `count` samples from `first` on."""
+        """Yield the part of each frame that belongs to `count` samples from `first` on."""
         for av_frame, start in self._frames(first):
             at = max(0, first - start)
             stop = min(av_frame.samples, at + count)
@@ -178,12 +179,12 @@ class FfmpegParts:
             except av.error.InvalidDataError:
                 if warm or start + self._begin.samples >= first:
                     raise
-                frames = []  # it needs what lies before it
+                frames = []  # it needs earlier packets
             for av_frame in frames:
                 place = self._place(av_frame, start, expected)
                 expected = place + av_frame.samples
                 if not warm:
-                    warm = True  # the first one has nothing before it
+                    warm = True  # there is nothing before the first one
                 elif expected > first:
                     if place > first:
                         raise Unsteady("its packets begin too late")
@@ -191,7 +192,7 @@ class FfmpegParts:
                     first = expected
 
     def _place(self, av_frame: Any, start: int, expected: int | None) -> int:
-        """Return a frame's place: by its packet's clock, or behind the frame before it."""
+        """Return a frame's position: by its packet's clock, or after the previous frame."""
         if av_frame.sample_rate != self.rate_hz:
             raise Unsteady("its rate changes")
         if expected is None:
@@ -199,10 +200,10 @@ class FfmpegParts:
             return start + (self._begin.missing if cut_off_again else 0)
         if abs(start - expected) > round(STRAY_SECONDS * self.rate_hz):
             raise Unsteady("something is missing in it")
-        return expected  # what was rounded in a clock of milliseconds is continuous nevertheless
+        return expected  # a clock in milliseconds is rounded, but the frames are continuous
 
     def _look_at_beginning(self) -> Beginning:
-        """Decode the first packets as the full pass does, and see where that begins."""
+        """Decode the first packets as the full pass does, and find where the music begins."""
         shown = origin = 0
         offset = first_pts = None
         missing = 0
@@ -232,7 +233,7 @@ class FfmpegParts:
                     shown += 1
                     whole = round((packet.duration or 0) * self._tick_seconds * rate_hz)
                     missing = max(0, whole - av_frame.samples)
-                    # By the packet's time: of a frame that was cut, some decoders tell the
-                    # time before that and some behind.
+                    # By the packet's time: for a frame that was cut, some decoders give the time
+                    # before the cut and some the time after it.
                     origin = round((packet.pts or 0) * self._tick_seconds * rate_hz) + cut + missing
         raise Unsteady("it is too short")

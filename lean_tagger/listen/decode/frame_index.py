@@ -1,13 +1,12 @@
-"""Where the compressed frames of a raw stream are: MP3, AAC in ADTS, FLAC.
+"""Find the compressed frames of a raw stream: MP3, AAC in ADTS, FLAC.
 
-These streams have no table, and what a demuxer's seek makes of a time is a guess: the frame
-that it finds is not the one that it says. So the frames are looked for here. An MP3 or ADTS
-stream is walked from header to header, a fraction of a percent of what decoding it takes,
-and every so often the offset is noted. A FLAC frame says its own number, so one is found
-by interpolation.
+These streams have no table, and a demuxer only guesses when it seeks: it may find another frame
+than it says. So the frames are searched here. An MP3 or ADTS stream is walked from header to
+header, which takes a fraction of a percent of the decoding time, and some offsets are kept. A
+FLAC frame contains its own number, so it is found by interpolation.
 
-Whatever does not fit exactly, junk between frames above all, is `None` or the end here: such
-a file is heard from its start to its end, by FFmpeg.
+If anything does not fit exactly, such as junk between frames, the result is `None` or the end:
+FFmpeg then decodes such a file as a whole.
 
 Sources: ISO/IEC 11172-3, 2.4.1.3 and 13818-3 (MPEG audio header); ISO/IEC 14496-3, 1.A.3 (ADTS);
 RFC 9639, section 9 (FLAC).
@@ -23,14 +22,14 @@ from lean_tagger.system.containers import mpeg
 
 BLOCK_BYTES = 1 << 20
 MOST_NOTES = 8192
-"""Offsets that are kept, 64 KiB; beyond that every other one goes."""
+"""Number of kept offsets, 64 KiB; when there are more, every other one is dropped."""
 
 _TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3")
 _LONGEST_PROBE = 16
 
 
 class AudioFrame(NamedTuple):
-    """One frame: which, and its bytes."""
+    """One frame: its number and its bytes."""
 
     number: int
     data: bytes
@@ -40,15 +39,16 @@ class Walk(Protocol):
     """How the frames of a format follow each other."""
 
     def steps(self, block: bytes, at: int, most: int) -> list[int]:
-        """Return where up to `most` frames from `at` on begin, and where the last one ends.
+        """Return where up to `most` frames from `at` on begin, and the end of the last one.
 
-        Fewer where the block ends or no frame begins; the last end may lie behind the block.
+        There are fewer if the block ends or no frame follows; the last end may lie after the
+        block.
         """
         ...
 
 
 class WalkedFrames:
-    """The frames of a stream that says each one's length.
+    """The frames of a stream with frame lengths in its headers.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class WalkedFrames:
     Attributes
     ----------
     count : int
-        Frames in the stream; 0 where it is not whole.
+        Frames in the stream; 0 if it is not whole.
     """
 
     def __init__(self, fd: int, start: int, walk: Walk) -> None:
@@ -85,7 +85,7 @@ class WalkedFrames:
                 if len(self._notes) > MOST_NOTES and not count % (2 * self._step):
                     self._notes = self._notes[::2]
                     self._step *= 2
-            if not at:  # not even so many frames in a whole block: the end, or junk
+            if not at:  # too few frames in a whole block: the end, or junk
                 self._notes.append(base)
                 end = base + steps[-1]
                 rest = os.pread(self._fd, _LONGEST_PROBE, end)
@@ -115,8 +115,8 @@ class WalkedFrames:
 class Mp3Walk:
     """From frame to frame of an MP3; see `Walk`.
 
-    Only over frames of the same version, layer (III) and rate as the first, and as many
-    channels; others mean another stream, or none.
+    All frames must have the version, layer (III), rate and number of channels of the first;
+    others belong to another stream, or to none.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ class AdtsWalk:
     """From frame to frame of AAC in ADTS; see `Walk` and `Mp3Walk`."""
 
     def __init__(self, first: bytes) -> None:
-        # Sync word, version, layer, profile, rate and channels; and that one block follows.
+        # Sync word, version, layer, profile, rate and channels; and that the frame has one block.
         self._mask = 0xFFF6_FDC0_0000_03
         self._wanted = int.from_bytes(first[:7], "big") & self._mask & ~3
 
@@ -167,7 +167,7 @@ _MONO = 0xC0
 
 
 class _Mp3Sizes(dict[bytes, int]):
-    """Frame lengths by header: few differ in one stream, so each is worked out once."""
+    """Frame lengths by header; a stream has few different ones, so each is computed once."""
 
     def __init__(self, first: bytes) -> None:
         super().__init__()
@@ -195,7 +195,7 @@ def _alike(head: bytes, first: bytes) -> bool:
 
 
 class FlacFrames:
-    """The frames of a FLAC stream of equal blocks, each found by its own number.
+    """The frames of a FLAC stream with equal blocks, each found by its own number.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ class FlacFrames:
     start : int
         Offset of the first frame.
     block_samples : int
-        Of every frame but the last.
+        Samples of every frame but the last.
     samples : int
         Of the whole stream.
     """
@@ -216,7 +216,7 @@ class FlacFrames:
         self._head = os.pread(fd, 4, start)
 
     def read(self, first: int) -> Iterator[AudioFrame]:
-        """Yield the frames from number `first` on, as far as they are found."""
+        """Yield the frames from number `first` on, until one is not found."""
         at = self._find(first)
         if at is None:
             return
@@ -237,7 +237,7 @@ class FlacFrames:
             number += 1
 
     def _find(self, wanted: int) -> int | None:
-        """Return the offset of a frame: guess by its number, look, guess again."""
+        """Return the offset of a frame: guess by its number, look, guess better."""
         low, low_at, high, high_at = 0, self._start, self.count, self._end
         for _ in range(40):
             if wanted == low:
@@ -291,7 +291,7 @@ class FlacFrames:
         return None
 
     def _next(self, block: bytes, start: int, wanted: int) -> int | None:
-        """Return where in a block the frame of a number begins."""
+        """Return where in a block the frame with this number begins."""
         at = start - 1
         while (at := block.find(self._head[:2], at + 1)) >= 0:
             if self._number(block[at : at + _LONGEST_PROBE]) == wanted:
@@ -299,7 +299,7 @@ class FlacFrames:
         return None
 
     def _number(self, head: bytes) -> int | None:
-        """Return the number in a frame's header, or None if it is none."""
+        """Return the number in a frame's header, or None if it is not a header."""
         if len(head) < _LONGEST_PROBE or head[3] & 0x0F != self._head[3] & 0x0F:
             return None
         if head[2] & 0x0F != self._head[2] & 0x0F:

@@ -1,9 +1,9 @@
-"""A bounded look at a file's beginning, before FFmpeg reads it.
+"""Hide metadata from FFmpeg, after a short look at the start of a file.
 
-Demuxers read headers whole, pictures and all, and believe the sizes that stand in them. The
-music needs none of that, so here every part that is none is left out of the `MaskedFile` that
-FFmpeg gets. Every size is held against the file's own. What is damaged is shown as it is,
-and judged by FFmpeg; the worker's memory limit stands behind that.
+Demuxers read whole headers with all pictures, and trust the sizes in them. The music needs none
+of that, so the `MaskedFile` that FFmpeg gets leaves out every part that is not music. So in most
+formats it is the same before and after a write (see `audio_proof`). Every size is compared with
+the file's own. Damaged parts are left for FFmpeg to judge, under the worker's memory limit.
 """
 
 from lean_tagger.listen.decode import mp4_packets
@@ -12,13 +12,15 @@ from lean_tagger.system.containers import ape, chunks, flac, id3, lyrics3, ogg
 from lean_tagger.system.urls import Source, read_at, size_of
 
 LARGE_COMMENT_BYTES = 1 << 16
-"""A larger comment header of an Ogg stream holds pictures, and is replaced by an empty one."""
+"""Larger headers of an Ogg stream hold pictures: they are not even read."""
 
 LARGEST_SETUP_BYTES = 1 << 20
 _MOST_CHUNKS = 10_000
 _LARGEST_SKIP_BYTES = 1 << 30
+_LARGEST_WAV_HEAD_BYTES = 1 << 12
 _UNKNOWN_SIZES = {0, 0xFFFFFFFF}
 _TEXT_CHUNKS = {b"id3 ", b"ID3 ", b"LIST", b"NAME", b"AUTH", b"ANNO", b"(c) ", b"COMT", b"DIIN"}
+_NO_GENRE = b"\xff"
 _EMPTY_COMMENTS = {
     b"\x01vorbis": b"\x03vorbis" + bytes(8) + b"\x01",  # no vendor, no comment, framing bit
     b"OpusHead": b"OpusTags" + bytes(8),
@@ -26,7 +28,7 @@ _EMPTY_COMMENTS = {
 
 
 def look(fd: int | Source) -> tuple[MaskedFile, mp4_packets.Mp4Track | None]:
-    """Return what FFmpeg is to see of a file; and for a plain MP4, where its packets are.
+    """Return a file as FFmpeg should see it, and for a plain MP4, where its packets are.
 
     Parameters
     ----------
@@ -45,17 +47,21 @@ def look(fd: int | Source) -> tuple[MaskedFile, mp4_packets.Mp4Track | None]:
         return _without_comments(fd, start), None
     if magic[:4] in chunks.FORMS:
         return _music_chunks(fd, start, chunks.FORMS[magic[:4]]), None
-    # In DSF, bytes 20 to 28 say where its ID3 tag begins; 0 for none.
-    patches = [Mask(start + 20, bytes(8))] if magic[:4] == b"DSD " else []
     end = _before_trailers(fd, size_bytes)
+    if magic[:4] == b"DSD ":
+        # Bytes 20 to 28 say where the ID3 tag begins; 0 for none.
+        patches = [Mask(start + 20, bytes(8))]
+    else:
+        trailer = _before(fd, size_bytes, 128)
+        patches = [Mask(size_bytes - 1, _NO_GENRE)] if trailer.startswith(b"TAG") else []
     return MaskedFile(fd, start=start, patches=patches, end=end), None
 
 
 def _before_trailers(fd: int | Source, size_bytes: int) -> int | None:
     """Return where APE and Lyrics3 tags at the file's end begin; None if there are none.
 
-    FFmpeg takes them for frames: a cover comes out as packets of noise. An ID3v1 trailer may
-    follow on each.
+    FFmpeg takes them for frames, so a cover becomes packets of noise. An ID3v1 trailer may
+    follow each of them.
     """
     lyrics = None
     trailer = size_bytes - 128
@@ -72,12 +78,12 @@ def _before_trailers(fd: int | Source, size_bytes: int) -> int | None:
 
 
 def _before(fd: int | Source, end: int, count: int) -> bytes:
-    """Return so many bytes that end at an offset; none where there are not so many."""
+    """Return so many bytes before an offset; none if there are fewer."""
     return read_at(fd, count, end - count) if end >= count else b""
 
 
 def _behind_id3(fd: int | Source, size_bytes: int) -> int:
-    """Return where the audio begins behind any ID3v2 tags.
+    """Return where the audio begins after any ID3v2 tags.
 
     FFmpeg would hold their pictures in memory and unpack their compressed frames: 250 MiB
     for a large cover, 1.5 GiB for half a megabyte of zeros.
@@ -89,7 +95,7 @@ def _behind_id3(fd: int | Source, size_bytes: int) -> int:
 
 
 def _without_blocks(fd: int | Source, start: int, size_bytes: int) -> MaskedFile:
-    """Return a FLAC file with its first metadata block, which describes it, as the only one."""
+    """Return a FLAC file with only its first metadata block, which describes the audio."""
     position, last, described = start + 4, False, b""
     while not last:
         head = read_at(fd, flac.HEAD_BYTES, position)
@@ -109,7 +115,7 @@ def _without_blocks(fd: int | Source, start: int, size_bytes: int) -> MaskedFile
 
 
 def _without_comments(fd: int | Source, start: int) -> MaskedFile:
-    """Return an Ogg stream whose large comment packet is replaced by an empty one.
+    """Return an Ogg stream with an empty comment packet instead of its own.
 
     RFC 3533. The headers of Vorbis and Opus end with a page, so what follows stays as it is.
     """
@@ -121,9 +127,9 @@ def _without_comments(fd: int | Source, start: int) -> MaskedFile:
     magic = next((m for m in _EMPTY_COMMENTS if identification.startswith(m)), None)
     if magic is None or first.packets_ended != 1:
         return plain
-    # Behind the first packet come the comments and, for Vorbis, the set-up.
+    # After the first packet come the comments and, for Vorbis, the set-up.
     missing = 2 if magic == b"\x01vorbis" else 1
-    comment_bytes, setup, position = 0, bytearray(), first.end
+    setup, position = bytearray(), first.end
     in_comments = True
     while missing:
         page = _page(fd, position)
@@ -131,20 +137,34 @@ def _without_comments(fd: int | Source, start: int) -> MaskedFile:
             return plain
         at, position = page.body, page.end
         for lace in page.lacing:
-            if in_comments:
-                comment_bytes += lace
-            else:
+            if not in_comments:
                 setup += read_at(fd, lace, at)
             at += lace
             if lace < 255:
                 in_comments, missing = False, missing - 1
-        if missing < 0:  # music on the page of a header: no stream that we know
+        if missing < 0:  # music on a header's page: not a stream that we know
             return plain
-    if comment_bytes <= LARGE_COMMENT_BYTES:
+    if not _are_sound(fd, first.end, position):
         return plain
     packets = [_EMPTY_COMMENTS[magic], bytes(setup)] if setup else [_EMPTY_COMMENTS[magic]]
     head = read_at(fd, first.end - start, start) + _as_pages(packets, first.serial)
     return MaskedFile(fd, head=head, start=position)
+
+
+def _are_sound(fd: int | Source, start: int, end: int) -> bool:
+    """Tell whether the checksums of pages are right, as far as they are looked at."""
+    if end - start > LARGE_COMMENT_BYTES:
+        return True
+    while start < end:
+        page = _page(fd, start)
+        if page is None:
+            return False
+        data = bytearray(read_at(fd, page.end - start, start))
+        told, data[ogg.CHECKSUM] = bytes(data[ogg.CHECKSUM]), bytes(4)
+        if ogg.checksum(data) != told:
+            return False
+        start = page.end
+    return True
 
 
 def _page(fd: int | Source, position: int) -> ogg.Page | None:
@@ -152,7 +172,7 @@ def _page(fd: int | Source, position: int) -> ogg.Page | None:
 
 
 def _as_pages(packets: list[bytes], serial: bytes) -> bytes:
-    """Return packets as Ogg pages, the second and following of a stream."""
+    """Return packets as Ogg pages, from the second page of a stream on."""
     body = b"".join(packets)
     lacing = ogg.lacing_of(map(len, packets))
     pages = bytearray()
@@ -165,22 +185,27 @@ def _as_pages(packets: list[bytes], serial: bytes) -> bytes:
 
 
 def _music_chunks(fd: int | Source, start: int, form: chunks.Form) -> MaskedFile:
-    """Return a WAV, AIFF or DSDIFF file without its texts, and without what only looks like chunks.
+    """Return a WAV, AIFF or DSDIFF file without its texts and without false chunks.
 
-    Nothing behind a WAV's last piece of music tells anything about it. Zeros are chunks of no
-    name and no size to FFmpeg, which takes 10 s for the head of each million of them.
+    Nothing after the last piece of music in a WAV is about the music. To FFmpeg, zeros are
+    chunks without name and size; a million of them take 10 s.
     """
     size_bytes, patches, end = size_of(fd), [], None
     position = start + form.first
+    of_music: list[chunks.Chunk] = []  # of a WAV, what stands in front of its music
+    first: chunks.Chunk | None = None
     for _ in range(_MOST_CHUNKS):
-        if position >= size_bytes:  # a length of 64 bits says anything, and no read takes that
+        if position >= size_bytes:  # a length of 64 bits may be any number, too large to read
             break
         chunk = chunks.parse(read_at(fd, form.head_bytes, position), position, form)
         if chunk is None:
             break
         if chunk.name in _TEXT_CHUNKS:
             patches.append(Mask(position, b"JUNK"))
+        elif first is None and form is chunks.RIFF and chunk.name not in (b"data", bytes(4)):
+            of_music.append(chunk)
         if chunk.name == b"data" and form is chunks.RIFF:
+            first = first or chunk
             if chunk.size in _UNKNOWN_SIZES:
                 end = None
                 break  # to FFmpeg, all that follows is music
@@ -191,11 +216,26 @@ def _music_chunks(fd: int | Source, start: int, form: chunks.Form) -> MaskedFile
             skipped = min(heads * form.head_bytes, _LARGEST_SKIP_BYTES)
             patches.append(Mask(chunk.head, b"JUNK" + form.written(skipped)))
             position += skipped
+    head = _wav_head(fd, start, of_music) if first else b""
+    if first and head:
+        return MaskedFile(fd, head=head, start=first.head, end=end, patches=patches)
     return MaskedFile(fd, start=start, end=end, patches=patches)
 
 
+def _wav_head(fd: int | Source, start: int, kept: list[chunks.Chunk]) -> bytes:
+    """Return the beginning of a WAV with these chunks alone; empty where they are large.
+
+    How long it says that all of it is, tags included, is left out: FFmpeg does not ask.
+    """
+    if sum(chunk.following - chunk.head for chunk in kept) > _LARGEST_WAV_HEAD_BYTES:
+        return b""
+    parts = [read_at(fd, 4, start), b"\xff" * 4, read_at(fd, 4, start + 8)]
+    parts += (read_at(fd, chunk.following - chunk.head, chunk.head) for chunk in kept)
+    return b"".join(parts)
+
+
 def _zeros(fd: int | Source, position: int) -> int:
-    """Return how many bytes from a position on are zero, at least up to `_LARGEST_SKIP_BYTES`."""
+    """Count the zero bytes from a position on, at least up to `_LARGEST_SKIP_BYTES`."""
     block, found = bytes(1 << 16), 0
     while found < _LARGEST_SKIP_BYTES:
         data = read_at(fd, len(block), position + found)

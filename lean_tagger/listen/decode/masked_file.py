@@ -1,47 +1,49 @@
-"""A file as a decoder is to see it: without the parts that are no music.
+"""A file as a decoder should see it: without the parts that are not music.
 
-A cover of 300 MB, or a compressed tag frame that unpacks to gigabytes, would be read into
-memory by a demuxer that needs none of it. So the demuxer gets a view of the file: another
-beginning, another end, and small patches by which a part is passed over. The file itself is only
-read.
+A demuxer would read a cover of 300 MB, or a compressed tag frame that unpacks to gigabytes, into
+memory without needing it. So it gets a view of the file: another start, another end, and small
+patches that make it skip a part. The file itself is only read.
 """
 
 import io
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from lean_tagger.system.digest import Hash, blake2b
 from lean_tagger.system.urls import Source, read_at, size_of
+
+_BLOCK_BYTES = 1 << 16
 
 
 class Mask(NamedTuple):
-    """Bytes that the view shows from `offset` of the file on, in place of as many."""
+    """Bytes that the view shows from `offset` of the file on, replacing as many bytes."""
 
     offset: int
     data: bytes
 
 
 class MaskedFile:
-    """An open file as bytes, read only: ``head`` and then the file from ``start`` on.
+    """A read-only view of an open file: ``head``, then the file from ``start`` on.
 
-    It has the methods of a binary file that PyAV asks for.
+    It has the methods of a binary file that PyAV needs.
 
     Parameters
     ----------
     fd : int
-        An open regular file; stays the caller's. Its own position is not used.
+        An open regular file; the caller closes it. Its own position is not used.
     head : bytes
-        What is shown in place of the first `start` bytes.
+        Shown instead of the first `start` bytes.
     start : int
         Offset in the file.
     end : int or None
-        Offset in the file, at which it is to end; ``None`` shows all of it.
+        Offset in the file where the view ends; ``None`` shows all of it.
     patches : sequence of Mask
-        What is shown behind `start` in place of what is there.
+        Shown after `start` instead of the file's own bytes.
 
     Attributes
     ----------
     offset : int
-        Where in the file the last read ended, in bytes; for the reader's progress.
+        Offset in the file where the last read ended, in bytes; for the reader's progress.
     """
 
     def __init__(
@@ -60,6 +62,8 @@ class MaskedFile:
         self._size = (size_bytes if end is None else min(end, size_bytes)) - self._shift
         self._position = 0
         self.offset = start
+        self._hash: Hash | None = None
+        self._hashed = 0
 
     def read(self, count: int) -> bytes:
         """Return up to `count` bytes, none at the end.
@@ -76,9 +80,34 @@ class MaskedFile:
             data = read_at(self._fd, count, self._position + self._shift)
             if self._patches:
                 data = self._patched(data, self._position + self._shift)
+        if self._hash is not None and self._position <= self._hashed:
+            new = memoryview(data)[self._hashed - self._position :]
+            self._hash.update(new)
+            self._hashed += len(new)
         self._position += len(data)
         self.offset = max(self._start, self._position + self._shift)
         return data
+
+    def hash_reads(self) -> None:
+        """Hash what is read from now on, each byte once; to be asked for before the first."""
+        self._hash = blake2b()
+
+    def hash(self) -> str:
+        """Return a hash of all that the view shows, and move to its end.
+
+        Of what was hashed when it was read, and of the rest, which is read now.
+
+        Raises
+        ------
+        OSError
+            As `read`.
+        """
+        if self._hash is None:
+            self._hash = blake2b()
+        self._position = self._hashed
+        while self.read(_BLOCK_BYTES):
+            pass
+        return self._hash.hexdigest()
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Move as a file does, and return the new position."""
@@ -95,7 +124,7 @@ class MaskedFile:
         return True
 
     def in_file(self, position: int) -> int:
-        """Return the file's offset of a position in the view."""
+        """Return the offset in the file for a position in the view."""
         return max(0, position + self._shift)
 
     def _patched(self, data: bytes, offset: int) -> bytes:

@@ -1,4 +1,4 @@
-"""What FFmpeg decodes, as sums of the channels: sample formats, short frames joined."""
+"""Turn FFmpeg's frames into sums of the channels: sample formats, joined short frames."""
 
 from __future__ import annotations  # PyAV's classes are generic for type checkers only
 
@@ -12,11 +12,11 @@ from av.audio.frame import AudioFrame
 from av.audio.plane import AudioPlane
 
 JOINED_SAMPLES = 1 << 13
-"""Frames are joined up to this: an MP3 has 140,000 in an hour."""
+"""Samples of joined frames; an MP3 has 140,000 frames in an hour."""
 
 
 class SampleFormat(NamedTuple):
-    """How one sample is stored, and what brings it to ±1."""
+    """How one sample is stored, and the factor that scales it to ±1."""
 
     dtype: type[np.generic]
     scale: float
@@ -39,16 +39,16 @@ SAMPLE_FORMATS = PACKED_FORMATS | {
 
 
 Piece: TypeAlias = tuple[AudioFrame, SampleFormat, int, int]
-"""A decoded frame, its sample format, and which of its samples count: from, and up to."""
+"""A decoded frame, its sample format, and the first and end of its samples that count."""
 
 
 def joined(pieces: Iterable[Piece]) -> Iterator[Piece]:
-    """Join short frames to longer ones, inside FFmpeg: what follows costs the same for each."""
+    """Join short frames to longer ones, inside FFmpeg, since later steps cost the same for each."""
     queue, queued = av.AudioFifo(), None
     for piece in pieces:
         av_frame, kind, first, stop = piece
         short = first == 0 and stop == av_frame.samples < JOINED_SAMPLES
-        # The queue takes anything, and would join mono to stereo.
+        # The queue takes anything, even mono after stereo.
         shape = kind, av_frame.sample_rate, av_frame.layout.nb_channels
         if short and shape == queued and _enqueued(queue, av_frame):
             if queue.samples >= JOINED_SAMPLES:
@@ -64,8 +64,8 @@ def joined(pieces: Iterable[Piece]) -> Iterator[Piece]:
 
 
 def _enqueued(queue: av.AudioFifo, av_frame: AudioFrame) -> bool:
-    """Append a frame, unless the queue finds fault with it."""
-    av_frame.pts = None  # else the queue compares it with its own count
+    """Append a frame, unless the queue refuses it."""
+    av_frame.pts = None  # or the queue would compare it with its own count
     try:
         queue.write(av_frame)
     except ValueError:
@@ -79,7 +79,7 @@ def _dequeued(queue: av.AudioFifo, kind: SampleFormat) -> Piece:
     return av_frame, kind, 0, av_frame.samples
 
 
-@np.errstate(invalid="ignore", over="ignore")  # what is no number is silenced later
+@np.errstate(invalid="ignore", over="ignore")  # values that are not numbers are silenced later
 def sum_channels(
     av_frame: AudioFrame,
     kind: SampleFormat,
@@ -103,9 +103,9 @@ def sum_channels(
 def sum_clipped(
     av_frame: AudioFrame, kind: SampleFormat, channels: int, start: int, count: int
 ) -> npt.NDArray[np.float32] | None:
-    """Return the sum of the channels, each cut off at full scale; None where nothing is louder.
+    """Return the sum of the channels, each clipped at full scale; None if nothing is louder.
 
-    Integers cannot be.
+    Integer samples cannot be louder.
     """
     if not np.issubdtype(kind.dtype, np.floating):
         return None
@@ -121,14 +121,14 @@ def sum_clipped(
 def _planes(
     av_frame: AudioFrame, kind: SampleFormat, channels: int, start: int, stop: int
 ) -> list[npt.NDArray[Any]]:
-    """Return the channels' samples from `start` to `stop`, where FFmpeg left them.
+    """Return views of the channels' samples from `start` to `stop` in FFmpeg's memory.
 
-    The planes are *padded*, so only the samples that the frame says it has are looked at. They
-    are made one by one: ``av_frame.planes`` counts a ninth behind eight (PyAV 18), or raises at
-    it (19).
+    The planes are *padded*, so only the samples that the frame counts are used. The views are
+    made one by one, because ``av_frame.planes`` gives a ninth plane after eight (PyAV 18) or
+    raises there (19).
     """
     if kind.planar:
-        # A plane has the buffer protocol, which its type hints do not say.
+        # A plane has the buffer protocol, but its type hints do not say so.
         buffers: Any = (AudioPlane(av_frame, i) for i in range(channels))
         return [np.frombuffer(b, kind.dtype, stop)[start:] for b in buffers]
     buffer: Any = AudioPlane(av_frame, 0)

@@ -1,6 +1,6 @@
-"""What an MP4 holds before its start, for networks whose makers heard it as music.
+"""Samples of an MP4 before its start, for networks whose makers used them as music.
 
-An encoder needs some samples before the first one, and an edit list says how many. Their
+An encoder needs some samples before the first one, and an edit list says how many. The makers'
 decoder did not read edit lists.
 """
 
@@ -22,13 +22,13 @@ _DELAY_PACKETS = 16
 
 
 def mp4_delay(path: str) -> tuple[int, Floats] | None:
-    """Return what an MP4 holds before the start that its edit list gives it.
+    """Return the samples of an MP4 before the start in its edit list.
 
     Returns
     -------
     (int, (n,) float32) or None
-        Its rate in Hz, and the average of the channels; None for all other files, and where
-        nothing lies before the start.
+        Their rate in Hz, and the average of the channels; None for all other files, and if there
+        are no such samples.
     """
     try:
         with ffmpeg_audio(path) as audio:
@@ -43,7 +43,7 @@ def mp4_delay(path: str) -> tuple[int, Floats] | None:
             tick_seconds = float(audio.stream.time_base or 0)
             return _before_zero(frames, tick_seconds)
     except (FileError, av.error.FFmpegError, ValueError, LookupError):
-        return None  # the pass over the whole file says what is wrong with it
+        return None  # the full pass reports what is wrong with it
 
 
 def _before_zero(frames: list[av.AudioFrame], tick_seconds: float) -> tuple[int, Floats] | None:

@@ -1,11 +1,11 @@
-"""MP4: where the packets are, read from the file's own tables as they are needed.
+"""Find the packets of an MP4 by its own tables, which are read as needed.
 
-FFmpeg reads these tables whole when it opens a file, and holds 8 MiB for an hour of music.
-Read piece by piece they cost nothing: so FFmpeg sees the first few entries only (`cuts`),
-which is enough to set the decoder up, and the packets come from here.
+FFmpeg reads these tables completely when it opens a file, and keeps 8 MiB for an hour of music.
+Read piece by piece they take no memory. So FFmpeg only sees the first few entries (`cuts`), which
+is enough to set up the decoder, and the packets come from here.
 
 Source: ISO/IEC 14496-12, sections 8.6 (time) and 8.7 (layout); all numbers are big-endian.
-Whatever is not plain (fragments, several edits, raw samples) is left to FFmpeg.
+Anything unusual (fragments, several edits, raw samples) is left to FFmpeg.
 """
 
 import math
@@ -20,10 +20,10 @@ from lean_tagger.system.containers import mp4
 from lean_tagger.system.urls import Source, read_at
 
 SHOWN_SAMPLES = 64
-"""How many packets FFmpeg sees: a second or so, from which it learns what it needs."""
+"""Number of packets that FFmpeg sees: about a second, which is enough to set up."""
 
 LARGE_ITEM_BYTES = 1 << 16
-"""A larger metadata item is hidden from FFmpeg, and every cover."""
+"""Larger metadata items and all covers are hidden from FFmpeg."""
 
 _CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"udta", b"meta", b"ilst"}
 _MOST_ATOMS = 10_000
@@ -32,7 +32,7 @@ _UNIT_RATE = 0x00010000
 
 
 class Sample(NamedTuple):
-    """One packet: where it is, and when, in the track's own ticks."""
+    """One packet: its position, and its time in the track's own ticks."""
 
     offset: int
     size: int
@@ -49,13 +49,13 @@ class SampleTable:
     fd : int
         The file; the caller's.
     offset : int
-        Of the first entry.
+        Offset of the first entry.
     count : int
-        Entries, no more than the atom that holds them has room for.
+        Number of entries, at most what fits into the atom.
     layout : str
-        One entry, as `struct` writes it.
+        Format of an entry for `struct`.
     count_offset : int
-        Where the count stands.
+        Offset of the count.
     """
 
     fd: int | Source
@@ -79,14 +79,14 @@ class SampleTable:
 
 @dataclass(slots=True)
 class Mp4Track:
-    """What the atoms of one track say.
+    """Contents of the atoms of one track.
 
     Attributes
     ----------
     handler : bytes
         ``soun`` for audio.
     timescale : int
-        Ticks a second.
+        Ticks per second.
     edits : tuple
         Entries of its edit list: duration (in ticks of the movie), start (in its own), rate.
     tables : dict
@@ -111,7 +111,7 @@ class Mp4Track:
         )
 
     def cuts(self) -> list[Mask]:
-        """Return the patches by which FFmpeg sees the beginning of the tables only."""
+        """Return patches that let FFmpeg see only the start of the tables."""
         chunks = samples = 0
         for _, count in self._chunks():
             chunks, samples = chunks + 1, samples + count
@@ -119,10 +119,10 @@ class Mp4Track:
                 break
         patches = []
         if chunks == 1 and samples > SHOWN_SAMPLES:
-            # All in one chunk, as FFmpeg itself writes a minute of music: show less of it.
+            # Everything in one chunk, as FFmpeg itself writes a minute of music: show less of it.
             samples = SHOWN_SAMPLES
             patches.append(Mask(self.tables[b"stsc"].offset + 4, struct.pack(">I", samples)))
-        # FFmpeg refuses a run of chunks that begins behind the last chunk.
+        # FFmpeg refuses a run of chunks that begins after the last chunk.
         runs = sum(first <= chunks for first, _, _ in islice(self.tables[b"stsc"], chunks))
         shown = {b"stsz": samples, b"stco": chunks, b"stsc": runs}
         return patches + [t.cut(shown.get(name, samples)) for name, t in self.tables.items()]
@@ -145,13 +145,13 @@ class Mp4Track:
                     break
 
     def edit_seconds(self) -> float:
-        """Return how long the music is by the edit list; what decodes behind is padding."""
+        """Return the length of the music by the edit list; decoded samples after it are padding."""
         if not self.edits or not self.edits[-1][0] or not self.movie_timescale:
             return math.inf
         return self.edits[-1][0] / self.movie_timescale
 
     def _chunks(self) -> Iterator[tuple[int, int]]:
-        """Yield the offset of each chunk, and how many samples are in it."""
+        """Yield the offset of each chunk, and its number of samples."""
         runs = iter(self.tables[b"stsc"])
         _, count, _ = next(runs, (1, 0, 0))
         following = next(runs, None)
@@ -166,19 +166,19 @@ class Mp4Track:
         for count, last in self.tables[b"stts"]:
             for _ in range(count):
                 yield last
-        while True:  # a table that is too short: the last duration goes on, as in FFmpeg
+        while True:  # if the table is too short, repeat the last duration, as FFmpeg does
             yield last
 
 
 def scan(fd: int | Source, size_bytes: int) -> tuple[Mp4Track | None, list[Mask]]:
-    """Look through the atoms of an MP4 file.
+    """Read the atoms of an MP4 file.
 
     Returns
     -------
     track : Mp4Track or None
-        The only audio track, where its packets can be read here.
+        The only audio track, if its packets can be read here.
     patches : list of Mask
-        By which FFmpeg passes over covers and large items, and over what `track` reads.
+        They make FFmpeg skip covers, large items, and the tables that `track` reads.
     """
     movie = _Movie(fd)
     movie.walk(0, size_bytes, b"")
@@ -191,7 +191,7 @@ def scan(fd: int | Source, size_bytes: int) -> tuple[Mp4Track | None, list[Mask]
 
 
 class _Movie:
-    """What one walk over the atoms found."""
+    """The results of one walk over the atoms."""
 
     def __init__(self, fd: int | Source) -> None:
         self._fd = fd
@@ -202,7 +202,7 @@ class _Movie:
         self.patches: list[Mask] = []
 
     def walk(self, start: int, end: int, parent: bytes) -> None:
-        """Visit the atoms in a span; sizes that do not fit end it, as they do for FFmpeg."""
+        """Visit the atoms in a span; stop at sizes that do not fit, as FFmpeg does."""
         position = start
         while position + 8 <= end and self._atoms < _MOST_ATOMS:
             self._atoms += 1
@@ -224,7 +224,7 @@ class _Movie:
             if name == b"trak":
                 self.tracks.append(Mp4Track())
             if name == b"meta" and read_at(self._fd, 4, body + 4) != b"hdlr":
-                body += 4  # version and flags, which QuickTime's own kind has not
+                body += 4  # version and flags, which QuickTime's own kind lacks
             self.walk(body, end, name)
         elif name in (b"moof", b"mvex"):
             self.fragmented = True
@@ -251,7 +251,7 @@ class _Movie:
             track.tables[b"several"] = self._table(">I", body + 4, end)
         elif name == b"stsz":
             same = int.from_bytes(head[4:8], "big")
-            # Samples of one size may be single PCM frames, which FFmpeg puts together.
+            # Samples of one size may be single PCM frames, which FFmpeg joins.
             track.tables[b"raw" if same else name] = self._table(">I", body + 8, end)
         elif name in _TABLES:
             as_name, layout = _TABLES[name]
@@ -263,8 +263,8 @@ class _Movie:
         return SampleTable(self._fd, count_offset + 4, min(count, room), layout, count_offset)
 
     def _timescale(self, body: int) -> int:
-        """Return ticks a second from a ``mvhd`` or ``mdhd``."""
-        # Two times stand before it, of 64 bits each in version 1.
+        """Return ticks per second from a ``mvhd`` or ``mdhd``."""
+        # Two times precede it, of 64 bits each in version 1.
         offset = body + (20 if read_at(self._fd, 1, body) == b"\1" else 12)
         return int.from_bytes(read_at(self._fd, 4, offset), "big")
 

@@ -1,8 +1,8 @@
 """Find pages of an Ogg stream by their own clock.
 
-FFmpeg's times after a seek depend on where in the file it came down, by half a block: good
-enough to listen, and no base for a hash that has to come out the same every time. A page says
-how far the stream is at its end (the granule position), and that never changes.
+FFmpeg's times after a seek vary by half a block with the place in the file. That is good enough
+to listen, but not for a hash that must always be the same. A page gives the position of its end
+in the stream (the granule position), and that never changes.
 
 Source: RFC 3533, section 6.
 """
@@ -16,16 +16,16 @@ _NEAR_BYTES = 1 << 16
 
 
 def bodies(fd: int, granule: int, *, count: int) -> Iterator[bytes]:
-    """Yield what is in `count` pages, from the first that ends at or behind a position.
+    """Yield the contents of `count` pages, from the first that ends at or after a position.
 
     Parameters
     ----------
     fd : int
         An open file; the caller's.
     granule : int
-        In samples, for the codecs that have such a clock.
+        Position in samples, for codecs with such a clock.
     count : int
-        Pages; fewer at the end.
+        Number of pages; fewer at the end.
     """
     low, high = 0, os.fstat(fd).st_size
     while high - low > _NEAR_BYTES:
@@ -45,7 +45,7 @@ def bodies(fd: int, granule: int, *, count: int) -> Iterator[bytes]:
 
 
 def _timed(fd: int, start: int, end: int) -> ogg.Page | None:
-    """Return the first page behind an offset in which a packet ends."""
+    """Return the first page after an offset in which a packet ends."""
     page = _next(fd, start, end)
     while page is not None and page.granule < 0:
         page = _next(fd, page.end, end)
@@ -59,7 +59,7 @@ def _next(fd: int, start: int, end: int) -> ogg.Page | None:
         at = -1
         while 0 <= (at := block.find(b"OggS\0", at + 1)) < _NEAR_BYTES:
             page = _at(fd, start + at)
-            # A mark within the music leads to no further page.
+            # A mark inside the music is not followed by another page.
             if page is not None and os.pread(fd, 4, page.end) in (b"OggS", b""):
                 return page
         start += _NEAR_BYTES

@@ -1,7 +1,7 @@
-"""What of an MP3 is louder than full scale, cut off, for networks whose makers heard it so.
+"""Clip an MP3 at full scale, for networks whose makers used clipped samples.
 
-Their decoder gives 16-bit integers, which cut each channel off; ours gives floats. The average of
-the channels does not tell any more where one of them was too loud.
+Their decoder gives 16-bit integers, which clip each channel; ours gives floats. The average of
+the channels no longer shows where a channel was too loud.
 """
 
 import threading
@@ -15,10 +15,10 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 
 
 class Overs:
-    """The places where a track is louder than full scale, and what is heard if that is cut off.
+    """The places where a track is louder than full scale, and the clipped samples for them.
 
-    The decoder notes them, in a thread of its own or not; who listens takes them in their order.
-    No more are kept than lie in the blocks between the two.
+    The decoder notes them, perhaps in its own thread; the listener takes them in order. Only
+    those in the blocks between the two are kept.
     """
 
     def __init__(self) -> None:
@@ -26,12 +26,12 @@ class Overs:
         self._lock = threading.Lock()
 
     def note(self, start: int, samples: Floats) -> None:
-        """Note what replaces the samples from `start` on; ascending, kept as it is."""
+        """Note the clipped samples from `start` on; call it in ascending order."""
         with self._lock:
             self._runs.append((start, samples))
 
     def cut_off(self, start: int, block: Floats) -> Floats:
-        """Return a block that begins at sample `start`, with what is louder cut off."""
+        """Return the block that begins at sample `start`, clipped."""
         end, found = start + len(block), block
         with self._lock:
             runs = list(self._runs)

@@ -1,7 +1,7 @@
-"""Where in a file the packets of a place in the track are; see `parts`.
+"""Find the packets in a file for a position in the track; see `parts`.
 
-A `Way` finds them: by the frames of a raw stream, by the table of an MP4, or by FFmpeg's own
-seeking. Each says which of the track's samples a packet begins with.
+A `Way` finds them by the frames of a raw stream, by the table of an MP4, or by FFmpeg's own
+seeking. Each knows the sample of the track with which a packet begins.
 """
 
 import os
@@ -13,22 +13,22 @@ from typing import Any, NamedTuple, Protocol
 import av
 
 from lean_tagger.listen.decode import mp4_packets, ogg_pages
-from lean_tagger.listen.decode.ffmpeg import FfmpegAudio
+from lean_tagger.listen.decode.demux import Demuxer
 from lean_tagger.listen.decode.frame_index import AdtsWalk, FlacFrames, Mp3Walk, WalkedFrames
 
 SEEKABLE = frozenset({"aiff", "matroska,webm", "ogg", "w64", "wav"})
-"""Containers in which FFmpeg finds packets by time, and their times are exact."""
+"""Containers in which FFmpeg finds packets by time, with exact times."""
 
 DIGEST_PACKETS = 16
 DIGEST_PAGES = 2
 
 
-class Unsteady(Exception):  # noqa: N818 - no error: the file is heard in another way
-    """A place in the file could not be found for certain."""
+class Unsteady(Exception):  # noqa: N818 - not an error: the file is heard in another way
+    """A position in the file could not be found with certainty."""
 
 
 class Packet(NamedTuple):
-    """A packet to be decoded, and the track's sample with which it begins."""
+    """A packet to decode, and the sample of the track with which it begins."""
 
     packet: Any
     start: int
@@ -36,22 +36,22 @@ class Packet(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beginning:
-    """What the first packets of a track show.
+    """Facts from the first packets of a track.
 
     Attributes
     ----------
     rate_hz, samples : int
-        Of the decoded frames; `samples` in one of them, with nothing cut off.
+        Rate of the decoded frames, and samples in one frame before anything is cut off.
     missing : int
-        Samples that were cut off the first one that gave any.
+        Samples that were cut off the first frame with samples.
     origin : int
-        Samples from the beginning of the packets' clock to sample 0 of the track.
+        Samples from the start of the packets' clock to sample 0 of the track.
     offset : int
-        Of the first packet, in the file.
+        Offset of the first packet in the file.
     first_pts : int
         The first packet's time, in ticks.
     dropped : int
-        Samples from the beginning of the first packet to sample 0 of the track.
+        Samples from the start of the first packet to sample 0 of the track.
     """
 
     rate_hz: int
@@ -69,21 +69,21 @@ class Way(Protocol):
     samples: int
 
     def packets(self, start: int) -> Iterator[Packet]:
-        """Yield packets from the one that holds the track's sample `start`, or before."""
+        """Yield packets, beginning at or before the one with the track's sample `start`."""
         ...
 
     def content(self, start: int) -> Iterator[Any]:
-        """Yield the bytes of some packets near a sample, the same ones every time."""
+        """Yield the bytes of some packets near a sample, always the same ones."""
         ...
 
 
-def choose(audio: FfmpegAudio, fd: int, begin: Beginning) -> Way:
-    """Return the way to the places of a track.
+def choose(audio: Demuxer, fd: int, begin: Beginning) -> Way:
+    """Return the way to find positions in a track.
 
     Raises
     ------
     Unsteady
-        There is none that can be trusted.
+        There is no reliable way.
     """
     form, stream = audio.container.format.name, audio.stream
     if audio.mp4_track is not None:
@@ -97,7 +97,7 @@ def choose(audio: FfmpegAudio, fd: int, begin: Beginning) -> Way:
         walk = Mp3Walk(head[:4]) if form == "mp3" else AdtsWalk(head)
         frames = WalkedFrames(fd, begin.offset, walk)
         whole = frames.count * begin.samples - begin.dropped
-        # An MP3's first frame may say how much of its last one is padding.
+        # The first frame of an MP3 may say how much of the last one is padding.
         known = form == "mp3" and 0 <= whole - samples <= 2 * begin.samples
         return _Frames(frames, begin, samples=samples if known else whole)
     if form == "flac":
@@ -107,12 +107,12 @@ def choose(audio: FfmpegAudio, fd: int, begin: Beginning) -> Way:
         return _Frames(flac, begin, samples=samples)
     name = stream.codec_context.name
     if form not in SEEKABLE or (form, name) == ("ogg", "flac"):
-        raise Unsteady(f"no place can be found for {name} in {form}")
+        raise Unsteady(f"positions cannot be found for {name} in {form}")
     return _Container(audio, fd, begin, samples=samples - begin.missing)
 
 
 class _Frames:
-    """By the frames of a raw stream, all of which have as many samples."""
+    """By the frames of a raw stream, which all have the same number of samples."""
 
     def __init__(
         self, frames: WalkedFrames | FlacFrames, begin: Beginning, *, samples: int
@@ -153,7 +153,7 @@ class _Table:
         return round((ticks + self._shift_ticks) * self._scale) - self._origin
 
     def packets(self, start: int) -> Iterator[Packet]:
-        """See `Way`; going forwards goes on where it was."""
+        """See `Way`; a later position is found from the last one."""
         start_ticks = (start + self._origin) / self._scale - self._shift_ticks
         if self._next is None or self._next.start_ticks > start_ticks:
             self._samples = iter(self._track.samples())
@@ -176,14 +176,14 @@ class _Table:
 class _Container:
     """By FFmpeg's own seeking."""
 
-    def __init__(self, audio: FfmpegAudio, fd: int, begin: Beginning, *, samples: int) -> None:
+    def __init__(self, audio: Demuxer, fd: int, begin: Beginning, *, samples: int) -> None:
         self._container, self._stream, self._fd = audio.container, audio.stream, fd
         self._begin, self.samples = begin, samples
         self._samples_a_tick = float(self._stream.time_base or 0) * begin.rate_hz
         self._check_end()
 
     def _check_end(self) -> None:
-        """See that there is music where the header says that it ends."""
+        """Check that there is music where the header says that it ends."""
         rate_hz = self._begin.rate_hz
         starts = (it.start for it in self.packets(max(0, self.samples - rate_hz // 2)))
         if self.samples - max(starts, default=0) > rate_hz // 4:

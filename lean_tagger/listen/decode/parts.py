@@ -1,11 +1,10 @@
-"""Decode parts of a track, each at its exact place, and nothing between them.
+"""Decode parts of a track at exact positions, without what lies between them.
 
-`open_parts` gives a `Parts` where the places can be trusted, and raises `Unsteady`
-where they cannot: such a file is heard from its start to its end. It never guesses. There are
-four ways to a place:
+`open_parts` gives a `Parts` if the positions are reliable, and raises `Unsteady` if not; such a
+file is heard as a whole. It never guesses. There are four ways to find a position:
 
 - the frames of MP3, ADTS and FLAC are found by `frame_index`;
-- the packets of a plain MP4 stand in its table (`mp4_packets.Mp4Track`);
+- the packets of a plain MP4 are in its table (`mp4_packets.Mp4Track`);
 - FFmpeg seeks in Ogg, Matroska, WAV and AIFF, where packets carry exact times;
 - libsndfile seeks by sample.
 
@@ -26,14 +25,14 @@ __all__ = ["Parts", "Unsteady", "open_parts", "sampled_digest"]
 
 
 class Parts(Protocol):
-    """A track of which parts can be decoded.
+    """A track that can be decoded in parts.
 
     Attributes
     ----------
     rate_hz : int
         Of its samples.
     samples : int
-        How many it has.
+        Number of samples.
     """
 
     rate_hz: int
@@ -42,16 +41,16 @@ class Parts(Protocol):
     def read(self, first: int, count: int) -> Iterator[tuple[int, memoryview]]:
         """Yield ``(rate_hz, samples)`` blocks, as `Audio` does, from sample `first` on.
 
-        Exactly `count` samples in all; raises `Unsteady` where they cannot be had. Not from
-        the first half second on, where a decoder cannot be warmed up.
+        There are exactly `count` samples; raises `Unsteady` if they cannot be decoded. `first`
+        must not be in the first half second, where a decoder has no earlier packets.
         """
         ...
 
     def digest(self) -> str:
-        """Return a hash of the length and of packets at a few places, decoding none.
+        """Return a hash of the length and of packets at a few positions, without decoding.
 
-        It stands for the audio as `Audio.digest` does, and does not depend on the tags
-        either, but it sees a part only. It begins with "part".
+        Like `Audio.digest` it identifies the audio and does not depend on the tags, but it
+        covers only a part. It begins with "part".
         """
         ...
 
@@ -73,13 +72,12 @@ def open_parts(
     decoder : {'auto', 'ffmpeg', 'soundfile'}
         ``auto`` is FFmpeg.
     clipped : bool
-        Of an MP3, cut off in each channel what is louder than full scale.
+        Clip each channel of an MP3 at full scale.
 
     Raises
     ------
     Unsteady
-        Only the whole of it can be decoded, if anything; also within the context, from
-        `Parts.read`.
+        The track can only be decoded as a whole, if at all; `Parts.read` may raise it too.
     """
     try:
         fd = _open_regular(path)
@@ -94,7 +92,7 @@ def open_parts(
 
 
 def sampled_digest(path: str, *, decoder: DecoderName = "auto") -> str | None:
-    """Return what `Parts.digest` says of a file, or None where there is no such thing."""
+    """Return `Parts.digest` of a file, or None if it cannot be decoded in parts."""
     try:
         with open_parts(path, decoder=decoder) as segments:
             return segments.digest()
@@ -106,8 +104,8 @@ def _open_with(decoder: DecoderName, fd: int, path: str, *, clipped: bool) -> Pa
     if decoder != "soundfile":
         return FfmpegParts(fd, path, clipped=clipped)
     if clipped:
-        raise Unsteady("libsndfile's parts are not cut off at full scale")
-    # Late: it is seldom needed.
+        raise Unsteady("libsndfile's parts are not clipped at full scale")
+    # Late: it is rarely needed.
     from lean_tagger.listen.decode.sndfile_parts import SndfileParts
 
     return SndfileParts(fd, path)

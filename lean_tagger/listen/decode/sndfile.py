@@ -15,7 +15,7 @@ from lean_tagger.system.digest import blake2b
 
 @contextmanager
 def _sndfile_errors(path: str) -> Iterator[None]:
-    """Translate what soundfile raises; the only place that knows its exceptions."""
+    """Translate soundfile's exceptions; nothing else knows them."""
     try:
         yield
     except (soundfile.SoundFileError, ValueError, TypeError) as error:
@@ -29,7 +29,7 @@ class SndfileAudio:
     Parameters
     ----------
     fd : int
-        An open regular file at position 0; stays the caller's, must outlive this object.
+        An open regular file at position 0; the caller closes it, after this object.
     path : str
         For messages.
 
@@ -38,7 +38,7 @@ class SndfileAudio:
     file : soundfile.SoundFile
         The open file, for `sndfile_parts`.
     overs : Overs or None
-        Where to note what is louder than full scale in an MP3.
+        If set, notes samples of an MP3 that are louder than full scale.
     """
 
     def __init__(self, fd: int, path: str) -> None:
@@ -47,7 +47,7 @@ class SndfileAudio:
         self.seconds_skipped = 0.0
         self._hash = blake2b()
         with _sndfile_errors(path):
-            # A copy: libsndfile closes what it is given, and its position is shared.
+            # A copy: libsndfile closes the descriptor that it gets; the position is shared.
             self.file = soundfile.SoundFile(os.dup(fd), closefd=True)
         channels = self.file.channels
         self._planes = np.empty((BLOCK_SAMPLES // 8, channels), np.float32)
@@ -68,11 +68,15 @@ class SndfileAudio:
         """Return the hash of the mono samples read so far."""
         return f"{self._hash.hexdigest()}-{self._samples}"
 
+    def given(self) -> str:
+        """Return nothing: libsndfile sees the whole file, which a write changes."""
+        return ""
+
     def __iter__(self) -> Iterator[tuple[int, memoryview]]:
         """Yield ``(rate_hz, samples)`` blocks of averaged channels."""
         rate_hz = int(self.file.samplerate)
         if not is_rate(rate_hz):
-            raise DecodeError(self.path, f"no music has {rate_hz} Hz")
+            raise DecodeError(self.path, f"{rate_hz} Hz is not a sample rate of music")
         while True:
             with _sndfile_errors(self.path):
                 count = len(self.file.read(out=self._planes))

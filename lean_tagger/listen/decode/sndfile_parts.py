@@ -29,7 +29,7 @@ class SndfileParts:
         known = self._file.format in _SEEKABLE and self._file.seekable()
         if not known or not is_rate(self.rate_hz) or self.samples <= 0:
             self.close()
-            raise Unsteady("no place can be found in it")
+            raise Unsteady("positions cannot be found in it")
         self._planes = np.empty((BLOCK_SAMPLES // 8, self._file.channels), np.float32)
         self._mono = np.empty(len(self._planes), np.float32)
 
@@ -58,7 +58,7 @@ class SndfileParts:
                 block = self._mono[: len(planes)]
                 np.mean(planes, axis=1, dtype=np.float32, out=block)
                 if silence_nonsense(block):
-                    raise Unsteady("some of its samples are no sound")
+                    raise Unsteady("some of its samples are not sound")
                 yield self.rate_hz, block.data
                 count -= len(planes)
         except (soundfile.SoundFileError, ValueError, TypeError) as error:

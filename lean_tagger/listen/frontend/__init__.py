@@ -1,7 +1,7 @@
-"""Turn a window of samples into what the network takes.
+"""Turn a window of samples into the network's input.
 
 Every constant comes from the card. A front-end is made once for a model and called with each
-window; its arrays are allocated once, and what it returns is valid until the next call.
+window. Its arrays are allocated once, and its result is valid until the next call.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ Frontend: TypeAlias = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32
 """From a window, (samples,) float32, to its patch, (1, …) float32."""
 
 FRONTENDS: dict[str, Callable[..., Any]] = {"log_mel": LogMel, "samples": RawSamples}
-"""By the ``kind`` that a card names."""
+"""Front-ends by the ``kind`` in a card."""
 
 
 def frontend(spec: FrontendSpec, *, sample_rate_hz: int, patch_frames: int) -> Frontend:

@@ -9,7 +9,7 @@ from lean_tagger.card import LogMelSpec
 from lean_tagger.listen.frontend.mel_filters import mel_filters
 
 BLOCK_FRAMES = 48
-"""Patch frames that are transformed at a time: their spectra stay in a core's cache."""
+"""Patch frames per transform: their spectra fit into a core's cache."""
 
 LN_10 = np.log(10.0)
 
@@ -22,10 +22,10 @@ _DROPPED = np.float32(2.0**13)  # a float16 has 13 bits less
 class LogMel:
     """A log-mel front-end: call it with a window, get a patch.
 
-    The steps are those of `card.LogMelSpec`, in its order.
-    Where patches are cut from the whole track's spectrogram, the window already holds the
-    continuation of the track's ends, so that frame 0 is centred on the track's first sample
-    without any padding here. Where the card cuts the track first, the window is continued here.
+    The steps are those of `card.LogMelSpec`, in that order.
+    If patches are cut from the whole track's spectrogram, the window already includes the
+    extension of the track's ends, so frame 0 is centred on the track's first sample without any
+    padding here. If the card cuts the track first, the window is extended here.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class LogMel:
         self._hann = _hann(spec)
         self._mel = np.ascontiguousarray(mel_filters(spec, sample_rate_hz).T)
         real, whole = _PRECISIONS[spec.fft_precision]
-        # Zeros: behind a window shorter than the transform nothing is written.
+        # Zeros: nothing is written after a window that is shorter than the transform.
         self._framed = np.zeros((block, spec.n_fft), real)
         self._spectrum = np.empty((block, bins), whole)
         self._power = np.empty((block, bins), np.float32)
@@ -94,7 +94,7 @@ class LogMel:
         return self._patch
 
     def _continued(self, window: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Return the window with both of its ends continued."""
+        """Return the window with both ends extended."""
         pad, length = self._spec.pad_samples, len(window)
         padded = self._padded[: length + 2 * pad]
         padded[pad : pad + length] = window
@@ -112,7 +112,7 @@ class LogMel:
         np.multiply(frames, self._hann, out=framed[:, :length])
         # float32 in, complex64 out since NumPy 2; its type hints still say complex128.
         spectrum = np.fft.rfft(framed, out=self._spectrum[:count])
-        # |z|² by hand: abs() would take a root only to have it squared again.
+        # |z|² by hand: abs() would take a root that is squared again.
         parts = spectrum.view(framed.dtype)
         np.square(parts, out=parts)
         power: npt.NDArray[Any] = self._power[:count]
@@ -139,21 +139,22 @@ class LogMel:
 
 
 def round_to_float16(values: npt.NDArray[np.float32], steps: npt.NDArray[np.float32]) -> None:
-    """Round to the nearest float16, in place; what is larger becomes the largest.
+    """Round to the nearest float16, in place; larger values become the largest float16.
 
-    The same bits as by NumPy's conversion there and back, which takes ten times as long: added
-    to a power of two 13 bits above it, a number is rounded to what a float16 keeps, ties to even.
+    The result is the same as from NumPy's conversion there and back, which takes ten times as
+    long. Adding a power of two 13 bits above a number rounds it to a float16's precision, ties to
+    even.
 
     Parameters
     ----------
     values : (...) float32
         Not negative.
     steps : (...) float32
-        Room of the same shape.
+        Scratch space of the same shape.
     """
     np.minimum(values, LARGEST_FLOAT16, out=values)
     np.bitwise_and(values.view(np.int32), _EXPONENT_BITS, out=steps.view(np.int32))
-    np.maximum(steps, _SMALLEST_NORMAL_FLOAT16, out=steps)  # below it, all steps are alike
+    np.maximum(steps, _SMALLEST_NORMAL_FLOAT16, out=steps)  # below it, all steps are equal
     steps *= _DROPPED
     values += steps
     values -= steps

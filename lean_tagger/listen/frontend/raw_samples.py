@@ -1,4 +1,4 @@
-"""A front-end that is none: the network hears the samples themselves."""
+"""A front-end for networks that take the samples themselves."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,14 +7,14 @@ from lean_tagger.card import SamplesSpec
 
 
 class RawSamples:
-    """Raw samples, normalised where the card says so.
+    """Raw samples, normalised if the card says so.
 
     Parameters
     ----------
     spec : SamplesSpec
         The constants.
     sample_rate_hz : int
-        Of the windows; makes no difference.
+        Of the windows; not used.
     patch_frames : int
         Samples of a patch.
     """
@@ -30,7 +30,7 @@ class RawSamples:
         Parameters
         ----------
         window : (n,) float32
-            A patch's samples. Fewer, but one, are repeated to fill it.
+            A patch's samples. Fewer, but at least one, are repeated to fill it.
 
         Returns
         -------

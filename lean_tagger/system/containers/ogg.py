@@ -7,6 +7,9 @@ from typing import NamedTuple
 HEAD_BYTES = 27
 MOST_SEGMENTS = 255
 LARGEST_HEAD_BYTES = HEAD_BYTES + MOST_SEGMENTS
+CHECKSUM = slice(22, 26)
+"""Where a page's checksum stands in its head."""
+
 CONTINUED, FIRST, LAST = 1, 2, 4
 NO_PACKET_ENDS = -1
 """The granule position of a page in which no packet ends."""
@@ -90,7 +93,7 @@ def render(  # noqa: PLR0917 - in the order of the page
     return head + checksum(head + bytes(4) + rest) + rest
 
 
-def checksum(page: bytes) -> bytes:
+def checksum(page: bytes | bytearray) -> bytes:
     """Return a page's checksum, its own field being zero.
 
     It is the CRC of zlib's polynomial with bits in the other order and no inversion.

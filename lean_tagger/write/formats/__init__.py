@@ -1,1 +1,1 @@
-"""One module for each tag format; `detect` tells which one a file has."""
+"""One module for each tag format; `detect` finds the one for a file."""

@@ -1,7 +1,7 @@
 """APEv2 tags as raw bytes, at the end of WavPack, Musepack, Monkey's Audio and others.
 
 https://wiki.hydrogenaud.io/index.php?title=APEv2_specification. Other items keep their
-bytes, flags and order; a Lyrics3 tag and an ID3v1 trailer behind the tag keep theirs.
+bytes, flags and order; so do a Lyrics3 tag and an ID3v1 trailer after the tag.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -65,18 +65,18 @@ class ApeFile:
 
     @property
     def tagged(self) -> bool:
-        """Whether there is a tag already that says something."""
+        """Whether there is a non-empty tag already."""
         return bool(self._tag and self._tag.items)
 
     @property
     def describes(self) -> bool:
-        """Whether the tag says what the music is, and not only how loud."""
+        """Whether the tag describes the music, not only its loudness."""
         names = {item.key.lower() for item in self._tag.items} if self._tag else set()
         return bool(names & {"title", "artist", "album"})
 
     @property
     def stands_in(self) -> bool:
-        """Whether ours go into it in an MP3 that has no ID3 tag."""
+        """Whether our fields go into it in an MP3 without an ID3 tag."""
         return self.describes and self._tag is not None and self._tag.version == 2000
 
     def _parse(self) -> _Tag | None:
@@ -133,7 +133,7 @@ class ApeFile:
         return found
 
     def exact(self, field: str) -> tuple[str, ...]:
-        """Return the bytes of a field's items, where its values do not tell them."""
+        """Return the bytes of a field's items, if its values do not determine them."""
         mine = [item for item in (self._tag.items if self._tag else ()) if item.field == field]
         there = (self._source.at(it.span.start, it.span.end - it.span.start) for it in mine)
         with suppress(WriteError):
@@ -150,7 +150,7 @@ class ApeFile:
         changes : Mapping[str, Sequence[str]]
             Values per field.
         carried : Carried or None
-            What a tag that says nothing yet takes along.
+            Contents that a tag copies if it was empty.
         """
         tag = self._tag
         inherited = self.inherited(carried) if any(changes.values()) and carried else []
@@ -184,7 +184,7 @@ class ApeFile:
         return tag.items[0].span.start if tag.items else tag.footer
 
     def inherited(self, carried: Carried) -> list[bytes]:
-        """Return the items that a new tag takes along."""
+        """Return the items that a new tag copies from other tags."""
         items: list[bytes] = []
         for key, value in carried.as_ape():
             if not 2 <= len(key) <= _LONGEST_KEY_BYTES or not (key.isascii() and key.isprintable()):
@@ -202,24 +202,24 @@ class ApeFile:
         return [item.span for item in self._tag.items if not item.field] if self._tag else []
 
     def inside(self) -> list[Piece]:
-        """Return what `removal` removes that is not ours."""
+        """Return the parts that `removal` removes and that are not ours."""
         return [piece for name, piece in self.foreign() if name.startswith(("the item", "the APE"))]
 
     @property
     def _first(self) -> int:
-        """Where the tag begins, or where one would."""
+        """Where the tag begins, or would begin."""
         tag = self._tag
         if tag is None:
             return self._end
         return tag.header if tag.header is not None else self._start(tag)
 
     def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
-        """Return what of new values it can hold: all."""
+        """Return all new values: it can hold them."""
         del field
         return tuple(values)
 
     def holes(self) -> list[Span]:
-        """Return the spans that a change of our fields may change."""
+        """Return the spans that a write of our fields may change."""
         tag = self._tag
         if tag is None:
             return []
@@ -228,7 +228,7 @@ class ApeFile:
         return [*numbers, *(item.span for item in tag.items if item.field)]
 
     def carried(self) -> Carried:
-        """Return what the tag says."""
+        """Return its contents for a new tag."""
         texts: dict[str, tuple[str, ...]] = {}
         pictures: list[Picture] = []
         for item in self._tag.items if self._tag else ():
@@ -259,7 +259,7 @@ class ApeFile:
         """Yield everything that is not ours."""
         tag = self._tag
         yield "the audio", Span(0, self._first)
-        yield "what stands behind the APE tag", Span(self._end, self._source.size)
+        yield "the data after the APE tag", Span(self._end, self._source.size)
         if tag:
             for head in (tag.footer, *([tag.header] if tag.header is not None else [])):
                 yield "the APE version", self._source.at(head + 8, 4)

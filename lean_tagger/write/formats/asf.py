@@ -1,10 +1,10 @@
 """ASF (WMA): attributes in the header's objects, patched in place.
 
 "Advanced Systems Format Specification", revision 01.20.03. The first value of a field goes
-into the Extended Content Description Object, which may hold one per name, further values
-into the Metadata Library Object: where Windows Media, TagLib and mutagen put and look for
-them. TagLib takes values in the file's order: where the second object stands before the first,
-several values all go into it. (FFmpeg shows the last of several, wherever they are.)
+into the Extended Content Description Object, which may hold one per name. More values go into
+the Metadata Library Object, where Windows Media, TagLib and mutagen put and find them. TagLib
+takes values in the file's order: if the second object comes before the first, several values all
+go into it. (FFmpeg shows the last of several, wherever they are.)
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +17,7 @@ from lean_tagger.write.formats import id3, mutagen_check
 from lean_tagger.write.formats.exact import items_for, told
 from lean_tagger.write.formats.fields import FIELDS, field_of
 from lean_tagger.write.formats.id3 import Id3Tag
+from lean_tagger.write.formats.xmp import Xmp
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth
 
@@ -33,6 +34,7 @@ _METADATA = _guid("C5F8CBEA-5BAF-4877-8467-AA8C44FA4CCA")
 _PADDING = _guid("1806D474-CADF-4509-A4BA-9AABCB96AAE8")
 _PROPERTIES = _guid("8CABDCA1-A947-11CF-8EE4-00C00C205365")
 _SIGNATURE = _guid("2211B3FC-BD23-11D2-B4B7-00A0C955FC6E")
+_XMP = _guid("BE7ACFCB-97A9-42E8-9C71-999491E3AFAC")
 _RESERVED = _guid("ABD3D211-A9BA-11CF-8EE6-00C00C205365")
 
 _HEAD_BYTES = 24  # GUID, size
@@ -100,7 +102,7 @@ class AsfFile:
         }
 
     def id3_tags(self) -> list[Id3Tag]:
-        """Return ID3v2 tags that stand in attributes, as FFmpeg shows them."""
+        """Return ID3v2 tags inside attributes, which FFmpeg shows."""
         found = []
         for attributes in self._attributes.values():
             for it in attributes:
@@ -109,6 +111,18 @@ class AsfFile:
                         tag = id3.parse(self._source, it.value.start, it.value.end)
                         found += [tag] if tag else []
         return found
+
+    def xmp(self) -> list[Xmp]:
+        """Return Adobe's XMP packets: in an object of its own, next to the header."""
+        found, position = [], self._end
+        while len(head := self._source.peek(position, _HEAD_BYTES)) == _HEAD_BYTES:
+            end = position + int.from_bytes(head[16:], "little")
+            if not position + _HEAD_BYTES <= end <= self._source.size:
+                break
+            if head.startswith(_XMP):
+                found.append(Span(position + _HEAD_BYTES, end))
+            position = end
+        return Xmp.all_of(self._source, found)
 
     @property
     def tagged(self) -> bool:
@@ -129,7 +143,9 @@ class AsfFile:
     def _only(self, objects: Sequence[_Object], guid: bytes) -> _Object | None:
         found = [o for o in objects if o.guid == guid]
         if len(found) > 1:
-            raise self._source.refuse("its ASF header has an object twice that may be there once")
+            raise self._source.refuse(
+                "its ASF header has an object twice that may only be there once"
+            )
         return found[0] if found else None
 
     def _attributes_of(self, parent: _Object) -> Iterator[_Attribute]:
@@ -181,7 +197,7 @@ class AsfFile:
         return data.decode("utf-16-le").rstrip("\0")
 
     def second_reading(self) -> dict[str, tuple[str, ...]]:
-        """Return the values of our fields as mutagen reads them, from a header of their own."""
+        """Return the values of our fields as mutagen reads them, from a separate header."""
         raw: dict[bytes, list[bytes]] = {_EXTENDED: [], _LIBRARY: [], _METADATA: []}
         for field in FIELDS:
             for parent, attribute in self._mine(field):
@@ -215,7 +231,7 @@ class AsfFile:
         return self._sized(patches, *self._missing(short, long))
 
     def _usual(self, field: str, values: Sequence[str]) -> Iterator[bytes]:
-        """Yield the attributes for values, each behind the GUID of the object that it goes into."""
+        """Yield the attributes for values, each after the GUID of its object."""
         early, late = self._extension, self._extended
         turned = early is not None and late is not None and early.start < late.start
         for value in values:
@@ -226,7 +242,7 @@ class AsfFile:
             yield (_EXTENDED if fits else _LIBRARY) + attribute
 
     def exact(self, field: str) -> tuple[str, ...]:
-        """Return the bytes of a field's attributes, where its values do not tell them."""
+        """Return the bytes of a field's attributes, if its values do not determine them."""
         there = (
             parent.guid + self._source.at(it.span.start, it.span.end - it.span.start)
             for parent, it in self._mine(field)
@@ -234,13 +250,13 @@ class AsfFile:
         return told(there, self._usual(field, self.values().get(field, ())))
 
     def _refuse_if_hidden(self, changes: Mapping[str, Sequence[str]]) -> None:
-        """Refuse where FFmpeg would go on showing what an ID3 tag says."""
+        """Refuse if FFmpeg would still show the values of an ID3 tag."""
         for tag in self.id3_tags():
             said = tag.values()
             for field, values in changes.items():
                 if values and field in said and said[field] != tuple(values):
                     raise self._source.refuse(
-                        f"readers would go on showing the {field} of another tag in it"
+                        f"players would still show the {field} of another tag in it"
                     )
 
     def _counted_patches(self, parent: _Object, new: list[bytes], removed: int) -> list[Patch]:
@@ -267,7 +283,7 @@ class AsfFile:
         return inner, outer
 
     def _sized(self, patches: list[Patch], inner: list[Patch], outer: list[Patch]) -> list[Patch]:
-        """Add the patches to counts and sizes of everything around the attributes."""
+        """Add the patches to the counts and sizes around the attributes."""
         if not patches and not inner and not outer:
             return []
         for parent in self._attributes:
@@ -298,7 +314,7 @@ class AsfFile:
         return []
 
     def _file_size(self, grown: int) -> list[Patch]:
-        """Keep the file's size in its properties true, if it was."""
+        """Keep the file's size in its properties right, if it was right."""
         properties = self._only(self._objects, _PROPERTIES)
         if properties and grown:
             span = Span(properties.body + 16, properties.body + 24)

@@ -1,8 +1,8 @@
-"""What a new tag takes along from the other tags of a file, which it would hide.
+"""What a new tag copies from the other tags of a file, which it would hide.
 
-Players stop at the first kind of tag that says something: ID3v2 before APE before ID3v1, Vorbis
+Players stop at the first kind of tag that is not empty: ID3v2 before APE before ID3v1, Vorbis
 comments before an ID3v2 tag in front of them, ID3v2 before INFO in TagLib and the other way
-round in FFmpeg. So a new tag starts with all that the others say, or is not made.
+round in FFmpeg. So a new tag starts with the contents of all others, or is not made.
 """
 
 import re
@@ -19,13 +19,13 @@ from lean_tagger.write.splice import length
 # A year, a month, a day: v2.3 has them in two frames.
 _DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _YEAR = re.compile(r"[0-9]{4}")
-# In v2.4 a time of day may follow; where a T stands, TagLib shows a space, also in "UTC".
+# In v2.4 a time of day may follow; TagLib shows a space for every T, also in "UTC".
 _TIME = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2}( [0-9]{2}(:[0-9]{2}){0,2})?)?)?")
 _TIMES = ("TDEN", "TDOR", "TDRC", "TDRL", "TDTG")
 
 
 class Picture(NamedTuple):
-    """A picture, of a kind as ID3v2 numbers them."""
+    """A picture, with its kind as a number of ID3v2."""
 
     kind: int
     mime: str
@@ -35,18 +35,18 @@ class Picture(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carried:
-    """What one or several tags say, in no tag's own terms.
+    """The contents of one or several tags, independent of their format.
 
     Attributes
     ----------
     texts : mapping of str to sequence of str
         By property (see `properties`).
     pictures : sequence of Picture
-        Their bytes stay in the file.
+        They refer to bytes in the file.
     frames : sequence of bytes or Span
-        Whole ID3v2 frames that can be copied into a tag of version `frames_version` only.
+        Whole ID3v2 frames that can only be copied into a tag of version `frames_version`.
     obstacle : str
-        What cannot be taken along, for a message; empty if everything can.
+        What cannot be copied, for a message; empty if everything can.
     """
 
     texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Carried:
         return bool(self.texts or self.pictures or self.frames or self.obstacle)
 
     def and_then(self, other: "Carried") -> "Carried":
-        """Return both; where both have a property or pictures, this one's count."""
+        """Return both; if both have a property or pictures, this one's are used."""
         names = {name.upper() for name in self.texts}
         more = {name: it for name, it in other.texts.items() if name.upper() not in names}
         return Carried(
@@ -71,7 +71,7 @@ class Carried:
         )
 
     def without_ours(self) -> "Carried":
-        """Return the same without our fields, which the new tag gets in any case."""
+        """Return the same without our fields, which the new tag gets anyway."""
         columns: tuple[Column, ...] = ("vorbis", "ape", "asf")
         texts = {name: it for name, it in self.texts.items() if field_of(name, *columns) is None}
         return Carried(
@@ -110,7 +110,7 @@ def _id3_text(name: str, values: Sequence[str], version: int) -> bytes:
     """Return the frame for a property."""
     upper = name.upper()
     if upper in ("COMMENT", "LYRICS", "UNSYNCEDLYRICS"):
-        # As a text frame, with the language and an empty description behind the encoding.
+        # As a text frame, with the language and an empty description after the encoding.
         frame = b"COMM" if upper == "COMMENT" else b"USLT"
         whole = text_frame(frame.decode("ascii"), ["", "\n".join(values)], version)
         data = whole[10:11] + b"XXX" + whole[11:]

@@ -1,4 +1,4 @@
-"""Which format a file has, by its content, and who edits the tags of that format.
+"""Detect a file's format by its content, and choose the module for its tags.
 
 ==========================================  ==========================================
 format                                      genre, mood, leantag
@@ -23,23 +23,28 @@ from lean_tagger.write.formats.all_tags import AllTags
 from lean_tagger.write.formats.ape import ApeFile
 from lean_tagger.write.formats.asf import HEADER as ASF_HEADER
 from lean_tagger.write.formats.asf import AsfFile
-from lean_tagger.write.formats.document import Document
 from lean_tagger.write.formats.flac import FlacFile
 from lean_tagger.write.formats.id3_file import Id3File
-from lean_tagger.write.formats.id3_hosts import Chunked, Dsf, Leading
+from lean_tagger.write.formats.id3_hosts import Chunked, Dsf, Host, Leading
 from lean_tagger.write.formats.matroska import MatroskaFile
 from lean_tagger.write.formats.mp4 import Mp4File
 from lean_tagger.write.formats.ogg import OggFile, codec_of
 from lean_tagger.write.formats.older_tags import Id3v1, InfoList
-from lean_tagger.write.formats.other_tags import BuriedId3, OnlyRead, buried, leading, trailing
-from lean_tagger.write.formats.xmp import Xmp
+from lean_tagger.write.formats.other_tags import (
+    BuriedId3,
+    OnlyRead,
+    buried,
+    inside,
+    leading,
+    trailing,
+)
 from lean_tagger.write.source import Source
 
 
 def _true_audio(source: Source) -> AllTags:
-    """TrueAudio has both kinds of tags, and readers take one: stay with what is there.
+    """Return the tag that is there: TrueAudio may have either kind, and readers take one.
 
-    With an ID3v1 trailer behind it, no reader finds an APE tag: then ours go into an ID3v2 tag,
+    If an ID3v1 trailer follows it, no reader finds an APE tag. Then ours go into an ID3v2 tag,
     unless an earlier version wrote into the APE tag.
     """
     trailer = trailing(source, ape=False, shown_first=True)
@@ -49,53 +54,68 @@ def _true_audio(source: Source) -> AllTags:
             return AllTags(source, ape, trailer)
     others = trailing(source, ape=True, shown_first=True)
     others.sort(key=lambda tag: isinstance(tag, ApeFile))  # the trailer first, as readers take it
-    return AllTags(source, Id3File(source, Leading(source)), others)
+    file = Id3File(source, Leading(source))
+    return AllTags(source, file, [*others, *file.xmp()])
 
 
 def _mpeg(source: Source) -> AllTags:
     """Return the tag that describes the music: a new ID3 tag would hide an APE tag.
 
-    One that holds no more than replay gain describes nothing.
+    A tag with only replay gain does not describe the music.
     """
     file = Id3File(source, Leading(source))
     if not file.room:
-        with suppress(WriteError):  # of an older version, or damaged: only looked at here
+        with suppress(WriteError):  # an older version or damaged; it is only examined here
             ape = ApeFile(source)
             if ape.describes and not buried(source, 0, shown=True):
                 return AllTags(source, ape, trailing(source, ape=False, shown_first=True))
-    hidden = buried(source, file.room.end if file.room else 0, shown=not file.tagged)
-    packets = [Xmp(source, span) for span in file.xmp()]
     start, tagged = (file.room.end, True) if file.room else (0, False)
+    hidden = inside(source, start) or buried(source, start, shown=not file.tagged)
     adts = bool(Id3v1.find(source)) and mpeg.is_adts(source, start, after_tag=tagged)
     behind = trailing(source, ape=True, shown_first=adts)
-    return AllTags(source, file, [*hidden, *behind, *packets])
+    return AllTags(source, file, [*hidden, *behind, *file.xmp()])
 
 
 def _wav(source: Source) -> AllTags:
     file = Id3File(source, Chunked(source, chunks.RIFF))
-    packets = [Xmp(source, span) for span in file.xmp()]
-    return AllTags(source, file, [*file.info_lists, *packets])
+    return AllTags(source, file, [*file.info_lists, *file.xmp()])
+
+
+def _aiff(source: Source) -> AllTags:
+    file = Id3File(source, Chunked(source, chunks.AIFF))
+    return AllTags(source, file, file.xmp())
+
+
+def _dsd(host: Callable[[Source], Host]) -> Callable[[Source], AllTags]:
+    """Return what parses a file of DSD; exiftool shows an ID3v1 trailer behind it."""
+
+    def parse(source: Source) -> AllTags:
+        file = Id3File(source, host(source))
+        return AllTags(source, file, [*trailing(source, ape=False), *file.xmp()])
+
+    return parse
 
 
 def _mp4(source: Source) -> AllTags:
     file = Mp4File(source)
-    return AllTags(source, file, [Xmp(source, span) for span in file.xmp()])
+    return AllTags(source, file, [file.shown, *file.xmp()])
 
 
 def _asf(source: Source) -> AllTags:
     file = AsfFile(source)
-    return AllTags(source, file, [BuriedId3(source, it, shown=True) for it in file.id3_tags()])
+    tags = [BuriedId3(source, it, shown=True) for it in file.id3_tags()]
+    return AllTags(source, file, [*tags, *file.xmp()])
 
 
 def _matroska(source: Source) -> AllTags:
-    """Return Matroska's tags; what stands behind them is all that mutagen and TagLib see."""
+    """Return Matroska's tags; mutagen and TagLib only see tags after the file."""
     return AllTags(source, MatroskaFile(source), trailing(source, ape=True))
 
 
 def _flac(source: Source) -> AllTags:
-    """Return FLAC's comments; what stands behind the audio is a part of it to FFmpeg.
+    """Return FLAC's comments; to FFmpeg, data after the audio is part of the audio.
 
-    Of this, TagLib reads an ID3v1 trailer and no APE tag.
+    TagLib reads an ID3v1 trailer there, but no APE tag.
     """
     behind = [OnlyRead(tag) for tag in reversed(trailing(source, ape=True))]
     file = FlacFile(source)
@@ -111,24 +131,20 @@ def _ape(source: Source) -> AllTags:
     return AllTags(source, ApeFile(source), [*leading(source), *behind])
 
 
-def _alone(main: Callable[[Source], Document]) -> Callable[[Source], AllTags]:
-    return lambda source: AllTags(source, main(source))
-
-
-def _with_trailer(main: Callable[[Source], Document]) -> Callable[[Source], AllTags]:
-    """Return what also looks for an ID3v1 trailer, which exiftool shows in these formats."""
-    return lambda source: AllTags(source, main(source), trailing(source, ape=False))
+def _ogg(source: Source) -> AllTags:
+    """Return Ogg's comments; exiftool shows an ID3v1 trailer behind them."""
+    return AllTags(source, OggFile(source), trailing(source, ape=False))
 
 
 _PARSERS: dict[str, Callable[[Source], AllTags]] = {
     "mpeg": _mpeg,
     "tta": _true_audio,
     "wav": _wav,
-    "aiff": _alone(lambda source: Id3File(source, Chunked(source, chunks.AIFF))),
-    "dsdiff": _with_trailer(lambda source: Id3File(source, Chunked(source, chunks.DSDIFF))),
-    "dsf": _with_trailer(lambda source: Id3File(source, Dsf(source))),
+    "aiff": _aiff,
+    "dsdiff": _dsd(lambda source: Chunked(source, chunks.DSDIFF)),
+    "dsf": _dsd(Dsf),
     "flac": _flac,
-    "ogg": _with_trailer(OggFile),
+    "ogg": _ogg,
     "mp4": _mp4,
     "asf": _asf,
     "matroska": _matroska,
@@ -136,9 +152,9 @@ _PARSERS: dict[str, Callable[[Source], AllTags]] = {
 }
 # Formats that carry APEv2 tags: WavPack, Musepack (SV7, SV8), Monkey's Audio, OptimFROG, TAK.
 _APE_MAGIC = (b"wvpk", b"MP+", b"MPCK", b"MAC ", b"OFR ", b"tBaK")
-# What an MP4 or a QuickTime file without a type atom starts with.
+# The start of an MP4 or a QuickTime file without a type atom.
 _MP4_ATOMS = (b"moov", b"mdat", b"free", b"skip", b"wide")
-# What else has a magic number is no MPEG audio, whatever frames seem to follow on inside.
+# Other magic numbers: these are not MPEG audio, even if frames seem to be inside.
 _OTHER_MAGIC = (
     *(b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"FRM8", b"riff", b"caff", b".snd", b"dns."),
     *(b"OggS", b"\x1a\x45\xdf\xa3", b"FLV", b".RMF", b".ra\xfd", b"\x30\x26\xb2\x75"),
@@ -152,7 +168,7 @@ _OTHER_MAGIC = (
 
 
 def format_of(source: Source) -> str | None:
-    """Return which parser a file needs; None if there is none for its format."""
+    """Return the name of a file's format; None if it has no parser."""
     leading = id3.span_of(source, 0, source.size)
     start = leading.end if leading else 0
     head = source.peek(start, 16)

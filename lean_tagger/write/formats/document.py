@@ -1,4 +1,4 @@
-"""What every format's module offers: the tag that our fields go into, parsed."""
+"""The interface of every format's module: the parsed tag that our fields go into."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
@@ -12,7 +12,7 @@ class Document(Protocol):
 
     @property
     def tagged(self) -> bool:
-        """Whether it is there and says something."""
+        """Whether it exists and is not empty."""
 
     def values(self) -> dict[str, tuple[str, ...]]:
         """Return the values of our fields, as this package reads them."""
@@ -24,7 +24,7 @@ class Document(Protocol):
         """Return what to change in the file for new values of our fields."""
 
     def exact(self, field: str) -> tuple[str, ...]:
-        """Return the bytes of a field's items, where its values do not tell them (see `exact`)."""
+        """Return the bytes of a field's items if its values do not determine them; see `exact`."""
 
     def foreign(self) -> Iterator[tuple[str, Piece]]:
         """Yield everything that is not ours, each with a name for messages."""

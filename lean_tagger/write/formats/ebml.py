@@ -1,7 +1,7 @@
 """EBML: elements inside elements, each with an id and a size (RFC 8794).
 
-Both are numbers of variable length, whose first byte says how many bytes they have. All ones
-in a size stand for "unknown": until something begins that cannot be inside.
+Both are numbers of variable length; the first byte gives the number of bytes. A size of all ones
+means "unknown": the element ends where something begins that cannot be inside.
 """
 
 import zlib
@@ -92,22 +92,22 @@ def element(name: int, data: bytes, *, size_bytes: int = 0) -> bytes:
 
 
 def void(length: int) -> bytes:
-    """Return the head of free space that takes `length` bytes with it; at least two."""
+    """Return the head of free space that has `length` bytes with its head; at least two."""
     size_bytes = 1 if length <= 128 else 8  # at 128, 126 are left, and 127 means "unknown"
     return b"\xec" + (1 << 7 * size_bytes | length - 1 - size_bytes).to_bytes(size_bytes, "big")
 
 
 def widened(raw: bytes) -> bytes:
-    """Return an element whose size takes one byte more; an eight-byte one cannot."""
+    """Return an element with a size that takes one byte more; one of eight bytes cannot."""
     found = _head(raw)
     if found is None or found[2] < 0:
-        raise ValueError("no EBML element")
+        raise ValueError("not an EBML element")
     name, head_bytes, _ = found
     id_bytes = (name.bit_length() + 7) // 8
     return element(name, raw[head_bytes:], size_bytes=head_bytes - id_bytes + 1)
 
 
 def with_crc(parts: Sequence[bytes], *, wanted: bool) -> bytes:
-    """Return the content of an element, with a CRC-32 of it in front if there is to be one."""
+    """Return the content of an element, with its CRC-32 in front if wanted."""
     data = b"".join(parts)
     return element(CRC, zlib.crc32(data).to_bytes(4, "little")) + data if wanted else data

@@ -1,26 +1,26 @@
-"""Values together with the bytes in which a tag had them, so that undo puts those back.
+"""Values together with their bytes in a tag, so that undo restores exactly those.
 
-What a text says can stand in a tag in many ways: in another encoding, in several items, under
-another key. Readers differ in what they make of these. So where our own way to write a text
-would not give the bytes that were there, the journal gets these bytes, too.
+A tag can store the same text in many ways: in another encoding, in several items, under another
+key. Readers interpret these differently. So if our way to write a text would not give the bytes
+that were there, the journal gets these bytes too.
 """
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
 
 ENDING = ".bytes"
-"""Behind the name of a field in one tag, for the bytes of its items."""
+"""Follows the name of a field in one tag, for the bytes of its items."""
 
-_MOST_BYTES = 8192  # more is no genre, and nothing for a journal
+_MOST_BYTES = 8192  # more is not a genre, and too much for the journal
 
 
 class Exact(tuple[str, ...]):
-    """The values of a field, with the bytes of the items that are to hold them.
+    """The values of a field, with the bytes of the items that should hold them.
 
     Attributes
     ----------
     items : tuple of bytes
-        Whole items as the format has them, in the file's order.
+        Whole items in the format's own form, in the file's order.
     """
 
     items: tuple[bytes, ...]
@@ -34,14 +34,14 @@ class Exact(tuple[str, ...]):
 
 
 def told(items: Iterable[bytes], usual: Iterable[bytes]) -> tuple[str, ...]:
-    """Return the bytes of items as text for the journal; nothing where they are as usual.
+    """Return the bytes of items as text for the journal; empty if they are as we would write them.
 
     Parameters
     ----------
     items : Iterable[bytes]
         As they are in the file.
     usual : Iterable[bytes]
-        As their values would be written.
+        As we would write their values.
     """
     there = tuple(items)
     if there == tuple(usual) or sum(map(len, there)) > _MOST_BYTES:
@@ -50,5 +50,5 @@ def told(items: Iterable[bytes], usual: Iterable[bytes]) -> tuple[str, ...]:
 
 
 def items_for(values: Sequence[str], rendered: Iterable[bytes]) -> tuple[bytes, ...]:
-    """Return the items to write: those that were there, if they are known, or rendered ones."""
+    """Return the items to write: those that were there, if known, or rendered ones."""
     return values.items if isinstance(values, Exact) else tuple(rendered)

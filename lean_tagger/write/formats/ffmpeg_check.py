@@ -1,6 +1,6 @@
-"""The second reader of what mutagen does not know: FFmpeg, through PyAV.
+"""The second reader for formats that mutagen does not know: FFmpeg, through PyAV.
 
-It did not write what it reads here. Of a Matroska file it shows what nearly all players show,
+It did not write what it reads here. For a Matroska file it shows what nearly all players show,
 since they are built on it.
 """
 
@@ -20,19 +20,19 @@ from lean_tagger.write.source import Source
 _OPTIONS: dict[str, Any] = (
     {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 )
-_ERRORS = (av.error.FFmpegError, ValueError, LookupError)  # the last: PyAV's own slips
+_ERRORS = (av.error.FFmpegError, ValueError, LookupError)  # LookupError: PyAV's own mistakes
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What FFmpeg shows of a file.
+    """What FFmpeg shows for a file.
 
     Attributes
     ----------
     fields : dict[str, list[str]]
         Texts by our fields, of the file and of its streams.
     others : bytes
-        All other texts, of chapters too, and which streams there are; to be compared.
+        All other texts, also of chapters, and the streams; for comparison.
     """
 
     fields: dict[str, list[str]]
@@ -40,7 +40,7 @@ class Shown:
 
 
 class _Reader:
-    """The file as PyAV wants it: with a position of its own, and nothing to write."""
+    """A read-only file for PyAV, with its own position."""
 
     def __init__(self, source: Source) -> None:
         self._source, self._position = source, 0
@@ -60,7 +60,7 @@ class _Reader:
 
 
 def shown(source: Source) -> Shown:
-    """Return what FFmpeg shows of a Matroska file.
+    """Return what FFmpeg shows for a Matroska file.
 
     Raises
     ------
@@ -81,10 +81,10 @@ def shown(source: Source) -> Shown:
 
 
 def _sorted(texts: Mapping[str, str], *, into: dict[str, list[str]]) -> list[tuple[str, str]]:
-    """Put our fields away; return the others."""
+    """Put our fields into `into`; return the others."""
     others = []
     for key, text in texts.items():
-        # FFmpeg writes the level in front and the language behind: "ALBUM/GENRE-eng".
+        # FFmpeg puts the level in front and the language at the end: "ALBUM/GENRE-eng".
         field = field_of(key.rpartition("/")[2].partition("-")[0], "matroska")
         if field is not None:
             into.setdefault(field, []).append(text)
@@ -94,9 +94,9 @@ def _sorted(texts: Mapping[str, str], *, into: dict[str, list[str]]) -> list[tup
 
 
 def read_simple_tags(source: Source, raw: Sequence[bytes]) -> list[tuple[str, str]]:
-    """Return name and value of SimpleTags, from a file with nothing else in it.
+    """Return names and values of SimpleTags, read from a file with nothing else in it.
 
-    FFmpeg shows one value of each name and level; so each gets a level of its own.
+    FFmpeg shows one value for each name and level, so each gets its own level.
     """
     tags = []
     for number, simple in enumerate(raw):
@@ -106,7 +106,7 @@ def read_simple_tags(source: Source, raw: Sequence[bytes]) -> list[tuple[str, st
         0x18538067,
         ebml.element(0x1549A966, b"")
         + ebml.element(0x1254C367, b"".join(tags))
-        + ebml.element(0x1F43B675, ebml.element(0xE7, b"\0")),  # without a Cluster it is no file
+        + ebml.element(0x1F43B675, ebml.element(0xE7, b"\0")),  # without a Cluster it is not a file
     )
     found: dict[int, tuple[str, str]] = {}
     with _opened(source, BytesIO(data)) as container:

@@ -1,9 +1,10 @@
-"""The fields that lean-tag writes: one row for each, with its key in every kind of tag.
+"""The fields that lean-tag writes: one row each, with the keys in every kind of tag.
 
 A new field is a new row here; the format modules take all keys from it.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 Column = Literal["id3v22", "id3v23", "id3v24", "vorbis", "mp4", "matroska", "asf", "ape"]
@@ -11,12 +12,12 @@ Column = Literal["id3v22", "id3v23", "id3v24", "vorbis", "mp4", "matroska", "asf
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldKeys:
-    """What one field is called in each kind of tag.
+    """The keys of one field in each kind of tag.
 
     Attributes
     ----------
     id3v22, id3v23, id3v24 : str
-        A text frame, or ``TXX:`` (v2.2) or ``TXXX:`` and the label of a frame for user text.
+        A text frame, or ``TXX:`` (v2.2) or ``TXXX:`` with the label of a frame for user text.
     vorbis, asf, ape : str
         The name of a comment, an attribute, an item.
     matroska : str
@@ -24,10 +25,10 @@ class FieldKeys:
     mp4 : str
         An atom, or ``----:com.apple.iTunes:`` and the name of a freeform item.
     number : bool
-        Whether its values are decimal numbers. All formats hold them as text, except atoms of
-        MP4 that are not freeform: those hold one whole number in binary.
+        Whether its values are decimal numbers. All formats store them as text, except MP4 atoms
+        that are not freeform: those store one whole number in binary.
     also : tuple of str
-        Other keys under which common readers show the field; read, and never written.
+        Other keys that common readers show as this field; they are read but never written.
     """
 
     id3v22: str
@@ -52,8 +53,12 @@ FIELDS: dict[str, FieldKeys] = {
         matroska="GENRE",
         asf="WM/Genre",
         ape="Genre",
-        # FFmpeg and TagLib show texts for users by their labels, FFmpeg ASF's attributes, too.
-        also=("TXX:GENRE", "TXXX:GENRE", "----:com.apple.iTunes:GENRE", "Genre"),
+        # FFmpeg and TagLib show texts for users by their labels; FFmpeg also comments, which it
+        # takes for a frame where they are called like one, and ASF's attributes.
+        also=(
+            *("TXXX:GENRE", "TXXX:TCON", "TXXX:TCO", "COMM:GENRE", "COMM:TCON", "COMM:TCO"),
+            *("----:com.apple.iTunes:GENRE", "Genre"),
+        ),
     ),
     "mood": FieldKeys(
         id3v22="TXX:MOOD",
@@ -98,18 +103,24 @@ FIELDS: dict[str, FieldKeys] = {
         ape="LEANTAG",
     ),
 }
-"""The rows by field, in the order in which fields are written."""
+"""The rows by field, in the order of writing."""
 
 
 def field_of(key: str, *columns: Column) -> str | None:
-    """Return the field that readers show for this key in one of the columns; None for no field.
+    """Return the field that readers show for this key in one of the columns; None if none.
 
-    Case is ignored, as all formats do but for the names of MP4's atoms: there the caller compares
-    it.
+    Case is ignored, as in all formats except for the names of MP4 atoms; there the caller
+    compares it.
     """
-    folded = key.casefold()
-    for field, keys in FIELDS.items():
-        known = *(getattr(keys, column) for column in columns), *keys.also
-        if any(folded == each.casefold() for each in known):
-            return field
-    return None
+    return _by_key(columns, tuple(FIELDS)).get(key.casefold())
+
+
+@cache
+def _by_key(columns: tuple[Column, ...], fields: tuple[str, ...]) -> dict[str, str]:
+    """Return fields by their keys in columns, without case."""
+    found: dict[str, str] = {}
+    for field in fields:
+        keys = FIELDS[field]
+        for key in (*(getattr(keys, column) for column in columns), *keys.also):
+            found.setdefault(key.casefold(), field)
+    return found

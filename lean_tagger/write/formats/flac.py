@@ -42,7 +42,7 @@ class FlacFile:
         self._blocks = list(self._walk())
         found = [block for block in self._blocks if block.kind == flac.COMMENT]
         if len(found) > 1:
-            raise source.refuse("it has more than one comment block, of which players read one")
+            raise source.refuse("it has more than one comment block, and players read only one")
         self._comment = found[0] if found else None
         self._comments = self._parse(self._comment)
 
@@ -60,7 +60,7 @@ class FlacFile:
                 raise self._source.refuse("its FLAC header is damaged")
             position = block.end
             yield block
-        # One wrong size, and this would be in the middle of a picture.
+        # With one wrong size, this would be in the middle of a picture.
         audio = self._source.peek(position, 2)
         if len(audio) < 2 or audio[0] != 0xFF or audio[1] & 0xFE != 0xF8:
             raise self._source.refuse("its FLAC header is damaged: it does not lead to the audio")
@@ -72,7 +72,7 @@ class FlacFile:
         return Comments(self._source, memoryview(data))
 
     def foreign_info(self) -> Iterator[Span]:
-        """Yield the data of INFO lists that stood in the RIFF file which this one was made from.
+        """Yield the data of INFO lists from the RIFF file that this file was made from.
 
         An encoder keeps each chunk in a block: an id of four bytes, then the chunk.
         """
@@ -87,7 +87,7 @@ class FlacFile:
         return self._comments.values()
 
     def exact(self, field: str) -> tuple[str, ...]:
-        """Return a field's comments, where its values do not tell them."""
+        """Return a field's comments, if its values do not determine them."""
         return self._comments.exact(field)
 
     def second_reading(self) -> dict[str, tuple[str, ...]]:
@@ -104,7 +104,7 @@ class FlacFile:
         changes : Mapping[str, Sequence[str]]
             Values per field.
         carried : Carried or None
-            What a block without comments takes along.
+            Contents that a block copies if it had no comments.
         """
         carried = carried if carried and any(changes.values()) else Carried()
         data = b"".join(self._comments.rendered(changes, carried.as_vorbis()))
@@ -126,7 +126,7 @@ class FlacFile:
         return patches + self._padding(grown)
 
     def inherited(self, carried: Carried) -> list[bytes | memoryview]:
-        """Return the comments that a block without any takes along."""
+        """Return the comments that an empty block copies from other tags."""
         return self._comments.inherited(carried.as_vorbis())
 
     def removal(self) -> list[Patch]:
@@ -152,13 +152,13 @@ class FlacFile:
         return [piece for name, piece in self._comments.foreign() if "comment " in name]
 
     def inside(self) -> list[Piece]:
-        """Return what `removal` removes that is not ours."""
+        """Return the parts that `removal` removes and that are not ours."""
         if self._comments.vendor:
             return self.kept()
         return [piece for _, piece in self._comments.foreign()]
 
     def _padding(self, grown: int) -> list[Patch]:
-        """Take what was added out of the padding, so that the audio does not move."""
+        """Take the growth out of the padding, so that the audio does not move."""
         blocks = [block for block in self._blocks if block.kind == flac.PADDING]
         if not blocks or not grown:
             return []
@@ -171,7 +171,7 @@ class FlacFile:
 
     def foreign(self) -> Iterator[tuple[str, Piece]]:
         """Yield everything that is not ours."""
-        yield "what stands before the FLAC header", Span(0, self._start)
+        yield "the data before the FLAC header", Span(0, self._start)
         for block in self._blocks:
             if block.kind not in (flac.PADDING, flac.COMMENT):
                 name = f"the {_NAMES.get(block.kind, f'type {block.kind}')} block"

@@ -1,17 +1,15 @@
-"""ID3v2 tags as raw bytes: find the frames, patch ours, touch no other.
+"""ID3v2 tags as raw bytes: find the frames, patch ours, touch no others.
 
 Libraries parse every frame and render it again, which changes encodings, flags and the
-version, and inflates what was compressed. Here a frame of somebody else is a span and
-stays one. Structure: https://id3.org/id3v2-00, /id3v2.3.0, /id3v2.4.0-structure.
+version, and inflates what was compressed. Here a foreign frame is a span and stays one.
+Structure: https://id3.org/id3v2-00, /id3v2.3.0, /id3v2.4.0-structure.
 
-One thing is not in the standard: several values of one text frame in v2.2 and v2.3. They
-are written as in v2.4, parted by NUL, because that is what keeps them several values in
-mutagen, TagLib and foobar2000; readers that do not know it show the first one, which is
-the strongest.
+One thing is not in the standard: several values of one text frame in v2.2 and v2.3. They are
+written as in v2.4, separated by NUL, because mutagen, TagLib and foobar2000 then see several
+values. Other readers show the first one, which is the strongest.
 """
 
 import re
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,24 +21,24 @@ from lean_tagger.system.containers.id3 import parse as parse_head
 from lean_tagger.write.formats import id3_frames
 from lean_tagger.write.formats.exact import items_for, told
 from lean_tagger.write.formats.id3_body import LARGEST_UNSYNCHRONISED_BYTES, Body
+from lean_tagger.write.formats.id3_extended import ExtendedHeader
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, length
 
 PADDING_BYTES = 1024
 _MOST_FRAMES = 20_000
-# iTunes pads an id of v2.2 with a space or a NUL, where a tag of v2.3 needs four characters.
+# iTunes pads an id of v2.2 with a space or a NUL, because v2.3 needs four characters.
 _FRAME_ID = re.compile(rb"[A-Z][A-Z0-9]{2}[A-Z0-9 \0]?")
-# A frame's id, size, first flags; then the flags that tell whether it is compressed.
+# A frame's id, size, first flags; then the flags that say whether it is compressed.
 _INNER_FRAME = re.compile(rb"[A-Z][A-Z0-9]{3}.{5}(.)", re.DOTALL)
 _COMPRESSED = {3: 0x80, 4: 0x08}
-_CRC_FLAGS = {3: 0x80, 4: 0x20}
 # Bits of the header that the version does not define: a reader must not go on.
 _UNDEFINED_FLAGS = {2: 0x3F, 3: 0x1F, 4: 0x0F}
 
 
 @dataclass(frozen=True, slots=True)
 class Id3Frame:
-    """One frame: its name, where its bytes are, and which of our fields it is, if any."""
+    """One frame: its name, its position, and which of our fields it is, if any."""
 
     name: str
     span: Span
@@ -48,12 +46,12 @@ class Id3Frame:
 
 
 def span_of(source: Source, start: int, limit: int) -> Span | None:
-    """Return where a whole ID3v2 tag lies that starts at `start`; None if there is none.
+    """Return the span of the whole ID3v2 tag at `start`; None if there is none.
 
     Raises
     ------
     WriteError
-        If there is one and its size makes no sense.
+        If there is one with a size that makes no sense.
     """
     head = parse_head(source.peek(start, HEAD_BYTES))
     if head is None:
@@ -86,59 +84,22 @@ class Id3Tag:
         end = span.end - (HEAD_BYTES if self._footer else 0)
         body_span = Span(span.start + HEAD_BYTES, end)
         self._body = Body(source, body_span, unsynchronised=self.unsynchronised)
-        self._checksum: Span | None = None
-        first = self._extended_header()
-        self.extended = Span(body_span.start, self._body.raw(first))
-        self.plain_sizes, self.frames, frames_end = self._frames(first, end)
+        self._extended = ExtendedHeader(
+            source, self._body, head, unsynchronised=self.unsynchronised
+        )
+        self.plain_sizes, self.frames, frames_end = self._frames(self._extended.size, end)
         self.rest = Span(frames_end, end)
         self._padded = source.is_zero(self.rest) and not self._footer
 
-    def _extended_header(self) -> int:
-        """Return where the frames start, after the extended header if there is one."""
-        if self.version == 2 or not self.flags & 0x40:
-            return 0
-        head = self._body.at(0, 6)
-        if len(head) < 6:
-            raise self._source.refuse("its ID3 tag is damaged: its extended header is cut short")
-        if self.version == 3:
-            size, flags = 4 + int.from_bytes(head[:4], "big"), head[4]
-            sound = size == (14 if flags & 0x80 else 10)
-        else:
-            size, flags = from_syncsafe(head[:4]), head[5]
-            sound = max(head[:4]) < 0x80 and head[4] == 1 and size >= 6
-        if not sound or size > self._body.length:
-            raise self._source.refuse("its ID3 tag is damaged: its extended header makes no sense")
-        if flags & _CRC_FLAGS[self.version]:
-            self._checksum = self._find_checksum(flags)
-        return size
-
-    def _find_checksum(self, flags: int) -> Span:
-        """Return where the extended header's CRC-32 of the frames stands.
-
-        In v2.3 behind size, flags and padding (4, 2 and 4 bytes); in v2.4 each flag has a length
-        byte and data: 0x40 has none, 0x20 is the CRC, 35 bits in five bytes.
-        """
-        if self.version == 3:
-            where = Span(10, 14)
-        else:
-            where = Span(8, 13) if flags & 0x40 else Span(7, 12)
-            if flags & 0x40 and self._body.at(6, 1) != b"\0":
-                raise self._source.refuse("its ID3 tag is damaged: its extended header is unclear")
-            if self._body.at(where.start - 1, 1) != b"\5":
-                raise self._source.refuse("its ID3 tag is damaged: its extended header is unclear")
-        if self.unsynchronised:
-            raise self._source.refuse("its ID3 tag has a checksum of data in another form")
-        return Span(self._body.raw(where.start), self._body.raw(where.end))
-
     def _frames(self, first: int, end: int) -> tuple[bool, list[Id3Frame], int]:
-        """Return whether sizes are plain numbers, the frames, and where the last one ends.
+        """Return whether sizes are plain numbers, the frames, and the end of the last one.
 
-        iTunes wrote plain sizes into v2.4 for years, others syncsafe ones into v2.3. Read
-        the wrong way, a walk can end at a zero inside a frame, as if it were padding; a
-        frame of ours put there would tear it. That the walk of the version's own kind fails
-        shows nothing: one stray byte before the padding is enough. So the other kind is
-        believed only where zeros or the tag's end follow. The version's own kind is believed
-        with something else behind it only where the other comes to the same, or to nothing.
+        iTunes wrote plain sizes into v2.4 for years, others wrote syncsafe ones into v2.3. Read
+        in the wrong way, a walk can end at a zero inside a frame that looks like padding; a frame
+        of ours there would destroy it. If the walk of the version's own kind fails, that proves
+        nothing: one stray byte before the padding is enough. So the other kind is accepted only
+        if zeros or the tag's end follow. The version's own kind is accepted with other data after
+        it only if the other kind gives the same result, or none.
         """
         plain, syncsafe = self._walk(first, plain=True), self._walk(first, plain=False)
         own, other = (syncsafe, plain) if self.version == 4 else (plain, syncsafe)
@@ -193,8 +154,13 @@ class Id3Tag:
                         found[frame.field].append(value)
         return {field: tuple(values) for field, values in found.items() if values}
 
+    @property
+    def plain(self) -> bool:
+        """Whether bytes in a frame may change, with nothing else that depends on them."""
+        return not self.flags & 0x80 and self._extended.checksum is None
+
     def xmp(self) -> list[Span]:
-        """Return where private frames with Adobe's XMP have it."""
+        """Return the spans of Adobe's XMP in private frames."""
         found = []
         for frame in self.frames if self.version > 2 else ():
             start = frame.span.start + HEAD_BYTES
@@ -212,7 +178,7 @@ class Id3Tag:
         return ""
 
     def decoded(self, frame: Id3Frame) -> bytes:
-        """Return a frame's bytes as a tag of the standard has them, up to v2.3 synchronised.
+        """Return a frame's bytes in standard form, up to v2.3 without unsynchronisation.
 
         Raises
         ------
@@ -220,7 +186,7 @@ class Id3Tag:
             If it is larger than any text.
         """
         if frame.span.end - frame.span.start > id3_frames.LARGEST_BYTES:
-            raise self._source.refuse(f"its {frame.name} frame is too large to be true")
+            raise self._source.refuse(f"its {frame.name} frame is too large")
         data = self._source.at(frame.span.start, frame.span.end - frame.span.start)
         if self.version == 4:  # a size above 127 may be a plain number here
             data = data[:4] + syncsafe(len(data) - 10) + data[8:]
@@ -243,7 +209,7 @@ class Id3Tag:
         changes : Mapping[str, Sequence[str]]
             Values per field.
         inherited : Sequence[bytes or Span]
-            Frames of the same version to add as well.
+            Frames of the same version to add too.
         """
         patches: list[Patch] = []
         appended: list[Piece] = [*inherited]
@@ -257,27 +223,28 @@ class Id3Tag:
                 appended.append(new)
         padded = any(frame.name.endswith((" ", "\0")) for frame in self.frames)
         if self.frames and (padded or self._body.stuffed):
-            # TagLib stops at an id that is padded by a space, and FFmpeg gets lost behind a
-            # frame that unsynchronisation made longer: ours go in front of it.
+            # TagLib stops at an id that is padded with a space, and FFmpeg gets lost after a
+            # frame that unsynchronisation made longer, so ours go before it.
             start = self.frames[0].span.start
             patches.append(Patch(start, start, tuple(appended)))
             appended = []
         grown = length(appended) + sum(length(p.pieces) - (p.end - p.start) for p in patches)
         tail: list[Piece] = [*appended]
-        padding = 0
+        padding = None
         if self._padded:
             padding = self.rest.end - self.rest.start - grown
             padding = padding if padding >= 0 else PADDING_BYTES
             patches.append(Patch(self.rest.start, self.rest.end, (*tail, bytes(padding))))
         elif tail:
-            # What stands behind the frames is not padding: it stays, after ours.
+            # The data after the frames is not padding: it stays, after ours.
             patches.append(Patch(self.rest.start, self.rest.start, tuple(tail)))
-        return patches + self._sizes(patches) + self._extended_patches(patches, padding)
+        extended = self._extended.patches(patches, self.rest, padding)
+        return patches + self._sizes(patches) + extended
 
     def exact(self, field: str) -> tuple[str, ...]:
-        """Return the bytes of a field's frames, where its values do not tell them.
+        """Return the bytes of a field's frames, if its values do not determine them.
 
-        The first item says of which form the tag is: in another one they are no frames.
+        The first item says which form the tag has; in another form these bytes are not frames.
         """
         mine = [frame for frame in self.frames if frame.field == field]
         there = (self._source.at(it.span.start, it.span.end - it.span.start) for it in mine)
@@ -315,39 +282,8 @@ class Id3Tag:
         heads = [self.span.start] + ([self.span.end - HEAD_BYTES] if footer else [])
         return [Patch(head + 6, head + 10, (new,)) for head in heads]
 
-    def _extended_patches(self, patches: Sequence[Patch], padding: int) -> list[Patch]:
-        """Keep true what the extended header says: v2.3's padding, and a CRC-32.
-
-        The CRC is of the frames, in v2.4 with the padding behind them.
-        """
-        new: list[Patch] = []
-        crc = self._crc(patches) if self._checksum else 0
-        if self._checksum:
-            shifts = (28, 21, 14, 7, 0)
-            seven_bits = bytes(crc >> shift & 0x7F for shift in shifts)
-            data = seven_bits if self.version == 4 else crc.to_bytes(4, "big")
-            new.append(Patch(*self._checksum, (data,)))
-        if self.version == 3 and self._padded and self.extended.start != self.extended.end:
-            head = self._body.at(0, 6) + padding.to_bytes(4, "big")
-            raw = id3_frames.unsynchronise(head) if self.unsynchronised else head
-            end = self.extended.end if self._checksum is None else self._checksum.start
-            new.append(Patch(self.extended.start, end, (raw,)))
-        return new
-
-    def _crc(self, patches: Sequence[Patch]) -> int:
-        crc, position, end = 0, self.extended.end, self.rest.end
-        inside = [p for p in patches if position <= p.start and p.end <= end]
-        for start, stop, pieces in [*sorted(inside, key=lambda p: p.start), Patch(end, end, ())]:
-            if self.version == 3 and self._padded and start == self.rest.start:
-                pieces = pieces[:-1]  # noqa: PLW2901 - without the padding
-            for piece in (Span(position, start), *pieces):
-                for block in self._source.contents(piece):
-                    crc = zlib.crc32(block, crc)
-            position = stop
-        return crc
-
     def unpacks(self) -> bool:
-        """Tell whether there are frames that are compressed, also inside of its chapters."""
+        """Tell whether there are compressed frames, also inside its chapters."""
         flag = _COMPRESSED.get(self.version, 0)
         for frame in self.frames if flag else ():
             start, end = frame.span
@@ -361,7 +297,7 @@ class Id3Tag:
 
     def emptied(self) -> list[Patch]:
         """Return the patch that leaves nothing but padding in the tag."""
-        start, end = self.extended.end, self.rest.end
+        start, end = self._extended.span.end, self.rest.end
         return [Patch(start, end, (bytes(end - start),))]
 
     def holes(self) -> list[Span]:
@@ -371,20 +307,19 @@ class Id3Tag:
         if self._footer:
             sizes.append(Span(end - 4, end))
         ours = [frame.span for frame in self.frames if frame.field]
-        return [*sizes, self.extended, *ours, *([self.rest] if self._padded else [])]
+        return [*sizes, self._extended.span, *ours, *([self.rest] if self._padded else [])]
 
     def foreign(self) -> Iterator[tuple[str, Piece]]:
         """Yield everything in the tag that is not ours."""
         yield "the ID3 version and flags", self._source.at(self.span.start + 3, 3)
         if self.version == 4:
-            crc = self._checksum or Span(self.extended.end, self.extended.end)
-            yield "the ID3 tag's extended header", Span(self.extended.start, crc.start)
-            yield "the ID3 tag's extended header", Span(crc.end, self.extended.end)
+            for span in self._extended.foreign():
+                yield "the ID3 tag's extended header", span
         for frame in self.frames:
             if frame.field is None:
                 yield f"the {frame.name} frame", frame.span
         if not self._padded and not self._source.is_zero(self.rest):
-            yield "what stands behind the ID3 frames", self.rest
+            yield "the data after the ID3 frames", self.rest
 
 
 def parse(source: Source, start: int, limit: int) -> Id3Tag | None:
@@ -395,12 +330,12 @@ def parse(source: Source, start: int, limit: int) -> Id3Tag | None:
     source : Source
         The file.
     start, limit : int
-        Where the tag starts, and where the room that it may take ends.
+        The start of the tag, and the end of the room that it may take.
 
     Raises
     ------
     WriteError
-        If the tag is damaged, or is one that cannot be edited without risk.
+        If the tag is damaged, or cannot be edited without risk.
     """
     span = span_of(source, start, limit)
     return None if span is None else Id3Tag(source, span)
@@ -409,7 +344,7 @@ def parse(source: Source, start: int, limit: int) -> Id3Tag | None:
 def new_tag(
     changes: Mapping[str, Sequence[str]], inherited: Sequence[Piece] = (), *, version: int = 4
 ) -> list[Piece]:
-    """Return a whole new tag with our fields; empty if there is nothing to say.
+    """Return a whole new tag with our fields; empty if they have no values.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A file whose tags are ID3v2: the tag, and what hosts it."""
+"""A file with ID3v2 tags: the tag, and its host."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -6,6 +6,7 @@ from lean_tagger.write.formats import id3
 from lean_tagger.write.formats.carried import Carried
 from lean_tagger.write.formats.id3_hosts import Host
 from lean_tagger.write.formats.older_tags import InfoList
+from lean_tagger.write.formats.xmp import Xmp
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth, length
 
@@ -20,7 +21,7 @@ class Id3File:
     source : Source
         The file.
     host : Host
-        What the tag lives in.
+        The structure that holds the tag.
     """
 
     def __init__(self, source: Source, host: Host) -> None:
@@ -29,11 +30,11 @@ class Id3File:
         room = host.room
         self._tag = id3.parse(source, room.start, room.end) if room else None
         if room and not self._tag:
-            raise source.refuse("what should be its ID3 tag is none")
+            raise source.refuse("the data in the place of its ID3 tag is not one")
 
     @property
     def room(self) -> Span | None:
-        """Where the tag is; None if there is none."""
+        """The span of the tag; None if there is none."""
         return self._host.room
 
     @property
@@ -43,25 +44,26 @@ class Id3File:
 
     @property
     def mends(self) -> bool:
-        """Whether a write mends sizes by which some readers did not find the tag."""
+        """Whether a write corrects sizes that kept some readers from finding the tag."""
         return self._host.mends
 
     @property
     def tagged(self) -> bool:
-        """Whether there is an ID3v2 tag already that says something."""
+        """Whether there is a non-empty ID3v2 tag already."""
         return bool(self._tag and self._tag.frames)
 
     @property
     def info_lists(self) -> list[InfoList]:
         """RIFF's INFO lists."""
         if len(self._host.lists) > _MOST_LISTS:
-            raise self._source.refuse("it has more INFO lists than any music has")
+            raise self._source.refuse("it has too many INFO lists")
         lists = enumerate(self._host.lists, 1)
         return [InfoList(self._source, span, number) for number, span in lists]
 
-    def xmp(self) -> list[Span]:
-        """Return where there are XMP packets: in the tag, or in a chunk of their own."""
-        return [*self._host.named(b"_PMX"), *(self._tag.xmp() if self._tag else ())]
+    def xmp(self) -> list[Xmp]:
+        """Return XMP packets: in the tag, or in a chunk of their own."""
+        spans = [*self._host.named(b"_PMX"), *(self._tag.xmp() if self._tag else ())]
+        return Xmp.all_of(self._source, spans, plain=self._tag is None or self._tag.plain)
 
     @property
     def tag(self) -> id3.Id3Tag | None:
@@ -73,11 +75,11 @@ class Id3File:
         return self._tag.values() if self._tag else {}
 
     def exact(self, field: str) -> tuple[str, ...]:
-        """Return the bytes of a field's frames, where its values do not tell them."""
+        """Return the bytes of a field's frames, if its values do not determine them."""
         return self._tag.exact(field) if self._tag else ()
 
     def second_reading(self) -> dict[str, tuple[str, ...]]:
-        """Return the values of our fields as mutagen reads them: it always does, here."""
+        """Return the values of our fields as mutagen reads them; here it always does."""
         return self.values()
 
     def patches(
@@ -90,7 +92,7 @@ class Id3File:
         changes : Mapping[str, Sequence[str]]
             Values per field.
         carried : Carried or None
-            What a tag that says nothing yet takes along.
+            Contents that a tag copies if it was empty.
         """
         carried = carried if carried and any(changes.values()) else Carried()
         inherited = self.inherited(carried)
@@ -106,12 +108,12 @@ class Id3File:
         return carried.frames_version or self._source.id3_version
 
     def inherited(self, carried: Carried) -> list[Piece]:
-        """Return the frames that a new tag takes along.
+        """Return the frames that a new tag copies from other tags.
 
         Raises
         ------
         WriteError
-            If there is a tag without frames, of a form in which they cannot be put.
+            If there is a tag without frames in a form that cannot hold them.
         """
         version = self._version(carried)
         tag = self._tag
@@ -119,12 +121,12 @@ class Id3File:
         fits = tag is None or (version > 2 and not tag.flags & 0x80 and copied)
         if carried and not fits:
             raise self._source.refuse(
-                "it has an ID3 tag without frames, and other tags that would be hidden by new ones"
+                "it has an ID3 tag without frames, and new frames would hide its other tags"
             )
         return carried.as_id3(version) if carried else []
 
     def settled(self, patches: Sequence[Patch]) -> list[Patch]:
-        """Return all patches to the file, with those that mend its size."""
+        """Return all patches to the file, with those that correct its size."""
         return self._host.settled(patches)
 
     def removal(self) -> list[Patch]:
@@ -132,25 +134,25 @@ class Id3File:
         return self._host.removal()
 
     def emptied(self) -> list[Patch]:
-        """Return the patches that leave a tag that says nothing."""
+        """Return the patches that leave an empty tag."""
         return self._tag.emptied() if self._tag else []
 
     def inside(self) -> list[Piece]:
-        """Return what the tag holds that is not ours, and what is behind it in its room."""
+        """Return the parts of the tag that are not ours, and the data after it in its room."""
         return [piece for _, piece in self._of_tag()]
 
     def _of_tag(self) -> Iterator[tuple[str, Piece]]:
         if self._tag and self._host.room:
             yield from self._tag.foreign()
             behind = Span(self._tag.span.end, self._host.room.end)
-            yield "what stands behind the ID3 tag", behind
+            yield "the data after the ID3 tag", behind
 
     def kept(self) -> list[Piece]:
-        """Return the frames that are not ours, and whatever else stands behind them."""
+        """Return the frames that are not ours, and other data after them."""
         return [
             piece
             for name, piece in self._of_tag()
-            if name.endswith(" frame") or (name.startswith("what stands") and length([piece]))
+            if name.endswith(" frame") or (name.startswith("the data") and length([piece]))
         ]
 
     def foreign(self) -> Iterator[tuple[str, Piece]]:

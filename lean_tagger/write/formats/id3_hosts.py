@@ -1,7 +1,7 @@
-"""Where an ID3v2 tag lives: at the start of a file, in a chunk of RIFF or AIFF, or in DSF.
+"""The hosts of an ID3v2 tag: the start of a file, a chunk of RIFF or AIFF, or DSF.
 
-A host knows where the tag is, what sizes around it to mend when it grows, and what else
-the file holds. It knows nothing about frames.
+A host knows where the tag is, which sizes to correct when it grows, and what else the file
+holds. It knows nothing about frames.
 """
 
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth, length
 
 _TAGS = (b"ID3 ", b"id3 ", b"LIST")
-"""Chunks in which there may be tags."""
+"""Chunks that may hold tags."""
 
 
 class Host(Protocol):
-    """What an ID3v2 tag lives in."""
+    """The structure that holds an ID3v2 tag."""
 
     @property
     def room(self) -> Span | None:
-        """Where the tag starts and must have ended; None if the file has no place for it."""
+        """The span for the tag; None if the file has no place for it."""
 
     @property
     def lists(self) -> Sequence[Span]:
@@ -34,23 +34,23 @@ class Host(Protocol):
 
     @property
     def others(self) -> Sequence[tuple[str, Span]]:
-        """Everything apart from the tag's room, named."""
+        """Everything outside the tag's room, with names."""
 
     @property
     def mends(self) -> bool:
-        """Whether a write mends sizes by which some readers did not find the tag."""
+        """Whether a write corrects sizes that kept some readers from finding the tag."""
 
     def place(self, tag: Sequence[Piece]) -> list[Patch]:
-        """Return the patches that give a file without a tag one."""
+        """Return the patches that add a tag to a file without one."""
 
     def removal(self) -> list[Patch]:
-        """Return the patches that take away the tag and its room."""
+        """Return the patches that remove the tag and its room."""
 
     def resized(self, delta: int) -> list[Patch]:
-        """Return the patches to sizes around a tag that grew by `delta` bytes."""
+        """Return the patches to the sizes around a tag that grew by `delta` bytes."""
 
     def settled(self, patches: Sequence[Patch]) -> list[Patch]:
-        """Return all patches, with those that mend the file's own size."""
+        """Return all patches, with those that correct the file's own size."""
 
 
 class Leading:
@@ -61,7 +61,7 @@ class Leading:
         end = self.room.end if self.room else 0
         if self.room and id3.span_of(source, end, source.size):
             raise source.refuse(
-                "it has two ID3 tags at its start, of which players read different ones; "
+                "it has two ID3 tags at its start, and players read different ones; "
                 "merge them with a tag editor first"
             )
         self.others = [("the audio", Span(end, source.size))]
@@ -74,41 +74,41 @@ class Leading:
         return []
 
     def place(self, tag: Sequence[Piece]) -> list[Patch]:
-        """Put the tag first."""
+        """Put the tag at the start."""
         return [Patch(0, 0, tuple(tag))]
 
     def removal(self) -> list[Patch]:
-        """Take the tag away."""
+        """Remove the tag."""
         return [Patch(*self.room, ())] if self.room else []
 
     def resized(self, delta: int) -> list[Patch]:
-        """Nothing in these formats says where the audio starts."""
+        """Return nothing: these formats do not say where the audio starts."""
         del delta
         return []
 
     def settled(self, patches: Sequence[Patch]) -> list[Patch]:
-        """Nothing in these formats says how long they are."""
+        """Return the patches unchanged: these formats do not say how long they are."""
         return list(patches)
 
 
 class Chunked:
     """A chunk of a RIFF/WAVE, an AIFF or a DSDIFF file.
 
-    The sizes in the header are often wrong and readers do not mind: they count the header, or
-    were written to a pipe before the end was known. Some readers also look at chunks behind the
-    declared end; a tag there is this file's tag.
+    The sizes in the header are often wrong, which readers accept: some include the header, or were
+    written to a pipe before the end was known. Some readers also read chunks after the declared
+    end; a tag there is this file's tag.
 
     Parameters
     ----------
     source : Source
         The file.
     form : chunks.Form
-        How it writes the size of a chunk.
+        The form of a chunk's size.
     """
 
     _MOST_CHUNKS = 10_000
     _UNKNOWN = 0x7FFF_F000
-    """What is written to a pipe as a size is this or more, or it stays 0."""
+    """Least number that is written to a pipe instead of a size; some leave 0."""
     _AUDIO = (b"data", b"SSND")
 
     def __init__(self, source: Source, form: chunks.Form) -> None:
@@ -117,7 +117,7 @@ class Chunked:
         self._name = b"id3 " if form is chunks.RIFF else b"ID3 "
         declared = form.size(source.at(4, form.size_bytes))
         end = form.head_bytes + declared
-        unset = declared == 0 and form is chunks.RIFF  # of AIFF, FFmpeg then reads nothing
+        unset = declared == 0 and form is chunks.RIFF  # FFmpeg reads nothing of such an AIFF
         self._piped = unset or (declared >= self._UNKNOWN and end > source.size + 1)
         counts_header = declared == source.size
         self._declared_end = source.size if self._piped or counts_header else end
@@ -127,7 +127,7 @@ class Chunked:
         self.mends = self._end > end or self._piped or counts_header
         tags = [c for c in self._chunks if c.name.upper() == b"ID3 "]
         if len(tags) > 1:
-            raise source.refuse("it has more than one ID3 chunk, of which players read one")
+            raise source.refuse("it has more than one ID3 chunk, and players read only one")
         self._chunk = tags[0] if tags else None
         self.room: Span | None = None
         if self._chunk and not source.is_zero(Span(self._chunk.start, self._chunk.end)):
@@ -137,7 +137,7 @@ class Chunked:
         self.lists = sorted(it for it in lists if source.peek(it.start, 4) == b"INFO")
 
     def _walk(self) -> tuple[list[Chunk], int]:
-        """Return the chunks and where the last one ends, its pad byte included."""
+        """Return the chunks, and the end of the last one with its pad byte."""
         source, form, position = self._source, self._form, self._form.first
         if not position <= self._declared_end <= source.size + 1:
             raise source.refuse("the size in its header is not the file's; it may be cut short")
@@ -156,7 +156,7 @@ class Chunked:
         return found, min(position, source.size)
 
     def _never_sized(self, chunk: Chunk) -> bool:
-        """Tell whether this is audio that was written to a pipe, up to the file's end."""
+        """Tell whether this is audio up to the file's end that was written to a pipe."""
         if not self._piped or chunk.name not in self._AUDIO:
             return False
         if chunk.size:
@@ -166,12 +166,12 @@ class Chunked:
         return following is not None and not self._credible(following)
 
     def _credible(self, chunk: Chunk) -> bool:
-        """Tell whether this is a chunk, where anything may stand."""
+        """Tell whether this looks like a chunk, in a place that may hold anything."""
         named = chunk.name.isalnum() or chunk.name in _TAGS
         return named and chunk.end <= self._source.size
 
     def _find_hidden(self) -> None:
-        """Take in chunks behind the declared end, up to the last one that holds tags."""
+        """Include chunks after the declared end, up to the last one that holds tags."""
         hidden: list[Chunk] = []
         position, size = self._end, self._source.size
         while len(hidden) < self._MOST_CHUNKS:
@@ -192,19 +192,19 @@ class Chunked:
         for chunk in self._chunks:
             if chunk is not self._chunk:
                 name = f"the {chunk.name.decode('latin-1').strip()} chunk"
-                # Without the size, which may have been unknown when it was written.
+                # Without the size, which may not have been known when it was written.
                 spans = Span(chunk.head, chunk.head + 4), Span(chunk.start, chunk.end)
                 whole = (Span(chunk.head, chunk.end),)
                 is_open = chunk.name in self._AUDIO
                 others += [(name, span) for span in (spans if is_open else whole)]
-        return [*others, ("what stands behind the last chunk", Span(self._end, self._source.size))]
+        return [*others, ("the data after the last chunk", Span(self._end, self._source.size))]
 
     def named(self, name: bytes) -> list[Span]:
         """Return the data of chunks of this name."""
         return [Span(chunk.start, chunk.end) for chunk in self._chunks if chunk.name == name]
 
     def place(self, tag: Sequence[Piece]) -> list[Patch]:
-        """Put the tag into the empty chunk that there is, or into a new one at the end."""
+        """Put the tag into an empty ID3 chunk, or into a new one at the end."""
         size = length(tag)
         if self._chunk:
             data = Span(self._chunk.start, self._chunk.end)
@@ -214,7 +214,7 @@ class Chunked:
         return [Patch(self._end, self._end, (head, *tag, bytes(size % 2)))]
 
     def removal(self) -> list[Patch]:
-        """Take the chunk away."""
+        """Remove the chunk."""
         chunk = self._chunk
         if chunk is None:
             return []
@@ -224,7 +224,7 @@ class Chunked:
         return Span(chunk.end, min(chunk.following, self._end))
 
     def resized(self, delta: int) -> list[Patch]:
-        """Mend the chunk's size and its pad byte."""
+        """Correct the chunk's size and its pad byte."""
         chunk = self._chunk
         assert chunk is not None  # noqa: S101 - there is a room only where there is a chunk
         size = chunk.size + delta
@@ -234,7 +234,7 @@ class Chunked:
         ]
 
     def settled(self, patches: Sequence[Patch]) -> list[Patch]:
-        """Mend the file's size, and that of audio which was written to a pipe."""
+        """Correct the file's size, and that of audio that was written to a pipe."""
         if not patches:
             return []
         head = self._form.head_bytes
@@ -265,14 +265,14 @@ class Dsf:
             raise source.refuse("its header points past the file's end")
         self.room = Span(end, self._size) if self._pointer else None
         if self.room and not id3.span_of(source, end, self._size):
-            raise source.refuse("what its header calls an ID3 tag is none")
+            raise source.refuse("the data that its header calls an ID3 tag is not one")
         behind = Span(self._size, source.size)
-        self.others = [("the audio", Span(28, end)), ("what stands behind its end", behind)]
+        self.others = [("the audio", Span(28, end)), ("the data after its end", behind)]
         self.lists: list[Span] = []
         self.mends = False
 
     def named(self, name: bytes) -> list[Span]:
-        """Return nothing: there are no chunks that anybody names."""
+        """Return nothing: there are no named chunks."""
         del name
         return []
 
@@ -282,15 +282,15 @@ class Dsf:
         return [Patch(end, end, tuple(tag)), Patch(20, 28, (end.to_bytes(8, "little"),))]
 
     def removal(self) -> list[Patch]:
-        """Take the tag away, and the pointer to it."""
+        """Remove the tag and the pointer to it."""
         return [Patch(*self.room, ()), Patch(20, 28, (bytes(8),))] if self.room else []
 
     def resized(self, delta: int) -> list[Patch]:
-        """Nothing but the header says where the tag ends."""
+        """Return nothing: only the header says where the tag ends."""
         del delta
         return []
 
     def settled(self, patches: Sequence[Patch]) -> list[Patch]:
-        """Mend the file's size in the header."""
+        """Correct the file's size in the header."""
         size = self._size + growth(patches)
         return [*patches, Patch(12, 20, (size.to_bytes(8, "little"),))] if patches else []

@@ -1,9 +1,9 @@
 """Matroska and WebM: the Tags element of a Segment (RFC 9559).
 
-Cues and SeekHead know places by their distance from the Segment's start. So tags go into free
-space (Void), or behind everything, where the SeekHead has to tell of them; and what they leave
-becomes free space. Only where tags in front of the sound would have to leave it, out of sight of
-readers that go no further, room is made for them, and all places that are told move along.
+Cues and SeekHead hold positions as distances from the Segment's start. So tags go into free space
+(Void), or after everything else, where the SeekHead must name them; their old place becomes free
+space. If tags before the sound do not fit there any more, readers that stop at the sound would
+lose them. Only then is room made for them, and all positions are corrected.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,10 +51,7 @@ class MatroskaFile:
         return self._tags.values()
 
     def exact(self, field: str) -> tuple[str, ...]:
-        """Return the bytes of a field's tags, where its values do not tell them.
-
-        What stands at several levels is put back at the first one.
-        """
+        """Return the bytes of a field's tags, where its values do not tell them."""
         return self._tags.exact(field)
 
     def second_reading(self) -> dict[str, tuple[str, ...]]:
@@ -104,9 +101,9 @@ class MatroskaFile:
     def _tried(
         self, tags: bytes, chosen: Span, *, grows: bool = False
     ) -> Iterator[list[Patch] | None]:
-        """Yield the patches that put tags into a region, and into which the SeekHead tells of them.
+        """Yield the patches that put tags into a region and name them in the SeekHead.
 
-        In front of the first Cluster players find them also where it does not.
+        Before the first Cluster, players find them even if it does not.
         """
         lay = self._layout
         if lay.seek:
@@ -117,20 +114,20 @@ class MatroskaFile:
     def _written(
         self, tags: bytes, chosen: Span, *, told: bool, grows: bool = False, moves: bool = False
     ) -> list[Patch] | None:
-        """Return the patches that put tags into a region, or take them away; None: no room.
+        """Return the patches that put tags into a region, or remove them; None: no room.
 
         Parameters
         ----------
         tags : bytes
-            The element; empty to take it away.
+            The element; empty to remove it.
         chosen : Span
             The region.
         told : bool
-            Whether the SeekHead is to name it.
+            Whether the SeekHead should name it.
         grows : bool
-            Whether the region may become longer, since it is the last.
+            Whether the region may become longer, because it is the last one.
         moves : bool
-            Whether it may, and moves what follows.
+            Whether the region may become longer and move the data after it.
         """
         lay = self._layout
         seek, old = lay.seek, lay.tags_at
@@ -157,12 +154,12 @@ class MatroskaFile:
     def _seek_head(
         self, tags: bytes, chosen: Span, *, told: bool, moves: bool
     ) -> tuple[bytes, int] | None:
-        """Return the SeekHead for tags in a region, and by how much all behind it moves."""
+        """Return the SeekHead for tags in a region, and by how much the data after it moves."""
         lay, head, grown = self._layout, b"", 0
         seek = lay.seek
         edge = chosen.end - lay.segment.body
         behind = seek is not None and _has(chosen, seek.at)
-        # One round shows how long it is, the next how far things move, the last is right.
+        # The first round gives its length, the second the distance of the move, the last is right.
         for _ in range(3):
             taken = len(head) if behind else 0
             if moves:
@@ -186,7 +183,7 @@ class MatroskaFile:
         return found
 
     def _filled(self, region: Span, parts: list[bytes], *, grows: bool) -> Patch | None:
-        """Return the patch that fills a region with elements and free space behind them.
+        """Return the patch that fills a region with elements and free space after them.
 
         None if they do not fit and it may not grow.
         """
@@ -207,7 +204,7 @@ class MatroskaFile:
         return Patch(*region, tuple(pieces))
 
     def _grown(self, patches: list[Patch]) -> list[Patch] | None:
-        """Mend the size of the Segment."""
+        """Correct the size of the Segment."""
         grown, segment = growth(patches), self._layout.segment
         if not grown or self._layout.live:
             return patches
@@ -229,7 +226,7 @@ class MatroskaFile:
         if lay.seek:
             yield from lay.seek.foreign(lay.place_of)
         yield from self._tags.foreign()
-        yield "what stands behind its Segment", Span(lay.segment.end, self._source.size)
+        yield "the data after its Segment", Span(lay.segment.end, self._source.size)
         yield "what FFmpeg shows of it", self._shown.others
 
 
@@ -238,5 +235,5 @@ def _has(region: Span, element: Element | None) -> bool:
 
 
 def _moving(edge: int, by: int) -> Callable[[int], int]:
-    """Return what tells the new place of anything, where all from `edge` on moves."""
+    """Return a function from an old to a new position, if all from `edge` on moves."""
     return lambda place: place + by if place >= edge else place

@@ -1,6 +1,6 @@
-"""How a Matroska file is laid out: its Segment, and what stands where in it (RFC 9559).
+"""The layout of a Matroska file: its Segment and the positions in it (RFC 9559).
 
-Places are told by their distance from where the content of the Segment starts.
+Positions are distances from the start of the Segment's content.
 """
 
 from array import array
@@ -16,7 +16,7 @@ MAGIC = b"\x1a\x45\xdf\xa3"
 _SEGMENT, _DOC_TYPE = 0x18538067, 0x4282
 _TRACKS, _TRACK, _TRACK_UID, _TRACK_TYPE, _AUDIO = 0x1654AE6B, 0xAE, 0x73C5, 0x83, 2
 _CLUSTER, _CLUSTER_POSITION, _BLOCKS = 0x1F43B675, 0xA7, (0xA3, 0xA0)
-# What ends a Cluster of unknown size: SeekHead, Info, Tracks, Cluster, Cues, Attachments,
+# These end a Cluster of unknown size: SeekHead, Info, Tracks, Cluster, Cues, Attachments,
 # Chapters, Tags.
 _LEVEL_1 = (SEEK_HEAD, 0x1549A966, _TRACKS, _CLUSTER, CUES, 0x1941A469, 0x1043A770, TAGS)
 _MOST_ELEMENTS = 2_000_000
@@ -24,7 +24,7 @@ _LARGEST_LOADED_BYTES = 16 << 20
 
 
 def _header(source: Source) -> Element | None:
-    """Return the EBML header of a Matroska or WebM file; None if it is none."""
+    """Return the EBML header of a Matroska or WebM file; None for other files."""
     data = source.peek(0, 4096)
     if data[:4] != MAGIC:
         return None
@@ -47,7 +47,7 @@ def found(source: Source) -> bool:
 
 
 class MatroskaLayout:
-    """What stands where.
+    """The positions of all parts.
 
     Parameters
     ----------
@@ -59,22 +59,22 @@ class MatroskaLayout:
     segment : Element
         The Segment; one of unknown size ends with the file.
     live : bool
-        Whether it is of unknown size.
+        Whether the Segment's size is unknown.
     regions : list[Span]
-        What may be rewritten, in order: the SeekHead, Tags, and free space. Neither of
-        these touches the next one.
+        Parts that may be rewritten, in order: the SeekHead, Tags, and free space. No region
+        touches the next one.
     tags_at : Element or None
         The Tags element.
     seek : SeekHead or None
-        The SeekHead that tells, or is to tell, where the tags are.
+        The SeekHead that names, or should name, the tags.
     cues : list[Cues]
         Most files have one or none.
     first_cluster : int
-        Where the sound begins; the Segment's end if there is none.
+        The start of the sound; the Segment's end if there is none.
     audio_uids : list[int]
-        Numbers by which tags know the tracks that are music.
+        Numbers that tags use for the tracks that are music.
     addressed : bool
-        Whether a place is told somewhere that is not mended when things move.
+        Whether a position is stored somewhere that a move does not correct.
     """
 
     def __init__(self, source: Source) -> None:
@@ -93,11 +93,11 @@ class MatroskaLayout:
         self.cues: list[Cues] = []
         self.audio_uids: list[int] = []
         self.addressed = False
-        self._starts, self._ends = array("Q"), array("Q")  # of what is never rewritten
+        self._starts, self._ends = array("Q"), array("Q")  # of parts that are never rewritten
         self.regions = self._look_through()
 
     def _elements(self) -> Iterator[Element]:
-        """Yield what is in the Segment; a Cluster of unknown size with all that is in it."""
+        """Yield the elements of the Segment; a Cluster of unknown size includes its contents."""
         source, end, count = self._source, self.segment.end, 0
         position = self.segment.body
         while position < end:
@@ -119,11 +119,11 @@ class MatroskaLayout:
 
     def _counted(self, count: int) -> int:
         if count >= _MOST_ELEMENTS:
-            raise self._source.refuse("it has more parts than any music has; nothing was written")
+            raise self._source.refuse("it has too many parts; nothing was written")
         return count + 1
 
     def _look_through(self) -> list[Span]:
-        """Find the parts that matter; return what may be rewritten."""
+        """Find the relevant parts; return those that may be rewritten."""
         free, seeks = list[Span](), list[SeekHead]()
         for it in self._elements():
             if it.id in (TAGS, VOID):
@@ -142,7 +142,7 @@ class MatroskaLayout:
         return regions
 
     def _one_of(self, seeks: list[SeekHead]) -> SeekHead | None:
-        """Return the SeekHead that tells of the tags, or is to; the others stay as they are."""
+        """Return the SeekHead that names, or should name, the tags; the others do not change."""
         telling = [seek for seek in seeks if seek.tells_of_tags]
         if len(telling) > 1:
             raise self._source.refuse("it has two tables of contents that name its tags")
@@ -162,7 +162,7 @@ class MatroskaLayout:
             )
         if it.id == TAGS and self.tags_at:
             raise self._source.refuse(
-                "it has more than one Tags element, of which players read different ones"
+                "it has more than one Tags element, and players read different ones"
             )
         if it.id == TAGS:
             self.tags_at = it
@@ -186,7 +186,7 @@ class MatroskaLayout:
         return False
 
     def _uids(self, tracks: Element) -> Iterator[int]:
-        """Yield the numbers by which tags know the tracks that are music."""
+        """Yield the numbers that tags use for the tracks that are music."""
         data = self._loaded(tracks)
         for track in ebml.children(data):
             if track.id == _TRACK:
@@ -205,21 +205,21 @@ class MatroskaLayout:
         return self._source.at(it.body, it.end - it.body)
 
     def fixed(self) -> Iterator[Span]:
-        """Yield each element that keeps its bytes; not the Cues, which tell places."""
+        """Yield each element that keeps its bytes; not the Cues, which hold positions."""
         cues = {it.at.start for it in self.cues}
         for start, end in zip(self._starts, self._ends, strict=True):
             if start not in cues:
                 yield Span(start, end)
 
     def place_of(self, place: int) -> bytes:
-        """Return a place in terms that stay the same where something moves."""
+        """Return a position in a form that does not change when something moves."""
         position = self.segment.body + place
         index = bisect_right(self._starts, position) - 1
         return b"%d+%d" % (index, position - self._starts[index] if index >= 0 else place)
 
 
 def _add(spans: list[Span], span: Span) -> None:
-    """Append a span; where it touches the last one, make one of both."""
+    """Append a span; join it with the last one if they touch."""
     if spans and spans[-1].end == span.start:
         spans[-1] = Span(spans[-1].start, span.end)
     else:

@@ -1,4 +1,4 @@
-"""Where Matroska tells places: the SeekHead and the Cues (RFC 9559, 5.1.1 and 5.1.5)."""
+"""Positions stored in Matroska: the SeekHead and the Cues (RFC 9559, 5.1.1 and 5.1.5)."""
 
 import zlib
 from collections.abc import Callable, Iterator
@@ -10,23 +10,28 @@ from lean_tagger.write.source import Piece, Source
 SEEK_HEAD, TAGS, CUES = 0x114D9B74, 0x1254C367, 0x1C53BB6B
 _SEEK, _SEEK_ID, _SEEK_POSITION = 0x4DBB, 0x53AB, 0x53AC
 _CUE_MASTERS = (0xBB, 0xB7, 0xDB)  # CuePoint, CueTrackPositions, CueReference
-_CUE_PLACES = (0xF1, 0xEA, 0x97, 0xEB)  # of a Cluster, of a codec's state; of those referred to
+_CUE_PLACES = (
+    0xF1,
+    0xEA,
+    0x97,
+    0xEB,
+)  # of a Cluster, of a codec's state; and the same for references
 _LARGEST_BYTES = 16 << 20
 
 PlaceOf = Callable[[int], bytes]
-"""Gives a place in terms that stay the same where something moves."""
+"""Gives a position in a form that does not change when something moves."""
 
 
 def _loaded(source: Source, at: ebml.Element) -> bytes:
     if at.end - at.start > _LARGEST_BYTES:
-        raise source.refuse("its table of contents is too large to be true")
+        raise source.refuse("its table of contents is too large")
     return source.at(at.start, at.end - at.start)
 
 
 class _Part(NamedTuple):
-    """An entry: of what, where that is (-1: not told as usual), and the bytes of both.
+    """An entry: what it names, the position (-1: not in the usual form), and the bytes of both.
 
-    The place is what an entry ends with.
+    An entry ends with the position.
     """
 
     name: int
@@ -68,27 +73,27 @@ class SeekHead:
 
     @property
     def tells_of_tags(self) -> bool:
-        """Whether it says where the tags are."""
+        """Whether it has the position of the tags."""
         return any(it.name == TAGS for it in self._parts)
 
     def telling(
         self, place: int | None, *, place_bytes: int, moved: Callable[[int], int] | None = None
     ) -> bytes | None:
-        """Return the element, telling that the tags are at a place; None takes that away.
+        """Return the element with a new position of the tags; None removes it.
 
         Parameters
         ----------
         place : int or None
-            In bytes from where the content of the Segment starts.
+            In bytes from the start of the Segment's content.
         place_bytes : int
-            How many bytes a new place has: the length must not depend on it.
+            Number of bytes for a new position: the length must not depend on it.
         moved : Callable, optional
-            Gives the new place of all else.
+            Gives the new position of everything else.
 
         Returns
         -------
         bytes or None
-            None if a new place has more bytes than the old one.
+            None if a new position has more bytes than the old one.
         """
         told = [it.place for it in self._parts if it.name == TAGS]
         if moved is None and told == ([] if place is None else [place]):
@@ -97,7 +102,7 @@ class SeekHead:
         for it in self._parts:
             if it.name == TAGS:
                 parts += _seek(place, place_bytes)
-                place = None  # named twice, it is named once from here on
+                place = None  # if it was named twice, name it once from now on
             elif moved is None or it.place < 0:
                 parts.append(it.raw)
             elif (new := moved(it.place)) < 1 << 8 * it.place_bytes:
@@ -109,7 +114,7 @@ class SeekHead:
         return ebml.element(SEEK_HEAD, ebml.with_crc(parts, wanted=self._checked))
 
     def foreign(self, place_of: PlaceOf) -> Iterator[tuple[str, Piece]]:
-        """Yield what it says of all else."""
+        """Yield its entries for everything else."""
         for it in self._parts:
             if it.name != TAGS:
                 said = it.raw if it.place < 0 else b"%x %b" % (it.name, place_of(it.place))
@@ -125,7 +130,7 @@ def _seek(place: int | None, place_bytes: int) -> list[bytes]:
 
 
 class Cues:
-    """The Cues: at which time which Cluster begins.
+    """The Cues: the Cluster for each time.
 
     Parameters
     ----------
@@ -138,8 +143,8 @@ class Cues:
     def __init__(self, source: Source, at: ebml.Element) -> None:
         self.at = at
         self._raw = _loaded(source, at)
-        self._places: list[tuple[int, int]] = []  # where their bytes start and end
-        self._crcs: list[tuple[int, int, int]] = []  # and where ends what they are of
+        self._places: list[tuple[int, int]] = []  # start and end of their bytes
+        self._crcs: list[tuple[int, int, int]] = []  # and the end of the data that they cover
         self._look_into(at.body - at.start, len(self._raw))
 
     def _look_into(self, first: int, end: int) -> None:
@@ -155,10 +160,10 @@ class Cues:
         return [int.from_bytes(self._raw[a:b], "big") for a, b in self._places]
 
     def moved(self, moved: Callable[[int], int]) -> bytes | None:
-        """Return the element with new places in as many bytes; None if one does not fit."""
+        """Return the element with new positions of the same lengths; None if one does not fit."""
         data = bytearray(self._raw)
         for (start, end), old in zip(self._places, self._told(), strict=True):
-            new = moved(old) if old else 0  # 0: that there is none
+            new = moved(old) if old else 0  # 0 means none
             if new >= 1 << 8 * (end - start):
                 return None
             data[start:end] = new.to_bytes(end - start, "big")
@@ -167,7 +172,7 @@ class Cues:
         return bytes(data)
 
     def foreign(self, place_of: PlaceOf) -> Iterator[tuple[str, Piece]]:
-        """Yield what they say."""
+        """Yield their contents."""
         data = bytearray(self._raw)
         for start, end in (*self._places, *((a, b) for a, b, _ in self._crcs)):
             data[start:end] = bytes(end - start)

@@ -1,10 +1,10 @@
 """The Tags element of Matroska: RFC 9559, 5.1.8.
 
-Tags holds one Tag for each thing that is described (Targets); a Tag holds one SimpleTag for
-each name and value. What is not ours keeps its bytes and order.
+Tags holds one Tag for each thing that is described (Targets). A Tag holds one SimpleTag for each
+name and value. Foreign ones keep their bytes and order.
 
-Several values of one field are several SimpleTags, the strongest last: FFmpeg and VLC, and all
-that is built on them, show the last one only.
+Several values of one field are several SimpleTags, the strongest last: FFmpeg, VLC and programs
+built on them only show the last one.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -19,14 +19,14 @@ _TAG, _TARGETS, _SIMPLE_TAG = 0x7373, 0x63C0, 0x67C8
 _TARGET_TYPE, _TARGET_TYPE_VALUE = 0x63CA, 0x68CA
 _TRACK_UID, _OTHER_UIDS = 0x63C5, (0x63C9, 0x63C4, 0x63C6)  # edition, chapter, attachment
 _NAME, _STRING = 0x45A3, 0x4487
-# Language in two forms, whether it is the default language, and the same by a wrong id of old.
+# Language in two forms, the flag for the default language, and the same with an old wrong id.
 _ABOUT_THE_TEXT = (0x447A, 0x447B, 0x4484, 0x44B4, ebml.CRC, ebml.VOID)
-_ALBUM = 50  # also the value where none is given
+_ALBUM = 50  # also the default
 
 
 @dataclass(frozen=True, slots=True)
 class SimpleTag:
-    """A name and its value: its bytes, and which of our fields it is, if any."""
+    """A name and value: its bytes, and which of our fields it is, if any."""
 
     raw: bytes
     name: str
@@ -52,15 +52,17 @@ class _Tag:
         self.raw = data[tag.start : tag.end]
         inside = list(ebml.children(data, tag.body, tag.end))
         self.checked = any(it.id == ebml.CRC for it in inside)
-        self.others: list[bytes] = []  # Targets, and whatever else there is
+        self.others: list[bytes] = []  # Targets and everything else
         self.simple: list[SimpleTag] = []
         self.of_music, self.usual = True, True
+        self.about = b""  # the content of Targets
         for it in inside:
             if it.id == _SIMPLE_TAG:
                 self.simple.append(_simple_tag(data, it))
             elif it.id not in (ebml.CRC, ebml.VOID):
                 self.others.append(data[it.start : it.end])
             if it.id == _TARGETS:
+                self.about = data[it.body : it.end]
                 self._look_at_targets(data, it, audio_uids)
 
     def _look_at_targets(
@@ -82,7 +84,7 @@ class _Tag:
 
     @property
     def foreign(self) -> list[bytes]:
-        """All else; nothing where the Tag has nothing but what is ours in it."""
+        """Everything else; empty if the Tag holds only ours."""
         mine = self.ours
         others = [it.raw for it in self.simple if it not in mine]
         return [*self.others, *others] if others else []
@@ -110,7 +112,7 @@ class MatroskaTags:
     source : Source
         The file, for its name in errors.
     data : bytes
-        Without the head; empty where there is no Tags element.
+        Without the head; empty if there is no Tags element.
     audio_uids : Collection[int]
         Of the tracks that are music: a genre of one of them is the music's.
 
@@ -137,7 +139,7 @@ class MatroskaTags:
         return [part for part in self._parts if isinstance(part, _Tag)]
 
     def ours(self) -> list[SimpleTag]:
-        """Return what is ours, in the file's order."""
+        """Return our SimpleTags, in the file's order."""
         return [it for tag in self._tags for it in tag.ours]
 
     def values(self) -> dict[str, tuple[str, ...]]:
@@ -149,20 +151,25 @@ class MatroskaTags:
         return {field: tuple(values) for field, values in found.items()}
 
     def exact(self, field: str) -> tuple[str, ...]:
-        """Return a field's SimpleTags, where its values do not tell them: with a language."""
-        mine = [it for it in self.ours() if it.field == field]
-        usual = _several(mine[0].name, self.values().get(field, ())) if mine else ()
-        return told((it.raw for it in mine), usual)
+        """Return a field's SimpleTags, where its values do not tell them: with a language.
+
+        Where they stand in several Tags, each behind the Targets of its own.
+        """
+        mine = [(tag, it) for tag in self._tags for it in tag.ours if it.field == field]
+        if len({id(tag) for tag, _ in mine}) > 1:
+            return told((ebml.element(_TARGETS, tag.about) + it.raw for tag, it in mine), ())
+        usual = _several(mine[0][1].name, self.values().get(field, ())) if mine else ()
+        return told((it.raw for _, it in mine), usual)
 
     def rendered(self, changes: Mapping[str, Sequence[str]]) -> bytes:
-        """Return the content with new values of our fields; empty if nothing is left of it.
+        """Return the content with new values of our fields; empty if nothing is left.
 
-        New values take the place of the first old one.
+        New values take the place of the first old one; what was in several Tags goes back there.
 
         Raises
         ------
         WriteError
-            If something stands in an old value that would be lost.
+            If an old value holds something that would be lost.
         """
         for it in self.ours():
             if it.field in changes and not it.plain:
@@ -174,22 +181,28 @@ class MatroskaTags:
             for it in tag.simple:
                 if it.field and it in mine and it.field in changes:
                     values = waiting.pop(it.field, ())
-                    of_tags[number] += items_for(values, _several(it.name, values))
+                    of_tags[number] += _items(values, it.name)
                 else:
                     of_tags[number].append(it.raw)
         added = [
-            it
-            for field, values in waiting.items()
-            for it in items_for(values, _several(FIELDS[field].matroska, values))
+            it for field, values in waiting.items() for it in _items(values, FIELDS[field].matroska)
         ]
+        new: dict[bytes, list[bytes]] = {}
+        for about, raw in (it for values in changes.values() for it in _elsewhere(values)):
+            places = [n for n, tag in enumerate(self._tags) if tag.about == about and tag.of_music]
+            (of_tags[places[0]] if places else new.setdefault(about, [])).append(raw)
         usual = [n for n, tag in enumerate(self._tags) if tag.of_music and tag.usual]
-        usual = [n for n in usual if of_tags[n]]  # one that is left empty goes
+        usual = [n for n in usual if of_tags[n]]  # empty ones are removed
         if usual and added:
             of_tags[usual[0]] += added
             added = []
-        return self._joined(of_tags, added)
+        if added:
+            new[ebml.element(_TARGET_TYPE_VALUE, bytes([_ALBUM]))] = added
+        return self._joined(of_tags, new)
 
-    def _joined(self, of_tags: Mapping[int, Sequence[bytes]], added: Sequence[bytes]) -> bytes:
+    def _joined(
+        self, of_tags: Mapping[int, Sequence[bytes]], new: Mapping[bytes, Sequence[bytes]]
+    ) -> bytes:
         parts, number = [], 0
         for part in self._parts:
             if isinstance(part, bytes):
@@ -201,9 +214,8 @@ class MatroskaTags:
             elif simple:
                 content = ebml.with_crc([*part.others, *simple], wanted=part.checked)
                 parts.append(ebml.element(_TAG, content))
-        if added:
-            level = ebml.element(_TARGET_TYPE_VALUE, bytes([_ALBUM]))
-            parts.append(ebml.element(_TAG, ebml.element(_TARGETS, level) + b"".join(added)))
+        for about, simple in new.items():
+            parts.append(ebml.element(_TAG, ebml.element(_TARGETS, about) + b"".join(simple)))
         return ebml.with_crc(parts, wanted=self._checked) if parts else b""
 
     def foreign(self) -> Iterator[tuple[str, Piece]]:
@@ -213,6 +225,22 @@ class MatroskaTags:
                 yield "something unknown among its tags", part
             else:
                 yield from (("what a tag is about, or a tag", raw) for raw in part.foreign)
+
+
+def _items(values: Sequence[str], name: str) -> list[bytes]:
+    """Return the SimpleTags for values, without those that have a Tag of their own."""
+    return [it for it in items_for(values, _several(name, values)) if not _has_targets(it)]
+
+
+def _elsewhere(values: Sequence[str]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the content of Targets, and the SimpleTag for a Tag about these."""
+    for item in filter(_has_targets, items_for(values, ())):
+        targets, _ = ebml.children(item)
+        yield item[targets.body : targets.end], item[targets.end :]
+
+
+def _has_targets(item: bytes) -> bool:
+    return item.startswith(_TARGETS.to_bytes(2, "big"))
 
 
 def _several(name: str, values: Sequence[str]) -> list[bytes]:

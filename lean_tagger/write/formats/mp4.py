@@ -1,8 +1,8 @@
 """MP4: the items of ``moov/udta/meta/ilst``, patched in place.
 
 Boxes: ISO/IEC 14496-12; items: Apple, "QuickTime File Format", metadata. Other items keep
-bytes and order. When the list grows, the change is taken from free space where there is
-some, so that nothing moves; where it must, all positions in the file move with it.
+bytes and order. When the list grows, it takes free space if there is some, so that nothing
+moves. If data has to move, all positions in the file are corrected.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,18 +11,20 @@ from itertools import chain
 
 from lean_tagger.system.containers.mp4 import render as box
 from lean_tagger.write.formats import mp4_atoms, mp4_move, mp4_offsets, mp4_shown
-from lean_tagger.write.formats.exact import Exact, items_for, told
+from lean_tagger.write.formats.exact import items_for, told
 from lean_tagger.write.formats.mp4_atoms import Atom
+from lean_tagger.write.formats.xmp import Xmp
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth
 
 _PADDING_BYTES = 1024
 _LARGEST_FREED_BYTES = 1 << 16
-_FREE = (b"free", b"skip")
+_ROOM = b"free"
+_FREE = (_ROOM, mp4_shown.UNREAD)
 
 
 class Mp4File:
-    """An MP4 file (M4A, M4B, 3GP and their kin).
+    """An MP4 file (M4A, M4B, 3GP and similar).
 
     Parameters
     ----------
@@ -37,14 +39,15 @@ class Mp4File:
         self._moov, self._behind, self._rest = self._look()
         self._path = self._find_path()
         ilst = self._path[-1] if self._path[-1].name == b"ilst" else None
-        self._items = list(mp4_atoms.items(source, ilst)) if ilst else []
-        self._shown = mp4_shown.shown(source, self._moov, self._beside, ilst)
+        fields = mp4_atoms.fields_of_keys(source, self._path[2]) if ilst else []
+        self._items = list(mp4_atoms.items(source, ilst, fields)) if ilst else []
+        self.shown = mp4_shown.ShownTexts(source, self._moov, self._beside, ilst)
 
     def _look(self) -> tuple[Atom, Atom | None, int]:
-        """Return moov, what follows on it, and where what follows and is not free starts."""
+        """Return moov, the atom after it, and the start of the data after it that is not free."""
         moov: list[Atom] = []
         behind: Atom | None = None
-        rest, end = None, 0
+        rest, end, fragments = None, 0, False
         for atom in self._top():
             if moov and behind is None:
                 behind = atom
@@ -52,7 +55,9 @@ class Mp4File:
                 rest = atom.start
             if atom.name == b"moov":
                 moov.append(atom)
-            if atom.name in (b"meta", b"udta", b"uuid"):
+            first_fragment = atom.name == b"moof" and not fragments
+            fragments = fragments or first_fragment
+            if atom.name in (b"meta", b"udta", b"uuid") or first_fragment:
                 self._beside.append(atom)
             if len(moov) > 1:
                 break
@@ -63,9 +68,10 @@ class Mp4File:
             )
         return moov[0], behind, end if rest is None else rest
 
-    def xmp(self) -> list[Span]:
-        """Return where there are XMP packets."""
-        return mp4_shown.xmp(self._source, self._moov, self._beside)
+    def xmp(self) -> list[Xmp]:
+        """Return Adobe's XMP packets."""
+        spans = mp4_shown.xmp(self._source, self._moov, self._beside)
+        return Xmp.all_of(self._source, spans)
 
     @property
     def tagged(self) -> bool:
@@ -73,11 +79,11 @@ class Mp4File:
         return self._path[-1].name == b"ilst"
 
     def _find_path(self) -> list[Atom]:
-        """Return as much of moov, udta, meta, ilst as there is."""
+        """Return the existing part of the path moov, udta, meta, ilst."""
         path = [self._moov]
         for name in (b"udta", b"meta", b"ilst"):
             found = [a for a in mp4_atoms.children(self._source, path[-1]) if a.name == name]
-            if len(found) > 1 and name != b"meta":  # of those, readers take the first
+            if len(found) > 1 and name != b"meta":  # readers take the first meta
                 raise self._source.refuse(f"it has more than one {name.decode()} atom")
             if not found:
                 break
@@ -85,43 +91,30 @@ class Mp4File:
         return path
 
     def values(self) -> dict[str, tuple[str, ...]]:
-        """Return the values of our fields; what only other structures say counts too."""
+        """Return the values of our fields."""
         found: dict[str, list[str]] = {}
         for item in self._items:
             if item.field:
                 for value in item.values(self._source):
                     if value.strip() and value not in found.setdefault(item.field, []):
                         found[item.field].append(value)
-        return self._said() | {field: tuple(values) for field, values in found.items() if values}
-
-    def _said(self) -> dict[str, tuple[str, ...]]:
-        """Return what other structures say of our fields."""
-        fields = dict.fromkeys(it.field for it in self._shown)
-        return {
-            field: tuple(dict.fromkeys(it.value for it in self._shown if it.field == field))
-            for field in fields
-        }
-
-    def holds(self, field: str) -> bool:
-        """Tell whether an item of a field is there, whatever other structures say."""
-        return any(item.field == field for item in self._items)
+        return {field: tuple(values) for field, values in found.items() if values}
 
     def second_reading(self) -> dict[str, tuple[str, ...]]:
         """Return the values of our fields as mutagen reads them."""
         ours = [item for item in self._items if item.field]
-        return self._said() | mp4_atoms.second_reading(self._source, ours)
+        return mp4_atoms.second_reading(self._source, ours)
 
     def exact(self, field: str) -> tuple[str, ...]:
-        """Return the bytes of a field's items, where its values do not tell them."""
+        """Return the bytes of a field's items, if its values do not determine them."""
         spans = [item.span for item in self._items if item.field == field]
         values = self.values().get(field, ())
-        needed = self._said().get(field) != values
         there = (self._source.at(start, end - start) for start, end in spans)
-        return told(there, _usual(field, values) if spans and needed else ())
+        return told(there, _usual(field, values) if spans else ())
 
     def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
         """Return what to change in the file for new values of our fields."""
-        patches, grown = self._fitted(self._needed(changes))
+        patches, grown = self._fitted(changes)
         # Parents grow by what the free space inside the deepest of them did not take.
         for atom in self._path:
             own = growth(p for p in patches if atom.start <= p.start and p.end <= atom.end)
@@ -130,26 +123,14 @@ class Mp4File:
             patches += mp4_move.patches(self._source, self._moov, grown, self._top)
         return patches
 
-    def _needed(self, changes: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
-        """Return changes without values that another structure says already: undo leaves none."""
-        said = self._said()
-        return {
-            f: () if said.get(f) == values and not isinstance(values, Exact) else values
-            for f, values in changes.items()
-        }
-
     def removal(self, changes: Mapping[str, Sequence[str]]) -> list[Patch] | None:
-        """Return what makes free space of the list and of all that is there for it alone.
+        """Return the patches that turn the list and its own parents into free space.
 
-        None if something else is in there, or would be after these changes.
+        None if there is something else in them, or would be after these changes.
         """
         ours = all(item.field in changes for item in self._items)
         rest = {atom.name for atom in self._around}
-        if (
-            any(self._needed(changes).values())
-            or not ours
-            or not rest <= {b"hdlr", b"ilst", *_FREE}
-        ):
+        if any(changes.values()) or not ours or not rest <= {b"hdlr", b"ilst", *_FREE}:
             return None
         last = self._outermost
         if last.end - last.body > _LARGEST_FREED_BYTES:
@@ -162,18 +143,18 @@ class Mp4File:
 
     @property
     def _around(self) -> list[Atom]:
-        """What stands apart from the list of items, and itself."""
+        """The atoms next to the list of items, and the list itself."""
         return list(mp4_atoms.children(self._source, self._path[2])) if self.tagged else []
 
     @property
     def _outermost(self) -> Atom:
-        """What of moov is there for the list alone."""
+        """The outermost atom that exists only for the list."""
         _, udta, meta, _ = self._path
-        inside = [atom for atom in mp4_atoms.children(self._source, udta) if atom.name not in _FREE]
+        inside = [it for it in mp4_atoms.children(self._source, udta) if it.name != _ROOM]
         return udta if inside == [meta] and udta.body - udta.start == 8 else meta
 
     def inside(self) -> list[Piece]:
-        """Return what `removal` removes that is not ours."""
+        """Return the parts that `removal` removes and that are not ours."""
         handler = [Span(it.start, it.end) for it in self._around if it.name == b"hdlr"]
         return [b"udta", b"meta", *handler] if self.tagged else []
 
@@ -183,25 +164,14 @@ class Mp4File:
         for field, values in changes.items():
             new = items_for(values, _usual(field, values))
             mine = [item for item in self._items if item.field == field]
-            last = self._last_said(field, end) if new else 0
             for number, item in enumerate(mine):
-                here = number == 0 and last < item.span.start
-                patches.append(Patch(*item.span, new if here else ()))
-            if new and (not mine or last > mine[0].span.start):
+                patches.append(Patch(*item.span, new if number == 0 else ()))
+            if new and not mine:
                 patches.append(Patch(end, end, new))
         return patches
 
-    def _last_said(self, field: str, end: int) -> int:
-        """Return where another structure last says something of a field: readers show the last."""
-        last = max((it.position for it in self._shown if it.field == field), default=0)
-        if last > end:
-            raise self._source.refuse(
-                f"readers would go on showing the {field} of another tag in it"
-            )
-        return last
-
     def _created(self, changes: Mapping[str, Sequence[str]], padding: int) -> list[Patch]:
-        """Return the patch that adds what is missing of udta, meta and ilst."""
+        """Return the patch that adds those of udta, meta and ilst that are missing."""
         items = (items_for(values, _usual(f, values)) for f, values in changes.items())
         data = b"".join(chain.from_iterable(items))
         if not data:
@@ -214,16 +184,13 @@ class Mp4File:
             data = box(b"udta", data)
         parent = self._path[-1]
         end = parent.end - mp4_atoms.terminator(self._source, parent)
-        for field, values in changes.items():
-            if values:
-                self._last_said(field, end)
         return [Patch(end, end, (data,))]
 
     def _fitted(self, changes: Mapping[str, Sequence[str]]) -> tuple[list[Patch], int]:
-        """Return the patches to items and free space, and what moov still grows by."""
+        """Return the patches to items and free space, and the growth of moov that is left."""
         if self.tagged:
             ways = [self._item_patches(changes)]
-        else:  # rather no room for a later tag than everything moved
+        else:  # better no room for a later tag than moving everything
             ways = [self._created(changes, padding) for padding in (_PADDING_BYTES, 0)]
         for patches in ways:
             grown = growth(patches)
@@ -235,13 +202,13 @@ class Mp4File:
         return ways[0], growth(ways[0])
 
     def _free(self) -> Iterator[Atom]:
-        """Yield free space, the nearest first, of which moov or what encloses it can give."""
+        """Yield free space that moov or its parents can use, the nearest first."""
         for parent in reversed(self._path):
             if parent.name != b"ilst":
                 for atom in mp4_atoms.children(self._source, parent):
-                    if atom.name in _FREE:
+                    if atom.name == _ROOM:
                         yield atom
-        if self._behind is not None and self._behind.name in _FREE:
+        if self._behind is not None and self._behind.name == _ROOM:
             yield self._behind
 
     def foreign(self) -> Iterator[tuple[str, Piece]]:
@@ -251,14 +218,14 @@ class Mp4File:
             if atom.name not in (b"moov", *_FREE):
                 yield f"the {atom.label} atom", self._settled(atom)
             end = atom.end
-        yield "what stands behind the last atom", Span(end, self._source.size)
+        yield "the data after the last atom", Span(end, self._source.size)
         yield from self._leaves(self._moov)
 
     def _settled(self, atom: Atom) -> Piece:
         return mp4_offsets.settled(self._source, atom, self._rest)
 
     def _leaves(self, parent: Atom) -> Iterator[tuple[str, Piece]]:
-        """Yield what is inside moov, without sizes, free space and our items."""
+        """Yield the contents of moov, without sizes, free space and our items."""
         opened = mp4_atoms.CONTAINERS if parent not in self._path else ()
         for atom in mp4_atoms.children(self._source, parent):
             on_path = atom in self._path and atom.name != b"ilst"
@@ -269,7 +236,7 @@ class Mp4File:
                 for item in self._items:
                     if item.field is None:
                         yield f"the item {item.label}", item.span
-            elif atom.name not in _FREE:
+            elif atom.name not in _FREE and Span(atom.start, atom.end) not in self.shown.spans:
                 yield f"the {atom.label} atom", self._settled(atom)
 
 
@@ -278,9 +245,9 @@ def _usual(field: str, values: Sequence[str]) -> list[bytes]:
 
 
 def _shrunk(free: Atom, grown: int) -> Patch | None:
-    """Return the patch that makes free space give `grown` bytes; None if it cannot."""
+    """Return the patch that shrinks free space by `grown` bytes; None if it cannot."""
     size = free.end - free.start - grown
-    # Something of 1 to 7 bytes is no atom.
+    # An atom cannot have 1 to 7 bytes.
     if size == 0:
         return Patch(free.start, free.end, ())
     if size < 8 or size >= 1 << 32:

@@ -1,4 +1,4 @@
-"""Move everything behind the moov atom of an MP4, and mend each position that means it."""
+"""Move everything after the moov atom of an MP4, and correct all positions in it."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -16,31 +16,31 @@ _KNOWN = {
     b"traf": b"tfhd trun tfdt sbgp sgpd subs saiz saio senc".split() + _FREE,
     b"mfra": b"tfra mfro".split(),
 }
-"""What a fragmented file may hold where; positions in anything else would not be mended."""
+"""Atoms that a fragmented file may hold, by parent; positions in others would stay wrong."""
 _NEVER = (b"meco", b"cmov", b"gps ")
-"""Several metas, a compressed moov, the places of dash cams: nor would those in here be."""
+"""Several metas, a compressed moov, positions of dash cams: these would stay wrong too."""
 
 
 def patches(
     source: Source, moov: Atom, grown: int, top: Callable[[], Iterator[Atom]]
 ) -> list[Patch]:
-    """Return the patches to all positions that mean something behind moov.
+    """Return the patches to all positions that point to data after moov.
 
     Parameters
     ----------
     source : Source
         The file.
     moov : Atom
-        What grows.
+        The atom that grows.
     grown : int
-        By how many bytes; negative where it shrinks.
+        By how many bytes; negative if it shrinks.
     top : callable
         Yields the atoms of the file, in order.
 
     Raises
     ------
     WriteError
-        If a position does not fit any more, or if there may be some that are not known.
+        If a position does not fit any more, or if there may be unknown positions.
     """
     move = _Move(source, moov, grown)
     fragmented = any(atom.name in (b"moof", b"mfra") for atom in top())
@@ -63,7 +63,7 @@ class _Move:
         self._source, self._moov, self._grown = source, moov, grown
 
     def changes(self, atom: Atom) -> bool:
-        """Tell whether positions in an atom change, and refuse those that cannot."""
+        """Tell whether positions in an atom change; refuse if they cannot."""
         changed = False
         for pointer in mp4_offsets.pointers(self._source, atom):
             self._refuse_misfit(atom, pointer)
@@ -71,7 +71,7 @@ class _Move:
         return changed
 
     def edits(self, top: Callable[[], Iterator[Atom]], span: Span) -> Iterator[tuple[int, bytes]]:
-        """Yield where a number in a span changes, and to what."""
+        """Yield the position and the new bytes of each number that changes in a span."""
         for atom in top():
             if atom.end <= span.start or atom.start >= span.end:
                 continue
@@ -90,10 +90,10 @@ class _Move:
         if moov.start < pointer.target < moov.end:
             raise source.refuse("an offset in it points into its moov atom, without room for tags")
         if atom.name == b"moof" and pointer.target < moov.end <= atom.start:
-            raise source.refuse("the data of its fragments is not behind its moov atom")
+            raise source.refuse("the data of its fragments is not after its moov atom")
 
     def refuse_unknown(self, atom: Atom, *, fragmented: bool) -> None:
-        """Refuse an atom in which there may be positions that are not known."""
+        """Refuse an atom that may hold unknown positions."""
         source, moov = self._source, self._moov
         if unknown := _unknown(source, b"", atom, fragmented=fragmented):
             raise source.refuse(
@@ -103,7 +103,7 @@ class _Move:
         if atom.name == b"sidx" and atom.start < moov.start:
             start = next(mp4_offsets.pointers(source, atom)).target
             if start < moov.end and mp4_offsets.indexed_end(source, atom) > moov.start:
-                raise source.refuse("moov has no room for tags, and is in the midst of an index")
+                raise source.refuse("moov has no room for tags, and is in the middle of an index")
 
 
 def _unknown(source: Source, parent: bytes, atom: Atom, *, fragmented: bool) -> Atom | None:

@@ -1,6 +1,6 @@
 """Positions in the file that the atoms of an MP4 hold.
 
-Nearly all numbers in an MP4 are sizes, times, or distances inside one fragment. The rest is here
+Nearly all numbers in an MP4 are sizes, times, or distances inside one fragment. The others are here
 (ISO/IEC 14496-12): chunk offsets (``stco``, ``co64``), the base of a fragment's data (``tfhd``),
 places of fragments (``tfra``, ``sidx``), of auxiliary information (``saio``) and of items
 (``iloc``). A file may have a million fragments, so nothing is collected.
@@ -26,9 +26,9 @@ _INSIDE = {
     b"traf": (b"tfhd",),  # its saio counts from the base of the fragment's data
     b"mfra": (b"tfra",),
 }
-"""Where atoms that hold positions can be."""
+"""Paths to atoms that hold positions."""
 _LOOSE = (b"udta", b"meta", b"trak")
-"""In these, what does not parse is somebody else's and holds no positions."""
+"""Data in these that does not parse is foreign and holds no positions."""
 _SLICE_ENTRIES = 4096
 
 
@@ -38,13 +38,13 @@ class Pointer(NamedTuple):
     Attributes
     ----------
     at, width : int
-        Where the number stands, and its bytes.
+        The place of the number, and its number of bytes.
     value : int
         The number.
     target : int
-        The position in the file that it means.
+        The position in the file that it points to.
     anchor : int
-        The position that it is counted from; 0 is the file's start.
+        The position from which it counts; 0 is the file's start.
     """
 
     at: int
@@ -63,7 +63,7 @@ def holders(source: Source, atom: Atom) -> Iterator[Atom]:
         return
     start = atom.body
     if atom.name == b"meta" and source.peek(start + 4, 4) != b"hdlr":
-        start += 4  # version and flags, which QuickTime's own kind has not
+        start += 4  # version and flags, which QuickTime's own kind lacks
     walk = mp4_atoms.whole_ones if atom.name in _LOOSE else mp4_atoms.walk
     for child in walk(source, Span(start, atom.end)):
         if child.name in names:
@@ -83,7 +83,7 @@ def pointers(source: Source, atom: Atom) -> Iterator[Pointer]:
 
 
 def settled(source: Source, atom: Atom, rest: int) -> Piece:
-    """Return an atom in terms that stay the same when the rest of the file moves.
+    """Return an atom in a form that does not change when the rest of the file moves.
 
     Parameters
     ----------
@@ -92,12 +92,12 @@ def settled(source: Source, atom: Atom, rest: int) -> Piece:
     atom : Atom
         Any.
     rest : int
-        Where what moves starts.
+        The start of the data that moves.
 
     Returns
     -------
     Span or bytes
-        The atom itself where it holds no positions, else a digest of it.
+        The atom itself if it holds no positions, else a digest of it.
     """
     hasher, position = blake2b(), atom.start
     for it in pointers(source, atom):
@@ -113,7 +113,7 @@ def settled(source: Source, atom: Atom, rest: int) -> Piece:
 
 
 def indexed_end(source: Source, sidx: Atom) -> int:
-    """Return where the last part ends that a segment index tells of."""
+    """Return the end of the last part in a segment index."""
     start = next(_segment_index(source, sidx))
     position = start.at + start.width + 2
     count = int.from_bytes(source.at(position, 2), "big")
@@ -124,7 +124,7 @@ def indexed_end(source: Source, sidx: Atom) -> int:
 def _entries(
     source: Source, table: Atom, start: int, count: int, *, entry_bytes: int, width: int
 ) -> Iterator[tuple[int, int]]:
-    """Yield position and value of the number that each entry of a table begins with."""
+    """Yield position and value of the first number in each entry of a table."""
     if start + count * entry_bytes > table.end:
         raise source.refuse("its MP4 structure is damaged: a table is cut short")
     for first in range(0, count, _SLICE_ENTRIES):
@@ -160,7 +160,7 @@ def _fragment_places(source: Source, tfra: Atom) -> Iterator[Pointer]:
     width = 8 if source.at(tfra.body, 1)[0] else 4
     lengths, count = (int.from_bytes(source.at(tfra.body + start, 4), "big") for start in (8, 12))
     entry_bytes = 2 * width + 3 + sum(lengths >> shift & 3 for shift in (0, 2, 4))
-    # Each entry begins with a time, and the place follows.
+    # Each entry has a time, then the position.
     start = tfra.body + 16
     if start + count * entry_bytes > tfra.end:
         raise source.refuse("its MP4 structure is damaged: a table is cut short")
@@ -170,7 +170,7 @@ def _fragment_places(source: Source, tfra: Atom) -> Iterator[Pointer]:
 
 
 def _segment_index(source: Source, sidx: Atom) -> Iterator[Pointer]:
-    """Yield the place of the first part that it tells of; it is counted from its own end."""
+    """Yield the position of its first part, which counts from the end of the index."""
     width = 8 if source.at(sidx.body, 1)[0] else 4
     at = sidx.body + 12 + width
     for _, value in _entries(source, sidx, at, 1, entry_bytes=width + 4, width=width):
@@ -178,7 +178,7 @@ def _segment_index(source: Source, sidx: Atom) -> Iterator[Pointer]:
 
 
 def _item_places(source: Source, iloc: Atom) -> Iterator[Pointer]:
-    """Yield the places of items that lie in the file itself (construction method 0)."""
+    """Yield the positions of items in the file itself (construction method 0)."""
     fields = _Fields(source, iloc)
     version = fields.take(4) >> 24
     sizes = fields.take(2)
@@ -201,7 +201,7 @@ def _item_places(source: Source, iloc: Atom) -> Iterator[Pointer]:
 
 
 class _Fields:
-    """Numbers of an atom, one behind the other."""
+    """The numbers of an atom, one after the other."""
 
     def __init__(self, source: Source, atom: Atom) -> None:
         self._source, self._end = source, atom.end

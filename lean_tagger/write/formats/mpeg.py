@@ -1,16 +1,20 @@
-"""Recognise bare MPEG audio and ADTS, which have no magic, only frames that follow on.
+"""Recognise bare MPEG audio and ADTS, which have no magic number, only a chain of frames.
 
 ADTS: ISO/IEC 13818-7.
 """
 
+from collections.abc import Iterator
+
 from lean_tagger.system.containers import mpeg
+from lean_tagger.system.containers.id3 import HEAD_BYTES
+from lean_tagger.system.containers.id3 import parse as parse_id3
 from lean_tagger.write.source import Source
 
 # Cut from a stream, a file starts in the middle of a frame; after a tag there may be padding.
 _SEARCHED_BYTES = 4096
 _SEARCHED_AFTER_TAG_BYTES = 1 << 17
 _CHAIN = 4
-# Random bytes hold chains of two or three frames, of which one may reach the file's end.
+# Random bytes hold chains of two or three frames; the last one may reach the file's end.
 _CHAIN_AFTER_JUNK = 10
 
 
@@ -20,7 +24,7 @@ def found(source: Source, start: int, *, after_tag: bool) -> bool:
 
 
 def is_adts(source: Source, start: int, *, after_tag: bool) -> bool:
-    """Tell whether what starts there is ADTS; as `first_frame`."""
+    """Tell whether ADTS starts there; as `first_frame`."""
     position = first_frame(source, start, after_tag=after_tag)
     return position is not None and mpeg.layer_of(source.at(position, 4)) == 0
 
@@ -35,7 +39,7 @@ def first_frame(source: Source, start: int, *, after_tag: bool) -> int | None:
     start : int
         Where the ID3v2 tag ends, or 0.
     after_tag : bool
-        Whether there is a tag, after which more is let pass.
+        Whether there is a tag; after one, more padding is accepted.
     """
     data = source.peek(start, _SEARCHED_AFTER_TAG_BYTES if after_tag else _SEARCHED_BYTES)
     position = data.find(b"\xff")
@@ -48,11 +52,36 @@ def first_frame(source: Source, start: int, *, after_tag: bool) -> int | None:
     return None
 
 
-def _chain(source: Source, position: int, needed: int, *, alone: bool) -> bool:
-    """Tell whether so many frames follow on, or all that there are.
+def between_adts_frames(source: Source, start: int) -> Iterator[int]:
+    """Yield where ID3v2 tags stand between frames of ADTS, near the start of the sound.
 
-    A single frame is believed where it is `alone`, with nothing in front: behind that, a
-    header by chance says any length, and often one that the file's end cuts off.
+    Parameters
+    ----------
+    source : Source
+        The file.
+    start : int
+        Where the first frame is, or the first tag.
+    """
+    position, seen = start, False
+    while position < start + _SEARCHED_AFTER_TAG_BYTES:
+        head = source.peek(position, HEAD_BYTES)
+        tag = parse_id3(head)
+        if tag and tag.sound:
+            if seen:
+                yield position
+            footer = HEAD_BYTES if tag.version == 4 and tag.has_footer else 0
+            position += HEAD_BYTES + tag.size + footer
+        elif head[:1] == b"\xff" and mpeg.layer_of(head) == 0 and (size := _frame_bytes(head)):
+            position, seen = position + size, True
+        else:
+            return
+
+
+def _chain(source: Source, position: int, needed: int, *, alone: bool) -> bool:
+    """Tell whether so many frames follow each other, or all up to the end.
+
+    A single frame is accepted only if it is `alone`, with nothing before it. Otherwise a random
+    header may give any length, often one beyond the file's end.
     """
     kind = -1
     for n in range(needed):
@@ -68,7 +97,7 @@ def _chain(source: Source, position: int, needed: int, *, alone: bool) -> bool:
 
 
 def _frame_bytes(head: bytes) -> int:
-    """Return the length of the frame with this header, 0 if it is none."""
+    """Return the length of the frame with this header, 0 if it is not a header."""
     if len(head) < 6 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return 0
     if mpeg.layer_of(head) == 0:  # ADTS

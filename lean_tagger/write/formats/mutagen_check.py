@@ -1,7 +1,7 @@
 """The second reader: mutagen, which did not write what it reads here.
 
-Every function gets a tag in memory with items of ours and nothing else, because mutagen
-loads and inflates whatever it meets: 537 KB of MP3 took it to 1.5 GB.
+Every function gets a tag in memory with only our items, because mutagen loads and inflates
+everything: 537 KB of MP3 took 1.5 GB.
 """
 
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ from mutagen.mp4 import Atoms, MP4Tags  # type: ignore[attr-defined]
 # mypy: disable-error-code="no-untyped-call"
 
 GENRES: list[str] = list(TCON.GENRES)
-"""The numbered genres of ID3v1, with Winamp's."""
+"""The numbered genres of ID3v1, with Winamp's additions."""
 
 
 def read_id3(tag: bytes) -> list[str] | None:
-    """Return the values of an ID3v2 tag's only frame; None if mutagen finds none."""
+    """Return the values of the only frame of an ID3v2 tag; None if mutagen finds none."""
     try:
         frames = ID3(BytesIO(tag), load_v1=False, translate=True)
     except ID3NoHeaderError:
@@ -44,7 +44,7 @@ def read_texts(
     version : int
         2, 3 or 4.
     unsynchronised : bool
-        Whether v2.4's frames are.
+        Whether v2.4 frames are unsynchronised.
     """
     body = b"".join(frames)
     sizes = (21, 14, 7, 0)

@@ -1,8 +1,8 @@
 """Ogg: the comment packet of Vorbis, Opus, Speex and FLAC streams, and the pages around it.
 
-Pages and checksums: RFC 3533. The packet is laid out again over as many pages as before
-wherever it fits, so that no other page changes. Where it needs more, the numbers of all
-later pages of the stream move, and with them their checksums; their contents do not.
+Pages and checksums: RFC 3533. The packet is laid out again over as many pages as before if it
+fits, so that no other page changes. If it needs more, the numbers of all later pages of the
+stream change, and their checksums; their contents do not.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ _CODECS = {
 
 
 def _page(source: Source, position: int) -> ogg.Page | None:
-    """Return the page at a position; None if there is none, or not all of it."""
+    """Return the page at a position; None if there is no complete page."""
     page = ogg.parse(source.peek(position, ogg.LARGEST_HEAD_BYTES), position)
     return page if page and page.end <= source.size else None
 
@@ -34,7 +34,7 @@ def _ends_packet(page: ogg.Page) -> bool:
 
 
 def codec_of(source: Source) -> str | None:
-    """Return the codec of the first stream, if it is one whose comments we can edit."""
+    """Return the codec of the first stream, if we can edit its comments."""
     page = _page(source, 0)
     start = source.peek(page.body, 8) if page else b""
     return next((name for magic, (name, _) in _CODECS.items() if start.startswith(magic)), None)
@@ -60,7 +60,7 @@ class OggFile:
         self._comments = Comments(source, self._packets[0][len(self._prefix) :])
 
     def _header_pages(self) -> tuple[list[ogg.Page], int]:
-        """Return the pages of the comment packet and of what shares pages with it."""
+        """Return the pages of the comment packet and of packets that share pages with it."""
         source, first = self._source, _page(self._source, 0)
         if first is None or not first.flags & ogg.FIRST or not _ends_packet(first):
             raise source.refuse("its Ogg header is damaged")
@@ -85,7 +85,7 @@ class OggFile:
         return pages, position
 
     def _split(self) -> list[memoryview]:
-        """Return the packets that the header pages hold, as views of one buffer."""
+        """Return the packets of the header pages, as views of one buffer."""
         joined = bytearray()  # not b"".join, which would hold everything twice
         for page in self._pages:
             joined += self._source.at(page.body, sum(page.lacing))
@@ -117,7 +117,7 @@ class OggFile:
         return self._comments.values()
 
     def exact(self, field: str) -> tuple[str, ...]:
-        """Return a field's comments, where its values do not tell them."""
+        """Return a field's comments, if its values do not determine them."""
         return self._comments.exact(field)
 
     def second_reading(self) -> dict[str, tuple[str, ...]]:
@@ -139,13 +139,13 @@ class OggFile:
         return patches + self._renumbered(len(pages) - len(self._pages))
 
     def _laid_out(self, sizes: list[int], data: memoryview) -> list[bytes]:
-        """Return pages that hold packets, as many as there were if they fit."""
+        """Return pages with packets, as many pages as before if they fit."""
         lacing, first = ogg.lacing_of(sizes), self._pages[0]
         count = max(len(self._pages), -(-len(lacing) // ogg.MOST_SEGMENTS))
         count = min(count, len(lacing))
         pages: list[bytes] = []
         start, continued = 0, False
-        for n in range(count):  # evenly, so that none comes out empty
+        for n in range(count):  # evenly, so that none is empty
             part = lacing[len(lacing) * n // count : len(lacing) * (n + 1) // count]
             ends = any(value < 255 for value in part)
             granule = 0 if ends else ogg.NO_PACKET_ENDS
@@ -164,28 +164,37 @@ class OggFile:
             page = _page(self._source, position)
             if page is None:
                 raise self._source.refuse(
-                    "its comments need more room, and it is too damaged to make some"
+                    "its comments need more room, but it is too damaged to make room"
                 )
             if page.serial == self._pages[0].serial:
                 data = self._source.at(position, page.end - position)
                 number = (page.number + shift).to_bytes(4, "little")
                 crc = ogg.checksum(data[:18] + number + bytes(4) + data[26:])
                 patches.append(Patch(position + 18, position + 26, (number + crc,)))
-                if page.flags & ogg.LAST:  # a next stream may use the same serial number
+                if page.flags & ogg.LAST:  # the next stream may use the same serial number
                     break
             position = page.end
         return patches
 
-    def foreign(self) -> Iterator[tuple[str, Piece]]:
-        """Yield everything that is not ours."""
+    @property
+    def rest(self) -> Span:
+        """All that is behind the headers, which only new numbers of its pages change."""
+        return Span(self._end, self._source.size)
+
+    def headers(self) -> Iterator[tuple[str, Piece]]:
+        """Yield everything in the headers that is not ours."""
         yield "the first Ogg page", Span(0, self._pages[0].start)
         yield from self._comments.foreign()
         for packet in self._packets[1:]:
             yield "a header packet", packet
+
+    def foreign(self) -> Iterator[tuple[str, Piece]]:
+        """Yield everything that is not ours."""
+        yield from self.headers()
         position = self._end
         while page := _page(self._source, position):
             head = self._source.at(position, ogg.HEAD_BYTES)
             yield "an Ogg page", head[:18] + head[26:] + page.lacing
             yield "the audio", Span(page.body, page.end)
             position = page.end
-        yield "what stands behind the Ogg pages", Span(position, self._source.size)
+        yield "the data after the Ogg pages", Span(position, self._source.size)

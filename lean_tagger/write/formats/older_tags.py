@@ -1,7 +1,7 @@
-"""The ID3v1 trailer, RIFF's INFO texts, and what else may stand at the end of a file.
+"""The ID3v1 trailer, RIFF's INFO texts, and other tags at the end of a file.
 
-Most players look at these only where there is no newer tag; some, only at these. What they
-say about our fields is kept the same as what the newer tag says.
+Most players read these only if there is no newer tag; some read only these. Their values of our
+fields are kept the same as in the newer tag.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,11 +16,13 @@ from lean_tagger.write.source import Source, Span
 from lean_tagger.write.splice import Patch, growth
 
 _ID3V1_BYTES = 128
-_EXTENSION_BYTES = 227  # longer names, by some editors of old
-# field, start and end inside the trailer (ID3v1; the track of 1.1 lies in the comment)
+_EXTENSION_BYTES = 227  # longer names, by some old editors
+# field, start and end inside the trailer (ID3v1; the track of 1.1 is in the comment)
 _TEXTS = (("TITLE", 3, 33), ("ARTIST", 33, 63), ("ALBUM", 63, 93), ("DATE", 93, 97))
 _NO_GENRE = 255
-# "Blues" and "Other": what editors leave that write a trailer without being told a genre.
+# "Blues" and "Other": what editors leave that write a trailer without being told a genre. Most
+# readers show it. If it counted as a genre, all files of these editors would stay without one. So
+# it does not; and where we write one it gives way, so that no reader goes on showing it.
 _LIKELY_DEFAULTS = (0, 12)
 
 
@@ -34,7 +36,7 @@ class Id3v1:
     start : int
         Where the trailer begins.
     shown_first : bool
-        Whether FFmpeg shows it and not the tag that ours go into.
+        Whether FFmpeg shows it instead of the tag that ours go into.
     """
 
     name = "id3v1"
@@ -59,23 +61,23 @@ class Id3v1:
         if start < 0 or source.at(start, 3) != b"TAG":
             return None
         if source.at(start, 5) == b"TAGEX" and source.at(max(0, start - 3), 3) == b"APE":
-            return None  # the middle of "APETAGEX", in an APEv2 tag of just this length
+            return None  # the middle of "APETAGEX", in an APEv2 tag of exactly this length
         return Id3v1(source, start, shown_first=shown_first)
 
     def values(self) -> dict[str, tuple[str, ...]]:
-        """Return the genre, unless it is the first number of a trailer that says nothing."""
+        """Return the genre, unless it is the default number of an empty trailer."""
         noise = self._number in _LIKELY_DEFAULTS and not self._texts
         if self._number >= len(GENRES) or noise:
             return {}
         return {"genre": (GENRES[self._number],)}
 
     def exact(self, field: str) -> tuple[str, ...]:
-        """Return the genre's number, where its name does not tell it."""
+        """Return the genre's number, if its name does not determine it."""
         usual = self._byte(self.values().get(field, ()))
         return told([bytes([self._number])], [usual]) if field == "genre" else ()
 
     def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
-        """Return what of new values it can hold: a genre that has a number."""
+        """Return the new value that it can hold: a genre that has a number."""
         if field != "genre" or not values or self._numbered(values[0]) == _NO_GENRE:
             return ()
         return (GENRES[self._numbered(values[0])],)
@@ -101,12 +103,12 @@ class Id3v1:
         return [self._place]
 
     def carried(self) -> Carried:
-        """Return what it says."""
+        """Return its contents for a new tag."""
         return Carried(texts={name: (text,) for name, text in self._texts.items()})
 
 
 class Id3v1Extension:
-    """The 227 bytes in front of an ID3v1 trailer in which some editors of old put longer texts.
+    """The 227 bytes before an ID3v1 trailer, where some old editors put longer texts.
 
     "TAG+", the rest of title, artist and album (60 bytes each), a speed, a genre (30 bytes), and
     two times (6 bytes each). exiftool shows the genre.
@@ -144,12 +146,12 @@ class Id3v1Extension:
         return {"genre": (self._genre,)} if self._genre else {}
 
     def exact(self, field: str) -> tuple[str, ...]:
-        """Return the genre's bytes, where its text does not tell them."""
+        """Return the genre's bytes, if its text does not determine them."""
         there = self._source.at(self._place.start, self._size)
         return told([there], [self._raw(self._genre)]) if field == "genre" else ()
 
     def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
-        """Return what of new values it can hold: one genre, if it is short and Latin-1."""
+        """Return the new value that it can hold: one genre, if it is short and Latin-1."""
         fits = [_text(self._raw(it)) == it for it in values[:1]]
         return tuple(values[:1]) if field == "genre" and all(fits) else ()
 
@@ -179,18 +181,18 @@ class _Chunk(NamedTuple):
 
 
 class InfoList:
-    """A LIST chunk of RIFF whose type is INFO.
+    """A LIST chunk of RIFF with the type INFO.
 
-    FFmpeg shows no other tags of a WAV file that has one, so our genre stands here too.
+    FFmpeg shows no other tags of a WAV file that has one, so our genre goes here too.
 
     Parameters
     ----------
     source : Source
         The file.
     span : Span
-        The chunk's data, "INFO" and all.
+        The chunk's data, including "INFO".
     number : int
-        Which of the file's lists it is, from one on.
+        Number of the list in the file, from 1.
     """
 
     shown_first = True
@@ -229,7 +231,7 @@ class InfoList:
         return [chunk for chunk in self._chunks if chunk.name in self._GENRES]
 
     def exact(self, field: str) -> tuple[str, ...]:
-        """Return the chunks of a genre, where its text does not tell them."""
+        """Return the chunks of a genre, if its text does not determine them."""
         spans = [chunk.whole for chunk in self._mine] if field == "genre" else []
         there = (self._source.at(start, end - start) for start, end in spans)
         even = (data + bytes(len(data) % 2) for data in there)
@@ -242,7 +244,7 @@ class InfoList:
         return {"genre": found} if found else {}
 
     def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
-        """Return what of new values it can hold: one genre."""
+        """Return the new value that it can hold: one genre."""
         return tuple(value.strip() for value in values[:1]) if field == "genre" else ()
 
     def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
@@ -253,7 +255,7 @@ class InfoList:
         data = b"".join(items_for(changes["genre"], _subchunks(changes["genre"])))
         if patches:
             patches[0] = patches[0]._replace(pieces=(data,))
-        elif data:  # first, where it is at an even offset for certain
+        elif data:  # first, where the offset is certainly even
             start = self._span.start + 4
             patches = [Patch(start, start, (data,))]
         size = self._span.end - self._span.start + growth(patches)
@@ -266,7 +268,7 @@ class InfoList:
         return [size, *(chunk.whole for chunk in self._mine)]
 
     def carried(self) -> Carried:
-        """Return what it says."""
+        """Return its contents for a new tag."""
         texts: dict[str, tuple[str, ...]] = {}
         for chunk in self._chunks:
             name, text = INFO_NAMES.get(chunk.name), self._text(chunk)
@@ -285,9 +287,9 @@ def _text(data: bytes) -> str:
 
 
 def find_ape(source: Source) -> int:
-    """Return where the APEv2 tag at the end of a file ends, or where one would go.
+    """Return the end of the APEv2 tag at the end of a file, or where one would go.
 
-    Behind it there may be a Lyrics3 tag and an ID3v1 trailer, in this order.
+    A Lyrics3 tag and an ID3v1 trailer may follow it, in this order.
     """
     end = source.size
     if Id3v1.find(source) is None:
@@ -307,7 +309,7 @@ def find_ape(source: Source) -> int:
 
 
 def trailer_start(source: Source) -> int:
-    """Return where the tags at the end of a file start: APE, Lyrics3, ID3v1; or its size."""
+    """Return the start of the tags at a file's end (APE, Lyrics3, ID3v1), or its size."""
     end = find_ape(source)
     footer = (
         ape.parse(source.at(end - ape.END_BYTES, ape.END_BYTES)) if end >= ape.END_BYTES else None

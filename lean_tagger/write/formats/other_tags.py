@@ -1,8 +1,7 @@
-"""The tags that a file has besides the one that ours go into: which there are, what they say.
+"""The other tags of a file, apart from the one that ours go into.
 
-Readers differ in which tag they take. So a genre that any of them shows is one that is there;
-what we write stands in each of them that says something about the field; and a tag that is new
-takes along what the others say.
+Readers differ in which tag they read. So a genre that any of them shows counts as present; our
+values go into each tag that has the field; and a new tag copies the contents of the others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,32 +15,34 @@ from lean_tagger.write.formats.carried import Carried, Picture
 from lean_tagger.write.formats.id3 import Id3Tag
 from lean_tagger.write.formats.older_tags import Id3v1, Id3v1Extension
 from lean_tagger.write.formats.read_only_tag import ReadOnlyTag
+from lean_tagger.write.formats.xmp import Xmp
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch
 
 _LARGEST_FRAME_BYTES = 1 << 20
+_MOST_INSIDE = 9  # each has a number of one digit in the journal
 _LARGEST_PICTURE_HEAD = 512
 
 
 class OtherTag(Protocol):
-    """A tag that is not the one that ours go into."""
+    """A tag other than the one that ours go into."""
 
     @property
     def name(self) -> str:
-        """What kind of tag it is, for the journal."""
+        """The kind of tag, for the journal."""
 
     @property
     def shown_first(self) -> bool:
-        """Whether a reader shows it and not ours, even where it says nothing of a field."""
+        """Whether a reader shows it instead of ours, even if it lacks a field."""
 
     def values(self) -> dict[str, tuple[str, ...]]:
-        """Return what it says about our fields."""
+        """Return its values of our fields."""
 
     def exact(self, field: str) -> tuple[str, ...]:
-        """Return the bytes of a field's items, where its values do not tell them."""
+        """Return the bytes of a field's items, if its values do not determine them."""
 
     def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
-        """Return what of new values it can hold."""
+        """Return the new values that it can hold."""
 
     def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
         """Return what to change for new values of our fields."""
@@ -50,18 +51,18 @@ class OtherTag(Protocol):
         """Return the spans that a change of our fields may change."""
 
     def carried(self) -> Carried:
-        """Return what it says."""
+        """Return its contents for a new tag."""
 
 
 class Unreadable(ReadOnlyTag):
-    """A tag that is there and does not parse: nothing new may hide it.
+    """A tag that does not parse; no new tag may hide it.
 
     Parameters
     ----------
     name : str
-        What kind of tag it is.
+        The kind of tag.
     reason : str
-        Why nothing can be taken along from it, for a message.
+        What cannot be copied from it, for a message.
     """
 
     def __init__(self, name: str, reason: str) -> None:
@@ -74,14 +75,14 @@ class Unreadable(ReadOnlyTag):
 
 
 class OnlyRead(ReadOnlyTag):
-    """A tag that no reader prefers to the one that ours go into; it stays as it is.
+    """A tag that no reader prefers to the one that ours go into; it does not change.
 
     Parameters
     ----------
     tag : OtherTag
         The tag.
     hideable : bool
-        Whether a reader that shows it would not if there were another tag.
+        Whether another tag would hide it from a reader that shows it.
     """
 
     def __init__(self, tag: OtherTag, *, hideable: bool = True) -> None:
@@ -90,16 +91,16 @@ class OnlyRead(ReadOnlyTag):
         self._hideable = hideable
 
     def values(self) -> dict[str, tuple[str, ...]]:
-        """Return what it says about our fields."""
+        """Return its values of our fields."""
         return self._tag.values()
 
     def carried(self) -> Carried:
-        """Return what it says."""
+        """Return its contents for a new tag."""
         return self._tag.carried() if self._hideable else Carried()
 
 
 class OtherId3:
-    """An ID3v2 tag in front of a format that has tags of its own.
+    """An ID3v2 tag before a format that has its own tags.
 
     Parameters
     ----------
@@ -117,7 +118,7 @@ class OtherId3:
         self._tag = tag
 
     def values(self) -> dict[str, tuple[str, ...]]:
-        """Return what it says about our fields; nothing where that does not parse."""
+        """Return its values of our fields; none if it does not parse."""
         with suppress(WriteError):
             return self._tag.values()
         return {}
@@ -127,11 +128,11 @@ class OtherId3:
         return self._tag.unpacks()
 
     def exact(self, field: str) -> tuple[str, ...]:
-        """Return the bytes of a field's frames, where its values do not tell them."""
+        """Return the bytes of a field's frames, if its values do not determine them."""
         return self._tag.exact(field)
 
     def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
-        """Return what of new values it can hold: all."""
+        """Return the new values that it can hold: all."""
         del field
         return tuple(values)
 
@@ -144,7 +145,7 @@ class OtherId3:
         return self._tag.holes()
 
     def carried(self) -> Carried:
-        """Return what it says."""
+        """Return its contents for a new tag."""
         source, tag = self._source, self._tag
         texts: list[bytes] = []
         pictures: list[Picture] = []
@@ -161,10 +162,30 @@ class OtherId3:
         return Carried(texts=said, pictures=pictures, obstacle=obstacle)
 
 
-class BuriedId3(OtherId3):
-    """An ID3v2 tag behind some junk at the start of an MP3, where not all readers find it.
+class InnerId3(OtherId3):
+    """An ID3v2 tag between frames of ADTS, as streams have them: FFmpeg shows it on top.
 
-    Nobody looks there any more once there is a tag at the start: it stays as it is.
+    Parameters
+    ----------
+    source, tag
+        As for `OtherId3`.
+    number : int
+        Which of these tags it is, from one on.
+    """
+
+    def __init__(self, source: Source, tag: Id3Tag, number: int) -> None:
+        super().__init__(source, tag)
+        self.name = f"inside{number}" if number > 1 else "inside"
+
+    def carried(self) -> Carried:
+        """Return nothing: no other tag hides it."""
+        return Carried()
+
+
+class BuriedId3(OtherId3):
+    """An ID3v2 tag after some junk at the start of an MP3, where not all readers find it.
+
+    If there is a tag at the start, no reader finds this one. It does not change.
 
     Parameters
     ----------
@@ -182,24 +203,28 @@ class BuriedId3(OtherId3):
 
     def values(self) -> dict[str, tuple[str, ...]]:
         """Return what it says about our fields, if anybody finds it."""
-        return super().values() if self._shown else {}
+        return self.hidden_values() if self._shown else {}
+
+    def hidden_values(self) -> dict[str, tuple[str, ...]]:
+        """Return what it says, also where nobody finds it."""
+        return super().values()
 
     def exact(self, field: str) -> tuple[str, ...]:
-        """Return nothing: it stays as it is."""
+        """Return nothing: it does not change."""
         del field
         return ()
 
     def held(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
-        """Return what it says already."""
+        """Return its present values."""
         del values
         return self.values().get(field, ())
 
     def holes(self) -> list[Span]:
-        """Return no span."""
+        """Return no spans."""
         return []
 
     def carried(self) -> Carried:
-        """Return its frames, which a tag of the same version takes as they are."""
+        """Return its frames, which a tag of the same version can copy unchanged."""
         tag = self._tag
         if tag.version == 2 or tag.flags & 0x80 or tag.plain_sizes or not tag.frames:
             return super().carried()
@@ -210,7 +235,7 @@ class BuriedId3(OtherId3):
 def _texts(
     frames: Sequence[bytes], version: int, *, unsynchronised: bool
 ) -> tuple[dict[str, tuple[str, ...]], str]:
-    """Return what text frames say by property, and what has no property."""
+    """Return the texts of frames by property, and the first frame without a property."""
     said: dict[str, tuple[str, ...]] = {}
     for frame_id, label, values in mutagen_check.read_texts(
         frames, version, unsynchronised=unsynchronised
@@ -252,7 +277,7 @@ def leading(source: Source) -> list[OtherTag]:
         tag = id3.parse(source, 0, source.size)
     except WriteError:
         return [Unreadable("id3v2", "what is in its ID3 tag, which does not parse")]
-    return [OtherId3(source, tag)] if tag else []
+    return [OtherId3(source, tag), *Xmp.all_of(source, tag.xmp(), plain=tag.plain)] if tag else []
 
 
 def buried(source: Source, start: int, *, shown: bool) -> list[OtherTag]:
@@ -263,7 +288,7 @@ def buried(source: Source, start: int, *, shown: bool) -> list[OtherTag]:
     source : Source
         The file.
     start : int
-        Where the junk would begin: behind a tag at the start.
+        Where junk could begin: after a tag at the start.
     shown : bool
         Whether any reader finds it.
     """
@@ -277,6 +302,19 @@ def buried(source: Source, start: int, *, shown: bool) -> list[OtherTag]:
     return [Unreadable("buried", "what is in its ID3 tag, which does not parse")]
 
 
+def inside(source: Source, start: int) -> list[OtherTag]:
+    """Return the ID3v2 tags between the first frames of an ADTS file that starts at `start`.
+
+    FFmpeg shows those that it meets while it finds out what the sound is; a few kB, so far.
+    """
+    found: list[OtherTag] = []
+    for position in mpeg.between_adts_frames(source, start):
+        with suppress(WriteError):  # what does not parse is no reader's
+            tag = id3.parse(source, position, source.size)
+            found += [InnerId3(source, tag, len(found) + 1)] if tag else []
+    return found[:_MOST_INSIDE]
+
+
 def trailing(source: Source, *, ape: bool, shown_first: bool = False) -> list[OtherTag]:
     """Return the tags at a file's end: an APE tag, if asked for, and an ID3v1 trailer.
 
@@ -285,9 +323,9 @@ def trailing(source: Source, *, ape: bool, shown_first: bool = False) -> list[Ot
     source : Source
         The file.
     ape : bool
-        Whether an APE tag is looked for.
+        Whether to look for an APE tag.
     shown_first : bool
-        Whether FFmpeg shows an ID3v1 trailer and not the tag that ours go into.
+        Whether FFmpeg shows an ID3v1 trailer instead of the tag that ours go into.
     """
     found: list[OtherTag] = []
     if ape:

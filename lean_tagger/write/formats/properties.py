@@ -1,6 +1,6 @@
-"""What other fields than ours are called in each kind of tag: for what a new tag takes along.
+"""Names of other fields in each kind of tag, for the contents that a new tag copies.
 
-The middle is TagLib's names of properties, which are also those of Vorbis comments
+The common names are TagLib's properties, which are also the names of Vorbis comments
 (https://taglib.org/api/p_propertymapping.html). A name that is in no table is the same
 everywhere; in ID3v2 it is the label of a TXXX frame.
 """
@@ -84,7 +84,7 @@ INFO_NAMES = {
     b"IWRI": "LYRICIST",
     b"PRT1": "DISCSUBTITLE",
 }
-"""The chunks of a RIFF file's INFO list that readers show by a name."""
+"""The chunks of a RIFF file's INFO list that readers show with a name."""
 
 APE_KEYS = {
     "ALBUMARTIST": "Album Artist",

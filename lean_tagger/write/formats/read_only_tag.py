@@ -1,4 +1,4 @@
-"""What all tags have in common that are read and never written."""
+"""The common part of all tags that are read but never written."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,21 +8,21 @@ from lean_tagger.write.splice import Patch
 
 
 class ReadOnlyTag:
-    """A tag that stays as it is; see `other_tags.OtherTag` for what each method is asked."""
+    """A tag that does not change; see `other_tags.OtherTag` for the methods."""
 
     name: str
     shown_first = False
 
     def values(self) -> dict[str, tuple[str, ...]]:
-        """Return what it says about our fields: nothing, if not said otherwise."""
+        """Return its values of our fields: none, unless overridden."""
         return {}
 
     def exact(self, _field: str) -> tuple[str, ...]:
-        """Return nothing: it stays as it is."""
+        """Return nothing: it does not change."""
         return ()
 
     def held(self, field: str, _values: Sequence[str]) -> tuple[str, ...]:
-        """Return what it says already."""
+        """Return its present values."""
         return self.values().get(field, ())
 
     def patches(self, _changes: Mapping[str, Sequence[str]]) -> list[Patch]:
@@ -30,9 +30,9 @@ class ReadOnlyTag:
         return []
 
     def holes(self) -> list[Span]:
-        """Return no span."""
+        """Return no spans."""
         return []
 
     def carried(self) -> Carried:
-        """Return nothing: no other tag hides it, if not said otherwise."""
+        """Return nothing: no other tag hides it, unless overridden."""
         return Carried()

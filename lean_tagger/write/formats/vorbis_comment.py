@@ -1,7 +1,7 @@
-"""The Vorbis comment block as raw bytes, wherever it is carried.
+"""The Vorbis comment block as raw bytes, in any container.
 
-https://xiph.org/vorbis/doc/v-comment.html. Other comments, the vendor string and what
-stands behind the comments (framing bit, Opus' binary suffix) keep their bytes and order.
+https://xiph.org/vorbis/doc/v-comment.html. Other comments, the vendor string and the data
+after the comments (framing bit, Opus' binary suffix) keep their bytes and order.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from lean_tagger.write.formats.fields import FIELDS, field_of
 from lean_tagger.write.source import Piece, Source
 
 _BLOCK_BYTES = 1 << 16
-# Music has dozens. Each costs a hundred bytes here, and an empty one only four in the file.
+# Music has dozens. Each takes a hundred bytes here, but an empty one only four in the file.
 _MOST_COMMENTS = 10_000
 
 
@@ -24,8 +24,8 @@ class Comments:
     source : Source
         The file, for its name in errors.
     data : memoryview
-        The block without the codec's prefix. It is kept, and its comments are views of it:
-        a cover in base64 makes it many megabytes.
+        The block without the codec's prefix. It is kept, and its comments are views of it: a
+        cover in base64 may have many megabytes.
     """
 
     def __init__(self, source: Source, data: memoryview) -> None:
@@ -36,7 +36,7 @@ class Comments:
         if position + 4 > len(data) or count > len(data) // 4:
             raise self._damaged()
         if count > _MOST_COMMENTS:
-            raise source.refuse("it has more comments than any music has; nothing was written")
+            raise source.refuse("it has too many comments; nothing was written")
         position += 4
         self._entries: list[memoryview] = []
         for _ in range(count):
@@ -73,7 +73,7 @@ class Comments:
         Raises
         ------
         WriteError
-            If a name cannot be one of a comment.
+            If a name is not valid in a comment.
         """
         for name, _ in comments:
             if not name or any(not " " <= letter <= "}" or letter == "=" for letter in name):
@@ -81,13 +81,13 @@ class Comments:
         return [f"{name}={value}".encode() for name, value in comments]
 
     def emptied(self) -> list[bytes | memoryview]:
-        """Return the block without any comment."""
+        """Return the block without comments."""
         return [*_sized(self.vendor, []), self.suffix]
 
     def rendered(
         self, changes: Mapping[str, Sequence[str]], inherited: Sequence[tuple[str, str]] = ()
     ) -> list[bytes | memoryview]:
-        """Return the block, in parts, with new values of our fields where the field was.
+        """Return the block, in parts, with new values of our fields in their old places.
 
         Parameters
         ----------
@@ -111,12 +111,12 @@ class Comments:
 
     @staticmethod
     def _usual(entry: memoryview, values: Sequence[str]) -> list[bytes]:
-        """Return comments with values, in place of one: in the case that its writer uses."""
+        """Return comments with values that replace one, in the same case of letters."""
         key = bytes(entry).split(b"=", 1)[0]
         return [key + b"=" + value.encode("utf-8") for value in values]
 
     def exact(self, field: str) -> tuple[str, ...]:
-        """Return a field's comments, where its values do not tell them."""
+        """Return a field's comments, if its values do not determine them."""
         if field not in self._fields:
             return ()
         mine = [it for it, of in zip(self._entries, self._fields, strict=True) if of == field]
@@ -129,7 +129,7 @@ class Comments:
             if field is None:
                 name = bytes(entry[:40]).split(b"=", 1)[0].decode("utf-8", "replace")
                 yield f"the comment {name}", entry
-        yield "what stands behind the comments", self.suffix
+        yield "the data after the comments", self.suffix
 
     def second_reading(self) -> dict[str, tuple[str, ...]]:
         """Return the values of our fields as mutagen reads them."""
@@ -160,7 +160,7 @@ def _field_of(entry: memoryview) -> str | None:
 
 
 def _decoded(value: bytes) -> str:
-    """Return the text of a value; what is not UTF-8 was written by an editor of old."""
+    """Return the text of a value; bytes that are not UTF-8 come from old editors."""
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError:

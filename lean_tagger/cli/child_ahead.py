@@ -1,0 +1,26 @@
+"""A child that loads numpy while its command is still being loaded itself.
+
+That halves the time of a short answer where there are two cores.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+from lean_tagger.run.calculation import Child
+
+_NOTHING_TO_ASK = {"-h", "--help", "-V", "--version"}
+
+
+@contextlib.contextmanager
+def child_ahead(arguments: Sequence[str], module: str) -> Iterator[Child | None]:
+    """Yield a child that loads a module, and end it.
+
+    None where nothing is going to be asked, or where a budget was given: one that is too little
+    is refused before there is a child.
+    """
+    budget = any(it.startswith("--max-mem") for it in arguments)
+    if budget or not arguments or _NOTHING_TO_ASK & set(arguments):
+        yield None
+        return
+    with Child(module) as child:
+        yield child
