@@ -244,7 +244,7 @@ def test_an_end_that_is_set_counts_for_what_is_heard_first(
         assert main(["--until", "06:00", "--model", model, "--json", *mode, str(DATA)]) == 0
         said = capsys.readouterr()
         assert '"type": "result"' not in said.out
-        assert said.err.count("stopped as asked") == 1
+        assert said.err.count("next run goes on") == 1
 
 
 def test_a_path_map_without_a_cluster_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
