@@ -4,11 +4,11 @@
 
     plugins: leantag
     leantag:
-        auto: yes             # listen at every import
-        force: no             # also where there are genres
-        keep_existing: no     # with force: add to them
-        pretend: no           # say what would be set, set nothing
-        max_mem: 500M         # of everything that listens
+        auto: yes             # listen on every import
+        force: no             # include tracks that have genres
+        keep_existing: no     # with force: add to those genres
+        pretend: no           # say what would be set, but set nothing
+        max_mem: 500M         # memory of all of lean-tag
         jobs: 1               # files at a time
         options: []           # more options of lean-tag, such as [--model, standard]
 
@@ -48,7 +48,7 @@ END_SECONDS = 10.0
 """So long may lean-tag take to end."""
 
 MOST_OF_ALBUM = 3
-"""Genres that an album gets: those that most of its tracks have."""
+"""Genres that an album gets: the most frequent ones of its tracks."""
 
 
 class LeanTagPlugin(BeetsPlugin):
@@ -89,14 +89,14 @@ class LeanTagPlugin(BeetsPlugin):
         """Return ``beet leantag [QUERY]``."""
         command = ui.Subcommand("leantag", help="set genres and moods by ear")
         add = command.parser.add_option
-        add("-f", "--force", action="store_true", help="also where there are genres")
-        add("-k", "--keep-existing", action="store_true", help="with force: add to them")
-        add("-p", "--pretend", action="store_true", help="say what would be set, set nothing")
+        add("-f", "--force", action="store_true", help="include tracks that have genres")
+        add("-k", "--keep-existing", action="store_true", help="with force: add to those genres")
+        add("-p", "--pretend", action="store_true", help="say what would be set, but set nothing")
         command.func = self.command
         return [command]
 
     def command(self, lib: Library, opts: optparse.Values, args: list[str]) -> None:
-        """Do what a query finds."""
+        """Tag the items that match a query."""
         for name in ("force", "keep_existing", "pretend"):
             if getattr(opts, name):
                 self.config[name].set(True)
@@ -107,16 +107,16 @@ class LeanTagPlugin(BeetsPlugin):
             self._set_album(album)
 
     def imported(self, _session: ImportSession, task: ImportTask) -> None:
-        """Do what an import brought."""
+        """Tag the items that were imported."""
         items = [item for item in task.imported_items() if self._wanted(item)]
-        # beets writes all fields at the end of an import, into its own copies where it makes some.
+        # beets writes all fields at the end of an import, into its copies if it makes any.
         changed = self._set_all(items, write=False)
         self._set_by_import.update(item.id for item in changed)
         if changed and task.is_album:
             self._set_album(task.album)
 
     def in_place(self, session: ImportSession, task: ImportTask) -> None:  # noqa: ARG002 - an event
-        """Write what was set in tracks that are imported as they are, which beets does not."""
+        """Write the fields of tracks that are imported as is: beets does not write those."""
         for item in task.imported_items():
             if item.id in self._set_by_import and not task.apply and ui.should_write():
                 item.try_write()
@@ -126,7 +126,7 @@ class LeanTagPlugin(BeetsPlugin):
         return self.config["force"].get(bool) or not item.genres
 
     def _set_all(self, items: Sequence[Item], *, write: bool) -> list[Item]:
-        """Set the fields of items, as soon as each was heard; return those that changed."""
+        """Set the fields of each item as soon as it was heard; return the items that changed."""
         changed = []
         for start in range(0, len(items), AT_ONCE):
             by_path = {os.fsdecode(item.path): item for item in items[start : start + AT_ONCE]}
@@ -137,7 +137,7 @@ class LeanTagPlugin(BeetsPlugin):
         return changed
 
     def _set(self, item: Item, tags: dict[str, list[str]], *, write: bool) -> bool:
-        """Set the fields of one item; tell whether that changed any."""
+        """Set the fields of one item; tell whether any of them changed."""
         keep = self.config["keep_existing"].get(bool)
         new = {}
         for field, values in (("genres", tags.get("genre")), ("moods", tags.get("mood"))):
@@ -154,7 +154,7 @@ class LeanTagPlugin(BeetsPlugin):
         return True
 
     def _set_album(self, album: Album | None) -> None:
-        """Give an album the genres that most of its tracks have; the tracks keep theirs."""
+        """Give an album the most frequent genres of its tracks; the tracks keep theirs."""
         if album is None:
             return
         counts = Counter(genre for item in album.items() for genre in item.genres or [])

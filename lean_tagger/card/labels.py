@@ -1,4 +1,4 @@
-"""What a model can say, and when it is to say nothing."""
+"""The labels of a model, and when it should give no genre."""
 
 from dataclasses import dataclass
 from typing import Literal

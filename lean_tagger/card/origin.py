@@ -1,4 +1,4 @@
-"""Where a model comes from, its licence, and how right it was found to be."""
+"""A model's origin, licence and accuracy."""
 
 from dataclasses import dataclass
 

@@ -69,7 +69,7 @@ class ResamplerSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LibsamplerateSincSpec:
-    """A sinc converter of libsamplerate: a windowed sinc whose cutoff follows the rates exactly.
+    """A sinc converter of libsamplerate: a windowed sinc with a cutoff that follows the rates.
 
     Attributes
     ----------

@@ -116,7 +116,7 @@ def asked(
         The server does not answer, or the answer is not a file.
     """
     check(url)
-    request = urllib.request.Request(  # noqa: S310 - `check` has looked at the scheme
+    request = urllib.request.Request(  # noqa: S310 - `check` has checked the scheme
         url,
         headers={"User-Agent": f"lean-tag/{lean_tagger.__version__}", "Accept": "*/*", **headers},
     )

@@ -20,7 +20,7 @@ def advices(
     by_default_model : bool
         The user chose no model, so another one can be recommended.
     replaces_junk : bool
-        Genres that say nothing gave way where something was sure.
+        Genres that say nothing were replaced if something was sure.
     """
     yield from _about_junk(summary, replaced=replaces_junk)
     if by_default_model:
@@ -28,7 +28,7 @@ def advices(
 
 
 def _about_junk(summary: Summary, *, replaced: bool) -> Iterator[str]:
-    """Say which genres say nothing, and what becomes of them."""
+    """Name the genres that say nothing, and say what happens to them."""
     if summary.junk:
         most = sorted(summary.junk.items(), key=lambda item: (-item[1], item[0]))
         values = ", ".join(f"{value} ({count})" for value, count in most[:_MOST_SHOWN])

@@ -59,7 +59,7 @@ class Alike:
     max_mem_bytes : int
         The budget.
     child : Child or None
-        That waits to be asked.
+        A waiting child.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A child that loads numpy while its command is still being loaded itself.
+"""A child that loads numpy while the command itself is still loading.
 
 That halves the time of a short answer where there are two cores.
 """
@@ -15,8 +15,8 @@ _NOTHING_TO_ASK = {"-h", "--help", "-V", "--version"}
 def child_ahead(arguments: Sequence[str], module: str) -> Iterator[Child | None]:
     """Yield a child that loads a module, and end it.
 
-    None where nothing is going to be asked, or where a budget was given: one that is too little
-    is refused before there is a child.
+    None if there will be no query, or if a budget was given: one that is too small is refused
+    before there is a child.
     """
     budget = any(it.startswith("--max-mem") for it in arguments)
     if budget or not arguments or _NOTHING_TO_ASK & set(arguments):

@@ -8,8 +8,8 @@ is one; a pipe gets plain lines with whole paths.
 A file's name, or a message that quotes one, may hold anything but NUL and a slash, so all
 text passes `terminal.escape` before it can reach a terminal.
 
-Only outcomes need some modules, which are loaded with the first of them: questions to the journal
-have none, and start sooner without.
+Some modules are only needed for outcomes, and are loaded with the first one. Commands that only
+read the journal have none, and start sooner.
 """
 
 import contextlib
@@ -31,7 +31,6 @@ from lean_tagger.cli.terminal import (
     beginning,
     cells,
     columns,
-    duration,
     escape,
     pad,
     shorten,
@@ -91,7 +90,7 @@ class Console:
     by_default_model : bool
         The user chose no model, so another one can be recommended.
     replaces_junk : bool
-        Genres that say nothing give way.
+        Genres that say nothing are replaced.
     """
 
     def __init__(
@@ -254,7 +253,7 @@ class Console:
         self._aside.add(os.fsencode(path))
 
     def result(self, outcome: Reported) -> None:
-        """Print what became of one file."""
+        """Print the outcome of one file."""
         from lean_tagger.cli.outcome_words import heard_in
 
         active = self.set_down(outcome.path)
@@ -280,6 +279,7 @@ class Console:
     def summary(self, summary: "Summary") -> None:
         """Print the summary of the run."""
         from lean_tagger.cli.advice import advices
+        from lean_tagger.cli.summary_line import joined, summary_parts
 
         self.close()
         if self._json_lines:
@@ -287,8 +287,8 @@ class Console:
             rounded = {k: round(v, 3) if isinstance(v, float) else v for k, v in record.items()}
             self._print(self._out, json.dumps(rounded))
         elif summary.files == 0 or summary.files > self._without_music:
-            width = columns() if self._columnar else 0
-            self._print(self._out, self._joined(self._summary_parts(summary), width))
+            parts = summary_parts(summary, list(_STATUS_COLOURS), times=self._times)
+            self._print(self._out, joined(parts, dot=self._dot, columns=self.width()))
             for advice in advices(
                 summary,
                 by_default_model=self.by_default_model,
@@ -356,32 +356,6 @@ class Console:
             if not longer:
                 return beginning(text, room - cells(self._mark)) + self._mark
             min(longer, key=lambda values: heard.sureness.get(values[-1], 0.0)).pop()
-
-    def _summary_parts(self, summary: "Summary") -> list[str]:
-        counts = {word: getattr(summary, word.replace(" ", "_")) for word in _STATUS_COLOURS}
-        shown = [f"{count} {word}" for word, count in counts.items() if count]
-        files = f"{summary.files} file{'' if summary.files == 1 else 's'}"
-        parts = [f"{files}: {', '.join(shown)}" if shown else files]
-        if summary.audio_seconds:
-            speed = summary.audio_seconds / max(summary.wall_seconds, 1e-3)
-            parts.append(
-                f"{duration(summary.audio_seconds)} of music in {duration(summary.wall_seconds)} "
-                f"({speed:.{0 if speed >= 9.5 else 1}f}{self._times} real time)"
-            )
-        peak, budget = map(memory.format_size, (summary.peak_rss_bytes, summary.max_mem_bytes))
-        return [*parts, f"peak {peak} of {budget}"]
-
-    def _joined(self, parts: list[str], columns: int) -> str:
-        """Join the parts on one line, or on as few lines as the width allows."""
-        separator = f" {self._dot} "
-        lines = parts[:1]
-        for part in parts[1:]:
-            longer = lines[-1] + separator + part
-            if columns and cells(longer) > columns:
-                lines.append(part)
-            else:
-                lines[-1] = longer
-        return "\n".join(lines)
 
     def _name(self, path: str) -> str:
         if self._columnar or self._bar is not None:

@@ -35,7 +35,7 @@ ALIKE = 100
 
 
 def find(arguments: list[str], stop: Stop, child: Child | None) -> int:
-    """List the tracks that a query describes."""
+    """List the tracks that match a query."""
     given = _parse(arguments)
     listing.check(given)
     asked = LibrarySession(given, stop, child)
@@ -59,7 +59,7 @@ def find(arguments: list[str], stop: Stop, child: Child | None) -> int:
 
 
 def items(asked: LibrarySession, query: Query) -> Iterator[Item]:
-    """Yield the tracks that a query describes, in its order."""
+    """Yield the tracks that match a query, in its order."""
     library = asked.library
     request = Search(state=library.state, query=query, labels=library.labels)
     with Calculation(

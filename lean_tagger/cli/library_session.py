@@ -70,12 +70,12 @@ class LibrarySession:
     stop : Stop
         Its signals.
     child : Child or None
-        That waits to calculate.
+        A waiting child.
 
     Attributes
     ----------
     child : Child or None
-        The same; it has been ended where a song was heard or tags were read.
+        The same; it has ended if a song was heard or tags were read.
     console : Console
         Where it prints.
     max_mem_bytes : int
@@ -211,7 +211,7 @@ class LibrarySession:
             )
 
     def _end_child(self) -> None:
-        """End the child: the budget is for those who hear and read now."""
+        """End the child: the budget is for the workers that now hear and read."""
         if self.child is not None:
             self.child.close()
 

@@ -17,7 +17,7 @@ from lean_tagger.cli.signals import Stop
 from lean_tagger.cli.terminal import OutputClosed
 from lean_tagger.errors import BudgetError, LeanTagError, StateError
 
-_CLOSED_EXIT = 128 + 13  # as if ended by SIGPIPE, whose number Windows lacks
+_CLOSED_EXIT = 128 + 13  # as if ended by SIGPIPE, which Windows lacks
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -48,7 +48,7 @@ def nearest(
     like: list[str],
     unlike: list[str],
 ) -> int:
-    """List the tracks that are most like some songs, and least like others."""
+    """List the tracks that are most similar to some songs, and least to others."""
     seeds, against = asked.digests(like), asked.digests(unlike)
     request = Likeness(
         state=asked.library.state,

@@ -1,4 +1,4 @@
-"""What a question may need first: a song is heard, tags are read. Both go on record, once.
+"""Hear a song or read tags first, if a query needs them; both go on record, once.
 
 Loaded only then: most questions need neither, and are answered sooner without all of this.
 """
@@ -31,14 +31,14 @@ def hear(
     stop: Stop,
     max_mem_bytes: int,
 ) -> None:
-    """Hear songs, and put what was heard on record; nothing is written into them.
+    """Hear songs, and put the scores on record; nothing is written into them.
 
     Raises
     ------
     ConfigError
-        One cannot be heard.
+        A song cannot be heard.
     KeyboardInterrupt
-        The user does not want to wait for it.
+        The user does not want to wait.
     """
     jobs = [_to_hear(path) for path in paths]
     chosen = Settings(models=models, dry_run=True, max_mem_bytes=max_mem_bytes)
@@ -63,7 +63,7 @@ def hear(
 def read_tags(
     database: Database, given: argparse.Namespace, console: Console, *, max_mem_bytes: int
 ) -> None:
-    """Read the tags that are not on record: a worker does, within the budget.
+    """Read the tags that are not on record, in a worker within the budget.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def read_tags(
 
 
 def _reader(given: argparse.Namespace, console: Console, max_mem_bytes: int) -> Executor:
-    """Return what opens files and hears nothing."""
+    """Return a runner that opens files without hearing them."""
     runner = executor(
         Settings(listen=False, dry_run=True, max_mem_bytes=max_mem_bytes),
         jobs=given.jobs,
@@ -106,7 +106,7 @@ def _to_hear(path: str) -> Job:
 
 
 def _with_candidates(job: Job, journal: Journal, keys: Sequence[Key]) -> Job:
-    """Return a job with what was heard in files that may be this one, moved or renamed."""
+    """Return a job with the scores of files that may be this one, moved or renamed."""
     identity = job.identity
     assert identity is not None  # noqa: S101 - `_to_hear` looked
     heard = tuple(journal.resemble(job.path, identity, key) for key in keys)

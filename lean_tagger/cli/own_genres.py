@@ -64,9 +64,9 @@ def parse(
     Parameters
     ----------
     arguments : list of str
-        What follows its name.
+        The arguments after its name.
     name, description, examples : str
-        Of the command, for its help.
+        The command's, for its help.
     add_own : callable
         Adds the options that only this command has.
     model : str
@@ -134,7 +134,7 @@ def there(paths: Sequence[str]) -> tuple[str, ...]:
     Raises
     ------
     ConfigError
-        One of them is not there.
+        One of them does not exist.
     """
     for path in paths:
         if not os.path.lexists(path):

@@ -1,4 +1,4 @@
-"""What the options of most commands name: the budget, and where the journal is."""
+"""The budget and the journal's path, from the options of most commands."""
 
 import argparse
 from pathlib import Path
@@ -18,7 +18,7 @@ def budget_bytes(given_bytes: int | None) -> int:
     Raises
     ------
     BudgetError
-        Not even a run that has nothing to hear fits.
+        Not even a run without anything to hear fits.
     """
     if given_bytes is not None and given_bytes < SUPERVISOR_BYTES:
         meant = f" (did you mean {given_bytes}M?)" if given_bytes < _LEAST_MEANT_BYTES else ""

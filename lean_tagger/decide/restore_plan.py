@@ -1,10 +1,10 @@
-"""Which values an undo, or its redo, puts back."""
+"""Which values an undo, or its redo, restores."""
 
 from lean_tagger.jobs import Restore, RestoreStatus, Values
 
 
 def restore_status(*, redo: bool, dry_run: bool) -> RestoreStatus:
-    """Return what is reported of a file in which values were put back."""
+    """Return the report on a file with restored values."""
     if redo:
         return "would_redo" if dry_run else "redone"
     return "would_undo" if dry_run else "undone"

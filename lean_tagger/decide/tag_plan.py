@@ -44,7 +44,7 @@ class TagPlan:
     tags : mapping of str to tuple of str
         What the scores say, by field, strongest first.
     sureness : mapping of str to float
-        For each value in `tags`, the score of the label behind it.
+        For each value in `tags`, the score of its label.
     changes : mapping of str to tuple of str
         Field to its full new values; empty if there is nothing to write.
     previous : mapping of str to tuple of str

@@ -6,6 +6,6 @@
             ├─ arithmetic.material ─ logistic ─ folds, measures ─ report ─ learnt_model
     journal ┘
 
-`labels` says what classes a track has, by its tags or by files; all that needs arrays is in
-`arithmetic/` and runs in a child; `learnt_model` puts what was learnt among the user's models.
+`labels` gives the classes of a track, by its tags or by files. Code that needs arrays is in
+`arithmetic/` and runs in a child process. `learnt_model` saves the result as a model.
 """

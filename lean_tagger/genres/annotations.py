@@ -1,11 +1,11 @@
-"""Annotations of a data set: which labels each of its files has.
+"""Annotations of a data set: the labels of each of its files.
 
 Three layouts are known by their first line:
 
 - MagnaTagATune's ``annotations_final.csv``: ``clip_id``, a column of 0 and 1 for each label, and
   ``mp3_path`` below the folder with the clips;
 - MTG-Jamendo's TSV: ``TRACK_ID ... PATH DURATION TAGS``, the tags as ``genre---rock``;
-- ``path`` and ``label``, or ``path`` and several columns of labels; a path may come again.
+- ``path`` and ``label``, or ``path`` and several columns of labels; a path may be repeated.
 """
 
 import os
@@ -27,23 +27,23 @@ class Annotations:
     name : str
         Its path.
     under : sequence of str
-        Absolute paths of what is asked for; without any, everything. Files are looked for in
-        these, in the folders around them, and next to the annotations; what is elsewhere does
-        not count: so the test set of MagnaTagATune is its folders d, e and f.
+        Absolute paths of the wanted files and folders; all files without any. Files are
+        searched for in these, in the folders around them, and next to the annotations. Files
+        elsewhere do not count: the test set of MagnaTagATune is its folders d, e and f.
 
     Raises
     ------
     ConfigError
-        It cannot be read, or has no such layout.
+        It cannot be read, or has another layout.
 
     Attributes
     ----------
     labels : list of str
-        All labels, where each has a column; else empty.
+        All labels, if each has a column; else empty.
     by_path : dict of str to list of str
-        The labels of each file that is there, by its absolute path.
+        The labels of each existing file, by its absolute path.
     missing, empty : int
-        Files that are not there, or have no byte in them.
+        Number of files that do not exist, or are empty.
     """
 
     def __init__(self, name: str, under: Sequence[str]) -> None:
@@ -59,7 +59,7 @@ class Annotations:
         path = next((names.index(it) for it in _PATHS if it in names), None)
         if path is None:
             raise ConfigError(
-                f"{name} has no column 'path' or 'mp3_path' in its first line, so that it says "
+                f"{name} has no column 'path' or 'mp3_path' in its first line, so it says "
                 "nothing about files"
             )
         said = next((names.index(it) for it in _LABELS if it in names), None)
@@ -106,7 +106,7 @@ class Annotations:
             self.by_path.setdefault(there, []).extend(labels)
 
     def _places(self, file: str) -> Iterator[str]:
-        """Yield where a file may be; MTG-Jamendo's smaller ones have ``.low`` in their name."""
+        """Yield the possible paths of a file; MTG-Jamendo's smaller files are ``.low``."""
         for base in self._bases:
             path = os.path.normpath(os.path.join(base, file))
             yield path

@@ -1,6 +1,6 @@
-"""Who made a track: the unit that never stands on both sides of a comparison.
+"""The group of a track, usually its artist, which is never on both sides of a comparison.
 
-The album artist; else, where all of an album is by one artist, that one; else the album; else the
+It is the album artist; else the artist, if all of the album is by one; else the album; else the
 artist; else the folder.
 """
 
@@ -14,7 +14,7 @@ Group = tuple[str, ...]
 
 
 def groups(paths: Sequence[str], infos: Sequence[TrackInfo]) -> list[Group]:
-    """Return the group of each track, in their order."""
+    """Return the group of each track, in order."""
     artists: dict[Group, set[str]] = {}
     for path, info in zip(paths, infos, strict=True):
         artists.setdefault(_album(path, info), set()).add(_plain(info.artist))
@@ -25,7 +25,7 @@ def groups(paths: Sequence[str], infos: Sequence[TrackInfo]) -> list[Group]:
 
 
 def album(path: str, info: TrackInfo) -> Group:
-    """Return the album of a track: its name and artist; where they are not said, the folder."""
+    """Return the album of a track: its name and artist, or the folder without these tags."""
     whose = _plain(info.albumartist) or _plain(info.artist)
     if _plain(info.album) and whose and not is_various(whose):
         return ("album", _plain(info.album), whose)

@@ -1,6 +1,6 @@
-"""Which classes a track has: by its tags, its folder, a playlist or a table.
+"""Find the classes of a track by its tags, its folder, a playlist or a table.
 
-Values that lean-tag wrote are not the user's, and nothing is learnt from them.
+Values that lean-tag wrote are not the user's and are not learnt from.
 """
 
 import csv
@@ -26,13 +26,13 @@ _COLUMNS = {"path": ("path", "file", "filename", "mp3_path"), "label": ("label",
 
 
 def fold(value: str) -> str:
-    """Return what the spellings of one genre have in common: "Hip-Hop", "hip hop", "HipHop"."""
+    """Return the same form for all spellings of a genre: "Hip-Hop", "hip hop", "HipHop"."""
     text = _AND.sub("n", value.casefold().replace("'n'", "n").replace("\u2019n\u2019", "n"))
     return "".join(letter for letter in text if letter.isalnum())
 
 
 def own_values(fields: Values, field: str) -> tuple[str, ...]:
-    """Return what a user put into a field: what is there, without what we added to it."""
+    """Return the user's own values of a field: those there, without the ones we added."""
     there = fields.get(field, ())
     ours = leantag_field.ours_in(fields).get(field)
     if ours is None:
@@ -44,18 +44,18 @@ def own_values(fields: Values, field: str) -> tuple[str, ...]:
 
 
 def has_ours(fields: Values, field: str) -> bool:
-    """Tell whether a field holds something, and nothing but what lean-tag wrote."""
+    """Tell whether a field is not empty and holds only what lean-tag wrote."""
     return bool(fields.get(field)) and not own_values(fields, field)
 
 
 def split(values: Iterable[str]) -> list[str]:
-    """Return single values: people and programs join several with ``;`` or a slash."""
+    """Return single values; people and programs join several with ``;`` or a slash."""
     parts = (part for value in values for part in _SPLIT.split(value))
     return [meaning(part) for part in parts if part.strip()]
 
 
 def classes(values: Iterable[str], junk: tuple[str, ...]) -> list[str]:
-    """Return the classes that values stand for, each once, as they are spelt; no junk."""
+    """Return the classes in values, each once, in their spelling; no junk."""
     found: dict[str, str] = {}
     for value in split(values):
         if not is_junk(value, junk):
@@ -64,19 +64,19 @@ def classes(values: Iterable[str], junk: tuple[str, ...]) -> list[str]:
 
 
 class Spellings:
-    """How often each spelling of each class was met."""
+    """Counts of the spellings of each class."""
 
     def __init__(self) -> None:
         self._counts: dict[str, Counter[str]] = defaultdict(Counter)
 
     def add(self, value: str) -> str:
-        """Note a spelling, and return its class."""
+        """Count a spelling, and return its class."""
         key = fold(value)
         self._counts[key][value] += 1
         return key
 
     def of(self, key: str) -> str:
-        """Return the most frequent spelling; of equals, the first in the alphabet."""
+        """Return the most frequent spelling; among equals, the alphabetically first."""
         return min(self._counts[key].items(), key=lambda item: (-item[1], item[0]))[0]
 
     def variants(self) -> Iterator[list[tuple[str, int]]]:
@@ -87,7 +87,7 @@ class Spellings:
 
 
 def folder_class(path: str, under: Sequence[str]) -> tuple[str, ...]:
-    """Return the name of the folder directly below a given one, in which a file is."""
+    """Return the name of a file's folder directly below one of the given folders."""
     for base in under:
         inside = os.path.relpath(path, base).split(os.sep)
         if inside[0] != os.pardir and len(inside) > 1:
@@ -101,23 +101,22 @@ class FromFiles:
     Parameters
     ----------
     files : sequence of str
-        ``.m3u`` and ``.m3u8`` are playlists, each a class by its name; all others are tables
-        with a header, separated by commas or tabs, of which one column is ``path`` and one
-        ``label``.
+        ``.m3u`` and ``.m3u8`` are playlists, each a class with its name. All others are tables
+        with a header, separated by commas or tabs, with the columns ``path`` and ``label``.
     under : sequence of str
-        Folders in which relative names are looked for, after the file's own.
+        Folders to search for relative names, after the file's own folder.
 
     Raises
     ------
     ConfigError
-        One of them cannot be read, or is none.
+        A file cannot be read, or has another form.
 
     Attributes
     ----------
     by_path : dict of str to list of str
         Classes of each file, by its absolute path.
     missing : int
-        Files that are named and not there.
+        Number of named files that do not exist.
     """
 
     def __init__(self, files: Sequence[str], under: Sequence[str]) -> None:
@@ -140,14 +139,14 @@ class FromFiles:
 
 
 def text_lines(name: str) -> Iterator[str]:
-    """Yield the lines of a text file with their ends: UTF-8, or UTF-16 with its mark.
+    """Yield the lines of a text file with their ends: UTF-8, or UTF-16 with a byte order mark.
 
-    One after the other, for a data set's annotations are larger than the budget leaves room for.
+    They come one at a time: a data set's annotations are larger than the budget has room for.
 
     Raises
     ------
     ConfigError
-        It cannot be read, is too large, or in another encoding.
+        It cannot be read, is too large, or has another encoding.
     """
     try:
         with open(open_regular(Path(name)), "rb") as file:
@@ -186,12 +185,12 @@ def _playlist(name: str) -> Iterator[tuple[str, str]]:
 
 
 def table_rows(name: str) -> Iterator[list[str]]:
-    """Yield the rows of a table that have something in them, the header first.
+    """Yield the rows of a table that are not empty, the header first.
 
     Raises
     ------
     ConfigError
-        As `text_lines`; or it is no table.
+        As `text_lines`; or it is not a table.
     """
     lines = text_lines(name)
     first = next(lines, "")
@@ -201,7 +200,7 @@ def table_rows(name: str) -> Iterator[list[str]]:
             if any(cell.strip() for cell in row):
                 yield row
     except csv.Error as error:
-        raise ConfigError(f"{name} is no table: {error}") from error
+        raise ConfigError(f"{name} is not a table: {error}") from error
 
 
 def _table(name: str) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What `learn`, `check` and `eval` are asked, as it crosses to the child that calculates."""
+"""The requests of `learn`, `check` and `eval` to the child process that calculates."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,14 +10,14 @@ from lean_tagger.store.rows import Key
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listened:
-    """A model whose scores or embeddings are used.
+    """A model with scores or embeddings that are used.
 
     Attributes
     ----------
     name : str
-        As its card has it.
+        The name in its card.
     key : Key
-        Under which the journal keeps what it heard.
+        Its key in the journal.
     labels : tuple of (str, str, str)
         Name, kind and display form of each label.
     """
@@ -29,33 +29,33 @@ class Listened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to learn from, or to compare with.
+    """What to learn from, or to compare.
 
     Attributes
     ----------
     journal : str
         Its path.
     under : tuple of str
-        Absolute paths of files and folders; everything on record without any.
+        Absolute paths of files and folders; if empty, everything on record.
     field : str
-        Whose values are the classes.
+        The field with the classes.
     source : {'tags', 'folders', 'files'}
-        Where the classes are from.
+        Where the classes come from.
     files : tuple of str
         Playlists, and tables with a path and a label.
     models : tuple of Listened
-        Whose embeddings are used, the first one also for its scores; the later ones as far as
+        Models with the embeddings; the first one's scores are used too. The others are used if
         most tracks have them.
     all_models : bool
-        Use all of these, also where few tracks have them.
+        Use all of these, even if few tracks have them.
     least_tracks, least_groups : int
-        A class with less is pooled into its parent, or left out.
+        A class with fewer is pooled into its parent, or left out.
     precision : float
-        Wanted of each class, 0 to 1.
+        Wanted precision of each class, 0 to 1.
     inherit : bool
-        Where most tracks of an artist or album have one class by hand, that first.
+        First use the class that most tracks of an artist or album have by hand.
     tree : tuple of (str, tuple of str)
-        Values and those directly below each; see `rules.Rules.tree`.
+        Values, and the values directly below each; see `rules.Rules.tree`.
     junk : tuple of str
         Values that say nothing.
     limit : int
@@ -80,7 +80,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvalRequest:
-    """Which scores to hold against what.
+    """Which scores to compare with what.
 
     Attributes
     ----------
@@ -91,9 +91,9 @@ class EvalRequest:
     asked : Asked
         The model.
     field : str
-        Whose values are the truth, without annotations.
+        The field with the true values, if there are no annotations.
     annotations : str
-        A file with them; empty for the files' own tags.
+        A file with the true values; empty for the files' own tags.
     junk : tuple of str
         Values that say nothing.
     """

@@ -1,4 +1,4 @@
-"""What was asked of the models, and what they heard in a file."""
+"""The models of a run, and what they heard in a file."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Which file, and which audio: what tells that something on record is about a file."""
+"""The identity of a file, and the digests that identify audio."""
 
 import os
 from collections.abc import Sequence

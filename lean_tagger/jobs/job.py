@@ -1,4 +1,4 @@
-"""What is to be done with one file, and what a worker is about to write."""
+"""Jobs for one file, and the write that a worker is about to make."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What became of a file."""
+"""The outcomes of a job."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -48,7 +48,7 @@ class Tagged:
     written : mapping of str to tuple of str
         The values that each changed field now holds, or would hold.
     sureness : mapping of str to float
-        For each value in ``tags``, the score of the label behind it.
+        For each value in ``tags``, the score of its label.
     known : bool
         An earlier run heard it; this run only decided again.
     heard : Heard or None

@@ -1,4 +1,4 @@
-"""Scores as they are kept: in 16 bits each, in the journal and in files."""
+"""Scores in 16 bits each, as in the journal and in files."""
 
 import array
 import sys

@@ -1,1 +1,1 @@
-"""What the library answers: similar tracks, queries, playlists, the page."""
+"""Queries to the library: similar tracks, searches, playlists, the page."""

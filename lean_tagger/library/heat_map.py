@@ -1,7 +1,7 @@
-"""A taggram as a picture: time from left to right, a row for each label, light where it is high.
+"""A taggram as a picture: time from left to right, a row for each label, light for high scores.
 
-Written without an imaging library: a PNG is a header, one palette and zlib's stream. An SVG has
-the same PNG in it, and its words as text.
+It needs no imaging library: a PNG is a header, a palette and zlib's stream. An SVG contains the
+same PNG, and its words as text.
 """
 
 import base64
@@ -15,14 +15,14 @@ from lean_tagger.library import pixel_font
 from lean_tagger.library.markup import escaped
 
 ROW = 14
-"""Pixels of a row; a label is 7 high."""
+"""Height of a row in pixels; a label has 7."""
 
 LEAST_WIDTH, MOST_WIDTH = 480, 1200
-"""Pixels of the map itself."""
+"""Width of the map itself in pixels."""
 
 _GAP, _BELOW = 8, 24
 _LEVELS = 240
-_BACK, _INK = 254, 255  # places in the palette, behind the levels
+_BACK, _INK = 254, 255  # indices in the palette, after the levels
 _ANCHORS = bytes.fromhex("440154 482878 3e4989 31688e 26828e 1f9e89 35b779 6ece58 b5de2b fde725")
 _TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
 _MOST_TICKS = 10
@@ -30,14 +30,14 @@ _MOST_TICKS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeatMap:
-    """What is shown of one track.
+    """The picture of one track.
 
     Attributes
     ----------
     title : str
         Of the track.
     labels : tuple of str
-        Of the rows, from the top.
+        Labels of the rows, from the top.
     rows : tuple of bytes
         A value for each column: the square root of the label's probability, 0 to 255.
     seconds : float
@@ -99,14 +99,14 @@ def svg(picture: HeatMap) -> str:
 
 
 def ticks(seconds: float) -> list[int]:
-    """Return times for an axis: round ones, ten at most."""
+    """Return round times for an axis, at most ten."""
     step = next((it for it in _TICKS if seconds / it <= _MOST_TICKS), _TICKS[-1])
     step *= 1 + int(seconds / step) // _MOST_TICKS if seconds / step > _MOST_TICKS else 1
     return list(range(0, int(seconds) + 1, step))
 
 
 def clock(second: int) -> str:
-    """Return a time as players show it: ``3:05``, ``1:02:03``."""
+    """Return a time in the form of players: ``3:05``, ``1:02:03``."""
     minutes, rest = divmod(second, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
@@ -131,7 +131,7 @@ def _levels(values: Iterable[int]) -> bytearray:
 
 
 def _encode(lines: list[bytearray]) -> bytes:
-    """Return a PNG of places in the palette."""
+    """Return a PNG from indices in the palette."""
     height, width = len(lines), len(lines[0]) if lines else 0
     header = struct.pack(">IIBBBBB", max(width, 1), max(height, 1), 8, 3, 0, 0, 0)
     data = b"".join(b"\0" + bytes(line) for line in lines) or b"\0\0"
@@ -148,7 +148,7 @@ def _encode(lines: list[bytearray]) -> bytes:
 
 
 def _palette() -> bytes:
-    """Return 256 colours: the levels from dark to light, then back and ink of the words."""
+    """Return 256 colours: the levels from dark to light, then background and ink."""
     anchors = [_ANCHORS[at : at + 3] for at in range(0, len(_ANCHORS), 3)]
     levels: list[Iterable[int]] = []
     for number in range(_LEVELS):

@@ -1,4 +1,4 @@
-"""What is asked about likeness, and what is answered: plain data that crosses to a child."""
+"""Requests and answers about similarity, as plain data for a child process."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,32 +14,32 @@ if TYPE_CHECKING:  # a child that has no query to answer starts sooner without
     from lean_tagger.library.vocabulary import Label
 
 SIDE_BY_SIDE = ("msd-musicnn", "mtt-musicnn")
-"""Networks that tell more together than each alone, in the order in which they are asked."""
+"""Networks that work better together than each alone, in order."""
 
-_LOOKED_AT, _AT_ONCE = 6400, 64  # rows, of which one has an embedding if any do; mostly the first
+_LOOKED_AT, _AT_ONCE = 6400, 64  # rows to check for an embedding, mostly in the first
 
 MIX_SECONDS = 1200.0
-"""A mean over a longer file is that of many tracks, and like nothing in it."""
+"""A longer file usually has many tracks, and their mean is like none of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Likeness:
-    """Which tracks are wanted.
+    """A request for similar tracks.
 
     Attributes
     ----------
     state : Path
         The journal.
     keys : tuple of Key
-        Models by whose embeddings tracks are compared.
+        Models with the embeddings to compare.
     seeds, against : tuple of str
         Digests: like all of these, unlike all of those.
     where : Query or None
-        What the tracks must fulfil besides.
+        More conditions for the tracks.
     labels : tuple of Label
-        By which the words of `where` are understood.
+        Give the words of `where` their meaning.
     most_seconds : float
-        Of longer ones nothing is wanted; infinity for all.
+        Longest tracks; infinity for no limit.
     """
 
     state: Path
@@ -53,12 +53,12 @@ class Likeness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """Which tracks are wanted between two; attributes as those of `Likeness`.
+    """A request for tracks between two; the other attributes are those of `Likeness`.
 
     Attributes
     ----------
     steps : int
-        How many tracks lie between.
+        Number of tracks in between.
     """
 
     state: Path
@@ -73,16 +73,16 @@ class Way:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """How much was looked at.
+    """How much was compared.
 
     Attributes
     ----------
     tracks : int
-        That were compared with the seeds.
+        Number of tracks compared with the seeds.
     too_long : int
-        That were left out for their length.
+        Number left out because of their length.
     unheard : int
-        That have no embedding on record which could be compared.
+        Number without a comparable embedding on record.
     """
 
     tracks: int
@@ -99,11 +99,11 @@ class Near:
     files : tuple of Track
         All files on record that have this audio, at least one.
     cosine : float
-        To what was asked for, -1 to 1. On a way, to the nearer of its ends.
+        Similarity to the request, -1 to 1; on a way, to the nearer of its ends.
     cosines : tuple of float
-        To each seed; on a way, to its two ends.
+        Similarity to each seed; on a way, to its two ends.
     version : str
-        Of which seed it is nearly the same recording: its digest; empty else.
+        Digest of the seed with nearly the same recording; else empty.
     """
 
     files: tuple[Track, ...]
@@ -113,25 +113,25 @@ class Near:
 
 
 def compared_by(features: Features, names: Sequence[str] = ()) -> tuple[Key, ...]:
-    """Return the models by whose embeddings the tracks of a journal are compared.
+    """Return the models with the embeddings for comparing a journal's tracks.
 
     Parameters
     ----------
     features : Features
         Of the journal.
     names : sequence of str, optional
-        Models that are asked for; without, those of `SIDE_BY_SIDE` that are on record, and where
-        none of these is, the one that heard most.
+        Requested models; by default those of `SIDE_BY_SIDE` that are on record, or else the one
+        that heard most.
 
     Returns
     -------
     tuple of Key
-        One for each model: of several cards or ways to listen, that with which most was heard.
+        One for each model: if it has several, the key with most tracks.
     """
     most: dict[str, Key] = {}
     for name, key, _ in sorted(features.counts(), key=lambda it: it[2]):
         if _has_embeddings(features, key):
-            most.pop(name, None)  # so that the last one is that which heard most
+            most.pop(name, None)  # so that the one that heard most is last
             most[name] = key
     wanted = [name for name in names or SIDE_BY_SIDE if name in most]
     if not wanted and not names:
@@ -140,7 +140,7 @@ def compared_by(features: Features, names: Sequence[str] = ()) -> tuple[Key, ...
 
 
 def _has_embeddings(features: Features, key: Key) -> bool:
-    """Tell whether there are some, as far as a look at some tracks tells."""
+    """Tell whether some tracks have embeddings, by a sample."""
     return any(
         embedding
         for block in features.sample(key, most=_LOOKED_AT, size=_AT_ONCE)

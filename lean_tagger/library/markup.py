@@ -1,4 +1,4 @@
-"""Text of tags and names, made harmless in HTML, in XML, and in JSON within HTML."""
+"""Escape text of tags and names for HTML, XML, and JSON within HTML."""
 
 import json
 import re
@@ -7,7 +7,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _IN_SCRIPT = {
     ord(character): f"\\u{ord(character):04x}" for character in "<>&\N{LINE SEPARATOR}\u2029"
 }
-# As html.escape does, whose module has a table of 2,231 names: 1 MiB.
+# The same as html.escape, but that module has a table of 2,231 names: 1 MiB.
 _IN_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
 _ABSOLUTE = re.compile(r"""(?<![\w./])(?:/[^/\s'":;,]+)+/""")
 
@@ -28,11 +28,11 @@ def escaped(text: object) -> str:
 
 
 def packed(value: object) -> str:
-    """Return JSON that no HTML parser takes for an end of its element."""
+    """Return JSON that cannot end its HTML element."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.translate(_IN_SCRIPT)
 
 
 def without_folders(message: str, root: str) -> str:
-    """Return a message in which files have the names that they have below the root."""
+    """Return a message with names of files relative to the root."""
     return _ABSOLUTE.sub("", message.replace(root.rstrip("/") + "/", ""))

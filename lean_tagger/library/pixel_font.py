@@ -1,4 +1,4 @@
-"""Letters of five by eight pixels, for pictures that are made without a library for text."""
+"""Letters of five by eight pixels, for pictures made without a text library."""
 
 import re
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 HEIGHT = 8
 _WIDTH, _GAP = 5, 1
 
-# Five columns for each letter, from the left; the lowest bit is the highest pixel.
+# Five columns for each letter, from the left; the lowest bit is the top pixel.
 _FORMS = """
 0 3e5149453e 1 00427f4000 2 4261514946 3 2141454b31 4 1814127f10 5 2745454539 6 3c4a494930
 7 0171090503 8 3649494936 9 064949291e - 0808080808 . 0060600000 / 2010080402 : 0036360000
@@ -26,27 +26,27 @@ _LETTERS = {
     letter: bytes.fromhex(form) for letter, form in re.findall(r"(\S) ([0-9a-f]{10})", _FORMS)
 } | {" ": bytes(_WIDTH)}
 _OTHER = bytes.fromhex("7f4141417f")
-"""A box, for a letter that has no form here."""
+"""A box for letters without a form here."""
 
 
 def width(text: str) -> int:
-    """Return how many pixels wide a text is."""
+    """Return the width of a text in pixels."""
     return len(text) * (_WIDTH + _GAP)
 
 
 def write(lines: Sequence[bytearray], text: str, left: int, top: int, ink: int) -> None:
-    """Write a text into lines of pixels; what lies outside of them is cut off.
+    """Write a text into lines of pixels; parts outside are cut off.
 
     Parameters
     ----------
     lines : sequence of bytearray
         A byte for each pixel, changed in place.
     text : str
-        On one line.
+        The text, on one line.
     left, top : int
-        The first pixel.
+        Its first pixel.
     ink : int
-        What its pixels become.
+        The value of its pixels.
     """
     for number, letter in enumerate(text):
         for column, bits in enumerate(_LETTERS.get(letter, _OTHER)):

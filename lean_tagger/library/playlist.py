@@ -1,8 +1,8 @@
-"""Write a playlist that any player reads: extended M3U, UTF-8, one file name a line.
+"""Write a playlist for any player: extended M3U, UTF-8, one file name per line.
 
-Names are written byte for byte as the disk has them. What a line cannot hold, a line break in a
-name, is left out and told. The last line says that the file is ours, with a checksum of the
-rest: one that somebody else wrote or changed is not touched.
+Names keep their bytes from the disk. A file is left out and reported if a line cannot hold its
+name, as with a line break. The last line marks the file as ours, with a checksum of the rest; a
+file that somebody else wrote or changed is not touched.
 """
 
 import contextlib
@@ -23,21 +23,21 @@ _LARGEST_LINE = 1 << 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """How files are called in a playlist.
+    """How files are named in a playlist.
 
     Attributes
     ----------
     maps : tuple of (str, str)
-        Folders, and what they are called where the playlist is read, as in a container.
+        Folders, and their names for the player, as in a container.
     absolute : bool
-        Whole names; else from the playlist's folder on.
+        Absolute names; else relative to the playlist's folder.
     """
 
     maps: tuple[tuple[str, str], ...] = ()
     absolute: bool = False
 
     def of(self, path: str, folder: "Folder") -> str:
-        """Return what a file is called in a playlist in this folder."""
+        """Return a file's name for a playlist in this folder."""
         for first, other in self.maps:
             root = first.rstrip("/")
             if path.startswith(root + "/"):
@@ -49,12 +49,12 @@ class Names:
 
 
 class Folder:
-    """Where a playlist is, from which its names lead on.
+    """The folder of a playlist, to which names are relative.
 
     Parameters
     ----------
     name : str
-        The folder, as it was given.
+        The folder's name, as given.
     """
 
     def __init__(self, name: str) -> None:
@@ -62,15 +62,15 @@ class Folder:
         self._ways: dict[str, str] = {}
 
     def relative(self, path: str) -> str:
-        """Return the name of a file from here on."""
+        """Return the name of a file relative to this folder."""
         folder, base = os.path.split(path)
         if folder not in self._ways:
-            self._ways.clear()  # tracks of one folder come together
+            self._ways.clear()  # tracks of a folder come together
             self._ways[folder] = self._way(folder)
         return os.path.normpath(f"{self._ways[folder]}/{base}")
 
     def _way(self, folder: str) -> str:
-        """Return the way to a folder: by the names that were given, unless ``..`` leads astray."""
+        """Return the relative name of a folder, by given names unless ``..`` would be wrong."""
         way = os.path.relpath(folder, self._name)
         if way.startswith(".."):
             there = os.path.realpath(os.path.join(self._real, way))
@@ -81,18 +81,18 @@ class Folder:
 
 @dataclass(slots=True)
 class Written:
-    """What became of a playlist.
+    """The result of writing a playlist.
 
     Attributes
     ----------
     path : str
         The file.
     tracks : int
-        In it.
+        Number of tracks in it.
     changed : bool
-        It was written; else it was as it should be already.
+        It was written; otherwise it was right already.
     left_out : list of str
-        Files whose name no line can hold.
+        Files with names that no line can hold.
     """
 
     path: str
@@ -102,42 +102,42 @@ class Written:
 
 
 def parse_map(text: str) -> tuple[str, str]:
-    """Return the two folders of ``FROM=TO``; an empty TO leaves names from FROM on.
+    """Return the two folders of ``FROM=TO``; with an empty TO, names are relative to FROM.
 
     Raises
     ------
     ConfigError
-        It is not of this form.
+        It does not have this form.
     """
     first, equals, other = text.partition("=")
     if not equals or not first.startswith("/"):
         raise ConfigError(
-            f"{text!r} is not FROM=TO, two folders, of which the first begins with a slash"
+            f"{text!r} is not FROM=TO, two folders; the first must start with a slash"
         )
     return first, other
 
 
 class Playlist:
-    """A playlist that is being written; a context manager that takes away what is not finished.
+    """A playlist that is being written; a context manager that removes an unfinished one.
 
     Parameters
     ----------
     path : str
         The file; it is replaced in one step.
     title : str
-        What the playlist is called; by default as its file.
+        The playlist's title; by default the file's name.
     names : Names
-        How files are called.
+        How files are named.
 
     Attributes
     ----------
     done : Written
-        What came of it, so far.
+        The result so far.
 
     Raises
     ------
     ConfigError
-        What is there is not ours, or was changed by somebody.
+        The existing file is not ours, or was changed by somebody.
     StateError
         It cannot be written.
     """
@@ -162,13 +162,13 @@ class Playlist:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Take away what was not finished."""
+        """Remove an unfinished playlist."""
         self._file.close()
         with contextlib.suppress(OSError):
             os.unlink(self._temporary)
 
     def add(self, track: Track) -> None:
-        """Add a track, or leave it out where no line can hold its name."""
+        """Add a track, or leave it out if no line can hold its name."""
         name = os.fsencode(self._names.of(track.path, self._folder))
         # Players cut off spaces at the end of a line.
         if b"\n" in name or b"\r" in name or name != name.rstrip():
@@ -180,7 +180,7 @@ class Playlist:
         self.done.tracks += 1
 
     def finish(self) -> Written:
-        """Put the playlist in its place, or leave what is there where it is the same."""
+        """Put the playlist in its place, unless the existing file is the same."""
         with self._translated():
             self._file.write(_mark(self._checksum))
             self._file.flush()
@@ -219,7 +219,7 @@ def refuse_foreign(path: str) -> None:
     Raises
     ------
     ConfigError
-        It is not, or somebody changed it.
+        It is not ours, or somebody changed it.
     """
     if not os.path.lexists(path):
         return
@@ -230,13 +230,13 @@ def refuse_foreign(path: str) -> None:
         raise ConfigError(f"cannot read the playlist {path}: {error.strerror}") from error
     if not ours:
         raise ConfigError(
-            f"{path} is there already, and not as lean-tag wrote it; it was left as it is. Give "
+            f"{path} already exists and is not as lean-tag wrote it; it was left as it is. Give "
             "another name, or remove it"
         )
 
 
 def _is_ours(file: BinaryIO) -> bool:
-    """Tell whether a file is as it was written: its last line has the checksum of the rest."""
+    """Tell whether a file is as we wrote it: its last line has the checksum of the rest."""
     checksum, last = 0, b""
     for line in iter(lambda: file.readline(_LARGEST_LINE), b""):
         checksum, last = zlib.crc32(last, checksum), line
@@ -257,7 +257,7 @@ def _shown(text: str) -> bytes:
 
 
 def _harmless(name: str) -> str:
-    """Return a relative name that no player takes for a comment or an address."""
+    """Return a relative name that players do not take for a comment or an address."""
     first = name.split("/", 1)[0]
     return f"./{name}" if name.startswith("#") or name != name.lstrip() or ":" in first else name
 
@@ -280,12 +280,12 @@ def _keep_mode(path: str, temporary: str) -> None:
 
 
 def told(done: Written) -> Sequence[str]:
-    """Return what to tell a user of a playlist, a line each."""
+    """Return the messages about a playlist, a line each."""
     what = "tracks" if done.tracks != 1 else "track"
     lines = [f"{done.path}: {done.tracks} {what}{'' if done.changed else ', as it was'}"]
     if done.left_out:
         lines.append(
-            f"{len(done.left_out)} left out, whose name has a line break or ends in a space, "
-            f"which no line of a playlist can hold: {done.left_out[0]}"
+            f"{len(done.left_out)} left out, since a playlist cannot hold names with a line break "
+            f"or a space at the end: {done.left_out[0]}"
         )
     return lines

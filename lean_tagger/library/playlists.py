@@ -18,24 +18,24 @@ from lean_tagger.store.tracks import Track
 def update(
     said: PlaylistsFile, wanted: Wanted, tracks: Iterable[Track], *, gone: Callable[[], int]
 ) -> Iterator[Written | ConfigError]:
-    """Write one playlist, or one for each value of a field; yield what became of each.
+    """Write one playlist, or one for each value of a field; yield the results.
 
     Parameters
     ----------
     said : PlaylistsFile
-        Where to.
+        Where to write.
     wanted : Wanted
-        Which.
+        Which playlist.
     tracks : iterable of Track
-        What the query of `wanted` found, in its order, and is there.
+        Existing files that match the query of `wanted`, in its order.
     gone : callable
-        Returns how many tracks were found that are not there. Where all are, as when a share is
-        away, playlists stay as they are.
+        Returns the number of matching files that are missing. If all are, as when a share is
+        away, playlists do not change.
 
     Yields
     ------
     Written or ConfigError
-        The second where a file is not ours to write.
+        An error if a file is not ours.
     """
     refused: dict[str, ConfigError] = {}
     open_: dict[str, Playlist] = {}
@@ -51,7 +51,7 @@ def update(
         for one in open_.values():
             if not one.done.tracks and gone():
                 yield ConfigError(
-                    f"{one.done.path} was left as it is: none of its tracks is there now"
+                    f"{one.done.path} was left as it is: all of its tracks are missing now"
                 )
             elif one.done.tracks >= wanted.least or not wanted.each:
                 yield one.finish()
@@ -64,9 +64,9 @@ def _begin(
     refused: dict[str, ConfigError],
     stack: ExitStack,
 ) -> Playlist | None:
-    """Return the playlist of a name, begun where it is not yet; None where it is not ours."""
+    """Return the playlist with a name, started if necessary; None if the file is not ours."""
     base = file_name(name, said.ending)
-    same = base.casefold()  # some file systems do not tell them apart
+    same = base.casefold()  # some file systems ignore case
     if same in refused:
         return None
     if same not in open_:

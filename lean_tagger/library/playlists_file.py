@@ -1,4 +1,4 @@
-"""The file that says which playlists are kept up to date: TOML, read with the line of each fault.
+"""Read the file that describes playlists: TOML, with the line of each mistake.
 
 ::
 
@@ -34,13 +34,13 @@ MOST_PLAYLISTS = 500
 LARGEST_BYTES = 1 << 18
 
 ENDINGS = ("m3u8", "m3u")
-"""The second for the folder of mpd's own playlists, where it sees no others."""
+"""m3u is for the folder of mpd's own playlists, where it sees no others."""
 
 _KEYS = ("folder", "ending", "path_map", "absolute", "playlist")
 _PLAYLIST_KEYS = ("name", "query", "each", "most", "least")
 _MOST_TRACKS = 10**7
 _UNSAFE = '<>:"/\\\\|?*'
-"""Characters that some file system refuses, on a share as well."""
+"""Characters that some file systems refuse, also on shares."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +50,13 @@ class Wanted:
     Attributes
     ----------
     name : str
-        Of the file, without its ending; with ``each``, ``{}`` stands for the value.
+        Name of the file without its ending; with ``each``, ``{}`` is replaced by the value.
     query : Query
-        What is in it.
+        Its contents.
     each : str
         ``genre`` or ``mood``; empty for one playlist.
     most, least : int
-        Tracks that it has at most, and below which it is not written.
+        Most tracks, and least tracks for writing it.
     """
 
     name: str
@@ -68,18 +68,18 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaylistsFile:
-    """What the file says.
+    """The contents of the file.
 
     Attributes
     ----------
     folder : str
-        Where playlists are.
+        The folder of the playlists.
     ending : str
-        Of their names.
+        The ending of their names.
     names : Names
-        How tracks are called in them.
+        How tracks are named in them.
     wanted : tuple of Wanted
-        In their order.
+        The playlists, in order.
     """
 
     folder: str
@@ -94,14 +94,14 @@ def load(path: str, labels: Sequence[str]) -> PlaylistsFile:
     Parameters
     ----------
     path : str
-        Its name; folders in it lead on from where it is.
+        Its name; folders in it are relative to it.
     labels : sequence of str
         For queries; see `parse`.
 
     Raises
     ------
     ConfigError
-        It cannot be read, or something in it makes no sense: a sentence for each fault.
+        It cannot be read, or makes no sense; a sentence for each mistake.
     """
     text = _text(path)
     try:
@@ -127,7 +127,7 @@ def load(path: str, labels: Sequence[str]) -> PlaylistsFile:
 
 
 def file_name(name: str, ending: str) -> str:
-    """Return a playlist's name as one of a file, on any file system."""
+    """Return a file name for a playlist that is valid on any file system."""
     plain = "".join("_" if it in _UNSAFE or not it.isprintable() else it for it in name)
     short = plain.encode("utf-8", "replace")[:200].decode("utf-8", "ignore").strip().rstrip(".")
     return (f"_{short}" if short.startswith(".") else short or "_") + f".{ending}"
@@ -164,7 +164,7 @@ def _playlists(
 ) -> Iterator[Wanted]:
     lists = table.get("playlist", [])
     if not isinstance(lists, list) or not lists:
-        reader.complain(("playlist",), "there is no playlist; begin one with [[playlist]]")
+        reader.complain(("playlist",), "there is no playlist; start one with [[playlist]]")
         return
     for number, data in enumerate(lists):
         path: Path = ("playlist", number)
@@ -174,7 +174,7 @@ def _playlists(
         if not name.strip():
             reader.complain(path, "this playlist has no 'name'")
         elif each and "{}" not in name:
-            reader.complain((*path, "name"), "'name' needs {}, where the value goes")
+            reader.complain((*path, "name"), "'name' needs {}, which the value replaces")
         yield Wanted(
             name=name,
             query=_query(reader, one, path, labels),

@@ -1,8 +1,8 @@
-r"""A query, as a user writes it: the language of beets, for what is on record.
+r"""Parse a query in the language of beets, about what is on record.
 
 ::
 
-    piano calm                     words: of labels and tags
+    piano calm                     words, in labels and tags
     genre:rock year:1990..1999     all of these
     mood:happy , mood:sad          one of these
     ^genre:jazz                    not this
@@ -10,9 +10,9 @@ r"""A query, as a user writes it: the language of beets, for what is on record.
     score.electronic:0.4..         what a network heard, 0 to 1
     genre: ^mood:                  has a genre, has no mood
     added- score."hard rock"+      sorts, the first one first
-    like:"/music/a song.mp3"       the most alike first
+    like:"/music/a song.mp3"       most similar first
 
-`parse` reads it and looks nothing up: what is wrong is told with the place where it stands.
+`parse` looks nothing up. It reports mistakes with their position.
 """
 
 import re
@@ -46,7 +46,7 @@ FIELDS: dict[str, Kind] = {
     "status": "text",
     "why": "text",
 }
-"""What can be asked for, apart from ``score.LABEL`` and ``like``."""
+"""The fields of a query, apart from ``score.LABEL`` and ``like``."""
 
 LONGEST = 10_000
 MOST_TERMS = 200
@@ -61,17 +61,17 @@ class Term:
     Attributes
     ----------
     field : str
-        A key of `FIELDS`, or ``score``; empty for a word that may stand anywhere.
+        A key of `FIELDS`, or ``score``; empty for a word that may be anywhere.
     label : str
-        Of ``score``, as the network calls it.
+        The network's label, for ``score``.
     how : str
-        ``there`` asks for any value at all; ``under`` for a file, or all in a folder.
+        ``there`` asks for any value; ``under`` for a file, or all files in a folder.
     text : str
-        What is looked for; a regular expression where `how` is ``matches``.
+        The text to find; a regular expression if `how` is ``matches``.
     range : Range
-        Where `how` is ``range``.
+        The range, if `how` is ``range``.
     negated : bool
-        What does not fulfil it is wanted.
+        Only files that do not match it are wanted.
     """
 
     field: str = ""
@@ -84,12 +84,12 @@ class Term:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sort:
-    """An order.
+    """A sort order.
 
     Attributes
     ----------
     field, label : str
-        As those of `Term`.
+        As in `Term`.
     down : bool
         Largest first.
     """
@@ -101,16 +101,16 @@ class Sort:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What is wanted, and in which order.
+    """The wanted files and their order.
 
     Attributes
     ----------
     any_of : tuple of tuple of Term
-        All terms of one of these have to be fulfilled.
+        Alternatives; all terms of one must be fulfilled.
     sorts : tuple of Sort
         The first one counts most.
     like, unlike : tuple of str
-        Files that what is wanted is to be like, or not.
+        Files that results should be like, or unlike.
     """
 
     any_of: tuple[tuple[Term, ...], ...] = ((),)
@@ -120,12 +120,12 @@ class Query:
 
     @property
     def conditions(self) -> "Query | None":
-        """The same without an order; None where everything is wanted."""
+        """The same without an order; None if everything is wanted."""
         return replace(self, sorts=(), like=(), unlike=()) if any(self.any_of) else None
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The words that may stand anywhere, each once."""
+        """The words that may be anywhere, each once."""
         terms = (term for terms in self.any_of for term in terms)
         found = (it.text for it in terms if not it.field and it.how == "contains")
         return tuple(dict.fromkeys(found))
@@ -142,7 +142,7 @@ def parse(text: str, labels: Sequence[str] = ()) -> Query:
     text : str
         As the user wrote it.
     labels : sequence of str
-        Of the networks by which anything was heard.
+        Of the networks that heard something.
 
     Raises
     ------
@@ -182,9 +182,9 @@ class _Parser:
             self._take(token)
             empty = False
         if comma >= 0 and empty:
-            raise QueryError(self._text, comma, "there is nothing behind this comma")
+            raise QueryError(self._text, comma, "there is nothing after this comma")
         groups = self._groups
-        if any(groups):  # a group of nothing but sorts and likes is none
+        if any(groups):  # a group with only sorts and likes does not count
             groups = [group for group in groups if group]
         return Query(
             any_of=tuple(map(tuple, groups)),
@@ -230,7 +230,7 @@ class _Parser:
         self._add(Term(how="matches", text=text, negated=negated))
 
     def _sort(self, token: Token, start: int, *, negated: bool) -> bool:
-        """Take an order, if it is one."""
+        """Take a sort order, if it is one."""
         last = len(token.text) - 1
         if last < 1 or token.text[last] not in "+-" or not token.plain(last) or negated:
             return False
@@ -242,7 +242,7 @@ class _Parser:
         known, label = self._known(token, start, last)
         if known == "like":
             raise QueryError(
-                self._text, token.at, "what is alike is nearest first: leave the sign out"
+                self._text, token.at, "like: always lists the nearest first: leave the sign out"
             )
         self._sorts.append(Sort(field=known, label=label, down=token.text[last] == "-"))
         return True
@@ -253,7 +253,7 @@ class _Parser:
         text = token.text[value:]
         if name == "like":
             if not text:
-                raise QueryError(self._text, token.place(value), "like what? name a file behind it")
+                raise QueryError(self._text, token.place(value), "like what? name a file after it")
             (self._unlike if negated else self._like).append(text)
             return
         term = Term(field=name, label=label, negated=negated)
@@ -280,11 +280,11 @@ class _Parser:
             raise QueryError(self._text, token.place(value), str(error)) from None
 
     def _regex(self, token: Token, start: int) -> str:
-        from lean_tagger.rules.safe_regex import refusal  # late: with it come all the rules
+        from lean_tagger.rules.safe_regex import refusal  # late: it loads all the rules
 
         pattern = token.text[start:]
         if not pattern:
-            raise QueryError(self._text, token.place(start), "there is no expression behind '::'")
+            raise QueryError(self._text, token.place(start), "there is no expression after '::'")
         if (wrong := refusal(pattern)) is not None:
             raise QueryError(self._text, token.place(start), wrong)
         return pattern
@@ -300,7 +300,7 @@ class _Parser:
             close = _close(token.text[start:end], every)
             hint = f"did you mean {close!r}?" if close else f"there are {', '.join(every)}"
             shown = _short(token.text[start:end])
-            message = f"there is no field {shown}; {hint} A word with a colon stands in quotes"
+            message = f"there is no field {shown}; {hint} Put a word with a colon in quotes"
             raise QueryError(self._text, token.place(start), message)
         return lower, ""
 
@@ -310,7 +310,7 @@ class _Parser:
                 self._text, token.place(dot), "score of which label? as in score.rock:0.3.."
             )
         if not self._labels:
-            raise QueryError(self._text, token.place(dot + 1), "no network heard anything yet")
+            raise QueryError(self._text, token.place(dot + 1), "no network has heard anything yet")
         if _plain(label) not in self._labels:
             close = get_close_matches(_plain(label)[:40], self._labels, n=1)
             hint = (

@@ -1,6 +1,6 @@
 """A query as SQLite is asked for it: what is compared there, and what Python is asked.
 
-Everything about one file stands in its own row or hangs on its path or the digest of its audio,
+Everything about one file is in its own row or depends on its path or the digest of its audio,
 so that a query is one pass over the files, with a look at scores or writes where it names them.
 Sorting is SQLite's, which takes to the disk what does not fit into its cache.
 """
@@ -70,9 +70,9 @@ class Condition:
     tracks : Tracks
         In which files are looked for; gets functions of ours.
     labels : sequence of Label
-        By which scores are understood.
+        The labels of the scores.
     shares : mapping of str to (n,) float32
-        How much each file has of each word of the query, by its row.
+        Each file's share of each word of the query, by its row.
 
     Raises
     ------
@@ -104,10 +104,10 @@ class Condition:
                 yield digest
 
     def tracks(self) -> Iterator[Track]:
-        """Yield the files that fulfil the conditions, in the query's order.
+        """Yield the files that match the conditions, in the query's order.
 
-        Sorted are rows' numbers alone: what is told of a file is read when it is asked for, and
-        often that is of a few.
+        Only the numbers of rows are sorted. The contents of a row are read on demand, and often
+        only a few are needed.
         """
         where, order = self._where(), list(self._order())
         clauses = f"WHERE {where} ORDER BY {', '.join(order)}"

@@ -1,8 +1,8 @@
-"""What SQLite cannot compare by itself: texts as people compare them, and regular expressions.
+"""Comparisons that SQLite cannot do: texts as people compare them, and regular expressions.
 
-Case, accents and the two ways to write them make no difference. A name may hold bytes that are
-no text, which cannot travel through SQLite: so texts that are looked for stay here, and a
-statement has their numbers.
+Case and accents make no difference, nor do the two Unicode forms of accents. A name may hold bytes
+that are not text and cannot go through SQLite. So the texts to find stay here, and a statement has
+their numbers.
 """
 
 import functools
@@ -25,26 +25,26 @@ REGEX_SECONDS = 2.0
 
 _SHOWN_FIELDS = ("genre", "mood")
 _FOLDERS = 3
-"""So many last parts of a path count as words about a track: artist, album, file."""
+"""How many last parts of a path count as words about a track: artist, album, file."""
 
 _KEPT = 512
-"""Fields that are not read again: many files hold the same."""
+"""Number of fields that are kept, since many files have the same ones."""
 
 Tester = Callable[[Sequence[str]], bool]
-"""Tells whether one of some values is what is looked for."""
+"""Tells whether one of some values matches."""
 
 
 class TooLongError(Exception):
-    """An expression took too long; says which."""
+    """An expression took too long; the message is the expression."""
 
 
 def absolute(name: str) -> str:
-    """Return a file or folder as it is on record."""
+    """Return the name of a file or folder as in the journal."""
     return os.path.abspath(os.path.expanduser(name))
 
 
 def folded(text: str) -> str:
-    """Return a text by which it is compared: without case, accents and ways to write them."""
+    """Return a text for comparing: without case and accents."""
     if text.isascii():
         return text.lower()
     apart = unicodedata.normalize("NFKD", text)
@@ -52,7 +52,7 @@ def folded(text: str) -> str:
 
 
 def tester(term: Term) -> Tester:
-    """Return what tells whether one of some values is what a term looks for."""
+    """Return a function that tells whether one of some values matches a term."""
     if term.how == "matches":
         return _matcher(term.text)
     if term.how == "is":
@@ -76,7 +76,7 @@ def _matcher(pattern: str) -> Tester:
 
 
 class _Limit:
-    """Ends what takes longer than `REGEX_SECONDS`, also inside of `re`, which looks for signals."""
+    """Ends code that takes longer than `REGEX_SECONDS`, also inside `re`, which checks signals."""
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
@@ -97,12 +97,12 @@ class _Limit:
 
 
 class Texts:
-    """Functions of ours in a connection, and the texts that these look for.
+    """Our functions in a connection, and the texts that they find.
 
     Parameters
     ----------
     connection : sqlite3.Connection
-        Gets the functions; another `Texts` in it takes their place.
+        Gets the functions; another `Texts` replaces them.
 
     Attributes
     ----------
@@ -129,17 +129,17 @@ class Texts:
             connection.create_function(name, count, function, deterministic=True)
 
     def add(self, tester: Tester) -> int:
-        """Keep what is looked for, and return its number."""
+        """Keep a tester, and return its number."""
         self._testers.append(tester)
         return len(self._testers) - 1
 
     def add_shares(self, shares: memoryview) -> int:
-        """Keep how much each file has of a word, by its row, and return its number."""
+        """Keep each file's share of a word, by its row, and return the word's number."""
         self._shares.append(shares)
         return len(self._shares) - 1
 
     def _share(self, number: int, row: int) -> float:
-        """Return how much a file has of a word; nothing of what came on record meanwhile."""
+        """Return a file's share of a word; 0 for a file that came on record since."""
         shares = self._shares[number]
         return float(shares[row]) if row < len(shares) else 0.0
 
@@ -152,7 +152,7 @@ class Texts:
     def _test_anywhere(
         self, number: int, path: bytes, fields: str | bytes | None, *texts: str | None
     ) -> bool:
-        if path != self._row:  # else another part of the query looks at the same file
+        if path != self._row:  # otherwise another part of the query checks the same file
             self._row, self._row_texts = path, texts_of(path, fields, *texts)
         return self._holds(number, self._row_texts)
 
@@ -165,7 +165,7 @@ class Texts:
 
 
 def texts_of(path: bytes, fields: str | bytes | None, *texts: str | None) -> tuple[str, ...]:
-    """Return what may be said of a file in words: its name's last parts, genre, mood, and tags."""
+    """Return a file's texts for words: the last parts of its name, genre, mood, and tags."""
     name = "/".join(os.fsdecode(path).rsplit("/", _FOLDERS)[-_FOLDERS:])
     return (name, *_listed(fields, _SHOWN_FIELDS), *(text for text in texts if text))
 
@@ -179,7 +179,7 @@ def _listed(fields: str | bytes | None, names: tuple[str, ...]) -> tuple[str, ..
 
 
 def _values(fields: str | bytes | None, name: str | None) -> str | None:
-    """Return what one field holds, or genre and mood, a line for each value; None for nothing."""
+    """Return the values of one field, or of genre and mood, a line each; None for none."""
     return "\n".join(_listed(fields, (name,) if name else _SHOWN_FIELDS)) or None
 
 
@@ -193,6 +193,6 @@ def _year(text: str | None) -> int | None:
 
 
 def _score(scores: bytes, index: int) -> float | None:
-    """Return one of the probabilities that `jobs.to_uint16` packed."""
+    """Return one of the probabilities packed by `jobs.to_uint16`."""
     two = scores[2 * index : 2 * index + 2]
     return int.from_bytes(two, "little") / SCORE_STEPS if len(two) == 2 else None

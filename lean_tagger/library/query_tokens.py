@@ -1,4 +1,4 @@
-"""The parts of a query, each with the place where it stands."""
+"""The parts of a query, with their positions."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ class QueryError(ConfigError):
     Attributes
     ----------
     at : int
-        The character at which that shows, from 0.
+        Position of the mistake, from 0.
     """
 
     def __init__(self, text: str, at: int, message: str) -> None:
@@ -29,13 +29,13 @@ class Token:
     Attributes
     ----------
     at : int
-        Where it begins.
+        Its position.
     text : str
         Without its quotes.
     places : list of int
-        Where each character of `text` stands in the query.
+        Position of each character of `text` in the query.
     quoted : list of bool
-        Which of them stood in quotes.
+        Which of them were in quotes.
     """
 
     at: int
@@ -44,21 +44,21 @@ class Token:
     quoted: list[bool] = field(default_factory=list)
 
     def place(self, index: int) -> int:
-        """Return where a character stands in the query, or where the token ends."""
+        """Return the position of a character in the query, or of the token's end."""
         if index < len(self.places):
             return self.places[index]
         return self.places[-1] + 1 if self.places else self.at
 
     def plain(self, index: int) -> bool:
-        """Tell whether there is a character that did not stand in quotes."""
+        """Tell whether there is a character that was not in quotes."""
         return index < len(self.text) and not self.quoted[index]
 
 
 def join(arguments: Sequence[str]) -> str:
     """Return the query in a command's arguments.
 
-    A single one is taken as it is. Of several, each with a space in it was quoted for the shell,
-    and is one part: ``artist:"The Doors"`` arrives without its quotes.
+    A single argument is used as it is. Of several, an argument with a space was quoted for the
+    shell and is one part: ``artist:"The Doors"`` arrives without its quotes.
     """
     if len(arguments) == 1:
         return arguments[0]
@@ -66,9 +66,9 @@ def join(arguments: Sequence[str]) -> str:
 
 
 def tokens(text: str) -> Iterator[Token]:
-    r"""Yield the parts between spaces; in double quotes a space is one of the characters.
+    r"""Yield the parts between spaces; in double quotes a space is an ordinary character.
 
-    A quote in quotes is ``\"``. A comma at the end of a part is a part of its own.
+    A quote in quotes is ``\"``. A comma at the end of a part is a separate part.
     """
     token: Token | None = None
     opened = -1
@@ -106,7 +106,7 @@ def _without_comma(token: Token) -> Iterator[Token]:
 
 
 def _excerpt(text: str, at: int) -> tuple[str, int]:
-    """Return the part of a query around a place, on one line, and where in it the place is."""
+    """Return the query around a position, on one line, and the position in it."""
     start = max(0, at - 60)
     shown = "".join(it if it.isprintable() else "?" for it in text[start : at + 40])
     return ("…" if start else "") + shown, at - start + bool(start)

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 
-class BadValue(ValueError):  # noqa: N818 - part of a message, and never seen as an error
+class BadValue(ValueError):  # noqa: N818 - part of a message, never seen as an error
     """A value cannot be read; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Numbers from `first` up to `last`, both included."""
+    """Numbers from `first` to `last`, both included."""
 
     first: float = -math.inf
     last: float = math.inf
@@ -40,7 +40,7 @@ def _number(text: str) -> tuple[float, float]:
 def _score(text: str) -> tuple[float, float]:
     first, last = _number(text)
     if not 0 <= first <= 1:
-        raise BadValue(f"a score is a number from 0 to 1; {text[:40]} is none")
+        raise BadValue(f"a score is a number from 0 to 1, not {text[:40]}")
     return first, last
 
 
@@ -56,7 +56,7 @@ def _length(text: str) -> tuple[float, float]:
         raise BadValue(f"{text[:40]!r} is not a length, as in 4:30, 270 or ..5:00")
     hours, minutes, seconds = (float(it or 0) for it in found.groups())
     whole = 3600 * hours + 60 * minutes + seconds
-    # A length as a user says it: 4:30 is all of that second.
+    # A length for people: 4:30 is all of that second.
     return whole, whole if "." in text else math.nextafter(whole + _SECOND_SECONDS, 0)
 
 
@@ -85,12 +85,12 @@ def _date(text: str) -> tuple[float, float]:
 
 
 def _begins(year: int, month: int, day: int) -> float:
-    """Return when a day begins here, in seconds since 1970; the 32nd is one of the next month."""
+    """Return when a day begins here, in seconds since 1970; day 32 is in the next month."""
     return time.mktime((year, month, day, 0, 0, 0, 0, 0, -1))
 
 
 def _ranged(read: Callable[[str], tuple[float, float]]) -> Callable[[str], Range]:
-    """Return what reads a range of values that `read` reads."""
+    """Return a function that reads a range of values, each read by `read`."""
 
     def ranged(text: str) -> Range:
         first, dots, last = text.partition("..")
@@ -99,7 +99,7 @@ def _ranged(read: Callable[[str], tuple[float, float]]) -> Callable[[str], Range
         low = read(first)[0] if first else -math.inf
         high = read(last)[1] if last else math.inf
         if low > high:
-            raise BadValue(f"{text[:40]!r} goes from more to less")
+            raise BadValue(f"{text[:40]!r} starts above its end")
         return Range(low, high)
 
     return ranged
@@ -112,4 +112,4 @@ READERS: dict[str, Callable[[str], Range]] = {
     "length": _ranged(_length),
     "date": _ranged(_date),
 }
-"""By the kind of a field: from text to range. Each raises `BadValue`."""
+"""Functions from text to range, by the kind of a field. Each raises `BadValue`."""

@@ -1,4 +1,4 @@
-"""What ``find`` asks the child of a `run.calculation.Calculation`."""
+"""The request of ``find`` to the child of a `run.calculation.Calculation`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,16 +9,16 @@ from lean_tagger.library.vocabulary import Label
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What is looked for.
+    """A request to find files.
 
     Attributes
     ----------
     state : Path
         The journal.
     query : Query
-        Without what it is to be like.
+        Without ``like:``.
     labels : tuple of Label
-        By which its words are understood.
+        Give its words their meaning.
     """
 
     state: Path

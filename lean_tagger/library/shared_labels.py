@@ -1,4 +1,4 @@
-"""Why two tracks are alike, as far as labels tell: what the networks heard in both."""
+"""Explain why two tracks are similar: labels that networks heard in both."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ MOST_LABELS = 4
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """A label that was heard in a track and in what it was compared with.
+    """A label that was heard in a track and in the seeds.
 
     Attributes
     ----------
     name : str
         The label.
     score, other : float
-        In the track, and the mean of the seeds.
+        In the track, and the mean over the seeds.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What a network hears second by second; it is heard in a child process, under the budget."""
+"""What a network hears second by second, from a child process under the budget."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ Form = Literal["png", "svg", "json"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is to be heard.
+    """A request for a taggram.
 
     Attributes
     ----------
     path : str
         The file.
     models : tuple of str
-        The first one hears it.
+        Only the first one is used.
     labels : str or None
-        A file of words in place of those of the card.
+        A file of words that replaces those of the card.
     form : {'png', 'svg', 'json'} or None
-        As what it is wanted; without, as a `HeatMap`.
+        The wanted form; None is a `HeatMap`.
     """
 
     path: str
@@ -33,12 +33,12 @@ class Request:
 
 
 def heard(request: Request, *, max_mem_bytes: int) -> Iterator[Any]:
-    """Yield the bytes of a file, piece by piece; or one `HeatMap`.
+    """Yield the bytes of a file in pieces, or one `HeatMap`.
 
     Raises
     ------
     LeanTagError
-        The file cannot be heard, the model not be loaded, or not with this budget.
+        The file cannot be heard, or the model cannot be loaded, perhaps with this budget.
     """
     with Calculation(
         "lean_tagger.library.arithmetic.taggram:hear", request, max_mem_bytes=max_mem_bytes

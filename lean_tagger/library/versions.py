@@ -1,4 +1,4 @@
-"""Tell other versions of a song from other songs, by what their tags say."""
+"""Tell other versions of a song from other songs, by their tags."""
 
 import re
 import unicodedata
@@ -14,7 +14,7 @@ _BEHIND_DASH = re.compile(
 
 
 def bare_title(title: str) -> str:
-    """Return a title without what tells versions apart: ``(Live)``, ``- 2009 Remaster``."""
+    """Return a title without the mark of a version: ``(Live)``, ``- 2009 Remaster``."""
     plain = unicodedata.normalize("NFKC", title).casefold()
     bare = _BEHIND_DASH.sub("", _BRACKETED.sub("", plain)).strip()
     return bare or plain.strip()
@@ -23,7 +23,7 @@ def bare_title(title: str) -> str:
 def same_song(one: Track, other: Track) -> bool:
     """Tell whether two tracks are versions of one song, by performer and title.
 
-    Without both of these nobody can tell, and they are not.
+    If one of these is missing, the answer is False.
     """
     if not (one.title and other.title and one.performer and other.performer):
         return False

@@ -1,4 +1,4 @@
-"""The labels by which tracks on record can be found, and what everyday words mean in them."""
+"""The labels for finding tracks on record, and the meaning of everyday words."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -20,15 +20,15 @@ MEANINGS: Mapping[str, tuple[str, ...]] = {
     "rap": ("hip-hop",),
     "orchestra": ("classical", "strings"),
 }  # fmt: skip
-"""Words that people use, and labels that say the same. By ear, calm is Mellow, soft and quiet."""
+"""Everyday words, and labels with the same meaning. Calm is Mellow, soft and quiet."""
 
 
 STRONG_SHARE = 0.2
 LEAST_SCORE = 0.1
 CLEAR_SCORE = 0.3
-"""A word holds for a fifth of a library at most, shared out among the labels that it means, but
-for no track below the least score; and wherever a label is clear. Above 0.3 a label is right three
-times in four. Moods have no least: their scores are low, and only their order tells."""
+"""A word matches at most a fifth of a library, shared among its labels, but no track below the
+least score; and it always matches if a label is clear. Above 0.3 a label is right three times in
+four. Moods have no least score: their scores are low, and only their order matters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +38,13 @@ class Label:
     Attributes
     ----------
     name : str
-        As the network calls it.
+        The network's name for it.
     kind : str
-        What it is, as cards have it; empty where that is not known.
+        Its kind, as in cards; empty if it is not known.
     key : Key
-        Under which its scores are.
+        The key of its scores.
     index : int
-        Which of them it is.
+        Its index among them.
     """
 
     name: str
@@ -54,14 +54,14 @@ class Label:
 
 
 def labels_on_record(features: Features, kinds: Mapping[str, Mapping[str, str]]) -> list[Label]:
-    """Return all labels of all networks, those of the one that heard most first.
+    """Return all labels of all networks; the network that heard most comes first.
 
     Parameters
     ----------
     features : Features
         Of the journal.
     kinds : mapping of str to (mapping of str to str)
-        By the name of a model: from its labels to their kinds.
+        By model: the kinds of its labels.
     """
     names = features.labels()
     return [
@@ -72,9 +72,9 @@ def labels_on_record(features: Features, kinds: Mapping[str, Mapping[str, str]])
 
 
 def meant_by(word: str, labels: Sequence[Label]) -> list[Label]:
-    """Return the labels that a word means: those of this name, or that have it as a word.
+    """Return the labels that a word means: those with this name, or with it as one of their words.
 
-    What a label denies, it does not mean: ``vocals`` is not ``no vocals``.
+    A label with a negation does not count: ``vocals`` is not ``no vocals``.
     """
     wanted = _words(word)
     plain = "".join(wanted)
@@ -96,14 +96,14 @@ def _words(text: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """What a label's scores are like in a library.
+    """The range of a label's scores in a library.
 
     Attributes
     ----------
     strong : float
-        From which the label holds for a track.
+        Score from which the label counts for a track.
     highest : float
-        Above 0.
+        The highest score, above 0.
     """
 
     strong: float
@@ -111,14 +111,14 @@ class Scale:
 
 
 def scale_of(label: Label, numbers: Sequence[int], *, share: float) -> Scale:
-    """Return what a label's scores are like.
+    """Return the scale of a label's scores.
 
     Parameters
     ----------
     numbers : sequence of int
-        The scores of some tracks, one at least, in steps of `jobs.SCORE_STEPS`, lowest first.
+        The scores of at least one track, in steps of `jobs.SCORE_STEPS`, lowest first.
     share : float
-        Of the library, for which it may hold.
+        Of the library, the share that the word may match.
     """
     least = 0.0 if label.kind == "mood" else LEAST_SCORE
     upper = numbers[int((1 - share) * len(numbers))] / SCORE_STEPS

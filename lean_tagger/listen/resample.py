@@ -164,7 +164,7 @@ class _Converter:
             yield self._take(piece)
 
     def finish(self) -> Iterator[Floats]:
-        """Yield the outputs whose taps reach past the end, which counts as silence."""
+        """Yield the outputs with taps past the end, where there is silence."""
         wanted = -(-self._inputs * self._up // self._down)
         silence = np.zeros(min(self._span + self._filter.half_taps, INPUT_SAMPLES), np.float32)
         while (missing := wanted - self._outputs) > 0:

@@ -1,4 +1,4 @@
-"""What rules decide about one track, and each step towards it."""
+"""The decision of the rules about one track, with each step."""
 
 import dataclasses
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """How values are laid out in a field, for the player that reads them.
 
-A layout says whether a field gets several values or one joined value, what stands between
+A layout says whether a field gets several values or one joined value, what separates
 joined values, at which strings a player splits values, and the ID3 version of a
 *new* tag (an existing tag keeps its version; see `write.id3`).
 

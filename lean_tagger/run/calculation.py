@@ -33,7 +33,7 @@ class Child:
     Parameters
     ----------
     module : str
-        What it loads meanwhile.
+        The module to load while waiting.
 
     Attributes
     ----------

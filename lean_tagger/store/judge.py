@@ -94,7 +94,7 @@ class Judge:
         known : Known
             The file.
         scores : tuple of tuple of float, optional
-            To decide by in place of its own, for each model.
+            Scores to use instead of its own, for each model.
         """
         path = known.path
         if known.heard is None:
@@ -125,7 +125,7 @@ class Judge:
         job : Job
             The file.
         scores : tuple of tuple of float, optional
-            To decide by in place of its own, for each model.
+            Scores to use instead of its own, for each model.
         """
         path = full_name(job.path)
         job = replace(job, scores=scores)

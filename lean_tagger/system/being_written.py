@@ -1,6 +1,6 @@
-"""Whether another program has a file open for writing, as a download or a copy does.
+"""Find out whether another program has a file open for writing, such as a download.
 
-Such a file must not be replaced: the other program would go on writing into the old one, which
+Such a file must not be replaced: the other program would go on writing into the old file, which
 has no name any more, and the rest of the music would be lost.
 """
 
@@ -12,11 +12,11 @@ from lean_tagger.system import mounts
 
 
 def being_written(path: str) -> bool:
-    """Tell whether a program has a file open for writing, where the kernel can say so.
+    """Tell whether a program has a file open for writing, if the kernel shows it.
 
-    It refuses a read lease on such a file (fcntl(2), F_SETLEASE). It refuses one in the same way
-    where a server has not given this machine the right to cache the file; so what it says of a
-    file on a network counts for nothing. On files of other users it gives no answer either.
+    The kernel refuses a read lease on such a file (fcntl(2), F_SETLEASE). It also refuses one if a
+    server has not allowed this machine to cache the file, so the answer is not used for files on a
+    network. For files of other users it gives no answer either.
     """
     if sys.platform != "linux":
         return False

@@ -172,7 +172,7 @@ def _refuse_unpermitted(path: str, real: str, folder: str, found: os.stat_result
         raise NoPermissionError(
             path,
             "you may not write to its folder, where a copy has to be made; nothing was written "
-            f"(ask user {os.stat(folder).st_uid}, whose folder it is, for permission)",
+            f"(ask its owner, user {os.stat(folder).st_uid}, for permission)",
         )
 
 

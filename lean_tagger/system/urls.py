@@ -39,7 +39,7 @@ class Source(Protocol):
     size_bytes: int
 
     def read_at(self, count: int, offset: int) -> bytes:
-        """Return up to `count` bytes from `offset` on; none behind the end."""
+        """Return up to `count` bytes from `offset` on; none after the end."""
         ...
 
 
@@ -88,7 +88,7 @@ class RemoteFile:
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
 
     def read_at(self, count: int, offset: int) -> bytes:
-        """Return up to `count` bytes from `offset` on; none behind the end."""
+        """Return up to `count` bytes from `offset` on; none after the end."""
         end = min(offset + max(0, count), self.size_bytes)
         pieces = []
         while offset < end:

@@ -242,7 +242,7 @@ def test_an_operator_that_tells_nothing_is_an_assumption(tmp_path):
     metadata["schema"]["outputs"][0]["op"] = "?"
     proposal = propose(path, metadata)
     assert proposal.card["activation"] == family_card("discogs-effnet")["activation"]
-    assert "though the operator Abs makes it" in proposal.assumed[0]
+    assert "though the operator Abs computes it" in proposal.assumed[0]
 
 
 # Cards of ours

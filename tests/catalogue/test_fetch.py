@@ -159,7 +159,7 @@ def test_a_page_is_no_file(server, tmp_path):
 
 def test_what_comes_packed_is_refused(server, tmp_path):
     server.behaves["file.onnx"] = answering(200, b"x", Content_Encoding="gzip")
-    with pytest.raises(DownloadError, match="comes packed"):
+    with pytest.raises(DownloadError, match="sent compressed"):
         get(server, tmp_path)
 
 
@@ -201,7 +201,7 @@ def test_another_length_than_the_known_one_is_refused(size_bytes, says, server, 
 def test_a_server_that_is_too_slow_is_given_up(how, server, tmp_path):
     server.behaves["file.onnx"] = how
     started = time.monotonic()
-    with pytest.raises(DownloadError, match=r"came|no answer"):
+    with pytest.raises(DownloadError, match=r"arrived|no answer"):
         get(server, tmp_path, manners=IMPATIENT)
     assert took_no_longer_than(4, since=started)
 
@@ -248,7 +248,7 @@ def test_a_server_that_does_not_speak_http_is_one_sentence(tmp_path):
     ],
 )
 def test_what_is_no_address_is_refused_before_anything_is_asked(url):
-    with pytest.raises(ConfigError, match="no address"):
+    with pytest.raises(ConfigError, match="not the address"):
         http_get.check(url)
 
 

@@ -12,7 +12,7 @@ import pytest
 from pace import slowdown, took_no_longer_than
 
 from lean_tagger.cli import doctor
-from lean_tagger.cli.doctor import facts
+from lean_tagger.cli.doctor import facts, hardware
 from lean_tagger.cli.doctor.facts import FolderFacts, Library, ModelFit, Problem, Report
 from lean_tagger.cli.doctor.lay_out import lay_out
 from lean_tagger.cli.terminal import escape
@@ -98,12 +98,12 @@ flags\t\t: fpu sse4_2 avx avx2 fma avx512f
 )
 def test_the_processor_is_named_with_what_matters(tmp_path, cpuinfo, model, features):
     (tmp_path / "cpuinfo").write_text(cpuinfo)
-    found = facts.cpu(tmp_path / "cpuinfo")
+    found = hardware.cpu(tmp_path / "cpuinfo")
     assert (found["model"], found["features"]) == (model, features)
 
 
 def test_a_processor_that_nobody_describes_has_at_least_its_architecture(tmp_path):
-    found = facts.cpu(tmp_path / "missing")
+    found = hardware.cpu(tmp_path / "missing")
     assert found["model"]
     assert found["features"] == []
 
@@ -125,7 +125,7 @@ def test_it_is_seen_that_the_kernel_has_no_memory_groups(tmp_path, cgroups, cmdl
     for name, text in {"cgroups": cgroups, "cmdline": cmdline}.items():
         if text is not None:
             (tmp_path / name).write_text(text)
-    assert facts.memory_groups_off(tmp_path) is off
+    assert hardware.memory_groups_off(tmp_path) is off
 
 
 # Places

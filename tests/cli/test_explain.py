@@ -55,7 +55,7 @@ def test_a_value_that_is_not_ours_is_named_as_the_reason(heard: Path) -> None:
         "'Other' is there and is not ours; --overwrite replaces it, --merge adds to it"
     )
     text = explain("--state", heard / "state", heard / "music" / "west.flac").stdout
-    assert "nothing would be written as genre: 'Other' is there and is not ours" in text
+    assert "nothing would be written as genre because 'Other' is there and is not ours" in text
 
 
 def test_what_we_wrote_and_what_is_unsure_are_reasons_too(heard: Path) -> None:

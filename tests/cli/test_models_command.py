@@ -504,7 +504,7 @@ def test_a_head_without_its_backbone_is_refused_with_what_to_do(models, tmp_path
     path = beside(head(tmp_path / "mood.onnx"), head_metadata("happy", "non_happy"))
     code, _, err = models("add", path, "--accept-licence")
     assert code == 2
-    assert "it is a head, and takes 8 numbers of tiny-effnet-bs64-1" in err
+    assert "it is a head that takes 8 numbers of tiny-effnet-bs64-1" in err
     assert "--head-of" in err
 
 

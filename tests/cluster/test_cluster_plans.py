@@ -145,7 +145,7 @@ def test_another_version_or_another_model_is_not_heard_with(tmp_path: Path) -> N
     jobs_ = [Job(str(DATA / "west.flac"), 1)]
     with pytest.raises(ConfigError, match="install the same"):
         hear.hear_jobs(jobs_, hear.Request(settings=settings, version="0.0.1"))
-    with pytest.raises(ConfigError, match="another one"):
+    with pytest.raises(ConfigError, match="a different one"):
         hear.hear_jobs(jobs_, hear.Request(settings=settings, cards=("0" * 64,)))
 
 

@@ -248,7 +248,7 @@ def test_nobody_at_an_address_is_said_in_one_sentence(home: Home) -> None:
     assert "Traceback" not in err
     code, _, err = home.run("--dask", "nonsense://x")
     assert code == 2
-    assert "no address" in err
+    assert "not an address" in err
 
 
 @pytest.fixture

@@ -297,7 +297,7 @@ def test_check_says_in_one_sentence_what_it_cannot_compare(tmp_path: Path, name:
     ("data", "says"),
     [
         (b"name,style\na,b\n", "no columns 'path' and 'label'"),
-        (b"path,label\ngone.mp3,Rock\n", "1 of the files that are named are not there"),
+        (b"path,label\ngone.mp3,Rock\n", "1 of the named files do not exist"),
         (b"path,label\n\xff\xff,Rock\n", "not UTF-8"),
         (b"", "no columns"),
     ],

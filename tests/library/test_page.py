@@ -255,7 +255,7 @@ def test_tracks_without_an_embedding_are_counted_and_listed(tmp_path: Path) -> N
     tracks[2] = replace(tracks[2], embeddings={MSD: np.zeros(0), MTT: np.zeros(0)})
     page = page_of(make(tmp_path / "state", tracks))
     assert sorted(data_of(page)["sound"]) == [-1, 0, 1, 2, 3, 4]
-    assert "1 files have no place on the map" in page
+    assert "1 files are not on the map" in page
 
 
 def test_models_may_be_mixed(tmp_path: Path) -> None:

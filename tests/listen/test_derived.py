@@ -131,7 +131,7 @@ def test_python_hears_with_it_too(models: Path) -> None:
         ({"parts": [96]}, "does not fit the card"),
         ({"parts": [96, 95]}, "do not fit each other"),
         ({"bias": "!"}, "cannot be used"),
-        ({"bias": to_text(np.full(2, np.nan, "<f4").tobytes())}, "no number"),
+        ({"bias": to_text(np.full(2, np.nan, "<f4").tobytes())}, "not a number"),
         ({"scale": to_text(np.zeros(192, "<f4").tobytes())}, "above 0"),
         ({"more": 1}, "unknown key"),
         (

@@ -374,7 +374,7 @@ def test_no_scale_is_too_large_for_scores(tmp_path: Path, bias: Any) -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"scale": None}, "say no scale"),
+        ({"scale": None}, "have a scale"),
         ({"kinds": np.array(["genre", "mood"])}, "one genre, 'low', which would always fit best"),
         ({"vectors": np.array([[0, 0, 0], [1, 0, 0]], "<f4")}, "a vector is zero or not a number"),
         ({"vectors": np.array([[1, 0, 0], [np.nan, 0, 0]], "<f4")}, "zero or not a number"),
@@ -459,7 +459,7 @@ def test_what_is_no_text_network_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="has inputs input_ids, pixels"):
         TextModel(odd, tokenizer)
     joint = make_joint(tmp_path, make_words(tmp_path / "w.npz", TWO)).with_suffix(".onnx")
-    with pytest.raises(ModelError, match="wants mel, which is no text"):
+    with pytest.raises(ModelError, match="needs mel, which is not text"):
         TextModel(joint, tokenizer)
     (tmp_path / "broken.onnx").write_bytes(b"no network")
     with pytest.raises(ModelError, match="cannot load the text model"):

@@ -83,7 +83,7 @@ def test_another_number_of_labels_is_refused(tmp_path: Path) -> None:
 
 def test_scores_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     card = make(tmp_path, weights=lambda: np.full((96, 3), np.nan))
-    assert "no numbers" in refused(card)
+    assert "not numbers" in refused(card)
 
 
 def test_wrong_tensor_names_are_refused(tmp_path: Path) -> None:

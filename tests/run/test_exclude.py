@@ -71,7 +71,7 @@ def test_a_folder_of_which_all_is_left_out_says_so() -> None:
 
 
 def test_a_pattern_that_makes_no_sense_is_said_before_anything_is_done() -> None:
-    with pytest.raises(ConfigError, match="'!' is no pattern"):
+    with pytest.raises(ConfigError, match="'!' is not a valid pattern"):
         walk(["m"], exclude=("!",))
 
 

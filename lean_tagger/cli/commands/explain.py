@@ -27,7 +27,7 @@ from lean_tagger.store.model_keys import key_of
 from lean_tagger.store.moved import known_as
 
 PATIENCE_SECONDS = 60.0
-"""For a file whose audio is hashed."""
+"""For a file, when its audio is hashed."""
 
 
 def run(arguments: list[str], _: Stop) -> int:
@@ -238,7 +238,7 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
     for field, values in would:
         yield f"  would be written as {field}: {', '.join(values) or 'nothing'}"
     for field, reason in report["why_not"].items():
-        yield f"  nothing would be written as {field}: {reason}"
+        yield f"  nothing would be written as {field} because {reason}"
 
 
 def _shown(fields: dict[str, list[str]]) -> list[tuple[str, list[str]]]:

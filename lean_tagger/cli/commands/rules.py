@@ -59,11 +59,11 @@ def _check(path: Path, model: str) -> int:
         if len(complaints) > 1:
             console.error(f"{path}: {len(complaints)} mistakes")
         return 2
-    doubts = rules.strangers(rules.load(str(path)), load_card(model).labels)
-    for doubt in doubts:
-        console.notice(f"{path}: {doubt}")
+    warnings = rules.strangers(rules.load(str(path)), load_card(model).labels)
+    for warning in warnings:
+        console.notice(f"{path}: {warning}")
     nothing = "nothing wrong"
-    console.line(f"{path}: {_counted(len(doubts), 'doubt') if doubts else nothing}")
+    console.line(f"{path}: {_counted(len(warnings), 'warning') if warnings else nothing}")
     return 0
 
 

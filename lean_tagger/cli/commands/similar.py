@@ -9,7 +9,7 @@ _MODULE = "lean_tagger.library.arithmetic.similar"
 def run(arguments: list[str], stop: Stop) -> int:
     """List the tracks that are most alike."""
     with child_ahead(arguments, _MODULE) as child:
-        from lean_tagger.cli import nearest  # late: the child is at work meanwhile
+        from lean_tagger.cli import nearest  # late: the child works at the same time
 
         return nearest.similar(arguments, stop, child)
 
@@ -17,6 +17,6 @@ def run(arguments: list[str], stop: Stop) -> int:
 def path(arguments: list[str], stop: Stop) -> int:
     """List tracks that lead from one song to another."""
     with child_ahead(arguments, _MODULE) as child:
-        from lean_tagger.cli import nearest  # late: the child is at work meanwhile
+        from lean_tagger.cli import nearest  # late: the child works at the same time
 
         return nearest.path(arguments, stop, child)

@@ -66,7 +66,7 @@ def _lines(report: dict[str, Any], journal: Journal) -> Iterator[str]:
     yield f"runs       {report['runs']}; see lean-tag runs"
     counts = ", ".join(f"{n} {_shown(status)}" for status, n in report["files"].items())
     yield f"files      {total}{': ' if counts else ''}{counts}"
-    yield f"writes     {report['writes']} in place; lean-tag undo takes them back"
+    yield f"writes     {report['writes']} in place; lean-tag undo undoes them"
     if lost := report["writes_not_found"]:
         yield (
             f"           {lost} of them in files that are not where they were; "

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lean_tagger.cli.console import Console
     from lean_tagger.jobs import Later, Outcome
     from lean_tagger.run.executor import Executor
+    from lean_tagger.run.summary import Summary
     from lean_tagger.store.resume import Resume
 
 _EXAMPLES = """\
@@ -136,7 +137,18 @@ def tag(
         deciding = dataclasses.replace(chosen, dry_run=given.dry_run, listen=False)
         resume = Resume(journal, "tag", deciding)
         albums = album_jobs(resume.judge, under, notice=console.notice)
-        return do(albums, resume.recorder, given, deciding)
+        code = do(albums, resume.recorder, given, deciding)
+        _tell_unlisted(summary, given, console)
+        return code
+
+
+def _tell_unlisted(summary: "Summary", given: argparse.Namespace, console: "Console") -> None:
+    """Say that a first run with ``--album-genre`` does not list unchanged files.
+
+    All of its files were heard before it decides, so they are as known as in a second run.
+    """
+    if summary.unchanged and summary.audio_seconds and not (given.verbose or given.json):
+        console.notice("unchanged files are not listed with --album-genre; -v lists them")
 
 
 def _left_to_do(

@@ -26,7 +26,7 @@ Restore genre and mood from before lean-tag wrote them. By default the last run 
 these files and folders). A field that was changed since is left alone. Files that were moved or
 renamed are recognised by their audio in the folders that you name. If the journal is lost, the
 field LEANTAG in the files says what they held before."""
-_HINT = "; lean-tag undo FOLDER also goes by what it left in the files themselves"
+_HINT = "; lean-tag undo FOLDER also uses what lean-tag left in the files themselves"
 _REDO = "Take back what the last undo did."
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from lean_tagger import __version__
 from lean_tagger.card import shipped_models
 from lean_tagger.cli.console import Console
-from lean_tagger.cli.doctor import facts
+from lean_tagger.cli.doctor import facts, hardware
 from lean_tagger.cli.doctor.facts import ModelFit, Problem, Report
 from lean_tagger.cli.doctor.lay_out import lay_out
 from lean_tagger.errors import StateError
@@ -85,7 +85,7 @@ def examine(
     allowed_bytes = machine.machine_limit_bytes()
     budget_bytes = min(max_mem_bytes or machine.default_budget_bytes(), allowed_bytes)
     libraries, runtimes = list(facts.load_all(facts.LIBRARIES)), facts.installed_runtimes()
-    unseen = facts.why_memory_is_unseen()
+    unseen = hardware.why_memory_is_unseen()
     # Without the libraries every model would fail, with an obscure error each.
     blind = unseen or any(lib.error for lib in libraries)
     models = [] if blind else list(facts.fits(budget_bytes, start_seconds=start_seconds))
@@ -98,7 +98,7 @@ def examine(
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         libraries=libraries,
         runtimes=runtimes,
-        cpu=facts.cpu(),
+        cpu=hardware.cpu(),
         memory={
             "physical_bytes": machine.physical_bytes(),
             "available_bytes": machine.available_bytes(),
@@ -111,7 +111,7 @@ def examine(
             "default_budget_bytes": machine.default_budget_bytes(),
             "budget_bytes": budget_bytes,
             "page_bytes": mmap.PAGESIZE,
-            "control_groups_off": facts.memory_groups_off(),
+            "control_groups_off": hardware.memory_groups_off(),
             **({"unseen": unseen} if unseen else {}),
         },
         telemetry="off" if os.environ.get("ORT_DISABLE_TELEMETRY") == "1" else "on",

@@ -1,4 +1,4 @@
-"""Which classes are learnt: those with enough tracks of enough artists."""
+"""Choose the classes to learn: those with enough tracks of enough artists."""
 
 from dataclasses import dataclass
 
@@ -12,33 +12,33 @@ from lean_tagger.genres.labels import fold
 from lean_tagger.genres.request import Request
 
 SEVERAL = 0.05
-"""Where so many tracks carry more than one class, each class is judged by itself."""
+"""If this share of tracks has more than one class, each class is judged on its own."""
 
 Bools = npt.NDArray[np.bool_]
 
-_DEEPEST = 20  # of a tree, as `rules.read_file` has it
+_DEEPEST = 20  # depth of a tree, as in `rules.read_file`
 
 
 @dataclass(slots=True, kw_only=True)
 class Classes:
-    """What is to be told apart.
+    """The classes to tell apart.
 
     Attributes
     ----------
     names : list of str
-        As most tracks spell it, in the order of the alphabet.
+        In the most frequent spelling, in alphabetical order.
     keys : list of str
         The same, folded.
     wanted : (n, n_classes) bool
-        Whether a track is of a class.
+        Whether a track has a class.
     several : bool
-        Tracks may carry more than one.
+        Tracks may have more than one class.
     rest : bool
-        The tracks without any of the classes are learnt, too, as something else.
+        The tracks without any of the classes are learnt too, as something else.
     left_out : list of (str, int, int)
         Name, tracks and artists of each class with too few.
     pooled : list of (str, str)
-        Name of each such class that counts as its parent, and of that.
+        Name of each such class that counts as its parent, and the parent's name.
     """
 
     names: list[str]
@@ -52,7 +52,7 @@ class Classes:
     def taught(self) -> Bools:
         """Return what is learnt, (n, n_classes or one more) bool: last the rest, if that is.
 
-        Where each class is judged by itself, the rest is what none of them is.
+        If each class is judged on its own, the rest are the tracks without any class.
         """
         if not self.rest:
             return self.wanted
@@ -65,7 +65,7 @@ def choose(material: Material, request: Request) -> Classes:
     Raises
     ------
     ConfigError
-        There are not two of them: one sentence says what is there.
+        There are fewer than two; the sentence says what is there.
     """
     numbers = folds.numbered(material.groups)
     found = [[fold(value) for value in values] for values in material.values]
@@ -97,7 +97,7 @@ def choose(material: Material, request: Request) -> Classes:
                 wanted[at, place[key]] = True
     labelled = wanted.any(axis=1)
     several = bool((wanted.sum(axis=1) > 1).sum() > SEVERAL * labelled.sum())
-    if not several:  # of the few with two, the first counts
+    if not several:  # for the few with two, the first counts
         first = wanted.argmax(axis=1)
         wanted[:] = False
         wanted[labelled, first[labelled]] = True
@@ -116,7 +116,7 @@ def choose(material: Material, request: Request) -> Classes:
 
 
 def _sizes(found: list[list[str]], numbers: npt.NDArray[np.intp]) -> dict[str, tuple[int, int]]:
-    """Return how many tracks and how many groups each class has."""
+    """Return the number of tracks and of groups for each class."""
     tracks: dict[str, int] = {}
     artists: dict[str, set[int]] = {}
     for keys, number in zip(found, numbers, strict=True):
@@ -138,8 +138,8 @@ def _too_little(
         return _nothing(material, request.field)
     if len(set(material.groups)) == 1:
         return (
-            "all of these tracks are by one artist, so that nothing could tell whether what is "
-            f"learnt is the {request.field} or the artist"
+            "all of these tracks are by one artist, so a model would learn the artist instead of "
+            f"the {request.field}"
         )
     if len(size) == 1:
         only = names[next(iter(size))]
@@ -158,13 +158,13 @@ def _nothing(material: Material, field: str) -> str:
         return f"none of these files is on record; {hear}"
     if counts.ours:
         return (
-            f"the {field}s of these tracks are all lean-tag's own, from which nothing can be "
-            "learnt; give some of them yours first"
+            f"the {field}s of these tracks were all written by lean-tag, which does not learn from "
+            "itself; give some of them your own first"
         )
     if counts.junk:
-        return f"the {field}s of these {counts.junk} tracks say nothing, as Other and Unknown do"
+        return f"the {field}s of these {counts.junk} tracks say nothing, like Other and Unknown"
     if counts.missing:
-        return f"{counts.missing} of the files that are named are not there, and no other is heard"
+        return f"{counts.missing} of the named files do not exist, and none of the others was heard"
     if counts.empty:
         return f"none of {counts.files} files on record has a {field} to learn from"
     return f"none of {counts.files} files on record has been heard by these models; {hear}"

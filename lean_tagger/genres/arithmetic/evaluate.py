@@ -1,4 +1,4 @@
-"""Measure a model against what people say of tracks: of a library, or of an annotations file."""
+"""Compare a model with the user's tags, or with an annotations file."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +25,7 @@ MOST_CONFUSIONS = 20
 
 
 def evaluate(request: EvalRequest) -> Iterator[dict[str, Any]]:
-    """Yield one report: how right the scores on record are.
+    """Yield one report on how right the scores on record are.
 
     Raises
     ------
@@ -63,13 +63,13 @@ def evaluate(request: EvalRequest) -> Iterator[dict[str, Any]]:
 
 
 def _fields_now(known: Known) -> Values:
-    """Return what a file holds now, as far as it can be reached."""
+    """Return a file's present fields, if it can be read."""
     assert known.heard is not None  # noqa: S101 - narrows the type for mypy
     return now(known.path, known.identity, known.heard.fields, known.heard.track)[0]
 
 
 class _Table:
-    """The scores of the labels that people use, too; and what people say."""
+    """The scores of labels that are also in the tags, and the tags."""
 
     def __init__(self, request: EvalRequest, names: "list[str] | None") -> None:
         self._labels = request.asked.card.labels
@@ -88,14 +88,14 @@ class _Table:
         self._right: list[list[int]] = []
 
     def place(self, name: str) -> int | None:
-        """Return the label that a name stands for."""
+        """Return the index of the label that a name means."""
         exact = self._exact.get(name.strip().casefold())
         return self._places.get(fold(name)) if exact is None else exact
 
     def add(self, said: list[str], values: tuple[float, ...]) -> bool:
-        """Take a track; tell whether anything that is said of it is a label of the model's.
+        """Add a track; return whether any of its tags is a label of the model.
 
-        Of a table with a column for each label, a track without any counts, too.
+        In a table with a column for each label, a track without any label counts too.
         """
         found = sorted({at for at in map(self.place, said) if at is not None})
         if not found and self._names is None:
@@ -108,7 +108,7 @@ class _Table:
         """Return all measures."""
         if not self._scores:
             raise ConfigError(
-                "nothing can be compared: no track on record carries a label that this model has"
+                "nothing can be compared: no track on record has a label of this model"
             )
         scores = np.stack(self._scores).astype(np.float32) / np.float32(SCORE_STEPS)
         right = np.zeros(scores.shape, bool)

@@ -1,4 +1,4 @@
-"""Learn classes, and say how right that is for artists who were not learnt from."""
+"""Learn classes, and measure how right that is for artists that were left out."""
 
 import json
 from collections.abc import Iterator
@@ -20,17 +20,17 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.intp]
 
 BETTER = 0.02
-"""By so much of average precision a stock label must be better to be used in a class's place."""
+"""A stock label replaces a class if its average precision is better by this much."""
 
 
 def learn(request: Request) -> Iterator[dict[str, Any]]:
-    """Learn, and yield one report: what was found, how right it is, and the model.
+    """Learn, and yield one report with the data, the accuracy and the model.
 
     Yields
     ------
     dict
-        ``head`` is the text of a derived model's file, ``labels`` belong into its card; all else
-        is for people.
+        ``head`` is the text of a derived model's file, ``labels`` belong in its card; the rest is
+        for people.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def learn(request: Request) -> Iterator[dict[str, Any]]:
 
 
 def vars_of(counts: Any) -> dict[str, int]:
-    """Return counts as JSON has them."""
+    """Return counts as plain data for JSON."""
     return {name: getattr(counts, name) for name in counts.__slots__}
 
 
@@ -90,11 +90,11 @@ def out_of_fold(z: Floats, classes: Classes, fold_of: Ints, method: Any = logist
     z : (n, dim) float32
         Features, z-scored.
     classes : Classes
-        What the tracks are.
+        The classes of the tracks.
     fold_of : (n,) int
-        Of each track.
+        The fold of each track.
     method : callable
-        ``method(z, wanted, several=..., out=...)`` returns what has `probabilities`.
+        ``method(z, wanted, several=..., out=...)`` returns an object with `probabilities`.
     """
     taught = classes.taught()
     found = np.zeros(taught.shape, np.float32)
@@ -120,7 +120,7 @@ def _stock(material: Material, classes: Classes) -> Stock:
 
 
 def _better_stock(held_out: Floats, stock: Stock, classes: Classes) -> tuple[Floats, Stock]:
-    """Return the scores that a model gives with stock where that is better, and where it is."""
+    """Return the scores with stock labels where these are better, and which are used."""
     mixed, used = held_out, set()
     for column, label in enumerate(stock.labels):
         if label is None:
@@ -137,7 +137,7 @@ def _better_stock(held_out: Floats, stock: Stock, classes: Classes) -> tuple[Flo
 
 
 def _labels(rows: list[dict[str, Any]], request: Request) -> list[dict[str, Any]]:
-    """Return the labels of the card; one that is never sure enough is not written."""
+    """Return the labels for the card; one that is never sure enough is not written."""
     kind = request.field
     return [
         {
@@ -158,7 +158,7 @@ def _head(
     stock: Stock,
     heirs: list[dict[str, str]],
 ) -> str:
-    """Return the file of the model: the same data give the same bytes."""
+    """Return the model's file; the same data give the same bytes."""
     first = material.models[0].name
     labels = [
         {"of": [{"model": first, "label": stock.labels[at]}]} if at in stock.used else {"row": at}

@@ -1,4 +1,4 @@
-"""Deal tracks into folds: whole groups, so that no artist stands on both sides, or at random."""
+"""Divide tracks into folds: by whole groups, so that no artist is on both sides, or at random."""
 
 from collections.abc import Hashable, Sequence
 
@@ -13,22 +13,22 @@ Bools = npt.NDArray[np.bool_]
 
 
 def numbered(groups: Sequence[Hashable]) -> Ints:
-    """Return a number for each group, in the order in which they are met, (n,)."""
+    """Return a number for each track's group, in order of appearance, (n,)."""
     numbers: dict[Hashable, int] = {}
     return np.array([numbers.setdefault(it, len(numbers)) for it in groups], np.intp)
 
 
 def by_group(wanted: Bools, groups: Ints, *, count: int = FOLDS) -> Ints:
-    """Return the fold of each track, (n,): whole groups, dealt so that each fold has each class.
+    """Return the fold of each track, (n,): whole groups, spread so that each fold has each class.
 
     Parameters
     ----------
     wanted : (n, n_classes) bool
-        Whether a track is of a class.
+        Whether a track has a class.
     groups : (n,) int
         Who made each track; see `numbered`.
     count : int
-        How many folds; fewer where there are fewer groups.
+        Number of folds; fewer if there are fewer groups.
     """
     n_groups = int(groups.max()) + 1
     count = min(count, n_groups)
@@ -47,5 +47,5 @@ def by_group(wanted: Bools, groups: Ints, *, count: int = FOLDS) -> Ints:
 
 
 def at_random(n: int, *, count: int = FOLDS) -> Ints:
-    """Return the fold of each of so many tracks, whoever made them, (n,)."""
+    """Return a random fold for each of so many tracks, regardless of artist, (n,)."""
     return np.random.default_rng(_SEED).permutation(n).astype(np.intp) % min(count, max(n, 1))

@@ -1,4 +1,4 @@
-"""Where nearly all tracks of an artist or an album have one class by hand, so has the rest."""
+"""If nearly all tracks of an artist or album have one class by hand, give it to the rest."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -11,22 +11,22 @@ from lean_tagger.genres.groups import Group, album
 
 SHARE = 0.9
 LEAST = 3
-"""Tracks with a class, below which nothing is inherited."""
+"""Least number of tracks with a class for inheriting."""
 
 _OTHER = -1  # a class that is not learnt
-_NAME_AND_ARTIST = 3  # of an album's key; the group of a compilation has its name alone
+_NAME_AND_ARTIST = 3  # length of an album's key; a compilation's group only has the name
 
 
 @dataclass(frozen=True, slots=True)
 class Inherited:
-    """What is inherited.
+    """The inherited classes.
 
     Attributes
     ----------
     heirs : list of dict of str to str
         ``artist``, ``album`` and ``label`` of each artist and album that has one class.
     report : dict
-        How right that would have been for tracks whose class is known.
+        How right that would have been for tracks with a known class.
     """
 
     heirs: list[dict[str, str]]
@@ -34,7 +34,7 @@ class Inherited:
 
 
 def measure(material: Material, classes: Classes) -> Inherited:
-    """Return what is inherited, and how right that is: for each track, by the others."""
+    """Return what is inherited, and how right that is, judging each track by the others."""
     albums: dict[Group, Counter[int]] = defaultdict(Counter)
     artists: dict[Group, Counter[int]] = defaultdict(Counter)
     first = [int(row.argmax()) if row.any() else _OTHER for row in classes.wanted]
@@ -68,7 +68,7 @@ def _without(counts: Counter[int], number: int) -> Counter[int]:
 
 
 def _shared(counts: Counter[int]) -> int | None:
-    """Return the class that nearly all have, if there is one."""
+    """Return the class of nearly all tracks, if there is one."""
     total = counts.total()
     if total < LEAST:
         return None
@@ -77,7 +77,7 @@ def _shared(counts: Counter[int]) -> int | None:
 
 
 def _heirs(counts: dict[Group, Counter[int]], names: list[str]) -> Iterator[dict[str, str]]:
-    """Yield the artists and albums nearly all tracks of which have one class."""
+    """Yield the artists and albums with one class for nearly all their tracks."""
     for key, of in sorted(counts.items()):
         number = _shared(of)
         if number is None or number == _OTHER:

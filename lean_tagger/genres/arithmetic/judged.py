@@ -1,4 +1,4 @@
-"""How right scores are that were given to artists who were not learnt from."""
+"""Measure how right scores are for artists that were left out of the learning."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,11 +23,11 @@ class Stock:
     Attributes
     ----------
     scores : (n, n_classes) float32
-        Of the label of each class; -1 where there is none.
+        Score of the label of each class; -1 if there is none.
     labels : list of (str or None)
         Their names.
     used : frozenset of int
-        Classes for which they are better than what was learnt.
+        Classes for which they are better than the learnt ones.
     """
 
     scores: Floats
@@ -36,26 +36,26 @@ class Stock:
 
 
 class Judged:
-    """Scores of artists who were not learnt from, held against what the user says.
+    """Scores for artists that were left out of the learning, compared with the user's tags.
 
     Parameters
     ----------
     classes : Classes
-        What is so.
+        The true classes.
     groups : (n,) int
         Who made each track.
     scores : (n, n_classes) float32
-        What was said.
+        The scores to judge.
     stock : Stock
-        What the stock labels say.
+        The stock labels' scores.
     precision : float
-        Wanted of each class, 0 to 1.
+        Wanted precision of each class, 0 to 1.
 
     Attributes
     ----------
     labelled : (n,) bool
-        Tracks with one of the classes. The others have another one: they count where it is said
-        from which score on a class is right, and nowhere else.
+        Tracks with one of the classes. The others have another class: they only count for the
+        score from which a class is right.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Judged:
         self.labelled = classes.wanted.any(axis=1)
 
     def hits(self, scores: Floats) -> Bools:
-        """Tell of each track whether the best class is one of its own."""
+        """Return for each track whether the best class is one of its own."""
         best = scores.argmax(axis=1)
         said = scores.max(axis=1) >= 0  # stock has no label for some classes
         found: Bools = self._classes.wanted[np.arange(len(best)), best] & said
@@ -113,7 +113,7 @@ class Judged:
         }
 
     def overall(self) -> dict[str, Any]:
-        """Return how right all classes together are, next to stock and the most frequent class."""
+        """Return the accuracy of all classes together, of stock and of the most frequent class."""
         wanted = self._classes.wanted
         ways = {
             "learnt": self.hits(self._scores),
@@ -138,7 +138,7 @@ class Judged:
         return said
 
     def others(self) -> dict[str, Any]:
-        """Return how many tracks have another class, and how many get one of these all the same."""
+        """Return how many tracks have another class, and how many of those get one of these."""
         sure = self._sure()[~self.labelled]
         return {
             "tracks": len(sure),
@@ -146,7 +146,7 @@ class Judged:
         }
 
     def _sure(self) -> Bools:
-        """Tell of each track and class whether it is written, (n, n_classes)."""
+        """Return for each track and class whether it is written, (n, n_classes)."""
         thresholds = [
             measures.threshold_for(scores, right, self._precision)
             for scores, right in zip(self._scores.T, self._classes.wanted.T, strict=True)
@@ -173,7 +173,7 @@ class Judged:
         return measures.curve(sure[self.labelled], hits[self.labelled])
 
     def confusion(self) -> list[dict[str, Any]]:
-        """Return which classes are taken for which, most often first."""
+        """Return the confusions between classes, most frequent first."""
         best, names = self._scores.argmax(axis=1), self._classes.names
         wrong = self.labelled & ~self.hits(self._scores)
         pairs, counts = np.unique(
@@ -187,15 +187,15 @@ class Judged:
 
 
 def rounded(number: float) -> float | None:
-    """Return a number with three digits; None for one that is none."""
+    """Return a number with three digits; None if it is not a number."""
     return None if np.isnan(number) else round(float(number), 3)
 
 
 def _floor(number: float) -> float:
-    """Return a threshold of four digits that is not above what reaches it."""
+    """Return a threshold with four digits, rounded down."""
     return float(np.floor(number * 1e4) / 1e4)
 
 
 def spread_range(draws: npt.NDArray[np.float64]) -> list[float | None]:
-    """Return between which numbers 95 of 100 draws lie."""
+    """Return the range of 95 of 100 draws."""
     return [rounded(it) for it in np.percentile(draws, [2.5, 97.5])]

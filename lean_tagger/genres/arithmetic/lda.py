@@ -1,7 +1,7 @@
-"""Linear discriminant analysis with a shrunk covariance: for looking for wrong labels.
+"""Linear discriminant analysis with a shrunk covariance, to find wrong labels.
 
-It is quick, and a wrong label bends it less than it bends logistic regression; its
-probabilities are of no use, only their order is.
+It is fast, and wrong labels affect it less than logistic regression. Its probabilities are not
+usable, only their order.
 """
 
 import numpy as np
@@ -22,16 +22,16 @@ def fit(
     several: bool = False,  # noqa: ARG001 - as `logistic.fit`
     out: Bools | None = None,
 ) -> Linear:
-    """Learn classes from z-scored rows, each as likely as the others; as `logistic.fit`.
+    """Learn classes from z-scored rows, with equal prior probabilities; as `logistic.fit`.
 
-    Of a row with several classes, each counts.
+    If a row has several classes, each counts.
     """
     out = np.zeros(len(z), bool) if out is None else out
     wanted = wanted & ~out[:, None]
     counts = np.maximum(wanted.sum(axis=0), 1).astype(np.float32)
     centres = _sums(wanted, z) / counts[:, None]
-    # The scatter within the classes: of everything, less that of the centres. What is left out,
-    # or counts more than once, is little.
+    # The scatter within the classes: the total minus that of the centres. Few rows are left out
+    # or count more than once.
     within = z.T @ z - (centres * counts[:, None]).T @ centres
     times = wanted.sum(axis=1)
     odd = np.flatnonzero(times != 1)

@@ -1,8 +1,8 @@
 """Logistic regression on z-scored features, class-balanced, with an L2 penalty of 1.
 
-Plain numpy in float32; L-BFGS with a line search. Logits are made and used in blocks of rows, so
-that many classes of many tracks take no memory. Nothing that `profiling/learning.py` tries is
-clearly better, and the probabilities are calibrated as they are.
+Plain numpy in float32; L-BFGS with a line search. Logits are computed and used in blocks, so
+many classes of many tracks take no memory. No method in `profiling/learning.py` is clearly better,
+and the probabilities need no calibration.
 """
 
 from collections.abc import Callable
@@ -16,31 +16,31 @@ Wide = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 L2 = 1.0
-"""Of the weights' squares, half of it, against the *mean* cost of a track."""
+"""Factor of half the weights' squares, relative to the *mean* cost of a track."""
 
 MOST_STEPS = 60
-"""Of L-BFGS. 30 lead to the same genres; on 25,000 tracks more than 60 are not taken."""
+"""Steps of L-BFGS. 30 lead to the same genres; 25,000 tracks need no more than 60."""
 
 TOLERANCE = 1e-3
-"""Of the gradient's length, against the first one: then nobody's first genre changes any more."""
+"""Length of the gradient, relative to the first one, at which no first genre changes any more."""
 
 _MEMORY = 10
 BLOCK = 2048
-"""Rows of which there are logits at a time."""
+"""Rows with logits in memory at a time."""
 
 _LEAST_SCALE = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linear:
-    """What was learnt of z-scored rows: ``logits = weights · row + bias``.
+    """The learnt model for z-scored rows: ``logits = weights · row + bias``.
 
     Attributes
     ----------
     weights : (n_classes, dim) float32
     bias : (n_classes,) float32
     several : bool
-        Each class is judged by itself, since tracks carry several.
+        Each class is judged on its own, since tracks have several.
     """
 
     weights: Floats
@@ -48,7 +48,7 @@ class Linear:
     several: bool
 
     def probabilities(self, z: Floats) -> Floats:
-        """Return the probability of each class, (n, n_classes) float32, of z-scored rows."""
+        """Return the probability of each class for z-scored rows, (n, n_classes) float32."""
         logits: Floats = z @ self.weights.T
         logits += self.bias
         if self.several:
@@ -56,7 +56,7 @@ class Linear:
         return _softmax(logits)
 
     def probabilities_of(self, z: Floats, chosen: Bools, into: Floats) -> None:
-        """Put the probabilities of the chosen rows into theirs of `into`, in blocks.
+        """Put the probabilities of the chosen rows into the same rows of `into`, in blocks.
 
         Parameters
         ----------
@@ -72,10 +72,10 @@ class Linear:
 
 
 def z_score(rows: Floats) -> tuple[Floats, Floats]:
-    """Give each column of rows mean 0 and spread 1, in place; return what these were.
+    """Give each column of rows mean 0 and spread 1, in place; return the old ones.
 
-    In place, and once for all folds: a library's rows are the largest thing in memory, and no
-    label is in their mean.
+    This is in place and once for all folds: a library's rows are the largest object in memory,
+    and their mean does not depend on labels.
     """
     mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
     rows -= mean
@@ -93,11 +93,11 @@ def fit(z: Floats, wanted: Bools, *, several: bool = False, out: Bools | None = 
     z : (n, dim) float32
         Features, z-scored.
     wanted : (n, n_classes) bool
-        Whether a row is of a class; without `several`, of one class each.
+        Whether a row has a class; without `several`, each row has one.
     several : bool
-        One against the rest for each class.
+        Learn each class against the rest.
     out : (n,) bool, optional
-        Rows from which nothing is learnt.
+        Rows to leave out.
     """
     dim, classes = z.shape[1], wanted.shape[1]
     counted = np.ones(len(z), bool) if out is None else ~out
@@ -112,7 +112,7 @@ def fit(z: Floats, wanted: Bools, *, several: bool = False, out: Bools | None = 
 
 Loss = Callable[[Wide], tuple[float, Wide]]
 Slope = Callable[[Floats, slice], float]
-"""Puts the slope of the loss in the place of the logits of a block of rows; returns their cost."""
+"""Replaces the logits of a block of rows by the slope of the loss; returns their cost."""
 
 
 def _loss(z: Floats, slope: Slope) -> Loss:
@@ -176,7 +176,7 @@ def _several(wanted: Bools, counted: Bools) -> Slope:
 
 
 def _softmax(logits: Floats) -> Floats:
-    """Return probabilities, in the place of the logits."""
+    """Turn logits into probabilities, in place."""
     logits -= logits.max(axis=1, keepdims=True)
     np.exp(logits, out=logits)
     logits /= logits.sum(axis=1, keepdims=True)
@@ -184,7 +184,7 @@ def _softmax(logits: Floats) -> Floats:
 
 
 def _sigmoid(logits: Floats, small: Floats) -> Floats:
-    """Return the probability of each class by itself, in the place of the logits.
+    """Return the probability of each class on its own, in place of the logits.
 
     `small` is ``exp(-abs(logits))``.
     """
@@ -193,7 +193,7 @@ def _sigmoid(logits: Floats, small: Floats) -> Floats:
 
 
 def _minimise(loss: Loss, start: Wide) -> Wide:
-    """Follow the loss down by L-BFGS (Nocedal and Wright, Numerical Optimization, 7.2)."""
+    """Minimise the loss by L-BFGS (Nocedal and Wright, Numerical Optimization, 7.2)."""
     at = start
     value, gradient = loss(at)
     first = float(np.linalg.norm(gradient))
@@ -211,7 +211,7 @@ def _minimise(loss: Loss, start: Wide) -> Wide:
                 break
             length /= 2
         else:
-            break  # float32 says no more
+            break  # the limit of float32
         step, change = there - at, new_gradient - gradient
         curvature = float(np.einsum("ij,ij->", step, change))
         if curvature > 1e-10:
@@ -221,7 +221,7 @@ def _minimise(loss: Loss, start: Wide) -> Wide:
 
 
 def _direction(gradient: Wide, steps: list[tuple[Wide, Wide, float]]) -> Wide:
-    """Return where L-BFGS goes: the two loops."""
+    """Return the direction of L-BFGS, by its two loops."""
     q = gradient.copy()
     shares = []
     for step, change, rho in reversed(steps):

@@ -1,7 +1,7 @@
-"""What there is to learn from: the tracks, their classes and their embeddings.
+"""The data to learn from: tracks, their classes and their embeddings.
 
-Files that changed since they were last looked at are looked at again, for the user's tags
-as they are now; nothing is heard.
+Files that have changed since they were last examined are read again, for the user's present tags;
+nothing is heard.
 """
 
 import os
@@ -27,25 +27,25 @@ Ints = npt.NDArray[np.intp]
 _BLOCK = 2048  # rows that are moved at a time
 
 _MOST_TRACKS_WITH = 0.9
-"""A further model is used where so many of the tracks have its embedding."""
+"""Another model is used if this share of the tracks has its embedding."""
 
 
 @dataclass(slots=True)
 class Counts:
-    """What was found, for people.
+    """Counts for people.
 
     Attributes
     ----------
     files : int
         On record.
     unheard : int
-        Music files there that are not on record, or only without an embedding.
+        Music files that are not on record, or have no embedding.
     missing : int
-        Named in a playlist or table, and not there.
+        Named in a playlist or table, but do not exist.
     ours : int
-        Tracks whose only values are lean-tag's own.
+        Tracks with only lean-tag's own values.
     junk : int
-        Tracks whose only values say nothing.
+        Tracks with only values that say nothing.
     empty : int
         Tracks without a value.
     """
@@ -60,26 +60,26 @@ class Counts:
 
 @dataclass(slots=True)
 class Material:
-    """Tracks, one a place in each list.
+    """Tracks, with one entry in each list.
 
     Attributes
     ----------
     paths : list of str
     values : list of list of str
-        What the user's tags (or files) say, as it is spelt; no junk.
+        Values from the user's tags (or files), in their spelling; no junk.
     raw : list of tuple of str
         The same before junk is left out and values are split.
     groups, albums : list of Group
-        Who made it; on which album it is.
+        Its artist; its album.
     infos : list of TrackInfo
     rows : (n, dim) float32
-        Embeddings of `models`, one behind the other.
+        Embeddings of `models`, joined.
     scores : (n, n_labels) float32
-        What the first model says, 0 to 1.
+        The first model's scores, 0 to 1.
     models : tuple of Listened
-        Whose embeddings are in `rows`.
+        The models with embeddings in `rows`.
     sizes : list of int
-        How many numbers are of each.
+        Length of each model's embedding.
     spellings : Spellings
         Of all values.
     counts : Counts
@@ -99,14 +99,14 @@ class Material:
 
 
 def load(request: Request, *, unlabelled: bool) -> Material:
-    """Return what there is to learn from.
+    """Return the data to learn from.
 
     Parameters
     ----------
     request : Request
-        What is asked.
+        The request.
     unlabelled : bool
-        Whether tracks without a class are wanted, too.
+        Include tracks without a class.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def load(request: Request, *, unlabelled: bool) -> Material:
 
 
 def _models(features: Features, request: Request) -> tuple[Listened, ...]:
-    """Return the models whose embeddings most tracks have."""
+    """Return the models with embeddings for most tracks."""
     if request.all_models:
         return request.models
     counts = [features.count(it.key) for it in request.models]
@@ -150,7 +150,7 @@ def _take(
     *,
     unlabelled: bool,
 ) -> None:
-    """Take a track, once for each audio, if it has a class or need not have one."""
+    """Add a track, once for each audio, if it has a class or needs none."""
     found.counts.files += 1
     if track.digest.startswith(PART):
         found.counts.unheard += 1
@@ -175,21 +175,21 @@ def _take(
 def now(
     path: str, before: Identity, fields: Values, info: TrackInfo | None
 ) -> tuple[Values, TrackInfo]:
-    """Return what a file holds now: what is on record of it, if it is as it was.
+    """Return a file's present fields; if it is unchanged, from the record.
 
     Parameters
     ----------
     path : str
         The file.
     before : Identity
-        When it was last looked at.
+        The identity when it was last examined.
     fields, info
-        What it held then.
+        Its fields and info then.
     """
     try:
         same = before.matches(Identity.at(path))
     except OSError:
-        same = True  # it is away: what is on record is all that there is
+        same = True  # it is missing, so use the record
     if same and info is not None:
         return fields, info
     from lean_tagger import write  # late: it loads FFmpeg, 30 MiB
@@ -253,12 +253,12 @@ def _keep(found: Material, wanted: Ints) -> None:
 def kept_rows(rows: Floats, kept: Ints) -> Floats:
     """Move some rows to the front, in place, and return the view of them.
 
-    In place, because a library's rows are the largest thing in memory.
+    This is in place, because a library's rows are the largest object in memory.
 
     Parameters
     ----------
     rows : (n, dim) float32
-        What follows the kept rows afterwards means nothing.
+        Afterwards, the content after the kept rows means nothing.
     kept : (m,) int
         Their numbers, ascending.
     """
@@ -270,7 +270,7 @@ def kept_rows(rows: Floats, kept: Ints) -> Floats:
 
 
 def _unheard(request: Request, on_record: int) -> int:
-    """Return how many music files of the folders asked for are not on record."""
+    """Return how many music files in the given folders are not on record."""
     if not request.under:
         return 0
     there = sum(1 for _ in _music(request.under))

@@ -1,6 +1,6 @@
-"""How right scores are: areas under curves, thresholds for a wanted precision, ranges.
+"""Measures of accuracy: areas under curves, thresholds for a wanted precision, ranges.
 
-scikit-learn is the second opinion in the tests.
+The tests compare them with scikit-learn.
 """
 
 import numpy as np
@@ -11,13 +11,13 @@ Bools = npt.NDArray[np.bool_]
 
 DRAWS = 400
 LEAST_ABOVE = 5
-"""Tracks above a threshold, below which its precision is chance."""
+"""Least number of tracks above a threshold; with fewer, its precision is chance."""
 
 _SEED = 2
 
 
 def roc_auc(scores: Floats, right: Bools) -> float:
-    """Return the area under the ROC curve, 0 to 1; NaN where all are right, or none is.
+    """Return the area under the ROC curve, 0 to 1; NaN if all or none are right.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def roc_auc(scores: Floats, right: Bools) -> float:
         return float("nan")
     _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
-    ranks = (last - (counts - 1) / 2)[inverse]  # of equals, the mean
+    ranks = (last - (counts - 1) / 2)[inverse]  # equals get their mean
     return float((ranks[right].sum() - n_right * (n_right + 1) / 2) / (n_right * n_wrong))
 
 
@@ -49,9 +49,9 @@ def average_precision(scores: Floats, right: Bools) -> float:
 
 
 def threshold_for(scores: Floats, right: Bools, precision: float) -> float | None:
-    """Return the lowest score from which on so many are right; None where there is none.
+    """Return the lowest score from which this share is right; None if there is none.
 
-    At least `LEAST_ABOVE` must lie above it, or all that there are of the class.
+    At least `LEAST_ABOVE` tracks must be above it, or all tracks of the class.
     """
     if not right.any():
         return None
@@ -66,7 +66,7 @@ def threshold_for(scores: Floats, right: Bools, precision: float) -> float | Non
 
 
 def curve(sure: Floats, right: Bools, *, points: int = 10) -> list[tuple[float, float]]:
-    """Return precision at shares of the surest tracks: (coverage, precision), 0 to 1."""
+    """Return the precision for shares of the surest tracks: (coverage, precision), 0 to 1."""
     order = np.argsort(-sure, kind="stable")
     hits = np.cumsum(right[order])
     sizes = [max(1, round(len(order) * (n + 1) / points)) for n in range(points)]
@@ -76,16 +76,16 @@ def curve(sure: Floats, right: Bools, *, points: int = 10) -> list[tuple[float, 
 def spread(
     right: Bools, classes: npt.NDArray[np.intp], groups: npt.NDArray[np.intp], n_classes: int
 ) -> npt.NDArray[np.float64]:
-    """Return accuracy and balanced accuracy of draws of whole groups, (DRAWS, 2).
+    """Return accuracy and balanced accuracy for random draws of whole groups, (DRAWS, 2).
 
     Parameters
     ----------
     right : (n,) bool
         Whether each track's class was found.
     classes, groups : (n,) int
-        The class and the group of each.
+        The class and the group of each track.
     n_classes : int
-        How many there are.
+        Number of classes.
     """
     n_groups = int(groups.max()) + 1
     rng = np.random.default_rng(_SEED)

@@ -1,12 +1,12 @@
-"""Look for tags that are wrong: by what other tracks with the same tag sound like.
+"""Find wrong tags by comparing tracks with others that have the same tag.
 
-A single wrong file stands out among the rest of its album, where that is learnt from: random
-folds. A wrong album does not; it stands out where nothing of its artist is learnt from, and all of
-it does: folds by artist, and the mean over what has the same class on the same album. Both give
-ranks, which are joined as two witnesses are: ``-log(1 - rank)`` of the one and of the other.
+A single wrong file differs from the rest of its album, if that is learnt from: random folds. A
+wrong album differs only if nothing of its artist is learnt from, and then all of it does: folds by
+artist, and the mean over tracks with the same class on the same album. Both give ranks, which are
+combined like two witnesses: the sum of ``-log(1 - rank)``.
 
-Measured by `profiling/learning.py`, 8 draws each: the area under the ROC curve is .93 with 10 %
-wrong files and .81 with 10 % wrong groups; random folds alone find groups with .68.
+Measured by `profiling/learning.py` with 8 draws each, the area under the ROC curve is .93 with 10 %
+wrong files and .81 with 10 % wrong groups; for groups with random folds alone it is .68.
 """
 
 from collections import Counter, defaultdict
@@ -45,7 +45,7 @@ def check(request: Request) -> Iterator[dict[str, Any]]:
     Raises
     ------
     ConfigError
-        There is nothing to compare with.
+        There is nothing to compare.
     """
     material = load(request, unlabelled=True)
     classes = choose(material, request)
@@ -80,14 +80,14 @@ def check(request: Request) -> Iterator[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """What speaks against the labels.
+    """The evidence against the labels.
 
     Attributes
     ----------
     suspicious : (n,) float64
         Higher is worse.
     by_artist, at_random : (n, n_classes) float32
-        Probabilities, learnt from other artists, and from other tracks.
+        Probabilities, learnt from other artists, or from other tracks.
     """
 
     suspicious: Wide
@@ -103,9 +103,9 @@ def suspicion(rows: Floats, classes: Classes, groups: Ints, albums: Ints) -> Sus
     rows : (n, dim) float32
         Embeddings, z-scored.
     classes : Classes
-        What the tags say of these tracks.
+        The classes of these tracks by their tags.
     groups, albums : (n,) int
-        Who made each, and on which album it is.
+        The artist and the album of each.
     """
     by_group = folds.by_group(classes.wanted, groups)
     sure = out_of_fold(rows, classes, by_group, logistic.fit)
@@ -120,7 +120,7 @@ def suspicion(rows: Floats, classes: Classes, groups: Ints, albums: Ints) -> Sus
 
 
 def _doubt(scores: Floats, wanted: Bools) -> Wide:
-    """Return by how much the best other class is likelier than the best of a track's own."""
+    """Return how much likelier the best other class is than the best of a track's own."""
     doubt = np.empty(len(scores))
     for start in range(0, len(scores), BLOCK):
         block = slice(start, start + BLOCK)
@@ -132,7 +132,7 @@ def _doubt(scores: Floats, wanted: Bools) -> Wide:
 
 
 def _witness(doubt: Wide) -> Wide:
-    """Return what a doubt's rank says against a track."""
+    """Return the evidence against a track from the rank of its doubt."""
     order = np.argsort(doubt, kind="stable")
     ranks = np.empty(len(doubt))
     ranks[order] = np.arange(len(doubt)) / len(doubt)
@@ -143,7 +143,7 @@ def _witness(doubt: Wide) -> Wide:
 def _wrong(
     material: Material, classes: Classes, labelled: Ints, order: Ints, sure: Floats
 ) -> Iterator[dict[str, Any]]:
-    """Yield the tracks for which another class is likelier than their own, worst first."""
+    """Yield the tracks with another class likelier than their own, worst first."""
     for at in order:
         best = int(sure[at].argmax())
         if not classes.wanted[at, best]:
@@ -186,7 +186,7 @@ def _mixed(material: Material) -> list[dict[str, Any]]:
 
 
 def _junk(material: Material, request: Request) -> list[dict[str, Any]]:
-    """Return the tracks with a value that says nothing."""
+    """Return the tracks with values that say nothing."""
     found = []
     for path, raw in zip(material.paths, material.raw, strict=True):
         values = _only_junk(raw, request.junk)

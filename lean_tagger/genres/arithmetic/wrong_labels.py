@@ -1,4 +1,4 @@
-"""How many labels are likely wrong, by what this library says of itself.
+"""Estimate from this library how many of its labels are likely wrong.
 
 A label is either what its track sounds like, or, for a share of all tracks, any of the classes.
 What a track sounds like is learnt from the other folds; how far that can be trusted (`TRUST`), and
@@ -24,10 +24,10 @@ Ints = npt.NDArray[np.intp]
 Bools = npt.NDArray[np.bool_]
 
 TRUST = np.geomspace(0.03, 3, 24)
-"""Powers of the probabilities that were learnt."""
+"""Powers of the learnt probabilities."""
 
 SHARES = np.concatenate([[0], np.geomspace(0.002, 0.5, 24)])
-"""Of the tracks with an arbitrary label."""
+"""Shares of tracks with an arbitrary label."""
 
 _NINE_OF_TEN = 1.645  # standard deviations to each side of the mean
 _LEAST = np.float32(1e-12)
@@ -42,7 +42,7 @@ class Expected:
     count : float
         The mean.
     low, high : float
-        Nine times of ten it lies between these.
+        Nine times out of ten the number is between these.
     """
 
     count: float
@@ -60,7 +60,7 @@ def expected(scores: Floats, wanted: Bools, first: Ints) -> Expected:
     wanted : (n, n_classes) bool
         The labels that the tracks have, one or more.
     first : (m,) int
-        Which tracks are meant.
+        The first tracks.
     """
     own = _own(scores, wanted)
     arbitrary = wanted.mean(axis=1)

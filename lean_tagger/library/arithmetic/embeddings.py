@@ -1,9 +1,9 @@
-"""Embeddings on record, made comparable: each number less its mean, by its spread (z-scores).
+"""Make embeddings on record comparable: z-scores of each number.
 
-Without this a few of the 200 numbers, which are large in every track, decide alone. By
-``score.py`` of the labelled tracks, cosines of z-scored embeddings of two networks side by side
-find the same genre better (.543) than raw ones (.541) or one network's (.524); whitening, which
-also takes out what the numbers have in common, is worse.
+Without this a few of the 200 numbers, which are large in every track, would decide alone. On
+labelled tracks, cosines of z-scored embeddings of two networks find the same genre better (.543)
+than raw ones (.541) or those of one network (.524). Whitening, which also removes correlations, is
+worse.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,19 +19,19 @@ from lean_tagger.store.rows import Key
 Floats = npt.NDArray[np.float32]
 
 _LEAST_SPREAD = 1e-6
-"""Of a number that is the same in every track, and tells none apart."""
+"""Spread of a number that is the same in every track and so tells nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """Where the embeddings of one model lie.
+    """The space of one model's embeddings.
 
     Attributes
     ----------
     key : Key
         Of the model.
     mean, spread : (dim,) float32
-        Over the library, or over tracks taken evenly from it. `spread` is a standard deviation.
+        Over the library, or over an even sample of it. `spread` is a standard deviation.
     """
 
     key: Key
@@ -40,7 +40,7 @@ class Space:
 
     @property
     def dim(self) -> int:
-        """How many numbers an embedding has."""
+        """Length of an embedding."""
         return len(self.mean)
 
     def zscored(self, embeddings: Sequence[bytes | None]) -> Floats:
@@ -49,20 +49,20 @@ class Space:
         Returns
         -------
         (n, dim) float32
-            Zeros for one that is missing, or is none of this model: another length, no numbers.
+            Zeros for an embedding that is missing, has another length, or is not finite.
         """
         size = 4 * self.dim
         nothing = self.mean.tobytes()
         data = b"".join(it if it and len(it) == size else nothing for it in embeddings)
         rows = np.frombuffer(data, "<f4").reshape(-1, self.dim) - self.mean
-        with np.errstate(all="ignore"):  # of what is no number, which the sum of a row shows
+        with np.errstate(all="ignore"):  # values that are not numbers; the sum of a row shows them
             rows *= 1 / self.spread
             rows[~np.isfinite(rows @ np.ones(self.dim, np.float32))] = 0
         return rows
 
 
 def space_of(features: Features, key: Key) -> Space | None:
-    """Return where a model's embeddings lie; None where there are none."""
+    """Return the space of a model's embeddings; None if there are none."""
     total = squares = np.zeros(1)
     count = dim = 0
     for block in features.sample(key):
@@ -83,7 +83,7 @@ def space_of(features: Features, key: Key) -> Space | None:
 
 
 def spaces_of(features: Features, keys: Sequence[Key]) -> list[Space]:
-    """Return where the embeddings of each of these models lie, without those that have none."""
+    """Return the spaces of these models, without those that have no embeddings."""
     return [space for key in keys if (space := space_of(features, key)) is not None]
 
 
@@ -107,7 +107,7 @@ class Block:
 
 
 def blocks(features: Features, spaces: Sequence[Space], *, size: int = 1000) -> Iterator[Block]:
-    """Yield every track that one of these models heard at least, some at a time, each once."""
+    """Yield every track that at least one of these models heard, in blocks, each once."""
     for rows in features.side_by_side([space.key for space in spaces], size=size):
         columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
         yield Block(

@@ -1,9 +1,9 @@
-"""A map of a library: places in the plane, near each other where the music sounds alike.
+"""A map of a library: positions in the plane, close together if the music sounds similar.
 
-t-SNE (van der Maaten and Hinton, 2008). Attraction acts between nearest neighbours only, repulsion
-is interpolated on a grid and summed there by FFT (Linderman et al., "Fast interpolation-based
-t-SNE", 2019), so that a step takes time in proportion to the tracks. Nothing is drawn by chance:
-the first places are the first two principal components.
+This is t-SNE (van der Maaten and Hinton, 2008). Only nearest neighbours attract each other.
+Repulsion is interpolated on a grid and summed there by FFT (Linderman et al., "Fast
+interpolation-based t-SNE", 2019), so a step takes time in proportion to the tracks. Nothing is
+random: the initial positions are the first two principal components.
 """
 
 from collections.abc import Sequence
@@ -17,18 +17,18 @@ from lean_tagger.library.arithmetic.neighbours import nearest
 Floats = npt.NDArray[np.float32]
 
 PERPLEXITY = 12.0
-"""About so many neighbours hold a track in its place."""
+"""Effective number of neighbours of a track."""
 
 MOST_LANDMARKS = 25_000
-"""Tracks that take part; others are put among those that sound most like them."""
+"""Most landmarks; other tracks are put between the landmarks that sound most like them."""
 
 STEPS, EXAGGERATED_STEPS = 300, 100
 EXAGGERATION = 12.0
 MOST_PAIRED = 300
-"""Of so few tracks each is compared with each, which is faster than the grid."""
+"""Up to so many tracks, all pairs are compared, which is faster than the grid."""
 
 GRID_CELLS = 32, 96
-"""Along a side, at least and at most; of three nodes each."""
+"""Least and most cells along a side; each has three nodes."""
 
 _NODES = 3
 _ENTROPY_ROUNDS = 40
@@ -36,12 +36,12 @@ _LEAST_TRACKS = 4
 
 
 def positions(vectors: Floats) -> Floats:
-    """Return a place for each track.
+    """Return a position for each track.
 
     Parameters
     ----------
     vectors : (n, d) float32
-        Of unit length; what sounds alike has a large dot product.
+        Of unit length; similar tracks have a large dot product.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def positions(vectors: Floats) -> Floats:
     """
     count = len(vectors)
     if count < _LEAST_TRACKS:
-        # Too few for distances to say anything: next to each other.
+        # Too few for meaningful distances, so put them in a row.
         return np.stack([_evenly(count), np.zeros(count, np.float32)], axis=1)
     chosen = np.linspace(0, count - 1, min(count, MOST_LANDMARKS)).round().astype(np.int64)
     landmarks = vectors[chosen]
@@ -69,7 +69,7 @@ def _evenly(count: int) -> Floats:
 
 
 def _scaled(places: Floats) -> Floats:
-    """Return places in the square from -1 to 1, turned so that they are wider than high."""
+    """Return positions in the square from -1 to 1, turned to be wider than high."""
     places = places - places.mean(axis=0)
     _, axes = np.linalg.eigh(places.T @ places)
     turned = axes[:, ::-1]
@@ -82,7 +82,7 @@ def _scaled(places: Floats) -> Floats:
 def _among(
     vectors: Floats, landmarks: Floats, placed: Floats, chosen: npt.NDArray[np.int64]
 ) -> Floats:
-    """Return the places of all tracks; one that is no landmark lies between the three nearest."""
+    """Return the positions of all tracks; others lie between the three nearest landmarks."""
     out = np.empty((len(vectors), 2), np.float32)
     for start, numbers, likeness in nearest(vectors, landmarks, count=3):
         weight = np.exp(20 * (likeness - likeness.max(axis=1, keepdims=True)))
@@ -93,13 +93,13 @@ def _among(
 
 
 def _tsne(vectors: Floats) -> Floats:
-    """Return places after all steps of gradient descent with momentum and gains."""
+    """Return positions after gradient descent with momentum and gains."""
     neighbours, weights = _affinities(vectors)
     count = len(vectors)
     centred = vectors - vectors.mean(axis=0)
     _, axes = np.linalg.eigh(centred.T @ centred)
     first = axes[:, -2:][:, ::-1]
-    # An axis may point either way: its largest part is positive.
+    # An axis may point either way, so make its largest part positive.
     first = first * np.sign(first[np.abs(first).argmax(axis=0), [0, 1]])
     places = np.asarray(centred @ first, np.float32)
     places *= 1e-2 / max(float(places.std()), 1e-12)
@@ -118,9 +118,9 @@ def _tsne(vectors: Floats) -> Floats:
 
 
 def _affinities(vectors: Floats) -> tuple[npt.NDArray[np.int32], Floats]:
-    """Return each track's neighbours, and how strongly each pulls, together 1 over all tracks.
+    """Return each track's neighbours and their pulls, which add up to 1 over all tracks.
 
-    Both (n, k): a pull counts for both ends, half as much for each.
+    Both are (n, k). A pull acts on both ends, with half its strength on each.
     """
     count = len(vectors)
     k = int(min(count - 1, 3 * PERPLEXITY))
@@ -136,7 +136,7 @@ def _affinities(vectors: Floats) -> tuple[npt.NDArray[np.int32], Floats]:
 
 
 def _of_perplexity(squares: Floats, perplexity: float) -> Floats:
-    """Return Gaussian weights of squared distances, each row of this perplexity, with sum 1."""
+    """Return Gaussian weights for squared distances; each row has this perplexity and sum 1."""
     squares = squares - squares.min(axis=1, keepdims=True)
     low, high = np.zeros((len(squares), 1)), np.full((len(squares), 1), np.inf)
     beta = np.ones((len(squares), 1))
@@ -152,7 +152,7 @@ def _of_perplexity(squares: Floats, perplexity: float) -> Floats:
 
 
 def _attraction(places: Floats, neighbours: npt.NDArray[np.int32], weights: Floats) -> Floats:
-    """Return how neighbours pull, (n, 2): each pull acts on both of its ends."""
+    """Return the attraction by neighbours, (n, 2); each pull acts on both ends."""
     count = len(places)
     to = neighbours.ravel()
     pulls = np.empty_like(places)
@@ -166,7 +166,7 @@ def _attraction(places: Floats, neighbours: npt.NDArray[np.int32], weights: Floa
 
 
 def _repulsion(places: Floats) -> Floats:
-    """Return how all tracks push each other away, (n, 2)."""
+    """Return the repulsion by all tracks, (n, 2)."""
     if len(places) <= MOST_PAIRED:
         return _repulsion_by_pairs(places)
     return _repulsion_on_grid(places)
@@ -188,7 +188,7 @@ def _repulsion_on_grid(places: Floats) -> Floats:
     nodes = cells * _NODES
     step = side / nodes
     cell, share = _interpolation(places, low, side / cells)
-    # Each track lends to 3 x 3 nodes; by these all sums go through the grid.
+    # Each track contributes to 3 x 3 nodes, and all sums go through the grid.
     rows = cell[:, 0, None] * _NODES + np.arange(_NODES)
     columns = cell[:, 1, None] * _NODES + np.arange(_NODES)
     flat = (rows[:, :, None] * nodes + columns[:, None, :]).reshape(len(places), -1)
@@ -213,7 +213,7 @@ def _through(
     parts: npt.NDArray[np.float64],
     nodes: int,
 ) -> list[npt.NDArray[np.float64]]:
-    """Return for each kind of charge what each track feels of all, (n,); None is a charge of 1."""
+    """Return each track's potential for each kind of charge, (n,); None is a charge of 1."""
     both = 2 * nodes, 2 * nodes  # room for the kernel's far side
     seen = np.fft.rfft2(kernel)
     felt = []
@@ -229,7 +229,7 @@ def _through(
 def _interpolation(
     places: Floats, low: float, width: float
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Return each track's cell, (n, 2), and by Lagrange what its nodes get, (n, 2, 3)."""
+    """Return each track's cell, (n, 2), and the Lagrange weights of its nodes, (n, 2, 3)."""
     within = (places.astype(np.float64) - low) / width
     cell = within.astype(np.int64)
     at = within - cell

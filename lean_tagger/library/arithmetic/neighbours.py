@@ -1,4 +1,4 @@
-"""Nearest neighbours by brute force, some tracks at a time."""
+"""Nearest neighbours by brute force, in blocks."""
 
 from collections.abc import Iterator
 
@@ -8,29 +8,29 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 
 BLOCK_BYTES = 4 << 20
-"""Of likenesses at a time; sorting them takes four times as much."""
+"""Bytes of similarities per block; sorting them takes four times as much."""
 
 
 def nearest(
     vectors: Floats, others: Floats, *, count: int, itself: bool = True
 ) -> Iterator[tuple[int, npt.NDArray[np.int64], Floats]]:
-    """Yield those of `others` that each vector is most like, by dot product.
+    """Yield the most similar rows of `others` for each vector, by dot product.
 
     Parameters
     ----------
     vectors, others : (n, d) and (m, d) float32
-        Rows that are compared.
+        Rows to compare.
     count : int
-        So many of `others` for each, at most `m`.
+        Number of `others` for each vector, at most `m`.
     itself : bool
-        Without, `others` are the same rows, and none is its own neighbour.
+        If False, `others` are the same rows, and none is its own neighbour.
 
     Yields
     ------
     int
         The first row of a block.
     (rows, count) int64
-        Numbers of `others`, the nearest one first.
+        Indices in `others`, nearest first.
     (rows, count) float32
         Their dot products.
     """

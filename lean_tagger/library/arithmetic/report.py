@@ -19,8 +19,8 @@ from lean_tagger.store.features import Features
 from lean_tagger.store.rows import Key
 
 PAGE_AXES = 64
-"""Numbers of a vector in the page: with 32 the ten nearest are to .91 the right ones, with 48 to
-.94, with 64 to .95 (labelled tracks). One of 64 takes 85 bytes."""
+"""Numbers of a vector on the page. With 32, .91 of the ten nearest are right, with 48 .94, with 64
+.95 (labelled tracks). A vector of 64 takes 85 bytes."""
 
 SHOWN_LABELS = 3
 PART = 1 << 18
@@ -33,7 +33,7 @@ def pieces(request: Request) -> Iterator[str]:
     sound = _sound(request, set(found.rows.digests))
     extras = [it.below(found.root) for it in request.extras]
     for piece in page(found, sound, pictures=request.heat_maps, extras=extras):
-        # In parts: whoever writes them has little memory.
+        # In parts, since the process that writes them has little memory.
         yield from (piece[at : at + PART] for at in range(0, len(piece), PART))
 
 
@@ -60,7 +60,7 @@ def _sound(request: Request, wanted: set[str]) -> Sound:
 
 
 def _labels(features: Features, key: Key) -> tuple[tuple[str, ...], npt.NDArray[np.bool_]]:
-    """Return a model's labels, and which of them are genres; all, where its card is not here."""
+    """Return a model's labels, and which are genres; all, if its card is missing."""
     labels = features.labels().get(key.model, [])
     cards = {card.identity: card for card in readable_cards()}
     known = {it.name: it.kind for it in cards[key.model].labels} if key.model in cards else {}
@@ -76,9 +76,9 @@ def _strongest(
     Returns
     -------
     (n, 3) of (uint16, uint8)
-        Labels and scores; zeros where the model did not hear a track.
+        Labels and scores; zeros if the model did not hear a track.
     (n,) int64
-        Labels; -1 there.
+        The strongest genre; -1 if the model did not hear a track.
     """
     count = len(genres)
     heard = np.zeros((len(rows), SHOWN_LABELS), [("label", "<u2"), ("percent", "u1")])

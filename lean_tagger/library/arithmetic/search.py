@@ -8,11 +8,11 @@ from lean_tagger.store.features import Features
 from lean_tagger.store.tracks import Track, Tracks
 
 BLOCK = 100
-"""Files that cross the pipe together."""
+"""Files per message."""
 
 
 def found(request: Search) -> Iterator[list[Track]]:
-    """Yield the files that fulfil a query, some at a time, in its order.
+    """Yield the files that match a query in blocks, in its order.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""The tracks nearest to some, and a way from one track to another.
+"""Find the tracks most similar to some, and a way from one track to another.
 
-Everything on record is looked at once, a block at a time: there is no index to build, and none
-that is out of date. What is kept meanwhile are the best so far.
+Everything on record is read once, a block at a time: there is no index to build, and none that
+could be out of date. Only the best so far are kept.
 """
 
 import heapq
@@ -19,17 +19,17 @@ from lean_tagger.store.features import Features
 from lean_tagger.store.tracks import Track, Tracks
 
 MOST = 500
-"""Candidates that are kept at first; whoever wants more than these costs one more look."""
+"""Candidates that are kept at first; more need another look at the journal."""
 
 SAME_COSINE = 0.9
 SAME_SECONDS = 2.0
 SAME_SHARE = 0.01
-"""So like each other, and by no more different in length, are two files of one recording. Six
-tracks encoded again, or made louder and cut, were at .89 to .97, all but one at .69; of 489
-tracks one in ten has another one so near, seldom of its length."""
+"""Least cosine, and most difference in length, of two files of one recording. Six tracks that were
+encoded again, or made louder and cut, had .89 to .97, except for one with .69. Of 489 tracks, one
+in ten has another one so close, but rarely of its length."""
 
 _UNEVEN = 2.0
-"""What a track loses by being a whole step off its place, in cosines to both ends."""
+"""Penalty for being a whole step away from the right position, in cosines to both ends."""
 
 _NONE = -2.0  # below every cosine
 
@@ -41,9 +41,9 @@ class Direction:
     Attributes
     ----------
     parts : list of (dim,) float32
-        By each space; zeros where a space does not count.
+        By space; zeros if a space does not count.
     squares : list of float
-        Of each part's length.
+        Square of each part's length.
     """
 
     parts: list[Floats]
@@ -51,7 +51,7 @@ class Direction:
 
     @classmethod
     def of(cls, parts: Sequence[Floats]) -> "Direction":
-        """Return the point in this direction."""
+        """Return the direction with these parts."""
         return cls(list(parts), [float(part @ part) for part in parts])
 
     @property
@@ -61,14 +61,14 @@ class Direction:
 
 
 def cosines(block: Block, directions: Sequence[Direction]) -> Floats:
-    """Return how alike each track and each direction are.
+    """Return the cosine of each track and each direction.
 
-    Only what both have counts: a track that one of two networks heard is compared by that one.
+    Only common parts count: a track that one of two networks heard is compared by that one.
 
     Returns
     -------
     (n, len(directions)) float32
-        -1 to 1; -2 where they have nothing in common.
+        -1 to 1; -2 if they have no part in common.
     """
     found = np.full((len(block.digests), len(directions)), _NONE, np.float32)
     squares = [np.einsum("ij,ij->i", part, part) for part in block.parts]
@@ -89,15 +89,15 @@ def cosines(block: Block, directions: Sequence[Direction]) -> Floats:
 
 
 def nearest(request: Likeness) -> Iterator[Compared | Near]:
-    """Yield how much was compared, then tracks, the most alike first.
+    """Yield how much was compared, then tracks, most similar first.
 
-    They come for as long as anybody takes them: some hundred from the first look at the
-    journal, then more from each further one.
+    They come as long as they are iterated: some hundred from the first look at the journal, then
+    more from each other look.
 
     Raises
     ------
     ConfigError
-        Nothing is on record by which a seed could be compared.
+        Nothing is on record to compare a seed with.
     """
     with Features(request.state) as features, Tracks(request.state) as tracks:
         spaces = spaces_of(features, request.keys)
@@ -125,14 +125,14 @@ def nearest(request: Likeness) -> Iterator[Compared | Near]:
 def way(request: Way) -> Iterator[Compared | Near]:
     """Yield how much was compared, then tracks between two in even steps, from first to last.
 
-    Where a track lies on the way is by how much more it is like one end than like the other. The
-    way has a place for each step, and for each place the track is chosen that is most like both
-    ends and least off the place. Only tracks that are there.
+    A track's position on the way depends on how much more it is like one end than the other. The
+    way has a position for each step. For each, the track is chosen that is most like both ends and
+    closest to that position. Only tracks with existing files are used.
 
     Raises
     ------
     ConfigError
-        Nothing is on record by which an end could be compared.
+        Nothing is on record to compare an end with.
     """
     with Features(request.state) as features, Tracks(request.state) as tracks:
         spaces = spaces_of(features, request.keys)
@@ -161,7 +161,7 @@ def way(request: Way) -> Iterator[Compared | Near]:
 
 
 class _Best:
-    """The best of all that it is given, and no more than so many."""
+    """Keeps at most so many of the best."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -170,7 +170,7 @@ class _Best:
     def add(
         self, scores: Floats, digests: Sequence[str], *, below: tuple[float, str] = (np.inf, "")
     ) -> None:
-        """Take some, without what comes before or is `below`."""
+        """Add some, without those that come before, or after `below`."""
         least = self._heap[0][0] if len(self._heap) == self._most else -np.inf
         for number in np.flatnonzero((scores >= least) & np.isfinite(scores)).tolist():
             item = (float(scores[number]), digests[number])
@@ -182,12 +182,12 @@ class _Best:
                 heapq.heappushpop(self._heap, item)
 
     def ranked(self) -> list[tuple[float, str]]:
-        """Return scores and digests, the best first."""
+        """Return scores and digests, best first."""
         return sorted(self._heap, reverse=True)
 
 
 class _Look:
-    """Everything on record that may be an answer, with what was left out counted."""
+    """Everything on record that may be an answer, with counts of what was left out."""
 
     def __init__(
         self, features: Features, tracks: Tracks, spaces: list[Space], request: Likeness | Way
@@ -206,7 +206,7 @@ class _Look:
         self._count = self._too_long = self._heard = 0
 
     def blocks(self, directions: Sequence[Direction]) -> Iterator[tuple[Block, Floats]]:
-        """Yield tracks, and how alike they are to each direction; -inf for what is left out."""
+        """Yield tracks with their cosines to each direction; -inf for those left out."""
         self._count = self._too_long = self._heard = 0
         for block in blocks(self.features, self.spaces):
             rows = cosines(block, directions)
@@ -221,7 +221,7 @@ class _Look:
             yield block, rows
 
     def compared(self) -> Compared:
-        """Return what the last look came to."""
+        """Return the counts of the last look."""
         unheard = max(0, self.features.count_tracks() - self._heard)
         return Compared(tracks=self._count, too_long=self._too_long, unheard=unheard)
 
@@ -235,13 +235,13 @@ class _Look:
 
 
 class _Digests:
-    """A set of digests in eight bytes each: a million of them as they are would not fit."""
+    """A set of digests with eight bytes each, since a million full ones would not fit."""
 
     def __init__(self, digests: Iterator[str]) -> None:
         self._hashes = np.unique(np.fromiter(map(hash, digests), np.int64))
 
     def has(self, digests: list[str]) -> npt.NDArray[np.bool_]:
-        """Tell of each of these whether it is in the set."""
+        """Return for each of these whether it is in the set."""
         if not len(self._hashes):
             return np.zeros(len(digests), bool)
         hashes = np.fromiter(map(hash, digests), np.int64)
@@ -259,7 +259,7 @@ def _near(
     seeds: Sequence[Direction],
     names: Sequence[str],
 ) -> Near | None:
-    """Return one track as an answer; None where no file on record has it any more."""
+    """Return one track as an answer; None if no file on record has it any more."""
     files = look.files(digest)
     if not files:
         return None
@@ -280,19 +280,18 @@ def _same_length(seconds: float, other: float) -> bool:
 
 
 def _direction(features: Features, spaces: Sequence[Space], digest: str) -> Direction:
-    """Return where a track lies.
+    """Return the direction of a track.
 
     Raises
     ------
     ConfigError
-        It has no embedding on record by any of these models.
+        None of these models has an embedding of it on record.
     """
     parts = [space.zscored([features.of(digest, space.key)])[0] for space in spaces]
     direction = Direction.of(parts)
     if not direction.length:
         raise ConfigError(
-            "there is nothing on record by which a track could be compared with others: "
-            "lean-tag has to hear two at least"
+            "there is nothing on record to compare a track with: lean-tag has to hear at least two"
         )
     return direction
 
@@ -300,7 +299,7 @@ def _direction(features: Features, spaces: Sequence[Space], digest: str) -> Dire
 def _sum(
     spaces: Sequence[Space], seeds: Sequence[Direction], against: Sequence[Direction]
 ) -> Direction:
-    """Return the direction in which all seeds lie, away from all that it is to be unlike."""
+    """Return the direction towards all seeds, and away from those to avoid."""
     parts: list[Floats] = [np.zeros(space.dim, np.float32) for space in spaces]
     for some, sign in ((seeds, 1.0), (against, -1.0)):
         for one in some:
@@ -311,6 +310,6 @@ def _sum(
 
 
 def _between(one: Direction, other: Direction) -> float:
-    """Return the cosine between two, over what both have."""
+    """Return the cosine of two directions, over their common parts."""
     block = Block([""], np.zeros(1, np.float32), [part[None] for part in one.parts])
     return float(cosines(block, [other])[0, 0])

@@ -1,4 +1,4 @@
-"""Hear one file window by window, and make a picture or a table of it."""
+"""Hear one file window by window, and make a picture or a table."""
 
 import json
 import os
@@ -17,12 +17,12 @@ from lean_tagger.system import library_pages
 from lean_tagger.tagger import Tagger
 
 MOST_ROWS = 30
-"""Labels in a picture: those that are strongest over the whole track."""
+"""Labels in a picture: the strongest ones over the whole track."""
 
 
 def hear(request: Request) -> Iterator[Any]:
-    """Yield what was asked for; see `library.taggram.heard`."""
-    library_pages.release()  # of the imports, before the model comes on top
+    """Yield the requested form; see `library.taggram.heard`."""
+    library_pages.release()  # pages of the imports, before the model is added
     tagger = Tagger(request.models[0], labels=request.labels)
     library_pages.release()
     taggram = tagger.taggram(request.path)
@@ -44,10 +44,10 @@ def hear(request: Request) -> Iterator[Any]:
 
 
 def heat_map(taggram: Taggram, *, title: str, seconds: float) -> HeatMap:
-    """Return a taggram as a picture's rows, the strongest label on top.
+    """Return a taggram as rows of a picture, the strongest label on top.
 
-    Neighbouring windows of a long track are taken together, so that a picture has no more than
-    `MOST_WIDTH` columns.
+    Neighbouring windows of a long track are joined, so that a picture has at most `MOST_WIDTH`
+    columns.
     """
     scores = _scores(taggram.logits)
     order = np.argsort(-scores.mean(axis=0), kind="stable")[:MOST_ROWS]

@@ -1,4 +1,4 @@
-"""How much every file has of the words of a query, found in one pass over scores and files.
+"""Compute every file's share of a query's words, in one pass over scores and files.
 
 A word stands for a file where its texts contain it, or where a label that it means is strong. To
 look that up file by file would take a minute for a million: a score lies somewhere else for each.
@@ -27,7 +27,7 @@ _TOGETHER = 2000
 def condition(
     query: Query, features: Features, tracks: Tracks, labels: Sequence[Label] = ()
 ) -> Condition:
-    """Return what a query asks, with its words looked up."""
+    """Return the condition of a query, with its words looked up."""
     return Condition(
         query, features, tracks, labels, shares=shares_of(query.words, features, tracks, labels)
     )
@@ -36,7 +36,7 @@ def condition(
 def shares_of(
     words: Sequence[str], features: Features, tracks: Tracks, labels: Sequence[Label]
 ) -> dict[str, memoryview]:
-    """Return how much every file has of each word.
+    """Return every file's share of each word.
 
     Returns
     -------
@@ -55,12 +55,12 @@ def shares_of(
         for number, word in enumerate(wanted):
             said[number, rows] = [word in text for _, _, text in block]
     found = _heard(features, scales, audio)
-    np.maximum(found, said, out=found)  # what texts say is all of it
+    np.maximum(found, said, out=found)  # a match in a text is a share of 1
     return {word: memoryview(row) for word, row in zip(words, found, strict=True)}
 
 
 def _files(tracks: Tracks, last: int) -> Iterator[list[tuple[int, str | None, str]]]:
-    """Yield row, audio, and all texts of files, as they are compared, some at a time."""
+    """Yield row, audio, and all texts of files, folded for comparison, in blocks."""
     rows = tracks.database.rows(
         "SELECT rowid, digest, path, fields, artist, albumartist, album, title FROM files "
         "WHERE rowid <= ?",
@@ -71,9 +71,9 @@ def _files(tracks: Tracks, last: int) -> Iterator[list[tuple[int, str | None, st
 
 
 def scales_of(features: Features, words: Sequence[Sequence[Label]]) -> list[dict[Label, Scale]]:
-    """Return what the scores of the labels that some words mean are like in a library.
+    """Return the scales of the labels that some words mean, in this library.
 
-    By tracks taken evenly from the journal; without labels that no track on record has.
+    They come from an even sample of the journal; labels without a track on record are left out.
     """
     found: list[dict[Label, Scale]] = [{} for _ in words]
     for key in {label.key for labels in words for label in labels}:
@@ -92,7 +92,7 @@ def scales_of(features: Features, words: Sequence[Sequence[Label]]) -> list[dict
 def _heard(
     features: Features, words: Sequence[Mapping[Label, Scale]], audio: npt.NDArray[np.int64]
 ) -> Shares:
-    """Return how strong the labels of some words are in every file: (words, files) float32.
+    """Return the strength of each word's labels in every file: (words, files) float32.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def _heard(
 def _scores(
     features: Features, keys: Sequence[int]
 ) -> Iterator[tuple[int, list[str], list[bytes]]]:
-    """Yield what some models heard, in the order in which it lies in the file, key by key."""
+    """Yield some models' scores in the order of the journal's file, key by key."""
     if not keys:
         return
     marks = ",".join("?" * len(keys))
@@ -134,7 +134,7 @@ def _scores(
 
 
 def _strengths(scores: Sequence[bytes], words: Sequence[Mapping[int, Scale]]) -> Shares:
-    """Return of each word the strongest of its labels in some tracks, as a share of the highest.
+    """Return the strength of each word's strongest label in some tracks, as a share of the highest.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def _strengths(scores: Sequence[bytes], words: Sequence[Mapping[int, Scale]]) ->
 
 
 def _matrix(scores: Sequence[bytes], count: int) -> npt.NDArray[np.uint16]:
-    """Return the first scores of each track, (n, count); 0 for those that it has not."""
+    """Return the first scores of each track, (n, count); 0 for missing ones."""
     size = 2 * count
     data = b"".join(it[:size].ljust(size, b"\0") for it in scores)
     return np.frombuffer(data, "<u2").reshape(len(scores), count)

@@ -1,8 +1,8 @@
-"""A page to look at: one HTML file that needs nothing else, about what is on record.
+"""A page about what is on record: one HTML file that needs nothing else.
 
-`gather` reads the journal, `sections` words what can be read without a script, `data` packs what
-the script shows, `lay_out` puts all of it into ``template.html``. The arithmetic, a map and
-vectors, is done in `library.arithmetic.report`, which runs all this in a child process.
+`gather` reads the journal, `sections` makes the parts that need no script, `data` packs what the
+script shows, `lay_out` puts everything into ``template.html``. `library.arithmetic.report` computes
+the map and vectors, and runs all this in a child process.
 """
 
 import os
@@ -12,19 +12,19 @@ from pathlib import Path
 from lean_tagger.library.heat_map import HeatMap
 
 MOST_TRACKS = 40_000
-"""A page of more would be slow in a browser; of a larger library it shows an even choice."""
+"""Most tracks on a page, for speed in browsers; of a larger library it shows an even selection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extra:
-    """A table that another command has to add, such as the thresholds of learnt genres.
+    """A table from another command, such as the thresholds of learnt genres.
 
     Attributes
     ----------
     title, text : str
-        Over it, and what it says.
+        Heading and introduction.
     head : tuple of str
-        Of its columns.
+        Headings of its columns.
     rows : tuple of tuple of str
         Its cells.
     of_files : bool
@@ -38,7 +38,7 @@ class Extra:
     of_files: bool = False
 
     def below(self, root: str) -> "Extra":
-        """Return the same with files as they are called below a folder, without all others."""
+        """Return the same with names relative to a folder, without files elsewhere."""
         if not self.of_files:
             return self
         inside = root.rstrip("/") + "/"
@@ -49,22 +49,22 @@ class Extra:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a page is to show.
+    """What a page should show.
 
     Attributes
     ----------
     state : Path
         The journal.
     root : str
-        Only what is in this folder; without, the folder that all files on record have in common.
+        Only files in this folder; if empty, the common folder of all files on record.
     most_tracks : int
         See `MOST_TRACKS`.
     models : tuple of str
-        Whose embeddings the map is made of; by default as `likeness.compared_by` chooses.
+        Models with the embeddings for the map; by default chosen by `likeness.compared_by`.
     heat_maps : tuple of HeatMap
         Taggrams to show.
     extras : tuple of Extra
-        Tables to show besides.
+        More tables to show.
     """
 
     state: Path

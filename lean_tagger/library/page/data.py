@@ -1,4 +1,4 @@
-"""What the page's script shows, packed: columns as JSON, numbers in Base64."""
+"""Pack the data for the page's script: columns as JSON, numbers in Base64."""
 
 import base64
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _AS_THEY_ARE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sound:
-    """What arithmetic made of the embeddings and scores, a row for each track.
+    """Results computed from embeddings and scores, a row for each track.
 
     Attributes
     ----------
@@ -34,14 +34,14 @@ class Sound:
     vectors : bytes
         int8, `axes` for each track.
     places : bytes
-        Two little-endian uint16 for each track: across and down, 0 to 65,535.
+        Two little-endian uint16 for each track: x and y, 0 to 65,535.
     labels : tuple of str
         Of the first model.
     heard : bytes
-        For each track its strongest labels: three bytes for each, the number of the label as a
-        little-endian uint16 and its score in percent.
+        The strongest labels of each track, three bytes each: the number of the label as a
+        little-endian uint16, and its score in percent.
     sounds : list of int
-        The number of the strongest label that is a genre; -1 where there is none.
+        The number of the strongest genre label; -1 if there is none.
     """
 
     rows: dict[str, int]
@@ -54,11 +54,11 @@ class Sound:
 
 
 def script_data(found: Gathered, sound: Sound) -> Iterator[str]:
-    """Yield what the script reads, as JSON that may stand in HTML, a column at a time.
+    """Yield the script's data, as JSON that is safe in HTML, a column at a time.
 
-    Lists have an entry for each file; numbers there are places in `texts`, in `labels`, or, for
-    ``sound``, rows of what stands behind it (-1: none). In ``before``, 0 is the same as ``genres``
-    and -1 nothing.
+    Lists have an entry for each file. Numbers there are indices in `texts` or `labels`, or, for
+    ``sound``, rows of the columns after it (-1: none). In ``before``, 0 means the same as in
+    ``genres``, and -1 nothing.
     """
     for number, (name, column) in enumerate(_columns(found, sound)):
         yield f'{"," if number else "{"}"{name}":{packed(column)}'
@@ -88,7 +88,7 @@ def _columns(found: Gathered, sound: Sound) -> Iterator[tuple[str, object]]:
 
 
 def _one_or_many(numbers: list[int]) -> int | list[int]:
-    """Return what is shorter to write: 0 for none, a number for one."""
+    """Return the shorter form: 0 for none, a number for one."""
     return numbers if len(numbers) > 1 else numbers[0] if numbers else 0
 
 

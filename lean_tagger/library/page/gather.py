@@ -1,4 +1,4 @@
-"""What a page shows of a journal, as columns and counts."""
+"""Read the data for a page from a journal, as columns and counts."""
 
 import os
 from collections import Counter
@@ -15,45 +15,45 @@ from lean_tagger.store.tracks import Track, Tracks
 _Value = TypeVar("_Value")
 
 SHOWN_REASONS = 5
-"""Files that are named for each reason; the table has them all."""
+"""How many files are named for each reason; the table has all."""
 
 UNSURE = "unsure"
-"""Stands in place of ``unchanged`` where a file was heard, and has no genre all the same."""
+"""Replaces ``unchanged`` if a file was heard but still has no genre."""
 
 
 class Names:
-    """Texts that come again and again, by number; 0 is the empty text."""
+    """Repeated texts, by number; 0 is the empty text."""
 
     def __init__(self) -> None:
         self._numbers = {"": 0}
 
     def number(self, text: str) -> int:
-        """Return the number of a text, which gets one if it has none."""
+        """Return the number of a text; a new text gets one."""
         return self._numbers.setdefault(plain(text), len(self._numbers))
 
     def texts(self) -> list[str]:
-        """Return all texts in the order of their numbers."""
+        """Return all texts, by number."""
         return list(self._numbers)
 
 
 @dataclass(slots=True)
 class Rows:
-    """The files that are shown, a column for each thing that is known of them.
+    """The files to show, with a column for each property.
 
     Attributes
     ----------
     names, titles, years : list of str
-        Of a file without its folder; a title is empty where the tags have none.
+        Names are without folders; a title is empty if the tags have none.
     folders, artists, albums, statuses, reasons : list of int
-        Numbers of the texts of the same names.
+        Numbers in the texts of the same column.
     genres, before : list of list of int
-        Numbers of genres: what the field holds, and what it held before we wrote.
+        Numbers of genres: the present ones, and those before we wrote.
     seconds : list of int
-        Length; 0 where it was not heard.
+        Length; 0 if it was not heard.
     digests : list of str
         Of the audio.
     texts : dict of str to Names
-        By the name of a column.
+        Texts, by column.
     """
 
     names: list[str] = field(default_factory=list)
@@ -83,11 +83,11 @@ class Reason:
     Attributes
     ----------
     status : {'failed', 'skipped'}
-        Which of both.
+        One of the two.
     count : int
-        So many files.
+        Number of files.
     examples : list of (str, str)
-        Names below the root, and messages, of the first of them.
+        Names relative to the root, and messages, for the first ones.
     """
 
     status: str
@@ -108,15 +108,15 @@ class Counts:
     Attributes
     ----------
     files, outside : int
-        Within the root, and elsewhere.
+        Number of files within the root, and elsewhere.
     statuses : Counter of str
-        What became of them in the last run that came to them; see `UNSURE`.
+        Their statuses in the last run that examined them; see `UNSURE`.
     reasons : dict of str to Reason
         By kind.
     heard, heard_seconds : int, float
         Files with scores on record, and their length.
     genres, genres_before : Counter of str
-        How many files have each genre, now and before we wrote.
+        Number of files for each genre, now and before we wrote.
     with_genre, with_genre_before : int
         Files with any.
     """
@@ -135,18 +135,18 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """All of it.
+    """All data for a page.
 
     Attributes
     ----------
     root : str
-        The folder below which files are named.
+        The folder to which names are relative.
     rows : Rows
-        What is shown file by file.
+        The files to show.
     counts : Counts
-        Over all.
+        Over all files.
     runs : list of Run
-        The last one first.
+        Latest first.
     """
 
     root: str
@@ -165,7 +165,7 @@ def gather(state: Path, *, root: str, most: int) -> Gathered:
     root : str
         See `page.Request`.
     most : int
-        Files in `Gathered.rows`; of more, one in so many is taken.
+        Most files in `Gathered.rows`; of more, an even selection is taken.
 
     Raises
     ------
@@ -198,9 +198,9 @@ def gather(state: Path, *, root: str, most: int) -> Gathered:
 
 
 class _InStep(Generic[_Value]):
-    """Values by name, in the order of the names, in which they are asked for as well.
+    """Values by name, in sorted order; they must be asked for in the same order.
 
-    Nothing is kept: of a large library all writes would be too much.
+    Nothing is kept, since all writes of a large library would be too much.
     """
 
     def __init__(self, pairs: Iterable[tuple[bytes, _Value]]) -> None:
@@ -218,14 +218,14 @@ class _InStep(Generic[_Value]):
 
 
 def _genres_before(journal: Journal, root: str) -> Iterator[tuple[bytes, tuple[str, ...]]]:
-    """Yield what files held before each write; of each file the first write comes last."""
+    """Yield what files held before each write; the first write of a file comes last."""
     for write in journal.writes(under=[root]):
         if "genre" in write.written:
             yield os.fsencode(write.path), write.previous.get("genre", ())
 
 
 def _reasons(tracks: Tracks, root: str) -> Iterator[tuple[bytes, tuple[str, str]]]:
-    # The plus: by the index of paths, and not sorted in memory.
+    # The plus chooses the index of paths, so that nothing is sorted in memory.
     yield from (
         (path, (kind, message))
         for path, kind, message in tracks.database.rows(
@@ -237,7 +237,7 @@ def _reasons(tracks: Tracks, root: str) -> Iterator[tuple[bytes, tuple[str, str]
 
 
 def _numbers(tracks: Tracks, root: str) -> tuple[int, int]:
-    """Return how many files there are within the root, and elsewhere."""
+    """Return the number of files within the root, and elsewhere."""
     ((every,),) = tracks.database.rows("SELECT count(*) FROM files")
     ((inside,),) = tracks.database.rows(
         f"SELECT count(*) FROM files WHERE {sql.WITHIN}",  # noqa: S608 - ours
@@ -251,7 +251,7 @@ def _span(root: str) -> tuple[bytes, bytes]:
 
 
 def _common_folder(tracks: Tracks) -> str:
-    """Return the folder that all files have in common: that of the first and the last name."""
+    """Return the common folder of all files, from the first and the last name."""
     ((first, last),) = tracks.database.rows("SELECT min(path), max(path) FROM files")
     if first is None:
         return "/"
@@ -260,7 +260,7 @@ def _common_folder(tracks: Tracks) -> str:
 
 
 def status_of(track: Track) -> str:
-    """Return what became of a file; `UNSURE` where the scores chose no genre for one without."""
+    """Return a file's status; `UNSURE` if it has no genre and the scores chose none."""
     if track.status == "unchanged" and track.seconds and not track.genre:
         return UNSURE
     return track.status

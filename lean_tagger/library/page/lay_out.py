@@ -1,4 +1,4 @@
-"""The page as a whole: template, styles, script, and what they may do."""
+"""The whole page: template, styles, script, and its security policy."""
 
 import base64
 import hashlib
@@ -43,7 +43,7 @@ def page(
         "extras": lambda: sections.extras(extras),
         "left_out": lambda: _left_out(found, sound),
     }
-    # Odd pieces are names of places.
+    # Odd pieces are names of placeholders.
     for number, piece in enumerate(_PLACE.split(_own("template.html"))):
         if number % 2:
             yield from fill[piece]()
@@ -52,7 +52,7 @@ def page(
 
 
 def _policy(script: str, style: str) -> str:
-    """Return what a browser may do with the page: run and show what is in it, and ask nobody."""
+    """Return the page's security policy: run and show only its own contents, load nothing."""
     return (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
@@ -68,18 +68,18 @@ def _own(name: str) -> str:
 
 
 def _left_out(found: Gathered, sound: Sound) -> Iterator[str]:
-    """Yield what is not on the map, and why."""
+    """Yield which files are not on the map, and why."""
     shown = len(found.rows.names)
     if shown < found.counts.files:
         yield (
-            f"<p>The map and the table show {shown:,} of {found.counts.files:,} files, one in so "
-            "many; the numbers above are of all.</p>"
+            f"<p>The map and the table show {shown:,} of {found.counts.files:,} files, an even "
+            "selection; the numbers above are about all files.</p>"
         )
     heard = sum(seconds > 0 for seconds in found.rows.seconds)
     placed = sum(digest in sound.rows for digest in found.rows.digests)
     if heard > placed:
         yield (
-            f"<p>{heard - placed:,} files have no place on the map: they were heard by another "
-            "network, or with --effort, or are known by their LEANTAG only. They get one when "
-            "they are heard whole.</p>"
+            f"<p>{heard - placed:,} files are not on the map: they were heard by another network, "
+            "or with --effort, or are only known by their LEANTAG. They will be on it when they "
+            "are heard in full.</p>"
         )

@@ -177,7 +177,7 @@
     }
     panel.append(terms);
     if (!like.length) {
-      panel.append(make("p", {}, data.sound[i] < 0 ? "It has no place on the map: no embedding of it is on record." : "Nothing else is on the map."));
+      panel.append(make("p", {}, data.sound[i] < 0 ? "It is not on the map: no embedding of it is on record." : "Nothing else is on the map."));
       return;
     }
     const nearest = make("ol");

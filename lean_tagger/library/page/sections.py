@@ -16,17 +16,17 @@ _MOST_RUNS = 20
 MEANINGS = {
     "tagged": "got what was missing",
     "would_tag": "would be tagged; it was a trial run",
-    "unchanged": "had what the rules ask for already",
+    "unchanged": "already had what the rules ask for",
     UNSURE: "heard, but nothing was sure enough for a genre",
     "skipped": "left alone, for the reasons below",
     "failed": "set aside, for the reasons below; --retry-failed tries them again",
-    "restored": "put back as they were",
-    "would_restore": "would be put back; it was a trial run",
+    "undone": "restored to their values from before lean-tag wrote",
+    "redone": "written again by lean-tag redo",
 }
 
 
 def summary(counts: Counts) -> Iterator[str]:
-    """Yield how many files were heard, and what became of them."""
+    """Yield how many files were heard, and their statuses."""
     big = [
         (f"{counts.files:,}", "files on record"),
         (f"{counts.heard:,}", "heard"),
@@ -95,11 +95,11 @@ def reasons(found: dict[str, Reason]) -> Iterator[str]:
 
 
 def runs(found: list[Run]) -> Iterator[str]:
-    """Yield what was done, run by run, with its memory and how to take it back."""
+    """Yield the runs, each with its results, its memory and how to take it back."""
     yield (
-        '<div class="wide"><table><thead><tr><th scope="col">Run</th><th scope="col">Begun</th>'
-        '<th scope="col">Command</th><th scope="col">What became of the files</th>'
-        '<th scope="col">Peak of its memory</th><th scope="col">Take it back</th></tr></thead>'
+        '<div class="wide"><table><thead><tr><th scope="col">Run</th><th scope="col">Started</th>'
+        '<th scope="col">Command</th><th scope="col">Files</th>'
+        '<th scope="col">Peak of memory</th><th scope="col">Take it back</th></tr></thead>'
         "<tbody>"
     )
     for run in found[:_MOST_RUNS]:
@@ -115,7 +115,7 @@ def runs(found: list[Run]) -> Iterator[str]:
 
 
 def links(pictures: Sequence[HeatMap], found: Sequence[Extra]) -> Iterator[str]:
-    """Yield where on the page those sections are that not every page has."""
+    """Yield links to the sections that not every page has."""
     if pictures:
         yield ' <a href="#taggrams">Second by second</a>'
     for number, extra in enumerate(found):
@@ -123,14 +123,14 @@ def links(pictures: Sequence[HeatMap], found: Sequence[Extra]) -> Iterator[str]:
 
 
 def taggrams(pictures: Iterable[HeatMap]) -> Iterator[str]:
-    """Yield what was heard second by second; nothing where it was not asked for."""
+    """Yield the taggrams; nothing if there are none."""
     listed = list(pictures)
     if not listed:
         return
     yield (
         '<section id="taggrams"><h2>Second by second</h2><p>What the network heard in each window '
-        "of about three seconds: the lighter, the surer. Labels that were strongest over the "
-        "whole track are on top.</p>"
+        "of about three seconds; lighter is surer. The strongest labels of the whole track are "
+        "on top.</p>"
     )
     for picture in listed:
         yield f'<h3><bdi>{escaped(picture.title)}</bdi></h3><div class="wide">{svg(picture)}</div>'

@@ -1,6 +1,6 @@
 """Decode a file to mono samples, at the file's own rate.
 
-Two decoders stand behind `open_audio`: FFmpeg (PyAV) and libsndfile (soundfile). Both give
+`open_audio` uses one of two decoders: FFmpeg (PyAV) or libsndfile (soundfile). Both give
 an `Audio`, an iterator of blocks ``(rate_hz, samples)``:
 
 - ``samples`` is a float32 memoryview of at most `BLOCK_SAMPLES` mono samples, the plain
@@ -36,7 +36,7 @@ LOUDEST = 2.0**20
 floats that were stored at the scale of 16-bit integers."""
 
 BY_VIEW, BY_PACKETS = "view", "packets"
-"""How `Audio.given` begins: hashed is what FFmpeg was shown, or what came of it."""
+"""The prefixes of `Audio.given`: the hash of FFmpeg's input, or of its packets."""
 
 DecoderName = Literal["auto", "ffmpeg", "soundfile"]
 
@@ -92,9 +92,9 @@ class Audio(Protocol):
         ...
 
     def given(self) -> str:
-        """Return by what a copy shows that it gives a decoder the same; see `audio_proof`.
+        """Return the proof that a copy gives a decoder the same input; see `audio_proof`.
 
-        To be asked for once, when all was read. Empty where there is no such thing.
+        Call this once, after everything was read. Empty if there is no proof.
         """
         ...
 

@@ -60,7 +60,7 @@ MAX_BAD_READS = 64
 """Reads that may fail in a row at the same position before we search further on."""
 
 UNTOUCHED = {"flac", "mp3", "ogg", "tta", "wav", "wv"}
-"""Containers of which FFmpeg is shown nothing, in nearly all files, that a write changes."""
+"""Containers in which FFmpeg, for nearly all files, reads nothing that a write changes."""
 
 RESYNC_MARKS = {"ogg": b"OggS\0\2", "wv": b"wvpk"}
 """Marks where a new stream may begin, for formats with a demuxer that stops for good: at a
@@ -129,9 +129,9 @@ class Demuxer:
         return min(1.0, max(self.view.offset, self._packet_offset) / self._size_bytes)
 
     def view_hash(self) -> str:
-        """Return the hash of all that FFmpeg was shown; empty where a write may change that.
+        """Return the hash of all that FFmpeg read; empty if a write may change that.
 
-        And of a chained stream, of which it was shown a part twice.
+        It is also empty for a chained stream, since FFmpeg read a part of that twice.
         """
         if self.container.format.name not in UNTOUCHED or self.view is not self._whole:
             return ""
@@ -241,7 +241,7 @@ class Demuxer:
             return self._open(view, format_name=by_name)
 
     def _refuse_free_format(self) -> None:
-        """Refuse MPEG audio of which no frame says how long it is: some of it would be guessed.
+        """Refuse MPEG audio without frame lengths, since some of it would be guessed.
 
         ISO/IEC 11172-3, 2.4.2.3: a bit rate index of 0 (bits 16 to 19) in every header.
         """

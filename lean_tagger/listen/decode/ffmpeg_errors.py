@@ -33,5 +33,5 @@ def ffmpeg_errors(path: str) -> Iterator[None]:
     except (av.error.FFmpegError, ValueError, LookupError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DecodeError(path, f"FFmpeg cannot read the file: {reason}") from error
-    except OSError as error:  # our own reading, from behind FFmpeg's
+    except OSError as error:  # from our own reading, through FFmpeg
         raise UnreadableError(path, f"reading failed: {error.strerror}") from error

@@ -90,7 +90,7 @@ class Mp4Track:
     edits : tuple
         Entries of its edit list: duration (in ticks of the movie), start (in its own), rate.
     tables : dict
-        `SampleTable` by the atom's name; ``co64`` stands as ``stco``.
+        `SampleTable` by the atom's name; ``co64`` is under ``stco``.
     """
 
     handler: bytes = b""

@@ -1,5 +1,5 @@
 """How audio formats lay out their headers: parsed from bytes, and written.
 
-Nothing here reads a file or judges one. What a header that makes no sense means is the caller's
-to say: reading music passes over it, writing tags refuses the file.
+Nothing here reads a file or judges one. The caller decides what to do about a header that makes
+no sense: reading music skips it, writing tags refuses the file.
 """

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 END_BYTES = 32
-"""Of a header, and of a footer."""
+"""Length of a header or a footer."""
 
 MARK = b"APETAGEX"
 HAS_HEADER, IS_HEADER = 1 << 31, 1 << 29
@@ -19,9 +19,9 @@ class TagEnd(NamedTuple):
     size : int
         Bytes of the items and of the footer.
     items : int
-        How many items there are.
+        Number of items.
     flags : int
-        As they stand there.
+        The flags, unchanged.
     """
 
     version: int
@@ -31,7 +31,7 @@ class TagEnd(NamedTuple):
 
     @property
     def whole_bytes(self) -> int:
-        """Bytes of the whole tag, with the header that a flag tells of."""
+        """Bytes of the whole tag, including a header if a flag says that there is one."""
         return self.size + (END_BYTES if self.flags & HAS_HEADER else 0)
 
 

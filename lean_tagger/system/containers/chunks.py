@@ -4,19 +4,19 @@ from typing import Literal, NamedTuple
 
 
 class Form(NamedTuple):
-    """How one kind of file writes the size of a chunk: in which order, and with how many bytes."""
+    """The byte order and length of a chunk's size in one kind of file."""
 
     order: Literal["big", "little"]
     size_bytes: int = 4
 
     @property
     def head_bytes(self) -> int:
-        """Bytes in front of a chunk's data: its name and its size."""
+        """Bytes before a chunk's data: its name and its size."""
         return 4 + self.size_bytes
 
     @property
     def first(self) -> int:
-        """Where the first chunk starts: behind the file's own head and its form."""
+        """Offset of the first chunk, after the file's own head and its form."""
         return self.head_bytes + 4
 
     def size(self, number: bytes) -> int:
@@ -33,11 +33,11 @@ DSDIFF = Form("big", 8)
 """Philips, "DSDIFF" 1.5 (2004); AIFF otherwise."""
 
 FORMS = {b"RIFF": RIFF, b"RF64": RIFF, b"FORM": AIFF, b"FRM8": DSDIFF}
-"""By the first four bytes of a file."""
+"""Forms by the first four bytes of a file."""
 
 
 class Chunk(NamedTuple):
-    """One chunk: its name, and where its head, its data and their end are in the file."""
+    """One chunk: its name, and the offsets of its head, its data and their end."""
 
     name: bytes
     head: int
@@ -51,7 +51,7 @@ class Chunk(NamedTuple):
 
     @property
     def following(self) -> int:
-        """Where the next chunk starts: at an even offset, behind a pad byte if need be."""
+        """Offset of the next chunk, which is even, if necessary after a pad byte."""
         return self.end + self.size % 2
 
 

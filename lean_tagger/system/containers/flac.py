@@ -10,7 +10,7 @@ STREAMINFO_BYTES = 34
 
 
 class BlockHead(NamedTuple):
-    """The head of a block: its type, whether it is the last one, and the bytes behind the head."""
+    """The head of a block: its type, whether it is the last one, and the length after the head."""
 
     kind: int
     last: bool

@@ -15,11 +15,11 @@ class TagHead(NamedTuple):
     version, revision : int
         4 and 0 for ID3v2.4.0.
     flags : int
-        As they stand there.
+        The flags, unchanged.
     size : int
-        Bytes between the header and the footer, or the end.
+        Bytes between the header and the footer or the end.
     sound : bool
-        Whether all bytes are such as the standard allows.
+        Whether the standard allows all bytes.
     """
 
     version: int
@@ -30,12 +30,12 @@ class TagHead(NamedTuple):
 
     @property
     def has_footer(self) -> bool:
-        """Whether the flag of v2.4 says that there is another header behind the tag."""
+        """Whether the flag of v2.4 says that there is a footer after the tag."""
         return bool(self.flags & _FOOTER)
 
 
 def parse(head: bytes) -> TagHead | None:
-    """Return the header in the first `HEAD_BYTES`; None if there is none, or not all of it."""
+    """Return the header in the first `HEAD_BYTES`; None if there is no complete header."""
     if head[:3] != _MARK or len(head) < HEAD_BYTES:
         return None
     sound = max(head[6:10]) <= 0x7F and head[3] != 0xFF and head[4] != 0xFF

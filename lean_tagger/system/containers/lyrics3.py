@@ -1,4 +1,4 @@
-"""The end of a Lyrics3v2 tag, which stands in front of an ID3v1 trailer: https://id3.org/Lyrics3v2."""
+"""The end of a Lyrics3v2 tag, which comes before an ID3v1 trailer: https://id3.org/Lyrics3v2."""
 
 END_BYTES = 15
 START = b"LYRICSBEGIN"
@@ -6,9 +6,9 @@ _MARK = b"LYRICS200"
 
 
 def whole_bytes(end: bytes) -> int | None:
-    """Return the bytes of the tag of which these `END_BYTES` are the end; None if of none.
+    """Return the length of the tag that ends with these `END_BYTES`; None if they end no tag.
 
-    They are six digits, which count all that stands before them, and a mark.
+    The end is six digits, which count the bytes before them, and a mark.
     """
     digits, mark = end[:6], end[6:]
     if mark != _MARK or not digits.isdigit():

@@ -13,7 +13,7 @@ class AtomHead(NamedTuple):
     name : bytes
         4 bytes.
     size : int
-        Bytes of the whole atom; 0 where it goes on to the end of what holds it.
+        Bytes of the whole atom; 0 if it goes on to the end of its parent.
     head_bytes : int
         8, or 16 with a size of 64 bits.
     """

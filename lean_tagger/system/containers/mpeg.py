@@ -1,7 +1,7 @@
 """MPEG audio frames: ISO/IEC 11172-3, 2.4.1.3, and 13818-3; 2.5 is Fraunhofer's."""
 
 LAYER_3 = 1
-"""As the header has it: 3 is layer I, 2 is II, 1 is III; 0 is ADTS."""
+"""Layers in the header: 3 is layer I, 2 is II, 1 is III; 0 is ADTS."""
 
 _MPEG_1, _RESERVED = 3, 1
 _KBPS = {
@@ -20,7 +20,7 @@ def layer_of(head: bytes) -> int:
 
 
 def frame_bytes(head: bytes) -> int:
-    """Return the length of the frame with this header; 0 if it is none, or of ADTS.
+    """Return the length of the frame with this header; 0 if it is not one, or of ADTS.
 
     Parameters
     ----------

@@ -8,11 +8,11 @@ HEAD_BYTES = 27
 MOST_SEGMENTS = 255
 LARGEST_HEAD_BYTES = HEAD_BYTES + MOST_SEGMENTS
 CHECKSUM = slice(22, 26)
-"""Where a page's checksum stands in its head."""
+"""Position of the checksum in a page's head."""
 
 CONTINUED, FIRST, LAST = 1, 2, 4
 NO_PACKET_ENDS = -1
-"""The granule position of a page in which no packet ends."""
+"""The granule position of a page without the end of a packet."""
 
 _MARK = b"OggS\0"  # with the only version
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -24,17 +24,17 @@ class Page(NamedTuple):
     Attributes
     ----------
     start : int
-        Of the page, in the file.
+        Offset of the page in the file.
     flags : int
         `CONTINUED`, `FIRST` and `LAST`.
     granule : int
-        How far the stream is at the page's end, in the codec's own terms.
+        Position of the stream at the page's end, in the codec's own units.
     serial : bytes
-        Of the stream, 4 bytes.
+        The stream's, 4 bytes.
     number : int
-        Of the page in its stream.
+        Number of the page in its stream.
     lacing : bytes
-        The lengths of its segments; below 255, a packet ends.
+        The lengths of its segments; a length below 255 ends a packet.
     """
 
     start: int
@@ -46,29 +46,29 @@ class Page(NamedTuple):
 
     @property
     def body(self) -> int:
-        """Where the segments begin, in the file."""
+        """Offset of the segments in the file."""
         return self.start + HEAD_BYTES + len(self.lacing)
 
     @property
     def end(self) -> int:
-        """Where the page ends, in the file."""
+        """Offset of the page's end in the file."""
         return self.body + sum(self.lacing)
 
     @property
     def packets_ended(self) -> int:
-        """How many packets end in the page."""
+        """Number of packets that end in the page."""
         return sum(lace < MOST_SEGMENTS for lace in self.lacing)
 
 
 def parse(head: bytes, start: int) -> Page | None:
-    """Return the page with this head; None if it is none, or the head is cut short.
+    """Return the page with this head; None if it is not one, or is cut short.
 
     Parameters
     ----------
     head : bytes
         `LARGEST_HEAD_BYTES` from the page's start, or fewer at the end of the file.
     start : int
-        Where the page starts in the file.
+        Offset of the page in the file.
     """
     if len(head) < HEAD_BYTES or head[:5] != _MARK or len(head) < HEAD_BYTES + head[26]:
         return None
@@ -94,9 +94,9 @@ def render(  # noqa: PLR0917 - in the order of the page
 
 
 def checksum(page: bytes | bytearray) -> bytes:
-    """Return a page's checksum, its own field being zero.
+    """Return a page's checksum, computed with zeros in its own field.
 
-    It is the CRC of zlib's polynomial with bits in the other order and no inversion.
+    It is the CRC with zlib's polynomial, with reversed bits and without inversion.
     """
     crc = zlib.crc32(page.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{crc:032b}"[::-1], 2).to_bytes(4, "little")

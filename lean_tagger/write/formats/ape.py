@@ -61,7 +61,7 @@ class ApeFile:
         self._end = older_tags.find_ape(source)
         self._tag = self._parse()
         if source.peek(0, 8) == ape.MARK:
-            raise source.refuse("its APE tag stands at its start, where it cannot be edited")
+            raise source.refuse("its APE tag is at its start, where it cannot be edited")
 
     @property
     def tagged(self) -> bool:
