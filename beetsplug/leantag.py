@@ -13,12 +13,14 @@
         options: []           # more options of lean-tag, such as [--model, standard]
 
 Genres go into the list field ``genres``, moods into the flexible field ``moods``, which beets
-writes into the files as well. lean-tag listens in processes of its own. Its journal then knows
-these files, even if beets moves them, but not the copies that beets makes.
+writes into the files as well. Listening happens in one lean-tag, which is started when the first
+file is to be heard and ends with beets. Its journal then knows these files, also where beets moves
+them; copies are new to it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -32,14 +34,18 @@ from beets.dbcore import types
 from beets.plugins import BeetsPlugin
 
 if TYPE_CHECKING:
+    import logging
     import optparse
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from beets.importer import ImportSession, ImportTask
     from beets.library import Album, Item, Library
 
 AT_ONCE = 200
-"""Files per process: their values are in the library before the next process starts."""
+"""Files that lean-tag is asked for together; of a whole library there may be a million."""
+
+END_SECONDS = 10.0
+"""So long may lean-tag take to end."""
 
 MOST_OF_ALBUM = 3
 """Genres that an album gets: the most frequent ones of its tracks."""
@@ -76,6 +82,8 @@ class LeanTagPlugin(BeetsPlugin):
             self.import_stages = [self.imported]
             self.register_listener("import_task_files", self.in_place)
         self._set_by_import: set[int] = set()
+        self._ears = LeanTag(self._log)
+        self.register_listener("cli_exit", self.closed)
 
     def commands(self) -> list[ui.Subcommand]:
         """Return ``beet leantag [QUERY]``."""
@@ -157,27 +165,97 @@ class LeanTagPlugin(BeetsPlugin):
 
     def _heard(self, paths: list[str]) -> Iterator[tuple[str, dict[str, list[str]]]]:
         """Listen to files, and yield the values of each as they come."""
-        if not paths:
-            return
-        command = [
-            *(sys.executable, "-P", "-m", "lean_tagger", "tag", "--dry-run", "--json", "--quiet"),
-            *("--overwrite", "--max-mem", self.config["max_mem"].as_str()),
-            *("--jobs", str(self.config["jobs"].get(int)), *self.config["options"].as_str_seq()),
-        ]
-        with subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [*command, "--", *paths], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
-        ) as process:
-            assert process.stdout is not None  # noqa: S101 - narrows the type for mypy
-            yield from self._answers(process.stdout)
-        if process.returncode not in (0, 1):  # 1: some files failed, and were reported
-            self._log.error("lean-tag ended with {}", process.returncode)
-
-    def _answers(self, lines: Iterable[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
-        for line in lines:
-            said = json.loads(line)
-            if said["type"] != "result":
-                continue
+        budget = ("--max-mem", self.config["max_mem"].as_str())
+        jobs = ("--jobs", str(self.config["jobs"].get(int)))
+        options = ("--overwrite", *budget, *jobs, *self.config["options"].as_str_seq())
+        for said in self._ears.ask(paths, options):
             if said["status"] == "failed":
                 self._log.warning("{}: {}", said["path"], said["error"]["message"])
             elif said["tags"]:
                 yield said["path"], said["tags"]
+
+    def closed(self, lib: Library) -> None:  # noqa: ARG002 - an event
+        """End what listens."""
+        self._ears.close()
+
+
+class LeanTag:
+    """One ``lean-tag answer``, kept from question to question.
+
+    What crashes the decoder costs lean-tag one file. Should it end itself all the same, it is
+    started again for what it has not answered, once a question.
+
+    Parameters
+    ----------
+    log : logging.Logger
+        Of the plugin.
+    """
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._asked = False  # and not answered to the end
+
+    def ask(self, paths: Sequence[str], options: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Yield what lean-tag says of each file, as it comes; of one that is lost, nothing."""
+        left = dict.fromkeys(paths)
+        if self._asked:  # somebody did not listen to the end of the last answer
+            self.close()
+        for last in (False, True):
+            if not left:
+                return
+            self._send(list(left), options)
+            for said in self._answers():
+                left.pop(said["path"], None)
+                yield said
+            if not self._asked:
+                return
+            status = self.close()
+            if status >= 0 or last:  # it was no signal, so it has said why
+                self._log.error("lean-tag ended with {}", status)
+                return
+            self._log.warning("lean-tag was ended by signal {}, and is started again", -status)
+
+    def close(self) -> int:
+        """End it, and return its exit status."""
+        process, self._process = self._process, None
+        self._asked = False
+        if process is None:
+            return 0
+        assert process.stdin is not None  # noqa: S101 - narrows the type for mypy
+        assert process.stdout is not None  # noqa: S101 - narrows the type for mypy
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        process.stdout.close()
+        try:
+            return process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
+
+    def _send(self, paths: list[str], options: Sequence[str]) -> None:
+        if self._process is None or self._process.poll() is not None:
+            self.close()
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-P", "-m", "lean_tagger", "answer", "--quiet", *options],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+            self._log.debug("lean-tag is process {}", self._process.pid)
+        assert self._process.stdin is not None  # noqa: S101 - narrows the type for mypy
+        self._asked = True
+        with contextlib.suppress(BrokenPipeError):  # it is gone, which shows in its answers
+            self._process.stdin.write(b"".join(os.fsencode(path) + b"\0" for path in [*paths, ""]))
+            self._process.stdin.flush()
+
+    def _answers(self) -> Iterator[dict[str, Any]]:
+        """Yield the answers to one question; one that ends too early leaves it open."""
+        assert self._process is not None  # noqa: S101 - narrows the type for mypy
+        assert self._process.stdout is not None  # noqa: S101 - narrows the type for mypy
+        for line in self._process.stdout:
+            said = json.loads(line)
+            if said["type"] == "summary":
+                self._asked = False
+                return
+            if said["type"] == "result":
+                yield said

@@ -4,6 +4,9 @@ import os
 
 from lean_tagger.system import mounts
 
+_KERNEL_IS_TOLD_NOTHING = frozenset({"drvfs", "virtiofs", "vboxsf", "prl_fs", "vmhgfs"})
+"""File systems that a virtual machine shares with its host."""
+
 
 class Root:
     """One folder that is watched.
@@ -23,10 +26,7 @@ class Root:
         self.path = path
         mount = self._mount()
         self._point = mount.point if mount else None
-        # Unknown for file systems in user space: some report all to the kernel, some nothing.
-        self.kernel_tells = mount is not None and not (
-            mount.network or mount.kind.startswith("fuse") or mount.kind in _KERNEL_IS_TOLD_NOTHING
-        )
+        self.kernel_tells = mount is not None and all(map(_tells_kernel, [mount, *self._below()]))
         self.here = True
         self._key = self._look()
 
@@ -53,6 +53,13 @@ class Root:
     def _mount(self) -> mounts.Mount | None:
         return mounts.find(os.path.realpath(self.path), mounts.table())
 
+    def _below(self) -> list[mounts.Mount]:
+        """Return what is mounted inside of it now, such as a share in a folder of a disk."""
+        inside = os.path.join(os.path.realpath(self.path), "")
+        return [mount for mount in mounts.table() if mount.point.startswith(inside)]
 
-_KERNEL_IS_TOLD_NOTHING = frozenset({"drvfs", "virtiofs", "vboxsf", "prl_fs", "vmhgfs"})
-"""File systems that a virtual machine shares with its host."""
+
+def _tells_kernel(mount: mounts.Mount) -> bool:
+    # Unknown for file systems in user space: some report all to the kernel, some nothing.
+    in_user_space = mount.kind.startswith("fuse")
+    return not (mount.network or in_user_space or mount.kind in _KERNEL_IS_TOLD_NOTHING)

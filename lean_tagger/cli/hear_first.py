@@ -4,14 +4,15 @@ import argparse
 import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from lean_tagger.cli import option_types
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import StateError
-from lean_tagger.jobs import Failed, Job, Skipped
+from lean_tagger.jobs import Failed, Job, Later, Outcome, Skipped
 from lean_tagger.run.summary import Summary
 from lean_tagger.settings import Settings
 from lean_tagger.store.journal import Journal
@@ -24,6 +25,7 @@ def add_options(group: argparse._ActionsContainer) -> None:
     add = group.add_argument
     add(
         "--dask",
+        type=option_types.text,
         metavar="ADDRESS",
         help="let a Dask cluster listen; this machine decides and writes",
     )
@@ -34,7 +36,12 @@ def add_options(group: argparse._ActionsContainer) -> None:
         metavar="HOME=CLUSTER",
         help="what a folder is called on the cluster; may be repeated",
     )
-    add("--out", metavar="FILE.parquet", help="write what was heard into a table; write no tags")
+    add(
+        "--out",
+        type=option_types.text,
+        metavar="FILE.parquet",
+        help="write what was heard into a table; write no tags",
+    )
 
 
 class Hearing:
@@ -76,15 +83,18 @@ class Hearing:
             What ended it; what was heard until then is on record.
         """
         from lean_tagger.cli import session
-        from lean_tagger.cluster.batches import hearing_jobs
         from lean_tagger.store.resume import Resume, new_jobs
 
+        if self._given.out:
+            from lean_tagger.cluster import parquet_rows
+
+            parquet_rows.check(Path(self._given.out))  # and not when all of it has been heard
         with self._executor() as make:  # first: a missing cluster ends it at once
             resume = Resume(self._journal, "tag", self._options)
             if console.wants_total:
                 console.expect(self._music())
             code = session.do(
-                hearing_jobs(new_jobs(resume.judge, self._music())),
+                self._to_do(new_jobs(resume.judge, self._music())),
                 resume.recorder,
                 self._given,
                 self._options,
@@ -98,6 +108,14 @@ class Hearing:
             self._write_rows(console)
             console.summary(summary)
         return code
+
+    def _to_do(self, found: Iterable[Job | Outcome | Later]) -> Iterator[Job | Outcome]:
+        """Yield what is to be heard; where nothing is decided on later, also what cannot be."""
+        from lean_tagger.cluster.batches import is_heard
+
+        for item in found:
+            if is_heard(item) or (self._given.out and isinstance(item, Failed)):
+                yield item
 
     def left(self) -> Iterator[Job | Skipped | Failed]:
         """Yield what is left to decide: all that has not been reported yet."""

@@ -18,6 +18,13 @@ def size(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def text(given: str) -> str:
+    """Return what was given; nothing, as of a variable that is not set, is a mistake."""
+    if not given:
+        raise argparse.ArgumentTypeError("nothing was given")
+    return given
+
+
 def fields(text: str) -> tuple[str, ...]:
     """Return fields, in the order of writing."""
     from lean_tagger.rules import FIELDS, NUMBERS  # late: few commands write

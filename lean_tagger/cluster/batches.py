@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
+from typing import TypeGuard
 
 from lean_tagger.jobs import Job, Later, Outcome
 
@@ -12,11 +13,9 @@ ENOUGH_BYTES = 512 << 20
 """With so many bytes a task is long enough: about a minute on one core."""
 
 
-def hearing_jobs(found: Iterable[Job | Outcome | Later]) -> Iterator[Job]:
-    """Yield the jobs that need hearing; the rest is for the machine that writes."""
-    for item in found:
-        if isinstance(item, Job) and not (item.heard or item.restore or item.recognise):
-            yield item
+def is_heard(item: Job | Outcome | Later) -> TypeGuard[Job]:
+    """Tell whether a job needs hearing; the rest is for the machine that writes."""
+    return isinstance(item, Job) and not (item.heard or item.restore or item.recognise)
 
 
 def batches(jobs: Iterable[Job], *, places: int) -> Iterator[tuple[Job, ...]]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lean_tagger.cluster import hear
-from lean_tagger.cluster.batches import batches, hearing_jobs
+from lean_tagger.cluster.batches import batches, is_heard
 from lean_tagger.cluster.path_map import THE_SAME, PathMap
 from lean_tagger.decide.decider import Decider
 from lean_tagger.errors import ClusterError, ConfigError, LeanTagError
@@ -149,6 +149,7 @@ class DaskExecutor:
         )
         self._under_way: dict[Any, _Task] = {}
         self._again: collections.deque[_Task] = collections.deque()
+        self._passed: collections.deque[Outcome] = collections.deque()
         self._started = self._closed = False
         self._said_empty = False
         self._woken = threading.Event()
@@ -161,7 +162,8 @@ class DaskExecutor:
     def outcomes(self, found: Iterable[Job | Outcome | Later]) -> Iterator[Outcome]:
         """Let the cluster hear files, and yield their outcomes.
 
-        Jobs that write, restore or recognise are not for a cluster and are skipped.
+        Items other than jobs pass through. Jobs that write, restore or recognise are not for a
+        cluster and are skipped.
 
         Raises
         ------
@@ -172,14 +174,24 @@ class DaskExecutor:
         """
         with _cluster_errors():
             places = max(1, self._places())
-            fresh = map(_Task, batches(hearing_jobs(found), places=places))
+            fresh = map(_Task, batches(self._to_hear(found), places=places))
             while True:
                 self._fill(fresh, most=TASKS_FOR_PLACE * places)
+                while self._passed:
+                    yield self._passed.popleft()
                 if not self._under_way:
                     return
                 for future in self._wait():
                     yield from self._ended(self._under_way.pop(future), future)
                 places = max(1, self._places())
+
+    def _to_hear(self, found: Iterable[Job | Outcome | Later]) -> Iterator[Job]:
+        """Yield what is to be heard, and put aside what became of others already."""
+        for item in found:
+            if is_heard(item):
+                yield item
+            elif not isinstance(item, Job | Later):
+                self._passed.append(item)
 
     def _fill(self, fresh: Iterator[_Task], *, most: int) -> None:
         """Give the cluster up to so many tasks; at the end, one by one, the files to try alone."""

@@ -1,5 +1,6 @@
 """Write what was heard as a table for other programs, one row per file."""
 
+import importlib.util
 import itertools
 import os
 from collections.abc import Iterable, Iterator
@@ -16,8 +17,28 @@ from lean_tagger.store.journal import Journal
 from lean_tagger.store.judge import Judge
 from lean_tagger.store.model_keys import ModelKeys
 
+_NEEDED = "--out needs pyarrow: pip install 'lean-tagger[parquet]'"
+
 GROUP_ROWS = 1000
 """Rows held in memory at a time."""
+
+
+def check(target: Path) -> None:
+    """Refuse a table that could not be written in the end.
+
+    Raises
+    ------
+    ConfigError
+        It is a folder, there is none for it, or pyarrow is not installed.
+    """
+    if importlib.util.find_spec("pyarrow") is None:
+        raise ConfigError(_NEEDED)
+    if target.is_dir():
+        raise ConfigError(f"--out {target} is a folder; name a file in it")
+    if not os.access(target.parent, os.W_OK):
+        raise ConfigError(
+            f"--out {target}: there is no such folder, or nothing may be written there"
+        )
 
 
 def write(journal: Journal, settings: Settings, under: Iterable[str], target: Path) -> int:
@@ -45,7 +66,7 @@ def write(journal: Journal, settings: Settings, under: Iterable[str], target: Pa
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as error:
-        raise ConfigError("--out needs pyarrow: pip install 'lean-tagger[parquet]'") from error
+        raise ConfigError(_NEEDED) from error
     schema = _schema(pa)
     rows, count = _rows(journal, settings, under), 0
     part = target.with_name(f".{target.name}.part")

@@ -7,6 +7,7 @@ about the files.
 import errno
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from lean_tagger.errors import StateError
@@ -19,6 +20,10 @@ LONGEST_WAIT_SECONDS = 60.0
 
 GIVE_UP_SECONDS = 3600.0
 """After this time the run ends; the next one goes on from there."""
+
+MOST_LOSSES = 5
+"""A file that its share has gone away from more often is done with: it may be what drives it away,
+as where a file system in user space crashes over it."""
 
 _GONE = frozenset(
     {
@@ -48,6 +53,7 @@ class LostMounts:
         self._clock = clock
         self._mounts = mounts.table()  # when everything was there
         self._jobs: list[Job] = []
+        self._losses: Counter[str] = Counter()  # by path, of the few that were in work
         self._since = self._next = self._wait_seconds = 0.0
 
     def __bool__(self) -> bool:
@@ -55,8 +61,9 @@ class LostMounts:
 
     def keeps(self, job: Job) -> bool:
         """Keep a job that failed because its file system is missing."""
-        if not self._gone(job.path):
+        if self._losses.get(job.path, 0) >= MOST_LOSSES or not self._gone(job.path):
             return False
+        self._losses[job.path] += 1
         if not self._jobs:
             self._since, self._wait_seconds = self._clock(), FIRST_WAIT_SECONDS
             self._next = self._since + self._wait_seconds

@@ -7,14 +7,10 @@ the end, alone and with the whole budget, and then reported.
 One thread, one loop: wait for messages, check clocks and memory, hand out jobs.
 """
 
-import errno
-import os
-import selectors
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 
-from lean_tagger.errors import StateError
 from lean_tagger.jobs import Failed, Job, Later, Outcome, Writing
 from lean_tagger.run import budget, failed_start
 from lean_tagger.run.lost_mounts import LostMounts
@@ -31,14 +27,10 @@ from lean_tagger.run.messages import (
 )
 from lean_tagger.run.worker_clock import START_SECONDS, seconds_for_size
 from lean_tagger.run.worker_handle import WorkerHandle
+from lean_tagger.run.workers import Workers
 from lean_tagger.settings import Settings
 from lean_tagger.system import library_pages, machine
-from lean_tagger.system.memory import (
-    current_rss_bytes,
-    format_size,
-    peak_rss_bytes,
-    process_rss_bytes,
-)
+from lean_tagger.system.memory import current_rss_bytes, format_size
 
 LOOK_SECONDS = 0.2
 """How often clocks and memory are checked while nothing happens."""
@@ -76,6 +68,8 @@ class Supervisor:
         Tells whether other programs need the memory; then only one file is in work at a time.
     host_bytes : int
         Extra memory that this process needs, because it does other things too.
+    least_files : int
+        Least number of files to plan for; more may come in a later call of `outcomes`.
     """
 
     def __init__(
@@ -91,22 +85,24 @@ class Supervisor:
         start_seconds: float = START_SECONDS,
         pressed: Callable[[], bool] | None = None,
         host_bytes: int = 0,
+        least_files: int = 1,
     ) -> None:
         self._options = options
         self._for_workers_bytes = options.max_mem_bytes - host_bytes
         self.jobs = jobs
+        self._least_files = least_files
         self._cores = min(machine.usable_cores(), jobs)
         self._patience_seconds = patience_seconds
-        self._start_seconds = start_seconds
         self._progress = progress or (lambda *_: None)
         self._notice = notice or (lambda _: None)
         self._on_start = on_start or (lambda _: None)
         self._before_write = before_write or (lambda *_: None)
         self._machine_bytes = machine.machine_limit_bytes()  # does not change in a run
         self._is_pressed = pressed or (lambda: machine.memory_is_short(self._machine_bytes))
-        self._selector = selectors.DefaultSelector()
-        self._children: list[WorkerHandle] = []
-        self._ended_peak_bytes = 0
+        self._workers = Workers(
+            replace(options, max_mem_bytes=self._for_workers_bytes - budget.SUPERVISOR_BYTES),
+            start_seconds=start_seconds,
+        )
         self._retries: deque[Job] = deque()
         self._alone: Job | None = None
         self._away = LostMounts(self._notice)
@@ -151,7 +147,7 @@ class Supervisor:
         if self._shape.threads == first.threads:
             first.send(Limit(self._shape.share_bytes))
         else:  # there are fewer workers than cores; threads cannot be added
-            self._forget(first)
+            self._workers.end(first)
         return first.ready
 
     def outcomes(self, found: Iterable[Job | Outcome | Later]) -> Iterator[Outcome]:
@@ -175,11 +171,11 @@ class Supervisor:
             if not waiting and not self.started:
                 return  # there is nothing to do, so no model is loaded
             if not self.started:
-                self.start(len(waiting))
+                self.start(max(len(waiting), self._least_files))
             waiting.extendleft(self._away.back())
             if not self._away:
                 self._assign(waiting)
-            if not waiting and ended and not self._busy() and not self._away:
+            if not waiting and ended and not self._workers.busy and not self._away:
                 break
             yield from self._look()
         yield from self._try_again()
@@ -196,7 +192,7 @@ class Supervisor:
                 waiting.append(item)
             elif not isinstance(item, Later):
                 yield item
-            elif waiting or self._busy() or self._away:
+            elif waiting or self._workers.busy or self._away:
                 return False
             else:  # it waits for files that are tried again at the end
                 yield from self._try_again()
@@ -209,36 +205,28 @@ class Supervisor:
 
     def rss_bytes(self) -> int:
         """Return the resident size of the whole tree now."""
-        return current_rss_bytes() + sum(process_rss_bytes(c.pid) for c in self._children)
+        return self._workers.rss_bytes()
 
     def peak_bytes(self) -> int:
-        """Return an upper bound of the whole tree's peak of resident memory so far.
-
-        It is the sum of each process's own peak, never less than their joint peak.
-        """
-        now = sum(max(c.peak_bytes, process_rss_bytes(c.pid)) for c in self._children)
-        return peak_rss_bytes() + max(now, self._ended_peak_bytes)
+        """Return an upper bound of the whole tree's peak of resident memory so far."""
+        return self._workers.peak_bytes()
 
     def close(self) -> None:
         """End every worker; a write in progress is undone or finished, never left half done."""
-        for child in self._children:
-            child.process.terminate()
-        for child in list(self._children):
-            self._forget(child)
-        self._selector.close()
+        self._workers.close()
 
     # How many workers, and who does what
 
     def _assign(self, waiting: deque[Job]) -> None:
         """Give idle workers jobs, and start another worker if that is worth it."""
-        for child in self._children:
+        for child in self._workers:
             if not waiting:
                 return
-            if child.idle and (not self._under_pressure() or not self._busy()):
+            if child.idle and (not self._under_pressure() or not self._workers.busy):
                 job = waiting.popleft()
                 self._give(child, job, last=not waiting)
-        starting = any(c.ready is None for c in self._children)
-        if waiting and not starting and len(self._children) < self._planned.workers:
+        starting = any(c.ready is None for c in self._workers)
+        if waiting and not starting and len(self._workers) < self._planned.workers:
             plan = self._planned
             self._spawn(threads=plan.threads, workers=plan.workers, share_bytes=plan.share_bytes)
 
@@ -246,14 +234,11 @@ class Supervisor:
         """Give a worker a job; the last jobs also get the cores that are free."""
         child.job = job
         child.stderr.forget()
-        busy = sum(it.threads for it in self._children if it.job is not None)
+        busy = sum(it.threads for it in self._workers if it.job is not None)
         child.send(Cores(child.threads + (self._cores - busy if last else 0)))
         child.clock.restart(self._patience_seconds + seconds_for_size(job.size_bytes))
         self._progress(job, 0.0, 0.0)
         child.send(job)
-
-    def _busy(self) -> bool:
-        return any(c.job is not None for c in self._children)
 
     def _under_pressure(self) -> bool:
         """Tell whether other programs need the memory; say so once, and once when it is over."""
@@ -273,52 +258,18 @@ class Supervisor:
         return self._shape
 
     def _spawn(self, *, threads: int, workers: int, share_bytes: int = 0) -> WorkerHandle:
-        """Start one of so many workers."""
-        options = replace(
-            self._options,
-            threads=threads,
-            max_mem_bytes=self._for_workers_bytes - budget.SUPERVISOR_BYTES,
-            max_gpu_mem_bytes=-(-self._options.max_gpu_mem_bytes // workers),  # 0 means no limit
-        )
-        try:
-            child = WorkerHandle(options, start_seconds=self._start_seconds)
-        except OSError as error:
-            remedy = "allow more files with ulimit -n, or " if error.errno == errno.EMFILE else ""
-            raise StateError(
-                f"cannot start a worker process: {error.strerror}; {remedy}ask for fewer at a "
-                "time with --jobs"
-            ) from error
+        """Start one of so many workers, and tell it its share if that is known."""
+        child = self._workers.spawn(threads=threads, of=workers)
         if share_bytes:
             child.send(Limit(share_bytes))
-        self._children.append(child)
-        for source in (child.fd, child.stderr):
-            self._selector.register(source, selectors.EVENT_READ, child)
         return child
-
-    def _forget(self, child: WorkerHandle) -> int:
-        """End a worker and return its exit status."""
-        others_bytes = sum(c.peak_bytes for c in self._children if c is not child)
-        self._ended_peak_bytes = max(self._ended_peak_bytes, child.peak_bytes + others_bytes)
-        self._selector.unregister(child.fd)
-        self._selector.unregister(child.stderr)
-        self._children.remove(child)
-        return child.end()
 
     # What happens
 
     def _look(self) -> Iterator[Outcome]:
         """Wait a moment for messages; then check clocks and memory."""
-        for key, _ in self._selector.select(LOOK_SECONDS):
-            child = key.data
-            if child not in self._children:  # removed while an earlier message was read
-                continue
-            if key.fd != child.fd:
-                child.stderr.take()
-            elif data := os.read(child.fd, 1 << 16):
-                for message in child.inbox.feed(data):
-                    yield from self._heard(child, message)
-            else:
-                yield from self._lost(child)
+        for child, message in self._workers.heard(LOOK_SECONDS):
+            yield from self._lost(child) if message is None else self._heard(child, message)
         self._watch()
 
     def _heard(self, child: WorkerHandle, message: object) -> Iterator[Outcome]:
@@ -348,7 +299,7 @@ class Supervisor:
     def _lost(self, child: WorkerHandle) -> Iterator[Outcome]:
         """Clean up after a worker that has ended, and take care of its file."""
         job = child.job
-        status = self._forget(child)
+        status = self._workers.end(child)
         failure = child.post_mortem(status)
         if job is not None:
             yield from self._failed(job, failure)
@@ -381,19 +332,19 @@ class Supervisor:
         """Do the files that were put aside one at a time, each in its own worker."""
         while self._retries:
             job = self._retries.popleft()
-            for child in list(self._children):
-                self._forget(child)
+            for child in self._workers:
+                self._workers.end(child)
             yield from self._do_alone(job)
 
     def _do_alone(self, job: Job) -> Iterator[Outcome]:
         """Give a job to a new worker with the whole budget, and wait for its end."""
         shape, self._alone = self._planned, job
-        while not any(child.idle for child in self._children):
-            if not self._children:  # also if one has ended before it was ready
+        while not any(child.idle for child in self._workers):
+            if not self._workers:  # also if one has ended before it was ready
                 self._spawn(threads=shape.threads, workers=1, share_bytes=shape.alone_bytes)
             yield from self._look()
-        self._give(self._children[0], job, last=True)
-        while self._busy() or self._away:
+        self._give(next(iter(self._workers)), job, last=True)
+        while self._workers.busy or self._away:
             yield from self._look()
             if self._away.back():
                 yield from self._do_alone(job)
@@ -403,13 +354,12 @@ class Supervisor:
         needed_bytes = child.ready.needed_bytes if child.ready else 0
         spare_bytes = self._planned.share_bytes - needed_bytes
         if rss_bytes > needed_bytes + spare_bytes // 2:
-            self._forget(child)
+            self._workers.end(child)
 
     def _watch(self) -> None:
         """End workers that take too much time or memory; the next `_look` handles their end."""
-        sizes = {child: process_rss_bytes(child.pid) for child in self._children}
-        for child, rss_bytes in sizes.items():
-            child.peak_bytes = max(child.peak_bytes, rss_bytes)
+        sizes = self._workers.sizes()
+        for child in sizes:
             if not child.idle and child.clock.expired():
                 child.kill("hung", "it took much too long, and its worker was ended")
         over_bytes = current_rss_bytes() + sum(sizes.values()) - self._options.max_mem_bytes

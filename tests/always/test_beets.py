@@ -1,13 +1,16 @@
 """The plugin for beets, with the real beets: it imports real files, and writes what we say."""
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import mutagen
+import psutil
 import pytest
 from conftest import DATA, SONGS
 
@@ -34,17 +37,20 @@ class Beets:
         (self._home / "config.yaml").write_text(json.dumps(config))  # JSON is YAML
 
     def beet(self, *arguments: str | Path) -> str:
-        done = subprocess.run(
+        with self.start(*arguments) as process:
+            out, err = process.communicate(timeout=600)
+        assert process.returncode == 0, err
+        return out + err
+
+    def start(self, *arguments: str | Path) -> subprocess.Popen:
+        return subprocess.Popen(
             [sys.executable, "-m", "beets", *map(str, arguments)],
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=600,
-            check=False,
             cwd=ROOT,
             env={**os.environ, "BEETSDIR": str(self._home), "PYTHONPATH": str(ROOT)},
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout + done.stderr
 
     def fields(self, query: str = "") -> dict[str, tuple[str, str]]:
         """Return genres and moods by title, as the library has them."""
@@ -69,6 +75,30 @@ def album(tmp_path: Path) -> Path:
         file["tracknumber"] = str(number + 1)
         file.save()
     return folder
+
+
+class Seen:
+    """What of lean-tag ran below a process until that ended."""
+
+    def __init__(self, process: subprocess.Popen, met: Callable[[str, psutil.Process], None]):
+        self.by_kind: dict[str, set[psutil.Process]] = {"answer": set(), "worker": set()}
+        self.peak_bytes = 0
+        beets = psutil.Process(process.pid)
+        while process.poll() is None:
+            size_bytes = 0
+            for child in beets.children(recursive=True):
+                try:
+                    line, child_bytes = " ".join(child.cmdline()), child.memory_info().rss
+                except psutil.Error:  # it has ended meanwhile
+                    continue
+                kind = "worker" if "worker_main" in line else "answer"
+                if "lean_tagger" in line:
+                    self.by_kind[kind].add(child)
+                    met(kind, child)
+                size_bytes += child_bytes
+            self.peak_bytes = max(self.peak_bytes, size_bytes)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.02)
 
 
 def genres_in(path: Path) -> list[str]:
@@ -135,3 +165,53 @@ def test_a_file_that_cannot_be_heard_stops_no_import(album, tmp_path):
     beets = Beets(tmp_path)
     beets.beet("import", album)
     assert beets.fields()["west.flac"][0]
+
+
+@pytest.fixture
+def three_albums(tmp_path: Path) -> Path:
+    """Make three albums of two files each."""
+    shelf = tmp_path / "shelf"
+    for number in range(3):
+        folder = shelf / f"album {number}"
+        folder.mkdir(parents=True)
+        for song in ("west.flac", "skyvibe.mp3"):
+            file = mutagen.File(shutil.copy(DATA / song, folder / f"{number}{song}"), easy=True)
+            file.delete()
+            file["title"], file["album"], file["artist"] = f"{number}{song}", folder.name, "A"
+            file.save()
+    return shelf
+
+
+def test_one_lean_tag_hears_a_whole_import_and_ends_with_it(three_albums, tmp_path):
+    beets = Beets(tmp_path, max_mem="300M")
+    with beets.start("import", three_albums) as process:
+        seen = Seen(process, lambda *_: None)
+    assert {kind: len(found) for kind, found in seen.by_kind.items()} == {"answer": 1, "worker": 1}
+    assert 0 < seen.peak_bytes <= 300 << 20
+    assert not any(it.is_running() for found in seen.by_kind.values() for it in found)
+    assert all(genres for genres, _ in beets.fields("west").values())
+
+
+@pytest.mark.parametrize("kind", ["answer", "worker"])
+def test_a_lean_tag_that_is_killed_loses_nothing_and_is_started_again(kind, three_albums, tmp_path):
+    beets = Beets(tmp_path, auto=False, force=True)
+    beets.beet("import", three_albums)
+    killed: list[psutil.Process] = []
+
+    def kill_once(met: str, child: psutil.Process) -> None:
+        if met != kind or killed:
+            return
+        with contextlib.suppress(psutil.Error):
+            # Before its first file, a worker that is killed says that none can work here.
+            opened = [file.path for file in child.open_files()]
+            if kind == "answer" or any(str(beets.music) in path for path in opened):
+                child.kill()
+                killed.append(child)
+
+    with beets.start("leantag") as process:
+        seen = Seen(process, kill_once)
+    assert process.returncode == 0
+    assert killed
+    assert len(seen.by_kind["answer"]) == (2 if kind == "answer" else 1)
+    assert len(beets.fields()) == 6
+    assert all(genres for genres, _ in beets.fields("west").values())

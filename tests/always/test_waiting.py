@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import disks
 import psutil
 import pytest
 from command import Run
@@ -185,6 +186,21 @@ def test_a_folder_that_was_gone_came_back(tmp_path):
     (tmp_path / "away").rename(folder)
     assert (root.came_back(), root.here) == (True, True)
     assert root.came_back() is False
+
+
+@LINUX
+def test_a_folder_with_a_mount_in_user_space_inside_is_looked_at(tmp_path):
+    disks.have("mkfs.exfat", "mount.exfat-fuse")
+    image = disks.make(tmp_path / "image", 16, "mkfs.exfat")
+    music = tmp_path / "music"
+    music.mkdir()
+    assert Root(str(music)).kernel_tells
+    how = ("-t", "exfat-fuse", "-o", "loop", image)
+    with disks.mounted(*how, at=music / "stick", may_skip=True):
+        assert not Root(str(music)).kernel_tells
+    (tmp_path / "music 2").mkdir()
+    with disks.mounted(*how, at=tmp_path / "music 2" / "stick", may_skip=True):
+        assert Root(str(music)).kernel_tells
 
 
 # Arriving

@@ -66,6 +66,7 @@ REPORTS = ("tag", "retag", "undo", "redo")
 
 WITHOUT_JOURNAL = {
     *("doctor", "help", "labels", "models", "rules", "service", "taggram", "version"),
+    "answer",  # it takes no paths; see test_answer
     "watch",  # which starts runs that have one
 }
 

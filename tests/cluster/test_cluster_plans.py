@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from lean_tagger.cli.main import main
 from lean_tagger.cluster import hear
-from lean_tagger.cluster.batches import LEAST_FILES, MOST_FILES, batches, hearing_jobs
+from lean_tagger.cluster.batches import LEAST_FILES, MOST_FILES, batches, is_heard
 from lean_tagger.cluster.path_map import PathMap
 from lean_tagger.errors import BudgetError, ConfigError
 from lean_tagger.jobs import Failed, Heard, Identity, Job, Later, Restore
@@ -87,7 +87,7 @@ def test_only_what_is_to_be_heard_goes_to_a_cluster() -> None:
         Later(),
         Failed(path="/m/d", kind="empty", message="the file is empty"),
     ]
-    assert list(hearing_jobs(found)) == [to_hear]
+    assert [item for item in found if is_heard(item)] == [to_hear]
 
 
 @pytest.mark.parametrize(
@@ -185,6 +185,66 @@ def test_out_writes_rows_and_no_tags_and_hears_nothing_twice(
     capsys.readouterr()
     assert main([*arguments, str(music)]) == 0  # nothing is left to hear
     assert pq.read_table(tmp_path / "rows.parquet").num_rows == 2
+
+
+def test_out_reports_what_cannot_be_heard_at_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pyarrow.parquet")
+    music = tmp_path / "music"
+    music.mkdir()
+    (music / "empty.mp3").touch()
+    shutil.copy(DATA / "west.flac", music)
+    arguments = ["--model", str(tinymodel.make(tmp_path)), "--out", str(tmp_path / "rows.parquet")]
+    assert main([*arguments, str(music)]) == 1
+    assert "empty.mp3: the file is empty" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("target", ["", "music", "nowhere/rows.parquet"])
+def test_a_table_that_cannot_be_written_is_refused_before_anything_is_heard(
+    target: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "music").mkdir()
+    song = Path(shutil.copy(DATA / "west.flac", tmp_path / "music"))
+    before = song.read_bytes()
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: object())  # where there is none
+    try:
+        code: object = main(["--out", target, "music"])
+    except SystemExit as ended:
+        code = ended.code
+    assert code == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "--out" in said.err
+    assert said.err.count("\n") == 1
+    assert song.read_bytes() == before
+
+
+def test_an_address_that_is_empty_is_no_run_without_a_cluster(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--dask", "", str(DATA)])
+    assert ended.value.code == 2
+    assert "--dask" in capsys.readouterr().err
+
+
+def test_an_end_that_is_set_counts_for_what_is_heard_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pyarrow.parquet")
+    # The end is a moment ago when the first file would be begun.
+    monkeypatch.setattr("lean_tagger.run.until.next_time", lambda _, now: now)
+    model = str(tinymodel.make(tmp_path))
+    for mode in (["--out", str(tmp_path / "rows.parquet")], ["--no-album-genre"]):
+        assert main(["--until", "06:00", "--model", model, "--json", *mode, str(DATA)]) == 0
+        said = capsys.readouterr()
+        assert '"type": "result"' not in said.out
+        assert said.err.count("next run goes on") == 1
 
 
 def test_a_path_map_without_a_cluster_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:

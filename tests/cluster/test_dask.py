@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import time
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 import tinymodel
 from conftest import DATA, SONGS
 from daskcluster import ROOT, TestCluster, cluster
+from s3server import LOG, serving
 
 from lean_tagger import write
 from lean_tagger.settings import Settings
@@ -51,27 +53,29 @@ class Home:
             for n in range(count)
         ]
 
-    def long_song(self, name: str) -> Path:
-        """Write ten minutes of silence, which takes long enough to be met."""
+    def long_song(self, name: str, seconds: int = 600) -> Path:
+        """Write silence: ten minutes of it take long enough to be met."""
         path = self.music / name
         with wave.open(str(path), "wb") as sound:
             sound.setparams((1, 2, 44100, 0, "NONE", ""))
-            sound.writeframes(bytes(2 * 44100 * 600))
+            sound.writeframes(bytes(2 * 44100 * seconds))
         return path
 
-    def start(self, *arguments: str) -> subprocess.Popen:
+    def start(self, *arguments: str, music: Sequence[str] = ()) -> subprocess.Popen:
         command = [sys.executable, "-m", "lean_tagger", *self.options, *arguments]
         return subprocess.Popen(
-            [*command, str(self.music)],
+            [*command, *(music or [str(self.music)])],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             cwd=ROOT,
         )
 
-    def run(self, *arguments: str) -> tuple[int, dict[str, dict[str, Any]], str]:
+    def run(
+        self, *arguments: str, music: Sequence[str] = ()
+    ) -> tuple[int, dict[str, dict[str, Any]], str]:
         """Return the exit code, the result of each file by its name, and what was said."""
-        with self.start(*arguments) as process:
+        with self.start(*arguments, music=music) as process:
             out, err = process.communicate(timeout=MOST_SECONDS)
         lines = [json.loads(line) for line in out.splitlines()]
         found = {os.path.basename(it["path"]): it for it in lines if it["type"] == "result"}
@@ -245,3 +249,54 @@ def test_nobody_at_an_address_is_said_in_one_sentence(home: Home) -> None:
     code, _, err = home.run("--dask", "nonsense://x")
     assert code == 2
     assert "not an address" in err
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+    pytest.importorskip("moto.server")
+    pytest.importorskip("s3fs")
+    with serving(tmp_path, monkeypatch) as address:
+        yield address
+
+
+def test_two_workers_hear_addresses_by_ranges_into_rows_and_journal(
+    bucket: str, home: Home, tmp_path: Path
+) -> None:
+    table = pytest.importorskip("pyarrow.parquet")
+    s3fs = pytest.importorskip("s3fs")
+    files = s3fs.S3FileSystem(skip_instance_cache=True)
+    files.put(str(home.long_song("long.wav", 60)), f"{bucket}/long.wav")
+    size_bytes = (home.music / "long.wav").stat().st_size
+    code, here, err = home.run(
+        "-n", "--state", f"{home.state}-2", music=[*map(str, SONGS), str(home.music)]
+    )
+    assert code == 0, err
+    asked_before = len((tmp_path / LOG).read_text().splitlines())
+    with cluster(tmp_path) as made:
+        out = tmp_path / "rows.parquet"
+        code, found, err = home.run(
+            *("--dask", made.address, "--out", str(out)), music=[bucket, f"{bucket}/gone.mp3"]
+        )
+    assert code == 1, err
+    assert [*found] == ["gone.mp3"]
+    rows = {
+        os.path.basename(os.fsdecode(it["path"])): it for it in table.read_table(out).to_pylist()
+    }
+    assert set(rows) - {"gone.mp3"} == {*(song.name for song in SONGS), "long.wav"}
+    for name in set(rows) - {"gone.mp3"}:
+        scores = dict(rows[name]["scores"])
+        assert scores == pytest.approx(here[name]["scores"], abs=1e-4)
+        assert rows[name]["digest"]
+        assert rows[name]["failure"] is None
+    # By ranges (206), each of a block, and nothing as a whole.
+    asked = (tmp_path / LOG).read_text().splitlines()[asked_before:]
+    codes = [
+        int(code) for line in asked for code in re.findall(r'GET /music/\S+ [^"]*" (\d+)', line)
+    ]
+    assert set(codes) == {206}
+    assert len(codes) >= size_bytes >> 20
+    # All of it is on record: nobody is asked to hear it again, and nothing is written.
+    code, again, _ = home.run("-n", music=[bucket])
+    assert {it["status"] for it in again.values()} == {"skipped"}
+    assert all(it["known"] for it in again.values())
+    assert files.info(f"{bucket}/long.wav")["size"] == size_bytes

@@ -1,7 +1,6 @@
 """Music in a bucket: moto's S3 server on this machine, asked over HTTP."""
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 import tinymodel
 from conftest import DATA, SONGS
+from s3server import serving
 
 from lean_tagger.listen.decode import open_audio
 from lean_tagger.run.worker import Worker
@@ -22,30 +22,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
-    """Give the address of a bucket that holds the clips."""
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "nobody",
-        "AWS_SECRET_ACCESS_KEY": "nothing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    log = tmp_path / "moto.log"
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(command, stdout=output, stderr=output) as server,
-    ):
-        try:
-            while not (found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text())):
-                assert server.poll() is None, log.read_text()
-            monkeypatch.setenv("AWS_ENDPOINT_URL", found[0])
-            files = s3fs.S3FileSystem(skip_instance_cache=True)
-            files.mkdir("music")
-            for song in SONGS:
-                files.put(str(song), f"music/albums/{song.name}")
-            yield "s3://music/albums"
-        finally:
-            server.kill()
+    with serving(tmp_path, monkeypatch) as address:
+        yield address
 
 
 def digest(path: str) -> str:

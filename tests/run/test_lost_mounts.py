@@ -10,7 +10,12 @@ from conftest import CLIPS, DATA
 
 from lean_tagger.errors import StateError
 from lean_tagger.jobs import Job, Tagged
-from lean_tagger.run.lost_mounts import GIVE_UP_SECONDS, LONGEST_WAIT_SECONDS, LostMounts
+from lean_tagger.run.lost_mounts import (
+    GIVE_UP_SECONDS,
+    LONGEST_WAIT_SECONDS,
+    MOST_LOSSES,
+    LostMounts,
+)
 from lean_tagger.run.supervisor import Supervisor
 from lean_tagger.settings import Settings
 
@@ -101,6 +106,23 @@ def test_what_does_not_come_back_ends_the_run(share: Share) -> None:
     now += LONGEST_WAIT_SECONDS
     with pytest.raises(StateError, match="did not come back; run lean-tag again"):
         away.back()
+
+
+def test_a_file_that_drives_its_share_away_each_time_is_given_up_and_no_other(
+    share: Share,
+) -> None:
+    job, other, *_ = share.jobs()
+    now = 0.0
+    away = LostMounts(lambda _: None, clock=lambda: now)
+    for _ in range(MOST_LOSSES):
+        share.vanish()
+        assert away.keeps(job)
+        share.mount()
+        now += LONGEST_WAIT_SECONDS
+        assert away.back() == [job]
+    share.vanish()
+    assert not away.keeps(job)
+    assert away.keeps(other)
 
 
 def test_what_is_deleted_or_cannot_be_read_is_not_waited_for(tmp_path: Path, share: Share) -> None:

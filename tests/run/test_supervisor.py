@@ -201,7 +201,7 @@ def test_workers_have_no_more_threads_together_than_there_are_cores(long_song: P
     seen: set[int] = set()
 
     def progress(*_: object) -> None:
-        busy = [child.pid for child in runner._children if child.job is not None]
+        busy = [child.pid for child in runner._workers if child.job is not None]
         seen.add(sum(len(list(Path(f"/proc/{pid}/task").iterdir())) for pid in busy))
 
     runner = Supervisor(OPTIONS, jobs=64, patience_seconds=60, progress=progress)
@@ -255,7 +255,7 @@ def test_while_memory_is_short_one_file_is_heard_at_a_time_and_that_is_said_once
     said: list[str] = []
 
     def progress(*_: object) -> None:
-        busy = sum(child.job is not None for child in runner._children)
+        busy = sum(child.job is not None for child in runner._workers)
         together[len(done)] = max(busy, together.get(len(done), 0))
 
     def pressed_from() -> int:

@@ -5,6 +5,7 @@
 """
 
 NAMES = {
+    "answer": ("answer", "run"),
     "check": ("check", "run"),
     "doctor": ("doctor", "run"),
     "eval": ("evaluate", "run"),
@@ -35,7 +36,7 @@ NAMES = {
 }
 """Module and function of each command, by its name."""
 
-ONLINE = (("models", "get"), ("--notify",), ("tag", "--dask"), ("tag", "URL"))
+ONLINE = (("models", "get"), ("--notify",), ("tag", "--dask"), ("tag", "URL"), ("answer", "URL"))
 """What may open a connection, each only to the address it is given: a download, a player, a
 cluster, music at an address. Nothing else does; `tests/cli/test_no_sockets.py` watches the system
 calls."""

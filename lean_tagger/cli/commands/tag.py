@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import dataclasses
+import datetime
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from lean_tagger.always.players import Player
     from lean_tagger.cli.console import Console
     from lean_tagger.jobs import Later, Outcome
+    from lean_tagger.run.executor import Executor
     from lean_tagger.run.summary import Summary
     from lean_tagger.store.resume import Resume
 
@@ -34,6 +36,7 @@ other commands, each with its own --help:
   find, similar, path, playlists   ask the library
   explain, status, runs, doctor    what was done and why, what can be done here
   watch, service                   tag what arrives, from boot on
+  answer                           listen for a program that asks batch by batch
   models, labels                   more networks, words of your own
   rules, export, import, merge     your vocabulary; several machines
   report, taggram                  a page to look at, a picture of what is heard
@@ -53,10 +56,29 @@ def run(arguments: list[str], stop: Stop) -> int:
     told = players_of(given.notify)
     if given.only_in is None:  # with it, a path may be a share that is away for a while
         given_paths.require(given.paths)
-    return update_playlists(given, stop, _tag(given, stop, told))
+    return update_playlists(given, stop, tag(given, stop, told))
 
 
-def _tag(given: argparse.Namespace, stop: Stop, told: "Sequence[Player]") -> int:
+def tag(
+    given: argparse.Namespace,
+    stop: Stop,
+    told: "Sequence[Player]" = (),
+    *,
+    make: "Callable[..., Executor] | None" = None,
+) -> int:
+    """Do one run, and return its exit code.
+
+    Parameters
+    ----------
+    given : argparse.Namespace
+        From `parse`.
+    stop : Stop
+        What ends it early.
+    told : sequence of Player
+        Who is told of it.
+    make : callable, optional
+        Makes another executor than the local one; see `session.do`.
+    """
     # Late: --help and mistakes need nothing of what these load.
     from lean_tagger.cli import session
     from lean_tagger.run.find_files import walk
@@ -82,6 +104,7 @@ def _tag(given: argparse.Namespace, stop: Stop, told: "Sequence[Player]") -> int
         exclude=(*chosen.rules.exclude, *given.exclude),
         within=None if given.only_in is None else Within(given.only_in),
     )
+    music = _until(music, given.until, console)
     summary = Summary(max_mem_bytes=max_mem_bytes)
     with (
         contextlib.closing(console),
@@ -103,8 +126,8 @@ def _tag(given: argparse.Namespace, stop: Stop, told: "Sequence[Player]") -> int
         resume = Resume(journal, "tag", chosen)
         if console.wants_total or given.dry_run:
             console.expect(music(), with_forecast=given.dry_run)
-        found = _left_to_do(resume, _until(music(), given, console), given, console)
-        do = functools.partial(session.do, console=console, stop=stop, summary=summary)
+        found = _left_to_do(resume, music(), given, console)
+        do = functools.partial(session.do, console=console, stop=stop, summary=summary, make=make)
         if not chosen.by_album:
             return do(found, resume.recorder, given, chosen)
         # An album has to be heard in full before any of its tracks can be decided.
@@ -153,20 +176,21 @@ def _silent(_: str) -> None:
 
 
 def _until(
-    found: "Iterable[Job | Skipped | Failed]", given: argparse.Namespace, console: "Console"
-) -> "Iterable[Job | Skipped | Failed]":
-    """Return what was found until the time at which the run should end."""
-    if not given.until:
-        return found
-    import datetime
-
+    music: "Callable[[], Iterator[Job | Skipped | Failed]]",
+    clock: "datetime.time | None",
+    console: "Console",
+) -> "Callable[[], Iterator[Job | Skipped | Failed]]":
+    """Return what walks the music up to the time at which the run is to end, in all its passes."""
+    if clock is None:
+        return music
     from lean_tagger.run.until import next_time, until
 
-    end = next_time(given.until, datetime.datetime.now())  # as the clock on the wall has it
-    return until(found, end, console.notice)
+    end = next_time(clock, datetime.datetime.now())  # as the clock on the wall has it
+    notice = functools.cache(console.notice)  # said once, not in each pass
+    return lambda: until(music(), end, notice)
 
 
-def parse(arguments: list[str]) -> argparse.Namespace:
+def parse(arguments: list[str], *, needs_paths: bool = True) -> argparse.Namespace:
     """Return the options and paths, checked.
 
     Raises
@@ -219,7 +243,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     options.add_resources(resources)
     add_notify(resources)
     given = parser.parse_anywhere(arguments)
-    if not given.paths:
+    if needs_paths and not given.paths:
         parser.error("give a file or a folder")
     if given.path_map and not given.dask:
         parser.error("--path-map needs --dask")

@@ -13,8 +13,8 @@ from lean_tagger.system import pace
 
 _DESCRIPTION = """\
 Tag what is in these folders, then what arrives in them, until it is stopped. Takes all options of
-lean-tag PATH except --until, --only-in and --shard; see lean-tag --help. While nothing arrives,
-only a small process waits."""
+lean-tag PATH except --until, --only-in, --out and --shard; see lean-tag --help. While nothing
+arrives, only a small process waits."""
 
 _SETTLE_SECONDS, _POLL_SECONDS = 30.0, 300.0
 
@@ -92,7 +92,11 @@ def _refuse(given: argparse.Namespace) -> None:
     ConfigError
         An option or a path makes no sense here.
     """
-    for name, value in (("--until", given.until), ("--only-in", given.only_in)):
+    for name, value in (
+        ("--until", given.until),
+        ("--only-in", given.only_in),
+        ("--out", given.out),
+    ):
         if value is not None:
             raise ConfigError(f"lean-tag watch does not take {name}; see lean-tag watch --help")
     if given.shard is not None:
