@@ -21,12 +21,12 @@ Values are compared without regard to case. Ties keep the order of the labels.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from lean_tagger.rules.decision import Decision, RuleName, Step, Track
-from lean_tagger.rules.model import Casing, FieldRules, Rename, Rules
+from lean_tagger.rules.decision import Decision, Step, Track
+from lean_tagger.rules.journey import Candidate, Journey
+from lean_tagger.rules.model import Casing, Rename, Rules
 from lean_tagger.rules.names import fault
 from lean_tagger.rules.safe_regex import LONGEST_NAME
 
@@ -39,47 +39,6 @@ _WORD_START = re.compile(r"(?<![\w'\u2019])[^\W\d_]")
 """A letter without a letter, digit or apostrophe before it."""
 
 _NOBODY = Track()
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A label on its way through the steps; `value` is what it stands for so far."""
-
-    order: int
-    label: "Label"
-    score: float
-    value: str
-
-
-class _Journey:
-    """The labels of one field on their way through the steps, and what happened to each."""
-
-    def __init__(self, field: FieldRules) -> None:
-        self.field = field
-        self.steps: list[tuple[_Candidate, Step]] = []
-
-    def note(self, candidate: _Candidate, rule: RuleName, did: str, value: str | None) -> None:
-        step = Step(
-            field=self.field.name,
-            label=candidate.label.name,
-            score=candidate.score,
-            rule=rule,
-            value=value,
-            did=did,
-        )
-        self.steps.append((candidate, step))
-
-    def drop(self, candidate: _Candidate, rule: RuleName, did: str) -> None:
-        self.note(candidate, rule, did, None)
-
-    def turn(self, candidate: _Candidate, rule: RuleName, value: str, did: str) -> _Candidate:
-        self.note(candidate, rule, did, value)
-        return replace(candidate, value=value)
-
-    def sorted_steps(self) -> list[Step]:
-        """Return the steps by label, strongest first, then in order."""
-        ranked = sorted(self.steps, key=lambda item: (-item[0].score, item[0].order))
-        return [step for _, step in ranked]
 
 
 def decide(
@@ -116,9 +75,9 @@ def decide(
     steps: list[Step] = []
     pairs = list(zip(labels, map(float, scores), strict=True))
     for field in rules.written:
-        journey = _Journey(field)
+        journey = Journey(field)
         there = [
-            _Candidate(order, label, score, label.display)
+            Candidate(order, label, score, label.display)
             for order, (label, score) in enumerate(pairs)
             if label.kind == field.name
         ]
@@ -181,11 +140,11 @@ def _plain(name: str) -> str:
 
 
 def _of_music(
-    there: list[_Candidate],
+    there: list[Candidate],
     abstain: "Sequence[Abstain]",
     scores: Mapping[str, float],
-    journey: _Journey,
-) -> list[_Candidate]:
+    journey: Journey,
+) -> list[Candidate]:
     """Drop everything if the scores are not those of music."""
     if not (there and journey.field.abstain):
         return there
@@ -203,7 +162,7 @@ def _of_music(
     return there
 
 
-def _sure_enough(there: Sequence[_Candidate], journey: _Journey) -> list[_Candidate]:
+def _sure_enough(there: Sequence[Candidate], journey: Journey) -> list[Candidate]:
     field = journey.field
     minimums = {name.casefold(): score for name, score in field.thresholds}
     lowest = min(field.min_score, *minimums.values()) if minimums else field.min_score
@@ -221,8 +180,8 @@ def _sure_enough(there: Sequence[_Candidate], journey: _Journey) -> list[_Candid
 
 
 def _renamed(
-    there: Sequence[_Candidate], renames: tuple[Rename, ...], journey: _Journey
-) -> list[_Candidate]:
+    there: Sequence[Candidate], renames: tuple[Rename, ...], journey: Journey
+) -> list[Candidate]:
     kept = []
     for candidate in there:
         found = matched(candidate.value, renames)
@@ -256,8 +215,8 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def _not_ignored(
-    there: Sequence[_Candidate], ignored: Mapping[str, str], journey: _Journey
-) -> list[_Candidate]:
+    there: Sequence[Candidate], ignored: Mapping[str, str], journey: Journey
+) -> list[Candidate]:
     kept = []
     for candidate in there:
         why = ignored.get(candidate.value.casefold(), ignored.get(EVERYTHING))
@@ -283,7 +242,7 @@ def _above(tree: tuple[tuple[str, tuple[str, ...]], ...]) -> Mapping[str, tuple[
     return above
 
 
-def _line_above(candidate: _Candidate, above: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+def _line_above(candidate: Candidate, above: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     """Return a candidate's parents: by the tree of the rules, else by its label."""
     value, parent = candidate.value.casefold(), candidate.label.parent
     if value in above:
@@ -297,8 +256,8 @@ def _line_above(candidate: _Candidate, above: Mapping[str, tuple[str, ...]]) -> 
 
 
 def _with_parents(
-    there: Sequence[_Candidate], rules: Rules, ignored: Mapping[str, str], journey: _Journey
-) -> list[_Candidate]:
+    there: Sequence[Candidate], rules: Rules, ignored: Mapping[str, str], journey: Journey
+) -> list[Candidate]:
     above = _above(rules.tree)
     if journey.field.parents == "specific":
         return _without_parents(there, above, journey)
@@ -318,8 +277,8 @@ def _with_parents(
 
 
 def _without_parents(
-    there: Sequence[_Candidate], above: Mapping[str, tuple[str, ...]], journey: _Journey
-) -> list[_Candidate]:
+    there: Sequence[Candidate], above: Mapping[str, tuple[str, ...]], journey: Journey
+) -> list[Candidate]:
     """Drop the parents of values that will be written."""
     allowed = {name.casefold() for name in journey.field.allow}
     usable = [c for c in there if not allowed or c.value.casefold() in allowed]
@@ -339,7 +298,7 @@ def _without_parents(
     return kept
 
 
-def _allowed(there: Sequence[_Candidate], journey: _Journey) -> list[_Candidate]:
+def _allowed(there: Sequence[Candidate], journey: Journey) -> list[Candidate]:
     allowed = {name.casefold(): name for name in journey.field.allow}
     if not allowed:
         return list(there)
@@ -355,7 +314,7 @@ def _allowed(there: Sequence[_Candidate], journey: _Journey) -> list[_Candidate]
     return kept
 
 
-def _cased(there: Sequence[_Candidate], journey: _Journey) -> list[_Candidate]:
+def _cased(there: Sequence[Candidate], journey: Journey) -> list[Candidate]:
     kept = []
     for candidate in there:
         value = _in_case(candidate.value, journey.field.casing)
@@ -376,9 +335,9 @@ def _in_case(value: str, casing: Casing) -> str:
     return value
 
 
-def _best(there: Sequence[_Candidate], journey: _Journey) -> tuple[tuple[str, float], ...]:
+def _best(there: Sequence[Candidate], journey: Journey) -> tuple[tuple[str, float], ...]:
     """Return each value that is close enough to the best, once, strongest first."""
-    best: dict[str, _Candidate] = {}
+    best: dict[str, Candidate] = {}
     for candidate in sorted(there, key=lambda c: (-c.score, c.order)):
         key = candidate.value.casefold()
         if key not in best:
