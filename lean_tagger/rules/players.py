@@ -77,7 +77,7 @@ class FieldLayout:
         """
         ends = _ends(self.splits, self.separator)
         if ends is None:
-            return value
+            return value.strip()
 
         def replace(found: re.Match[str]) -> str:
             spaced = any(character.isspace() for character in found[0])

@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lean_tagger.card import Label
@@ -203,6 +203,7 @@ def test_what_is_there_goes_only_where_it_may_be_overwritten(given, scores, genr
         assert "genre" not in made.changes
 
 
+@example(layout=FieldLayout(), values=[";", "; "])
 @given(layouts, st.lists(st.text("ab;/,|\\ -", min_size=1).filter(str.strip), max_size=4))
 def test_a_player_sees_the_values_that_were_meant(layout, values):
     meant = layout.values(value.strip() for value in values)
