@@ -69,11 +69,13 @@ def test_a_flat_folder_of_failures(library: Library) -> None:
     assert peak_mib("-n", library.flat, "--state", library.failed) < MOST_MIB
 
 
+@pytest.mark.slow
 @thinned("options", [(), ("--album-genre",)], fast=1)
 def test_a_flat_folder_that_was_heard(library: Library, options: tuple[str, ...]) -> None:
     assert peak_mib("-n", *options, library.flat, "--state", library.heard_flat) < MOST_MIB
 
 
+@pytest.mark.slow
 @thinned("options", [(), ("--album-genre",)], fast=1)
 def test_a_retag(library: Library, options: tuple[str, ...]) -> None:
     assert peak_mib("retag", "-n", *options, "--state", library.heard) < MOST_MIB

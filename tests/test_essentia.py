@@ -355,6 +355,7 @@ def found_valence(result: dict[str, Any]) -> list[str]:
     return [f"{result['scores']['valence']:.2f}"]
 
 
+@pytest.mark.slow
 @thinned("form", ["jsonl", "csv"], fast=1)
 def test_exported_numbers_are_taken_in_as_they_were(tmp_path: Path, form: str) -> None:
     music = tmp_path / "Music"

@@ -128,6 +128,7 @@ def test_a_second_run_opens_no_music(golden: Golden, name: str) -> None:
     assert_says(by_path(again(golden, name)), by_path(said(name, golden.root)))
 
 
+@pytest.mark.slow
 def test_a_file_that_changed_is_recognised_by_its_audio(golden: Golden) -> None:
     """So the audio is hashed as 0.1.0 did, in every container; no LEANTAG tells it here."""
     lean_tag("undo", "--all", state=golden.state)
@@ -149,6 +150,7 @@ def test_without_the_journal_a_file_is_recognised_by_its_leantag(
     assert_says(found, by_path(said(name, golden.root)))
 
 
+@pytest.mark.slow
 def test_scores_that_were_exported_are_taken_in(golden: Golden, tmp_path: Path) -> None:
     """After an undo, so that no LEANTAG tells what the import did not."""
     lean_tag("undo", "--all", state=golden.state)

@@ -84,6 +84,7 @@ def test_one_model_is_told_of_as_ever(song: Path) -> None:
     assert "  heard by msd-musicnn: 3 windows, 10 s\n   23.4%" in lean_tag("explain", song).stdout
 
 
+@pytest.mark.slow
 def test_an_album_has_one_decision_of_all_models(song: Path) -> None:
     shutil.copy(song, song.with_name("second.flac"))
     a, b = model(song.parent, "a", ["rock"]), model(song.parent, "b", ["jazz", "chill"])
@@ -140,6 +141,7 @@ def test_a_model_that_is_added_later_is_the_only_one_that_listens(
     assert again == {**found, "known": True}
 
 
+@pytest.mark.slow
 def test_each_models_scores_are_known_again_in_any_order_and_alone(song: Path) -> None:
     (first,) = Run("-n", *PAIR, song).results.values()
     turned = ("--model", "mtt-musicnn", "--model", "msd-musicnn")
@@ -228,12 +230,14 @@ def needed_bytes(*models: str) -> int:
         runner.close()
 
 
+@pytest.mark.slow
 def test_a_second_model_on_the_same_front_end_takes_its_network_only() -> None:
     first, second = needed_bytes("msd-musicnn"), needed_bytes("mtt-musicnn")
     both = needed_bytes("msd-musicnn", "mtt-musicnn")
     assert max(first, second) <= both <= max(first, second) + 24 * MIB
 
 
+@pytest.mark.slow
 def test_two_models_keep_to_the_budget_and_too_little_is_said_before_any_music(
     song: Path,
 ) -> None:

@@ -222,6 +222,7 @@ def test_one_track_on_record_is_told(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "at least two" in said.err
 
 
+@pytest.mark.slow
 def test_a_song_that_was_never_heard_is_heard_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

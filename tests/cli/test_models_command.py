@@ -236,6 +236,7 @@ def test_a_hostile_network_is_not_added_and_leaves_nothing(name, models, own, tm
     assert not own.exists() or list(own.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_network_that_never_ends_is_not_added(models, own, tiny):
     endless(tiny.with_suffix(".json"))
     code, _, err = models("add", tiny, "--timeout", "2")

@@ -220,6 +220,7 @@ def test_moods_are_written_and_undone(get, tmp_path):
     assert song.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_an_entry_is_removed_whole(get, own, capsys):
     assert get("jamendo-genres")[0] == 0
     assert main(["models", "remove", "styles"]) == 2  # the other is a head of it

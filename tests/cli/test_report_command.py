@@ -116,6 +116,7 @@ def test_too_little_to_check_leaves_the_rest_of_the_page(tmp_path: Path) -> None
     assert page.exists()
 
 
+@pytest.mark.slow
 def test_a_taggram_is_a_picture_or_a_table(tmp_path: Path) -> None:
     for name in ("a.png", "a.svg", "a.json"):
         done = lean_tag("taggram", SONG, "-o", tmp_path / name)

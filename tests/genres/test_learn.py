@@ -84,6 +84,7 @@ def test_the_same_tags_give_the_same_bytes(models: Path, journal: Path) -> None:
     assert head.read_bytes() == first
 
 
+@pytest.mark.slow
 def test_the_same_tags_give_the_same_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

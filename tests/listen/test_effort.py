@@ -425,6 +425,7 @@ def test_what_was_heard_in_part_is_written(folder: Path, tmp_path: Path, tiny: s
     assert fingerprint(path) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

@@ -644,6 +644,7 @@ def test_a_part_of_a_track_is_no_base_for_other_words(tmp_path: Path, joint: Pat
     assert not heard_before(run)
 
 
+@pytest.mark.slow
 def test_the_embedding_is_on_record_once(tmp_path: Path, joint: Path, song: Path) -> None:
     for labels in ((), ("--labels", other_words(tmp_path)), ()):
         Run("--model", joint, *labels, song)

@@ -211,6 +211,7 @@ def test_workers_have_no_more_threads_together_than_there_are_cores(long_song: P
     assert 0 < max(seen) <= len(os.sched_getaffinity(0))
 
 
+@pytest.mark.slow
 @thinned(("jobs", "more"), [(1, 0), (2, 1)], fast=1)
 def test_a_file_alone_gets_a_thread_for_decoding_where_a_core_is_idle(
     long_song: Path, jobs: int, more: int
@@ -246,6 +247,7 @@ def command(*arguments: str | Path) -> tuple[int, dict[str, Any], dict[str, Any]
     return done.returncode, {Path(r["path"]).name: r for r in results}, summary, done.stderr
 
 
+@pytest.mark.slow
 def test_while_memory_is_short_one_file_is_heard_at_a_time_and_that_is_said_once() -> None:
     """Pressed for ten files once two were heard together, until two are together again."""
     if len(os.sched_getaffinity(0)) < 2:
@@ -301,6 +303,7 @@ def test_a_budget_below_the_floor_is_refused_with_what_would_do() -> None:
     assert summary["peak_rss_bytes"] <= least * MIB
 
 
+@pytest.mark.slow
 @thinned(("budget", "workers"), [(512, 2), (150, 1)], fast=1)
 def test_the_budget_decides_how_many_work(tmp_path: Path, budget: int, workers: int) -> None:
     if len(os.sched_getaffinity(0)) < 2:

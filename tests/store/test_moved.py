@@ -249,6 +249,7 @@ def test_status_says_which_writes_it_does_not_find(library: Library, way: Way) -
     assert found["files"] == {"tagged": 3}
 
 
+@pytest.mark.slow
 def test_a_file_that_was_renamed_keeps_what_is_known_of_its_music(library: Library) -> None:
     library.tag()
     with contextlib.closing(sqlite3.connect(library.state)) as journal:
@@ -297,6 +298,7 @@ def test_files_that_changed_their_names_with_each_other_get_what_was_theirs(
     assert library.fields() == before
 
 
+@pytest.mark.slow
 def test_a_copy_does_not_take_the_writes_of_the_file_that_is_still_there(library: Library) -> None:
     library.tag(library.old, "--leantag", "none")
     library.new.mkdir()

@@ -115,6 +115,7 @@ def test_a_moved_or_renamed_file_is_not_heard_again(library: Path, tmp_path: Pat
     assert {it["known"] for it in run(tmp_path / "Other").values()} == {True}
 
 
+@pytest.mark.slow
 def test_other_audio_under_the_same_name_is_heard(library: Path) -> None:
     run("-n", library)
     encode(library / "farm.wav", music(9, 44100, seed=5), 44100, "pcm_s16le")
@@ -123,6 +124,7 @@ def test_other_audio_under_the_same_name_is_heard(library: Path) -> None:
     assert results["farm.wav"]["seconds"] == pytest.approx(9)
 
 
+@pytest.mark.slow
 def test_without_its_journal_lean_tag_knows_what_it_tagged(library: Path) -> None:
     first = run(library)
     location.default_path().unlink()
@@ -202,6 +204,7 @@ def test_two_runs_at_once_are_one_too_many(library: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_damaged_journal_is_one_sentence_and_no_obstacle(library: Path) -> None:
     run(library)
     location.default_path().write_bytes(b"not a database" * 1000)
@@ -262,6 +265,7 @@ def test_undo_all_goes_back_to_before_the_first_run(library: Path) -> None:
     assert "nothing to undo" in lean_tag("undo").stderr
 
 
+@pytest.mark.slow
 def test_a_write_that_was_cut_off_can_be_taken_back(library: Path) -> None:
     """The journal knows of it from before it happened; here, nobody noted its end."""
     run(library)

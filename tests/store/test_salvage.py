@@ -163,7 +163,7 @@ TREES = ("schema", "files", "scores", "writes", "keys", "runs", "models")
         *("writes_by_path", "writes_by_run", "writes_by_digest"),
         *("sqlite_autoindex_files_1", "sqlite_autoindex_scores_1", "sqlite_autoindex_keys_1"),
     ],
-    fast=3,
+    fast=1,
 )
 def test_one_page_of_any_table_or_index_costs_less_than_one_row_in_a_hundred(
     large: Callable[[int], Path], tmp_path: Path, tree: str, rows: int

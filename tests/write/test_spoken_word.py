@@ -62,7 +62,7 @@ def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
-@thinned("mark", [by_extension, by_frame, by_atom, by_media_kind, by_genre], fast=2)
+@thinned("mark", [by_extension, by_frame, by_atom, by_media_kind, by_genre], fast=1)
 def test_it_is_left_alone_by_default(tmp_path: Path, mark: Mark) -> None:
     path = mark(tmp_path)
     before = path.read_bytes()

@@ -9,6 +9,7 @@ import tinymodel
 from audiofiles import make
 from command import Run
 from matroskafiles import Layout, build, simple, tag
+from thinned import thinned
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ REASONS = {
 }
 
 
-@pytest.mark.parametrize("put", REASONS)
+@thinned("put", REASONS, fast=1)
 def test_it_is_told_before_listening_and_by_a_dry_run(
     tmp_path: Path, model: Path, put: Callable[[Path], None]
 ) -> None:

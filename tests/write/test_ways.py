@@ -118,6 +118,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tinymodel.make(tmp_path_factory.mktemp("model"))
 
 
+@pytest.mark.slow
 def test_a_run_says_what_it_skips_and_undo_goes_the_same_way(model: Path, tmp_path: Path) -> None:
     folder = tmp_path / "music"
     folder.mkdir()

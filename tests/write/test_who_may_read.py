@@ -269,6 +269,7 @@ def test_a_file_whose_mode_would_change_all_the_same_is_refused(
     assert [it.name for it in tmp_path.iterdir()] == ["a.flac"]
 
 
+@pytest.mark.slow
 def test_inodes_above_half_of_64_bits_stop_nothing(model: Path, tmp_path: Path) -> None:
     """As mergerfs makes them, by which many a NAS joins its disks."""
     disks.have("mergerfs")

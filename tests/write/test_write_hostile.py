@@ -30,7 +30,7 @@ def files() -> list[Path]:
     return sorted(p for p in HOSTILE.rglob("*") if p.is_file() and p.suffix not in (".tsv", ".md"))
 
 
-@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [12, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("folder", [p.name for p in HOSTILE.glob("*") if p.is_dir()])
 def test_every_file_is_written_whole_or_left_alone(tmp_path: Path, folder: str, every: int) -> None:
     av.logging.set_level(None)

@@ -88,7 +88,7 @@ def test_a_write_that_fails_leaves_every_format_as_it_was(tmp_path: Path, kind: 
 
 @pytest.mark.skipif(not HOSTILE.exists(), reason="the shared test files are not here")
 @pytest.mark.parametrize("folder", sorted(it.name for it in HOSTILE.glob("*") if it.is_dir()))
-@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [12, pytest.param(1, marks=pytest.mark.slow)])
 def test_undo_gives_back_every_value_of_hostile_files(
     worker: Worker, tmp_path: Path, folder: str, every: int
 ) -> None:
