@@ -1,5 +1,6 @@
 """Where the tests' music is, and the models' resampler and front-end."""
 
+import itertools
 import os
 import shutil
 from pathlib import Path
@@ -39,6 +40,9 @@ VARIANTS = ("msd-musicnn-int8",)
 """Faster ones, whose scores are not exactly the original's."""
 
 
+_NUMBERS = itertools.count()
+
+
 def shared(name: str) -> Path:
     """Return a folder of the shared test material, or skip the test."""
     folder = SHARED / name
@@ -55,8 +59,10 @@ def card() -> ModelSpec:
 @pytest.fixture(autouse=True)
 def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep journal, rules and models of every test apart, and away from the user's own."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+    # Not by `mktemp`, which reads all names that are there, each time.
+    own = tmp_path_factory.getbasetemp() / "own" / str(next(_NUMBERS))
+    for name in ("STATE", "CONFIG", "CACHE", "DATA"):
+        folder = own / name.lower()
+        folder.mkdir(parents=True)
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(folder))
     monkeypatch.delenv("LEAN_TAG_MODELS", raising=False)
