@@ -500,14 +500,27 @@ def test_a_wrong_choice_is_raised_as_itself(options: Settings, error: type[Excep
 # The end
 
 
+AS_A_MODULE = """
+import os, runpy
+os.write(1, b".")
+os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+runpy.run_module("lean_tagger", run_name="__main__", alter_sys=True)
+"""
+
+
 def supervisor(folder: Path, *options: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "lean_tagger", *options, str(folder)],
-        stdout=subprocess.DEVNULL,
+    """Start the command, and return once it is ours: a signal before ends Python, with 1."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", AS_A_MODULE, *options, str(folder)],
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         cwd=ROOT,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads
     )
+    assert process.stdout is not None
+    assert process.stdout.read(1) == b"."
+    process.stdout.close()
+    return process
 
 
 @pytest.mark.parametrize("times", [4, pytest.param(50, marks=pytest.mark.slow)])
