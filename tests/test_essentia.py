@@ -190,6 +190,7 @@ def test_whoever_names_the_weights_means_what_the_heads_take() -> None:
         backbone(said, 1280, head_of=None)
 
 
+@pytest.mark.slow
 @thinned("quality", QUALITIES, fast=1)
 def test_a_stand_in_head_says_what_it_would_say_of_essentias_embedding(
     tmp_path: Path, quality: int

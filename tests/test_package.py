@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import DATA
+from thinned import thinned
 
 import lean_tagger
 
@@ -27,7 +28,7 @@ def commands(song: Path) -> dict[str, list[str]]:
     }
 
 
-@pytest.mark.parametrize("how", ["module", "library", "stage"])
+@thinned("how", ["module", "library", "stage"], fast=1)
 def test_nothing_but_the_journal_is_written_at_home_however_it_is_started(
     tmp_path: Path, how: str
 ) -> None:
@@ -47,7 +48,7 @@ def test_nothing_but_the_journal_is_written_at_home_however_it_is_started(
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
-@pytest.mark.parametrize("how", ["module", "library", "stage"])
+@thinned("how", ["module", "library", "stage"], fast=1)
 def test_no_socket_is_opened_however_it_is_started(tmp_path: Path, how: str) -> None:
     song = Path(shutil.copy(DATA / "west.flac", tmp_path))
     log = tmp_path / "trace"

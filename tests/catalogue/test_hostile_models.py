@@ -51,6 +51,7 @@ def test_a_good_model_beside_them_is_none(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr.count("tiny")) == (0, 1)
 
 
+@pytest.mark.slow
 def test_a_loop_without_end_is_ended_when_its_time_is_up(tmp_path: Path) -> None:
     card = make(tmp_path)
     endless(card)

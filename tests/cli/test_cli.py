@@ -235,6 +235,7 @@ def test_a_truncated_file_is_scored_on_what_is_there(library: Path) -> None:
         assert 0 < result["seconds"] < 15
 
 
+@pytest.mark.slow
 def test_a_name_full_of_escape_codes_cannot_reach_the_terminal(library: Path) -> None:
     odd = library / os.fsdecode(b"a\n\x1b[31m\xff.flac")
     (library / "west.flac").rename(odd)
@@ -344,6 +345,7 @@ def test_what_the_file_was_it_remains(library: Path) -> None:
     assert mutagen.File(song)["title"] == ["West (excerpt)"]
 
 
+@pytest.mark.slow
 def test_the_bar_and_the_results_share_a_terminal(library: Path) -> None:
     """On a pseudo-terminal: a bar, then aligned results; nothing of the bar remains."""
     import fcntl

@@ -171,6 +171,7 @@ def test_a_model_is_removed_whole(models, own, tiny):
     assert (code, err.count("\n")) == (2, 1)
 
 
+@pytest.mark.slow
 def test_weights_that_another_card_names_as_well_are_kept(models, own, tiny):
     models("add", tiny)
     other = {**json.loads((own / "tiny.json").read_text()), "name": "other"}
@@ -509,6 +510,7 @@ def test_a_head_without_its_backbone_is_refused_with_what_to_do(models, tmp_path
     assert "--head-of" in err
 
 
+@pytest.mark.slow
 def test_a_head_is_added_heard_with_and_keeps_its_backbone(models, own, tmp_path, foreign):
     assert models("add", foreign, "--accept-licence")[0] == 0
     path = beside(head(tmp_path / "mood.onnx"), head_metadata("happy", "non_happy"))

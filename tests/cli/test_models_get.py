@@ -243,6 +243,7 @@ def test_what_is_there_may_be_replaced(get, server):
     assert len(server.asked) == 4
 
 
+@pytest.mark.slow
 def test_a_style_stands_below_its_genre_and_what_is_no_music_is_not_written(get):
     assert get("styles")[0] == 0
     labels = {it.name: it for it in load_card(BACKBONE).labels}
@@ -276,6 +277,7 @@ def test_an_address_that_is_none_is_refused(url, get, own):
     assert (code, err.count("\n"), own.exists()) == (2, 1, False)
 
 
+@pytest.mark.slow
 def test_a_list_of_ones_own_says_where_and_what(get, server, own, tmp_path):
     content = server.files[weights("styles")]
     file = catalogue(tmp_path, server, sha256=hashlib.sha256(content).hexdigest())
@@ -324,6 +326,7 @@ def test_a_network_that_is_not_the_known_one_is_refused(get, server, own, tmp_pa
     assert (code, "not the one that lean-tag knows" in err) == (0, True)
 
 
+@pytest.mark.slow
 def test_another_length_than_the_known_one_is_refused(get, server, own, tmp_path):
     file = catalogue(tmp_path, server, size_bytes=1000)
     code, _, err = get("mine", "--catalogue", str(file))
@@ -403,6 +406,7 @@ def test_what_was_cut_off_is_gone_on_with(get, server, own):
     assert parts(own) == []
 
 
+@pytest.mark.slow
 def test_a_person_may_allow_another_server(server, own):
     with serving() as other:
         other.files = dict(server.files)

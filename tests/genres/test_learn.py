@@ -109,6 +109,7 @@ def test_corrections_come_in_with_update(tmp_path: Path) -> None:
     assert "Mambo" in [label.name for label in load_card("mine").labels]
 
 
+@pytest.mark.slow
 def test_a_name_that_is_taken_is_refused(journal: Path) -> None:
     said("learn", "--state", journal)
     again = lean_tag("learn", "--state", journal)
@@ -116,6 +117,7 @@ def test_a_name_that_is_taken_is_refused(journal: Path) -> None:
     assert "there is a model my-genres already" in again.stderr
 
 
+@pytest.mark.slow
 def test_a_dry_run_saves_nothing(models: Path, journal: Path) -> None:
     assert said("learn", "-n", "--state", journal)["name"] is None
     assert not models.exists()
@@ -358,6 +360,7 @@ def test_spellings_missing_and_junk_are_listed(tmp_path: Path) -> None:
     assert report["junk"] == [{"path": tracks[2].path, "values": ["Other", "(12)"]}]
 
 
+@pytest.mark.slow
 def test_a_name_that_is_no_text_can_be_printed(tmp_path: Path) -> None:
     bad = os.fsdecode(b"/music/\xff\n.mp3")
     tracks = [

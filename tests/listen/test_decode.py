@@ -18,6 +18,7 @@ from conftest import CLIPS, DATA, shared
 from encode import encode, music
 from mutagen.flac import Picture
 from mutagen.oggvorbis import OggVorbis
+from thinned import thinned
 
 from lean_tagger.errors import DecodeError, EncryptedError, FileError, NoAudioError, UnreadableError
 from lean_tagger.listen.decode import (
@@ -360,7 +361,7 @@ def junk_in_the_middle(path: Path) -> Path:
     return broken
 
 
-@pytest.mark.parametrize(
+@thinned(
     ("name", "codec", "least"),
     [
         ("a.mp3", "libmp3lame", 9.5),
@@ -372,6 +373,7 @@ def junk_in_the_middle(path: Path) -> Path:
         ("a.wma", "wmav2", 9.5),
         ("a.wav", "pcm_s16le", 9.9),
     ],
+    fast=3,
 )
 def test_junk_in_the_middle_costs_only_itself(
     tmp_path: Path, name: str, codec: str, least: float
@@ -385,9 +387,10 @@ def test_junk_in_the_middle_costs_only_itself(
         assert seconds + skipped == pytest.approx(full, abs=0.15)
 
 
-@pytest.mark.parametrize(
+@thinned(
     ("name", "codec"),
     [("a.mp3", "libmp3lame"), ("a.flac", "flac"), ("a.opus", "libopus"), ("a.wav", "pcm_s16le")],
+    fast=2,
 )
 def test_a_truncated_file_gives_what_is_there(tmp_path: Path, name: str, codec: str) -> None:
     whole = encode(tmp_path / name, music(20, 48000), 48000, codec)

@@ -101,6 +101,7 @@ def test_a_part_that_was_heard_is_not_heard_again(models: Path, library: Path) -
     assert all(it["known"] for it in again.results.values())
 
 
+@pytest.mark.slow
 def test_it_tags_and_is_recognised_without_the_journal(
     models: Path, library: Path, tmp_path: Path
 ) -> None:

@@ -160,6 +160,7 @@ def test_the_packets_of_an_mp4_are_those_that_ffmpeg_finds(
     assert [length for *_, length in found[:-1]] == [length for *_, length in expected[:-1]]
 
 
+@pytest.mark.slow
 def test_ffmpeg_sees_only_the_beginning_of_an_mp4s_tables(tmp_path: Path) -> None:
     path = encode(tmp_path / "song.m4a", music(60, 44100), 44100, "aac")
     with path.open("rb") as file:

@@ -615,6 +615,7 @@ def test_other_words_are_compared_with_what_is_on_record(
         assert found["scores"] == pytest.approx(fresh, abs=0.5 / 65535 + 1e-6)
 
 
+@pytest.mark.slow
 def test_retag_compares_other_words_without_the_network(
     tmp_path: Path, joint: Path, song: Path
 ) -> None:
@@ -669,6 +670,7 @@ def test_without_the_journal_the_file_itself_says_what_words_fit(
     assert not heard_before(other)
 
 
+@pytest.mark.slow
 def test_scores_of_words_are_exported(tmp_path: Path, joint: Path, song: Path) -> None:
     labels = ("--model", joint, "--labels", other_words(tmp_path))
     Run(*labels, "-n", song)
@@ -701,6 +703,7 @@ def test_an_album_is_decided_by_words(tmp_path: Path, joint: Path, song: Path) -
     assert write.read(str(song))["genre"] == ("all of it",)
 
 
+@pytest.mark.slow
 def test_two_models_hear_with_one_list(tmp_path: Path, joint: Path, song: Path) -> None:
     run = Run(
         *("--model", "mtt-musicnn", "--model", joint, "--labels", other_words(tmp_path)), song

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thinned import thinned
 
 from lean_tagger.card import ResamplerSpec
 from lean_tagger.listen.resample import BANK_BYTES, resample
@@ -60,9 +61,10 @@ def by_definition(
     return out
 
 
-@pytest.mark.parametrize(
+@thinned(
     "rate",
     [8000, 11025, 22050, 24000, 32000, 37800, 44100, 44101, 48000, 88200, 192000, 352800, 384000],
+    fast=6,
 )
 def test_every_output_is_the_sum_of_its_taps(rate: int) -> None:
     x = noise(rate // 8)
@@ -72,9 +74,10 @@ def test_every_output_is_the_sum_of_its_taps(rate: int) -> None:
     assert np.abs(got - want).max() < 2e-6
 
 
-@pytest.mark.parametrize(
+@thinned(
     ("rate", "target"),
     [(11127, 16000), (15999, 16000), (22254, 32000), (16000, 22050), (44100, 48000)],
+    fast=2,
 )
 def test_a_rate_with_many_weights_is_exact_and_keeps_few_of_them(rate: int, target: int) -> None:
     x = noise(rate // 8)

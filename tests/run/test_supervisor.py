@@ -101,6 +101,7 @@ def long_song(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_every_file_is_done_once_and_what_is_no_job_passes_through() -> None:
     missing = Failed(path="/gone", kind="missing", message="gone")
     skipped = Skipped(path="/odd", kind="k", message="m")
@@ -172,6 +173,7 @@ def test_a_run_that_was_stopped_and_continued_gives_no_file_up(long_song: Path) 
     assert [json.loads(line).get("status") for line in out.splitlines()] == ["would_tag", None]
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_once_costs_nothing(long_song: Path) -> None:
     """The second try, alone, gives the tags."""
     shot: list[int] = []

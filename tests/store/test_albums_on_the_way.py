@@ -125,6 +125,7 @@ def test_a_later_track_hears_its_siblings_and_changes_none_unless_asked(
     }
 
 
+@pytest.mark.slow
 def test_what_an_album_is_unsure_of_its_tracks_may_be_sure_of(model: Path, tmp_path: Path) -> None:
     paths = album(tmp_path / "music")
     alone = Run("-n", tmp_path / "music", "--no-album-genre", "--model", model, *USUAL)

@@ -375,6 +375,7 @@ def test_a_second_merge_knows_the_writes_under_their_new_names(library: Library)
 # Without the journal
 
 
+@pytest.mark.slow
 def test_without_a_journal_undo_goes_by_what_is_in_the_files(library: Library) -> None:
     before, sound = library.fields(), library.audio()
     library.tag()

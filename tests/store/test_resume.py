@@ -244,6 +244,7 @@ def test_undo_gives_every_value_back_and_redo_takes_them_again(library: Path) ->
     assert audio(library) == sound
 
 
+@pytest.mark.slow
 def test_undo_leaves_alone_what_somebody_has_changed_since(library: Path) -> None:
     run("--min-score", "0.05", library)
     file = mutagen.File(library / "west.flac")
@@ -292,6 +293,7 @@ def test_undo_of_a_file_that_is_gone_says_so_and_fails(library: Path) -> None:
     assert results["farm.wav"]["status"] == "undone"
 
 
+@pytest.mark.slow
 def test_retag_decides_anew_without_hearing_and_twice_is_once(library: Path) -> None:
     write.write(str(library / "west.flac"), {"genre": ("Tango",)}, fingerprint=fingerprint)
     run("-n", library)

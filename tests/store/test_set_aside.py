@@ -35,6 +35,7 @@ def fail(song: Path, *, kind: str) -> None:
             )
 
 
+@pytest.mark.slow
 def test_what_one_decoder_refused_is_tried_with_another(tmp_path: Path) -> None:
     song = Path(shutil.copy(DATA / "celtic.m4a", tmp_path))
     assert Run("-n", "--decoder", "soundfile", song).statuses() == {song.name: "failed"}

@@ -178,6 +178,7 @@ def test_a_protected_folder_is_told_as_that(tmp_path: Path) -> None:
 # Room
 
 
+@pytest.mark.slow
 def test_a_disk_without_room_for_a_copy_is_told_before_listening(
     model: Path, tmp_path: Path
 ) -> None:

@@ -49,6 +49,7 @@ def assert_tagged(path: Path) -> None:
 # Disks
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_ends_the_run_and_room_lets_it_go_on(lean_tag, tmp_path: Path) -> None:
     disks.have()
     how = ("-t", "tmpfs", "-o", "size=2m", "tmpfs")

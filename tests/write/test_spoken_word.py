@@ -85,6 +85,7 @@ def test_music_with_another_media_kind_is_tagged(tmp_path: Path) -> None:
     assert Run("--min-score", "0.01", path).statuses() == {path.name: "tagged"}
 
 
+@pytest.mark.slow
 def test_a_genre_of_speech_that_we_wrote_says_nothing(tmp_path: Path) -> None:
     path = _copy("west.flac", tmp_path / "a.flac")
     rules = tmp_path / "rules.toml"

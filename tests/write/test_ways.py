@@ -261,6 +261,7 @@ def test_the_time_is_kept_to_the_nanosecond_only_where_that_was_asked_for(
     assert path.stat().st_mtime_ns > exact
 
 
+@pytest.mark.slow
 def test_files_whose_time_was_kept_are_not_opened_again(model: Path, tmp_path: Path) -> None:
     folder = tmp_path / "music"
     folder.mkdir()

@@ -151,6 +151,7 @@ def test_a_file_of_somebody_elses_is_written_where_it_stands(model: Path, sticky
         assert everything(path) == before
 
 
+@pytest.mark.slow
 def test_one_without_room_is_left_alone_before_it_is_heard(model: Path) -> None:
     me = somebody(ME, US)
     with open_folder() as top:
@@ -187,6 +188,7 @@ def test_its_time_is_its_owners_to_keep(model: Path) -> None:
         assert path.read_bytes() == content
 
 
+@pytest.mark.slow
 def test_one_that_may_not_be_written_is_left_alone(model: Path) -> None:
     me = somebody(ME, US)
     with open_folder() as top:
