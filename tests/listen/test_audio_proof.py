@@ -6,7 +6,9 @@ proof by packets must refuse, too.
 
 import contextlib
 import io
+import os
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -261,6 +263,19 @@ def test_a_copy_with_other_tags_is_believed(
     whole = fingerprint(original)
     for digest, when_heard in [(whole, ""), (None, ""), (whole, given(Path(original)))]:
         ask, answer = proof(original, digest, decoder="auto", given=when_heard)
+        assert ask(copy) == (ask(original) if answer is None else answer)
+
+
+@pytest.mark.parametrize("kind", ["mp3", "flac", "m4a"])
+def test_names_that_are_no_text_are_proved_as_others(
+    tagged: Callable[[str], tuple[Path, Path]], kind: str, tmp_path: Path
+) -> None:
+    original, copy = (
+        os.fsdecode(shutil.copy(path, os.fsencode(tmp_path) + b"/caf\xe9\n%d" % number))
+        for number, path in enumerate(tagged(kind))
+    )
+    for digest in (fingerprint(original), None):
+        ask, answer = proof(original, digest, decoder="auto", given="")
         assert ask(copy) == (ask(original) if answer is None else answer)
 
 

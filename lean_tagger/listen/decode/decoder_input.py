@@ -7,6 +7,7 @@ so a few packets are decoded too: the first ones, some between each power of two
 next, and the last.
 """
 
+import os
 from collections import deque
 from typing import Any, NamedTuple
 
@@ -126,7 +127,7 @@ class _Places:
     """Chooses the packets to decode, without knowing how many there are."""
 
     def __init__(self, seed: str) -> None:
-        self._seed = seed.encode()
+        self._seed = os.fsencode(seed)
         self._octave, self._first = FIRST_PACKETS, 0
         self._stop = FIRST_PACKETS
 
