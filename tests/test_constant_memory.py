@@ -51,7 +51,7 @@ def test_looking_at_the_journal(library: Library) -> None:
     assert peak_mib("explain", library.paths[0], "--state", library.heard) < MOST_MIB
 
 
-@pytest.mark.parametrize("form", ["jsonl", "csv"])
+@thinned("form", ["jsonl", "csv"], fast=1)
 def test_an_export(library: Library, form: str) -> None:
     assert peak_mib("export", "--format", form, "--state", library.heard) < MOST_MIB
 

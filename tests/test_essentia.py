@@ -67,7 +67,7 @@ def network(folder: Path, task: str, quality: int) -> str:
     return str(weights.with_suffix(".json"))
 
 
-@thinned("clip", CLIPS, fast=2)
+@thinned("clip", CLIPS, fast=1)
 @pytest.mark.parametrize("task", CLASSES)
 @pytest.mark.parametrize("quality", QUALITIES)
 def test_its_networks_say_what_it_says_they_say(

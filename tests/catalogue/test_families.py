@@ -10,6 +10,7 @@ from conftest import DATA
 from familycards import Floats, card_of, completed, heard, streamed
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thinned import thinned
 from tinymodel import EMBEDDING_SIZE, LABELS, make_family
 
 from lean_tagger import Tagger
@@ -53,7 +54,7 @@ def one_shot(card: ModelSpec, samples: Floats) -> Floats:
     return np.stack([whole[start : start + card.patch_frames] for start in starts])
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@thinned("family", FAMILIES, fast=8)
 def test_a_network_of_the_familys_shape_hears_a_file_as_if_at_once(
     tmp_path: Path, family: str
 ) -> None:

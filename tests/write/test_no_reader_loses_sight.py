@@ -13,6 +13,7 @@ import pytest
 import tagbytes as tags
 from audiofiles import make
 from readers import asked, lost, seen
+from thinned import thinned
 
 from lean_tagger import write
 from lean_tagger.errors import WriteError
@@ -173,7 +174,7 @@ def written(path: Path) -> tuple[dict, dict]:
 ONE_OF_EACH_KIND = {kind: what for what, (kind, _) in FILES.items()}.values()
 
 
-@pytest.mark.parametrize(("what", "readers"), asked(FILES, ONE_OF_EACH_KIND))
+@thinned(("what", "readers"), asked(FILES, ONE_OF_EACH_KIND), fast=16)
 def test_what_readers_saw_they_see_after_a_write_and_after_undo(
     audio: dict[str, bytes], tmp_path: Path, what: str, readers: tuple[str, ...]
 ) -> None:

@@ -23,6 +23,7 @@ import pytest
 import tinymodel
 from audiofiles import fingerprint, make
 from interrupted import VALUES
+from thinned import thinned
 
 from lean_tagger import write
 from lean_tagger.settings import WriteSettings
@@ -125,7 +126,7 @@ def check_whole(folder: Path, before: dict[str, bytes], after: dict[str, bytes])
     return {name for name in before if now[name] == after[name]}
 
 
-@pytest.mark.parametrize("hardlinks", ["skip", "in-place"])
+@thinned("hardlinks", ["skip", "in-place"], fast=1)
 def test_a_write_that_lost_power_is_whole_and_the_next_one_finishes(disk, hardlinks: str) -> None:
     image, folder = disk
     files, links = folder / "files", folder / "links"
