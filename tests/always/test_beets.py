@@ -93,6 +93,8 @@ class Seen:
                     continue
                 kind = "worker" if "worker_main" in line else "answer"
                 if "lean_tagger" in line:
+                    for found in self.by_kind.values():
+                        found.discard(child)  # until it runs its own program, it looks like us
                     self.by_kind[kind].add(child)
                     met(kind, child)
                 size_bytes += child_bytes

@@ -138,7 +138,7 @@ def test_a_folder_that_is_gone_is_waited_for_and_done_when_it_is_back(started, m
     watch = started("--settle", "0.2", music)
     assert watch.has_batches(1)
     music.rename(tmp_path / "away")
-    assert watch.has_said("is not there any more")
+    assert watch.has_said("has disappeared")
     shutil.copy(DATA / "lava.opus", tmp_path / "away")
     (tmp_path / "away").rename(music)
     assert watch.has_said("is there again")
