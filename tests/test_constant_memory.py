@@ -44,6 +44,7 @@ def library(
         yield Library(tmp_path_factory.mktemp("library"), request.param)
 
 
+@pytest.mark.slow
 def test_looking_at_the_journal(library: Library) -> None:
     assert peak_mib("status", "--state", library.heard) < MOST_MIB
     assert peak_mib("status", "--json", "--state", library.failed) < MOST_MIB

@@ -43,8 +43,11 @@ def blocks(document: str) -> list[Block]:
 
 
 ALL = [block for document in DOCUMENTS for block in blocks(document)]
+FIRST = next(it for it in ALL if not it.not_run)
+"""That of the README; the fast tests run it, each other takes seconds as well."""
+
 RUN = [
-    pytest.param(it, marks=() if it.document == "README.md" else pytest.mark.slow, id=f"{n}")
+    pytest.param(it, marks=() if it == FIRST else pytest.mark.slow, id=f"{n}")
     for n, it in enumerate(ALL)
     if not it.not_run
 ]

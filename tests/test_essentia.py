@@ -208,6 +208,7 @@ def test_a_stand_in_head_says_what_it_would_say_of_essentias_embedding(
             np.testing.assert_allclose(found.mean(0), want.mean(0), rtol=0, atol=0.003)
 
 
+@pytest.mark.slow
 def test_several_heads_cost_one_run_of_their_backbone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -141,7 +141,7 @@ def test_a_file_that_changed_is_recognised_by_its_audio(golden: Golden) -> None:
         }, name
 
 
-@pytest.mark.parametrize("name", RUNS)
+@thinned("name", RUNS, fast=2)
 def test_without_the_journal_a_file_is_recognised_by_its_leantag(
     golden: Golden, name: str, tmp_path: Path
 ) -> None:

@@ -117,6 +117,7 @@ def test_its_own_writes_start_no_batch(started, music):
     assert not comes_true(lambda: bool(children(watch.process.pid)), within=3)
 
 
+@pytest.mark.slow
 @LINUX
 def test_a_file_that_somebody_writes_is_left_alone_until_it_is_whole(started, music):
     whole = (DATA / "lava.opus").read_bytes()

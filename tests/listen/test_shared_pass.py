@@ -176,7 +176,7 @@ BLOCKS = {
 }
 
 
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(**BLOCKS)
 def test_windows_are_those_of_each_front_end_alone_as_soon_as_they_can_be(
     far: str, lengths: list[int], rates: list[int]

@@ -116,6 +116,7 @@ def test_every_file_is_done_once_and_what_is_no_job_passes_through() -> None:
     assert sum(isinstance(o, Tagged) for o in outcomes) == len(CLIPS)
 
 
+@pytest.mark.slow
 def test_two_workers_give_what_one_gives() -> None:
     jobs = [job(DATA / clip) for clip in CLIPS]
     assert run(jobs, workers=1) == run(jobs, workers=2)

@@ -165,6 +165,7 @@ def test_a_failure_is_set_aside_until_it_is_asked_for(library: Path) -> None:
     assert run(library)["bad.mp3"]["status"] == "tagged"
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     folder = tmp_path / "Music"
     folder.mkdir()

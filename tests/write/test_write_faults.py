@@ -81,7 +81,10 @@ def endings(files: dict[str, Path]) -> dict[str, int]:
     return found
 
 
-@pytest.fixture(scope="module", params=WAYS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(it, marks=[pytest.mark.slow] if it == "in-place" else []) for it in WAYS],
+)
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
     """What there is before a write, what there is to be after it, and its number of calls."""
     if shutil.which("strace") is None:
