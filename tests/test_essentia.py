@@ -300,6 +300,7 @@ def test_numbers_are_pooled_by_their_mean_whatever_is_said_of_probabilities(
     np.testing.assert_array_equal(found, mean)
 
 
+@pytest.mark.slow
 @thinned("song", ["west.flac", "skyvibe.mp3", "celtic.m4a", "hacienda.ogg"], fast=1)
 def test_numbers_are_written_known_again_and_taken_back(tmp_path: Path, song: str) -> None:
     music = tmp_path / "Music"

@@ -139,6 +139,7 @@ def test_a_player_that_says_no_is_a_warning_and_no_failure(answer, song):
     assert len(server.asked) == 1
 
 
+@pytest.mark.slow
 def test_a_player_that_is_not_there_is_a_warning(song):
     done = run("--notify", "http://127.0.0.1:9/x", song)
     assert (done.returncode, "warning: could not tell 127.0.0.1:9" in done.stderr) == (0, True)

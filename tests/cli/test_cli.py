@@ -130,6 +130,7 @@ def test_only_the_fields_asked_for_are_written(library: Path) -> None:
     assert "genre" not in audio
 
 
+@pytest.mark.slow
 def test_both_decoders_give_the_same_tags(library: Path) -> None:
     clips = [library / it for it in ("hacienda.ogg", "west.flac", "farm.wav", "skyvibe.mp3")]
 

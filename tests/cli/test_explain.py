@@ -48,6 +48,7 @@ def told(folder: Path, *arguments: str | Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_a_value_that_is_not_ours_is_named_as_the_reason(heard: Path) -> None:
     (report,) = told(heard, heard / "music" / "west.flac")
     assert "genre" not in report["would_write"]

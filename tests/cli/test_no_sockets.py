@@ -86,7 +86,7 @@ def arguments_of(name: str, music: Path) -> list[list[str | Path]]:
     return known.get(name, [[name, song]])
 
 
-FAST = ("", "retag", "undo")
+FAST = ("", "undo")
 
 
 @STRACE

@@ -76,6 +76,7 @@ def exported(journal: Path) -> str:
     return lean_tag("export", "--model", "my-genres", "--state", journal).stdout
 
 
+@pytest.mark.slow
 def test_the_same_tags_give_the_same_bytes(models: Path, journal: Path) -> None:
     said("learn", "--state", journal)
     first = (models / "my-genres.head").read_bytes()
@@ -99,6 +100,7 @@ def test_the_same_tags_give_the_same_report(
     assert reports[0] == reports[1] == reports[2]
 
 
+@pytest.mark.slow
 def test_corrections_come_in_with_update(tmp_path: Path) -> None:
     tracks = madeup.library(CLASSES)
     said("learn", "--name", "mine", "--state", madeup.write(tmp_path / "a.sqlite3", tracks))
@@ -411,6 +413,7 @@ def test_magnatagatunes_layout_is_understood_and_empty_files_survived(tmp_path: 
     assert 0.3 < report["macro"]["roc_auc"] < 0.7
 
 
+@pytest.mark.slow
 def test_only_what_is_asked_for_counts_wherever_the_annotations_are(tmp_path: Path) -> None:
     """So the test set of MagnaTagATune is its folders d, e and f."""
     tracks, lines = [], ["clip_id\trock\tjazz\tmp3_path"]

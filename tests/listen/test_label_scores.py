@@ -528,6 +528,7 @@ def other_words(tmp_path: Path, **more: Any) -> Path:
     return make_words(tmp_path / "other.npz", vectors, **more)
 
 
+@pytest.mark.slow
 @needs_tokenizers
 def test_ones_own_words_come_into_the_file(tmp_path: Path, song: Path) -> None:
     """From the list to the tag, with every program that it takes."""

@@ -166,6 +166,7 @@ def test_one_line_for_each_album_and_only_if_asked_for(model: Path, tmp_path: Pa
     assert said.count("one album") == 1
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_has_written_every_finished_album(model: Path, tmp_path: Path) -> None:
     first = album(tmp_path / "music" / "a")
     for number in range(12):

@@ -14,6 +14,7 @@ names = st.binary(min_size=1, max_size=6).filter(lambda it: b"\0" not in it).map
 keys = st.none() | st.tuples(names) | st.tuples(names, st.sampled_from(["", "One"]))
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(names, keys)), st.lists(st.tuples(names, keys)))
 def test_files_come_by_album_in_the_order_in_which_they_were_added(files, voters):
