@@ -239,6 +239,16 @@ def add_resources(group: argparse._ArgumentGroup) -> None:
     add_output(group)
 
 
+def add_budget(group: argparse._ActionsContainer) -> None:
+    """Add the budget of a command whose default is that of a run."""
+    group.add_argument(
+        "--max-mem",
+        type=option_types.size,
+        metavar="SIZE",
+        help="memory budget (default: as for lean-tag)",
+    )
+
+
 def add_waiting(group: argparse._ActionsContainer) -> None:
     """Add what is left for another run."""
     add = group.add_argument

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lean_tagger.card import load_card
-from lean_tagger.cli import option_types, options, session
+from lean_tagger.cli import options, session
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import ConfigError
 from lean_tagger.genres.request import EvalRequest, Listened, Request
@@ -91,12 +91,7 @@ def parse(
     )
     add("--rules", metavar="FILE", help="your own vocabulary: its genre tree and its junk")
     options.add_state(parser)
-    add(
-        "--max-mem",
-        type=option_types.size,
-        metavar="SIZE",
-        help="memory budget (default: as for lean-tag)",
-    )
+    options.add_budget(parser)
     add("--json", action="store_true", help="for programs: one JSON object per line")
     add("-q", "--quiet", action="store_true", help="no notices")
     add("-h", "--help", action="help", help="show this help and exit")

@@ -72,12 +72,7 @@ def _parser(name: str, description: str, *, runs: bool = True) -> options.Parser
     add = parser.add_argument
     add("--json", action="store_true", help="for programs: one JSON object per line")
     if runs:
-        add(
-            "--max-mem",
-            type=option_types.size,
-            metavar="SIZE",
-            help="memory budget (default: as for lean-tag)",
-        )
+        options.add_budget(parser)
         add(
             *("--timeout", "--start-timeout"),
             type=option_types.seconds,

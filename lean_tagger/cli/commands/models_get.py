@@ -73,12 +73,7 @@ def _parser() -> options.Parser:
         help="give up when almost nothing arrives for S seconds (default: %(default)g)",
     )
     options.add_start_timeout(parser)
-    add(
-        "--max-mem",
-        type=option_types.size,
-        metavar="SIZE",
-        help="memory budget (default: as for lean-tag)",
-    )
+    options.add_budget(parser)
     add("--catalogue", metavar="FILE", help="a list of your own, in the form of downloads.toml")
     add("--json", action="store_true", help="for programs: one JSON object per line")
     return parser

@@ -3,7 +3,7 @@
 import os
 from typing import get_args
 
-from lean_tagger.cli import option_types, options, session
+from lean_tagger.cli import options, session
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
 from lean_tagger.library.taggram import Form, Request, heard
@@ -33,12 +33,7 @@ def run(arguments: list[str], _: Stop) -> int:
         help="the file to write: a picture (.png, .svg) or a table (.json)",
     )
     options.add_models(parser)
-    add(
-        "--max-mem",
-        type=option_types.size,
-        metavar="SIZE",
-        help="memory budget (default: as for lean-tag)",
-    )
+    options.add_budget(parser)
     add("-q", "--quiet", action="store_true", help="print nothing but errors")
     given = parser.parse_args(arguments)
     form = os.path.splitext(given.output)[1][1:].lower()
