@@ -8,6 +8,7 @@ works while a run holds the journal, in the process that prints or in the child 
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from lean_tagger.jobs import Identity, TrackInfo, Values
@@ -137,13 +138,8 @@ class Tracks(Reader):
 
     def blocks(self, *, size: int = PAGE) -> Iterator[list[Track]]:
         """Yield every file on record in blocks, in the order of recording."""
-        block: list[Track] = []
-        for track in self.select(""):
-            block.append(track)
-            if len(block) >= size:
-                yield block
-                block = []
-        if block:
+        tracks = self.select("")
+        while block := list(islice(tracks, size)):
             yield block
 
     def heard(self, under: Iterable[str] = ()) -> Iterator[Track]:

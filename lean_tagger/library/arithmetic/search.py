@@ -1,6 +1,7 @@
 """Find files by a query."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 from lean_tagger.library.query_sql import Condition
 from lean_tagger.library.search import Search
@@ -20,14 +21,8 @@ def found(request: Search) -> Iterator[list[Track]]:
         An expression takes too long.
     """
     with Features(request.state) as features, Tracks(request.state) as tracks:
-        condition = _condition(request, features, tracks)
-        block: list[Track] = []
-        for track in condition.tracks():
-            block.append(track)
-            if len(block) >= BLOCK:
-                yield block
-                block = []
-        if block:
+        matching = _condition(request, features, tracks).tracks()
+        while block := list(islice(matching, BLOCK)):
             yield block
 
 
