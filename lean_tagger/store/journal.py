@@ -72,7 +72,7 @@ class Journal(Runs, Writes):
         locked: bool = True,
         on_network: bool = False,
     ) -> None:
-        super().__init__(Database(path, notice=notice, locked=locked, on_network=on_network))
+        self._database = Database(path, notice=notice, locked=locked, on_network=on_network)
         self.path, self.fresh = path, self._database.fresh
         self.whereabouts = Whereabouts(self._database)
 

@@ -9,16 +9,9 @@ from lean_tagger.store.rows import PEAK, Run, to_run
 
 
 class Runs:
-    """What the journal keeps of runs.
+    """What the journal keeps of runs; a part of `Journal`, which opens the database."""
 
-    Parameters
-    ----------
-    database : Database
-        Open.
-    """
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    _database: Database
 
     def begin_run(
         self, command: str, *, version: str, model: str, options: Mapping[str, object]

@@ -15,16 +15,9 @@ from lean_tagger.store.rows import Write, columns, of_values, to_write
 
 
 class Writes:
-    """What the journal keeps of writes.
+    """What the journal keeps of writes; a part of `Journal`, which opens the database."""
 
-    Parameters
-    ----------
-    database : Database
-        Open.
-    """
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    _database: Database
 
     def count_writes(self, commands: Iterable[str]) -> int:
         """Return the number of writes of these commands that are in place."""
