@@ -38,7 +38,7 @@ class Scratch:
             *tables,
             "BEGIN",  # without an end: nothing here has to be on a disk
         ):
-            self._connection.execute(statement)
+            self.change(statement)
 
     def __del__(self) -> None:
         self._connection.close()
