@@ -1,29 +1,20 @@
 """Learning and checking on weakly labelled music, by the protocol that lies next to it."""
 
-import importlib.util
-from pathlib import Path
 from types import ModuleType
 
+import earscore
 import numpy as np
 import pytest
 
 from lean_tagger.genres.arithmetic import logistic, measures, scan, wrong_labels
 from lean_tagger.genres.arithmetic.classes import Classes
 
-SCORE = Path(__file__).parents[3] / "shared" / "ears" / "score.py"
 WRONG = 0.1
-
-pytestmark = pytest.mark.skipif(not SCORE.exists(), reason="../shared/ears is not there")
 
 
 @pytest.fixture(scope="module")
 def score() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("score", SCORE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return earscore.load()
 
 
 def learnt(rows: np.ndarray, classes: np.ndarray, count: int):

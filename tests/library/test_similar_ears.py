@@ -1,12 +1,11 @@
 """On labelled music, what the journal gives finds the same kind of music as was measured."""
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
+import earscore
 import numpy as np
 import pytest
-from conftest import shared
 from madelibrary import LABELS, MSD, MTT, Made, make
 
 from lean_tagger.library.arithmetic.embeddings import blocks, spaces_of
@@ -17,13 +16,7 @@ from lean_tagger.store.features import Features
 
 @pytest.fixture(scope="module")
 def ears() -> ModuleType:
-    path = shared("ears") / "score.py"
-    spec = importlib.util.spec_from_file_location("score", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return earscore.load()
 
 
 @pytest.fixture(scope="module")
