@@ -23,6 +23,7 @@ from lean_tagger.errors import (
     UnreadableError,
     WriteError,
 )
+from lean_tagger.fields import FIELDS
 from lean_tagger.jobs import (
     Heard,
     Identity,
@@ -205,8 +206,8 @@ class Pipeline:
         return Restored(
             path=path,
             status=restore_status(redo=restore.redo, dry_run=self._dry_run),
-            restored={field: it for field, it in changes.items() if field in write.FIELDS},
-            kept={field: it for field, it in kept.items() if field in write.FIELDS},
+            restored={field: it for field, it in changes.items() if field in FIELDS},
+            kept={field: it for field, it in kept.items() if field in FIELDS},
             identity=file.identity,
             fields=file.fields,
         )
@@ -324,7 +325,7 @@ class Pipeline:
             with write.edit(path, ways=self._ways) as edit:
                 full, previous = edit.in_full(changes)  # for undo: the values in each tag
                 held = {name: values for name, values in previous.items() if values}
-                decided_on = {f: file.fields.get(f, ()) for f in changes if f in write.FIELDS}
+                decided_on = {f: file.fields.get(f, ()) for f in changes if f in FIELDS}
                 self._before_write(
                     Writing(identity=before, changes=full, previous=held, audio=audio)
                 )

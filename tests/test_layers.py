@@ -13,7 +13,7 @@ import lean_tagger
 PACKAGE = Path(lean_tagger.__file__).parent
 
 ORDER = (
-    {"_version", "errors"},
+    {"_version", "errors", "fields"},
     {"system"},
     {"card"},
     {"rules"},
@@ -49,6 +49,7 @@ LIGHT_ALL_THE_SAME = ("listen.effort", "catalogue.text.word_list")
 
 PLAIN_DATA = (
     "errors",
+    "fields",
     "card",
     "rules",
     "jobs",

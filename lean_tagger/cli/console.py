@@ -335,7 +335,7 @@ class Console:
     def _tags(self, heard: Tagged, room: int) -> str:
         """Return the values by field, strongest first; only what fits, if there is a limit."""
         from lean_tagger.cli.outcome_words import value_text
-        from lean_tagger.rules import NUMBERS
+        from lean_tagger.fields import NUMBERS
 
         lists = [
             [f"{field} {value}" if field in NUMBERS else value for value in values]

@@ -27,7 +27,8 @@ def text(given: str) -> str:
 
 def fields(text: str) -> tuple[str, ...]:
     """Return fields, in the order of writing."""
-    from lean_tagger.rules import FIELDS, NUMBERS  # late: few commands write
+    from lean_tagger.fields import NUMBERS  # late: few commands write
+    from lean_tagger.rules import FIELDS
 
     names = [name.strip() for name in text.lower().split(",")]
     known = (*FIELDS, *NUMBERS)

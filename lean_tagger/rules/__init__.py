@@ -7,7 +7,7 @@
 
 `model` has the types, `read_file` reads a file (with `toml_lines` and `safe_regex`), `apply` has
 the fixed order of the steps, `players` lays values out in a field, `album_vote` decides for a whole
-album, `template` is the file that a user starts from. Standard library only: the supervisor and
+album. Standard library only: the supervisor and
 every worker load it.
 """
 
@@ -28,7 +28,6 @@ from lean_tagger.rules.decision import Decision, Step, Track
 from lean_tagger.rules.model import (
     DEFAULT,
     FIELDS,
-    NUMBERS,
     POLICIES,
     FieldRules,
     NumberRules,
@@ -45,7 +44,6 @@ __all__ = [
     "FIELDS",
     "LEAST_TRACKS",
     "NOISE",
-    "NUMBERS",
     "PLAIN",
     "PLAYERS",
     "POLICIES",
@@ -94,7 +92,7 @@ def check(path: str) -> list[str]:
 
 
 def template() -> str:
-    """Return the file that a user starts from; see `template`."""
-    from lean_tagger.rules.template import template as text
+    """Return the rules file that a user starts from."""
+    from importlib.resources import files
 
-    return text()
+    return files("lean_tagger.rules").joinpath("template.toml").read_text(encoding="utf-8")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lean_tagger.errors import ConfigError
+from lean_tagger.fields import NUMBERS
 from lean_tagger.rules.junk import WORDS
 from lean_tagger.rules.players import PLAIN, PLAYERS, FieldLayout
 from lean_tagger.system.digest import sha256_of
@@ -26,9 +27,6 @@ the other two do; "fill" says what happens to an empty field, and is the older w
 
 FIELDS = ("genre", "mood")
 """The fields; each takes the labels of the kind with its name."""
-
-NUMBERS = ("valence", "arousal")
-"""The fields that hold one number each: the number of the label with the field's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +87,8 @@ class NumberRules:
 
     Attributes
     ----------
-    name : {'valence', 'arousal'}
-        The field, and the label with its number.
+    name : str
+        One of `NUMBERS`, and the label with its number.
     write : bool
         Whether the field is written at all.
     policy : {'fill', 'merge', 'overwrite'}

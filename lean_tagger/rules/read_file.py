@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from lean_tagger.errors import ConfigError
+from lean_tagger.fields import NUMBERS
 from lean_tagger.rules.model import (
     DEFAULT,
     FIELDS,
-    NUMBERS,
     POLICIES,
     Casing,
     FieldRules,

@@ -15,24 +15,21 @@ one, byte for byte, or one in which only our fields differ. Four things ensure t
 If any of this is in doubt, the file is refused with one sentence and left alone.
 
 `look` returns what a file holds, `source` reads it, `edit` changes it, `compare` compares the copy
-with it. `formats.detect` knows the formats, `formats.fields` the names of our fields. One module
-per format edits: `id3` with `id3_body`,
-`id3_extended`, `id3_frames`, `id3_file`, `id3_hosts` and `mpeg` around it, `flac` and `ogg` around
-`vorbis_comment`, `mp4` with `mp4_atoms`, `mp4_shown` and, where something moves, `mp4_offsets` and
-`mp4_move`, `matroska` with `matroska_layout`, `matroska_places`, `matroska_tags` and `ebml`, `asf`,
-`ape`. `all_tags` joins all tags of a file: the one that ours go into and the `other_tags`, some of
-them `older_tags` or `xmp`. `carried` has what these pass on to a new tag, by the names in
-`properties`.
-`exact` lets undo restore bytes that a text does not determine.
-`mutagen_check` uses mutagen, and so does `track_info`, which reads artist and album;
-`ffmpeg_check` uses FFmpeg.
+with it. `formats.detect` knows the formats, `fields` (outside) the names of our fields. One module
+per format edits: `id3` with `id3_body`, `id3_extended`, `id3_frames`, `id3_file`, `id3_hosts` and
+`mpeg` around it, `flac` and `ogg` around `vorbis_comment`, `mp4` with `mp4_atoms`, `mp4_shown` and,
+where something moves, `mp4_offsets` and `mp4_move`, `matroska` with `matroska_layout`,
+`matroska_places`, `matroska_tags` and `ebml`, `asf`, `ape`. `all_tags` joins all tags of a file:
+the one that ours go into and the `other_tags`, some of them `older_tags` or `xmp`. `carried` has
+what these pass on to a new tag, by the names in `properties`. `exact` lets undo restore bytes
+that a text does not determine. `mutagen_check` uses mutagen, and so does `track_info`, which reads
+artist and album; `ffmpeg_check` uses FFmpeg.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 
 from lean_tagger.settings import WriteSettings
 from lean_tagger.write.edit import Edit, Written, edit
-from lean_tagger.write.formats.fields import FIELDS
 from lean_tagger.write.look import (
     FileState,
     identify,
@@ -46,7 +43,6 @@ from lean_tagger.write.look import (
 from lean_tagger.write.track_info import track
 
 __all__ = [
-    "FIELDS",
     "Edit",
     "FileState",
     "Written",

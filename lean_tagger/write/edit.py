@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from lean_tagger.errors import FileError, OverBudgetError, UnreadableError, WriteError
+from lean_tagger.fields import FIELDS
 from lean_tagger.jobs import Identity, Values
 from lean_tagger.settings import WriteSettings
 from lean_tagger.write.compare import compare
 from lean_tagger.write.formats.all_tags import AllTags, is_name, without_lone_bytes
 from lean_tagger.write.formats.detect import parse
 from lean_tagger.write.formats.exact import ENDING
-from lean_tagger.write.formats.fields import FIELDS
 from lean_tagger.write.replace import replace
 from lean_tagger.write.source import Source, opened, translated
 from lean_tagger.write.splice import copy, splice

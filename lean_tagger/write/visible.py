@@ -21,8 +21,8 @@ from mutagen.aac import AAC
 from mutagen.apev2 import APETextValue, APEv2
 from mutagen.id3 import ID3, ID3NoHeaderError, ID3TimeStamp
 
+from lean_tagger.fields import FIELDS, Column, field_of
 from lean_tagger.system.digest import blake2b
-from lean_tagger.write.formats.fields import FIELDS, Column, field_of
 from lean_tagger.write.source import Source
 
 # mutagen has no types for its constructors.

@@ -24,6 +24,7 @@ from secondreader import by_ffmpeg, is_matroska, simple_tags
 
 from lean_tagger import write
 from lean_tagger.errors import DecodeError, FileError, UnreadableError, WriteError
+from lean_tagger.fields import FIELDS
 from lean_tagger.listen import decode
 
 VALUES = {
@@ -57,7 +58,7 @@ def mutagens(path: Path) -> dict[str, tuple[str, ...]]:
         shown, stored = by_ffmpeg(path), dict[str, list[str]]()
         for name, text in simple_tags(path):
             stored.setdefault(name.lower(), []).insert(0, text)
-        found = {field: tuple(stored[field]) for field in write.FIELDS if field in stored}
+        found = {field: tuple(stored[field]) for field in FIELDS if field in stored}
         assert all(shown[field.upper()] == texts[0] for field, texts in found.items())
         return found
     if path.suffix == ".aac":

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from lean_tagger.errors import WriteError
+from lean_tagger.fields import FIELDS
 from lean_tagger.write import visible
 from lean_tagger.write.formats.ape import ApeFile
 from lean_tagger.write.formats.carried import Carried
 from lean_tagger.write.formats.document import Document
 from lean_tagger.write.formats.exact import ENDING, Exact
-from lean_tagger.write.formats.fields import FIELDS
 from lean_tagger.write.formats.flac import FlacFile
 from lean_tagger.write.formats.id3 import Id3Tag
 from lean_tagger.write.formats.id3_file import Id3File

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from lean_tagger.errors import WriteError
+from lean_tagger.fields import FIELDS, field_of
 from lean_tagger.system.containers import ape
 from lean_tagger.write.formats import mutagen_check, older_tags, properties
 from lean_tagger.write.formats.carried import Carried, Picture
 from lean_tagger.write.formats.exact import items_for, told
-from lean_tagger.write.formats.fields import FIELDS, field_of
 from lean_tagger.write.source import Piece, Source, Span
 from lean_tagger.write.splice import Patch, growth
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from lean_tagger.errors import WriteError
+from lean_tagger.fields import FIELDS, field_of
 from lean_tagger.write.formats import id3, mutagen_check
 from lean_tagger.write.formats.exact import items_for, told
-from lean_tagger.write.formats.fields import FIELDS, field_of
 from lean_tagger.write.formats.id3 import Id3Tag
 from lean_tagger.write.formats.xmp import Xmp
 from lean_tagger.write.source import Piece, Source, Span

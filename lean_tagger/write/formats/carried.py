@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from lean_tagger.fields import Column, field_of
 from lean_tagger.write.formats import properties
-from lean_tagger.write.formats.fields import Column, field_of
 from lean_tagger.write.formats.id3_frames import sized, text_frame
 from lean_tagger.write.source import Piece, Span
 from lean_tagger.write.splice import length

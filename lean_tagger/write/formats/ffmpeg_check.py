@@ -13,8 +13,8 @@ from typing import Any
 
 import av
 
+from lean_tagger.fields import field_of
 from lean_tagger.write.formats import ebml
-from lean_tagger.write.formats.fields import field_of
 from lean_tagger.write.source import Source
 
 _OPTIONS: dict[str, Any] = (

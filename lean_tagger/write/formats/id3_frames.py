@@ -6,8 +6,9 @@ sees a frame that could be a bomb, and it checks `encode` independently.
 
 from collections.abc import Sequence
 
+from lean_tagger import fields
 from lean_tagger.system.containers.id3 import render, syncsafe
-from lean_tagger.write.formats import fields, mutagen_check
+from lean_tagger.write.formats import mutagen_check
 
 # Enough of a TXXX frame's data for our label in any encoding.
 LABEL_BYTES = 64

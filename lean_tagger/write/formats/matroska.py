@@ -9,9 +9,9 @@ lose them. Only then is room made for them, and all positions are corrected.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
+from lean_tagger.fields import field_of
 from lean_tagger.write.formats import ebml, ffmpeg_check
 from lean_tagger.write.formats.ebml import Element
-from lean_tagger.write.formats.fields import field_of
 from lean_tagger.write.formats.matroska_layout import MatroskaLayout
 from lean_tagger.write.formats.matroska_places import TAGS
 from lean_tagger.write.formats.matroska_tags import MatroskaTags

@@ -10,9 +10,9 @@ built on them only show the last one.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from lean_tagger.fields import FIELDS, field_of
 from lean_tagger.write.formats import ebml
 from lean_tagger.write.formats.exact import items_for, told
-from lean_tagger.write.formats.fields import FIELDS, field_of
 from lean_tagger.write.source import Piece, Source
 
 _TAG, _TARGETS, _SIMPLE_TAG = 0x7373, 0x63C0, 0x67C8

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from lean_tagger.fields import FIELDS, field_of
 from lean_tagger.system.containers import mp4
 from lean_tagger.system.containers.mp4 import render as box
 from lean_tagger.write.formats import mutagen_check, older_tags
-from lean_tagger.write.formats.fields import FIELDS, field_of
 from lean_tagger.write.source import Source, Span
 from lean_tagger.write.splice import Patch
 

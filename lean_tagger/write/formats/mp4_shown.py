@@ -12,10 +12,10 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from lean_tagger.errors import WriteError
+from lean_tagger.fields import field_of
 from lean_tagger.write.formats import mp4_atoms
 from lean_tagger.write.formats.carried import Carried
 from lean_tagger.write.formats.exact import Exact, told
-from lean_tagger.write.formats.fields import field_of
 from lean_tagger.write.formats.mp4_atoms import Atom
 from lean_tagger.write.source import Source, Span
 from lean_tagger.write.splice import Patch

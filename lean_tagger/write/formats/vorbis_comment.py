@@ -6,9 +6,9 @@ after the comments (framing bit, Opus' binary suffix) keep their bytes and order
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from lean_tagger.fields import FIELDS, field_of
 from lean_tagger.write.formats import mutagen_check
 from lean_tagger.write.formats.exact import items_for, told
-from lean_tagger.write.formats.fields import FIELDS, field_of
 from lean_tagger.write.source import Piece, Source
 
 _BLOCK_BYTES = 1 << 16

@@ -1,6 +1,7 @@
 """The fields that lean-tag writes: one row each, with the keys in every kind of tag.
 
-A new field is a new row here; the format modules take all keys from it.
+A new field is a new row here: `write` takes all keys from it, and `rules` the fields that hold
+numbers.
 """
 
 from dataclasses import dataclass
@@ -43,6 +44,22 @@ class FieldKeys:
     also: tuple[str, ...] = ()
 
 
+def _user_text(name: str, *, number: bool = False) -> FieldKeys:
+    """Return the keys of a field that has no key of its own in any format."""
+    key = name.upper()
+    return FieldKeys(
+        id3v22=f"TXX:{key}",
+        id3v23=f"TXXX:{key}",
+        id3v24=f"TXXX:{key}",
+        vorbis=key,
+        mp4=f"----:com.apple.iTunes:{key}",
+        matroska=key,
+        asf=key,
+        ape=name,
+        number=number,
+    )
+
+
 FIELDS: dict[str, FieldKeys] = {
     "genre": FieldKeys(
         id3v22="TCO",
@@ -70,40 +87,14 @@ FIELDS: dict[str, FieldKeys] = {
         asf="WM/Mood",
         ape="Mood",
     ),
-    "valence": FieldKeys(
-        id3v22="TXX:VALENCE",
-        id3v23="TXXX:VALENCE",
-        id3v24="TXXX:VALENCE",
-        vorbis="VALENCE",
-        mp4="----:com.apple.iTunes:VALENCE",
-        matroska="VALENCE",
-        asf="VALENCE",
-        ape="Valence",
-        number=True,
-    ),
-    "arousal": FieldKeys(
-        id3v22="TXX:AROUSAL",
-        id3v23="TXXX:AROUSAL",
-        id3v24="TXXX:AROUSAL",
-        vorbis="AROUSAL",
-        mp4="----:com.apple.iTunes:AROUSAL",
-        matroska="AROUSAL",
-        asf="AROUSAL",
-        ape="Arousal",
-        number=True,
-    ),
-    "leantag": FieldKeys(
-        id3v22="TXX:LEANTAG",
-        id3v23="TXXX:LEANTAG",
-        id3v24="TXXX:LEANTAG",
-        vorbis="LEANTAG",
-        mp4="----:com.apple.iTunes:LEANTAG",
-        matroska="LEANTAG",
-        asf="LEANTAG",
-        ape="LEANTAG",
-    ),
+    "valence": _user_text("Valence", number=True),
+    "arousal": _user_text("Arousal", number=True),
+    "leantag": _user_text("LEANTAG"),
 }
 """The rows by field, in the order of writing."""
+
+NUMBERS = tuple(field for field, keys in FIELDS.items() if keys.number)
+"""The fields that hold one number each: the number of the label with the field's name."""
 
 
 def field_of(key: str, *columns: Column) -> str | None:

@@ -12,8 +12,8 @@ from secondreader import is_matroska, simple_tags
 
 from lean_tagger import write
 from lean_tagger.errors import WriteError
+from lean_tagger.fields import FIELDS, FieldKeys, field_of
 from lean_tagger.settings import WriteSettings
-from lean_tagger.write.formats.fields import FIELDS, FieldKeys, field_of
 
 COLOUR = FieldKeys(
     id3v22="TXX:COLOUR",
