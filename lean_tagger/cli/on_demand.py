@@ -13,8 +13,8 @@ from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import ConfigError
 from lean_tagger.jobs import Identity, Job
-from lean_tagger.run.executor import Executor, executor
 from lean_tagger.run.summary import Summary
+from lean_tagger.run.supervisor import Supervisor
 from lean_tagger.settings import Settings
 from lean_tagger.store.database import Database
 from lean_tagger.store.journal import Journal, Key
@@ -81,9 +81,9 @@ def read_tags(
             console.set_down(outcome.path)
 
 
-def _reader(given: argparse.Namespace, console: Console, max_mem_bytes: int) -> Executor:
+def _reader(given: argparse.Namespace, console: Console, max_mem_bytes: int) -> Supervisor:
     """Return a runner that opens files without hearing them."""
-    runner = executor(
+    runner = Supervisor(
         Settings(listen=False, dry_run=True, max_mem_bytes=max_mem_bytes),
         jobs=given.jobs,
         patience_seconds=given.timeout,
@@ -91,7 +91,6 @@ def _reader(given: argparse.Namespace, console: Console, max_mem_bytes: int) -> 
         progress=console.progress,
         notice=console.notice,
         on_start=lambda _: console.notice("reading tags that are not on record yet, once"),
-        before_write=lambda *_: None,
     )
     console.rss_bytes = runner.rss_bytes
     return runner

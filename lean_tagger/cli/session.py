@@ -14,8 +14,9 @@ from lean_tagger.cli.resources import state_path as state_path  # noqa: PLC0414 
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import ConfigError, LeanTagError
 from lean_tagger.jobs import Job, Later, Outcome, Recognised, Reported, Skipped, Tagged
-from lean_tagger.run.executor import Executor, executor
+from lean_tagger.run.executor import Executor
 from lean_tagger.run.summary import Summary, report_all
+from lean_tagger.run.supervisor import Supervisor
 from lean_tagger.settings import DEFAULT_MODEL, Settings, WriteSettings
 from lean_tagger.store.journal import Journal
 from lean_tagger.store.recorder import Recorder
@@ -68,8 +69,8 @@ def do(
     """Run jobs, print a summary however the run ends, and return the exit code.
 
     With `only_hear`, what was heard or recognised only goes into the journal. A later run
-    decides; it adds to the same summary and prints it. `make` chooses another executor than the
-    local one; it takes the parameters of `run.executor.executor`.
+    decides; it adds to the same summary and prints it. `make` makes another executor than the
+    local one; it takes the parameters of `Supervisor`.
 
     Raises
     ------
@@ -81,7 +82,7 @@ def do(
         recorder.commit_old()  # also while one long file is heard
         console.progress(job, seconds, fraction)
 
-    runner = (make or executor)(
+    runner = (make or Supervisor)(
         options,
         jobs=given.jobs,
         patience_seconds=given.timeout,

@@ -55,7 +55,7 @@ class Cluster:
     not_heard: set[str] = field(default_factory=set)
 
     def executor(self, options: Settings, **given: Any) -> "DaskExecutor":
-        """Return a run's executor; the parameters are those of `run.executor.executor`."""
+        """Return a run's executor; the parameters are those of `Supervisor`."""
         return DaskExecutor(
             options,
             self,

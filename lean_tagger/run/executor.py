@@ -1,20 +1,21 @@
 """Executors do the jobs of a run: worker processes here, or a cluster.
 
 A run uses only what this protocol says, so another `Executor` (a cluster's) can replace the local
-`Supervisor`; `executor` chooses one.
+`Supervisor`; `cli.session.do` takes what makes one.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from lean_tagger.jobs import Job, Later, Outcome, Writing
-from lean_tagger.run.messages import Ready
-from lean_tagger.run.supervisor import Supervisor
-from lean_tagger.settings import Settings
+from lean_tagger.jobs import Job, Later, Outcome
 
 
 class Executor(Protocol):
-    """Does jobs, under the run's budget."""
+    """Does jobs, under the run's budget.
+
+    It is made with the parameters of `Supervisor`. It calls `before_write` before it changes a
+    file, and waits until that returns, so that each write is on record before it happens.
+    """
 
     @property
     def started(self) -> bool:
@@ -47,31 +48,3 @@ class Executor(Protocol):
     def close(self) -> None:
         """End all work; a write in progress is undone or finished, never left half done."""
         ...
-
-
-def executor(
-    options: Settings,
-    *,
-    jobs: int,
-    patience_seconds: float,
-    start_seconds: float,
-    progress: Callable[[Job, float, float], None],
-    notice: Callable[[str], None],
-    on_start: Callable[[Ready], None],
-    before_write: Callable[[Job, Writing], None],
-) -> Executor:
-    """Return the executor for a run; the parameters are those of `Supervisor`.
-
-    Every executor calls `before_write` before it changes a file, and waits until that returns,
-    so that each write is on record before it happens.
-    """
-    return Supervisor(
-        options,
-        jobs=jobs,
-        patience_seconds=patience_seconds,
-        start_seconds=start_seconds,
-        progress=progress,
-        notice=notice,
-        on_start=on_start,
-        before_write=before_write,
-    )

@@ -43,7 +43,7 @@ class KeptSupervisor:
         before_write: Callable[[Job, Writing], None],
         **given: Any,
     ) -> Executor:
-        """Return what does the jobs of one run; the parameters are those of `executor.executor`."""
+        """Return what does the jobs of one run; the parameters are those of `Supervisor`."""
         asked = {"options": options, **given}
         self._now = _Told(progress, notice, on_start, before_write)
         if self._supervisor is None or asked != self._asked:

@@ -48,14 +48,11 @@ class InThisProcess:
         pass
 
 
-def in_this_process(options: Settings, **given: Any) -> Executor:
-    return InThisProcess(options, **given)
-
-
 def test_a_session_tags_resumes_and_undoes_with_another_executor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "executor", in_this_process)
+    make: type[Executor] = InThisProcess
+    monkeypatch.setattr(session, "Supervisor", make)
     model, state = str(tinymodel.make(tmp_path)), str(tmp_path / "journal")
     song = shutil.copy(DATA / "west.flac", tmp_path)
     tag = [song, "--model", model, "--state", state, "--min-score", "0"]

@@ -17,8 +17,7 @@ from lean_tagger.decide.decider import Decider
 from lean_tagger.decide.tag_plan import TagPlan
 from lean_tagger.errors import ConfigError
 from lean_tagger.jobs import Heard, Identity, Job, Recognise, Recognised, Values
-from lean_tagger.run.executor import executor
-from lean_tagger.run.worker_clock import START_SECONDS
+from lean_tagger.run.supervisor import Supervisor
 from lean_tagger.settings import Settings
 from lean_tagger.store.journal import Journal
 from lean_tagger.store.judge import why_set_aside
@@ -189,18 +188,9 @@ def _look(journal: Journal, path: str, chosen: Settings) -> Recognised | None:
     if known is not None and identity.matches(known.identity):
         return None
     job = Job(path, identity.size_bytes, identity, recognise=Recognise(audio=True))
-    runner = executor(
-        chosen,
-        jobs=1,
-        patience_seconds=PATIENCE_SECONDS,
-        start_seconds=START_SECONDS,
-        progress=lambda *_: None,
-        notice=lambda _: None,
-        on_start=lambda _: None,
-        before_write=lambda *_: None,
-    )
-    with contextlib.closing(runner):
-        found = next(runner.outcomes([job]))
+    worker = Supervisor(chosen, jobs=1, patience_seconds=PATIENCE_SECONDS)
+    with contextlib.closing(worker):
+        found = next(worker.outcomes([job]))
     return found if isinstance(found, Recognised) else None
 
 
