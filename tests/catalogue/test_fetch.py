@@ -30,7 +30,7 @@ from modelserver import (
     slow_headers,
     to,
 )
-from pace import took_no_longer_than
+from pace import slowdown, took_no_longer_than
 
 from lean_tagger.catalogue import http_get
 from lean_tagger.catalogue.fetch import Manners, Wanted, fetch, part_path
@@ -213,10 +213,11 @@ def test_a_slow_body_that_makes_progress_is_waited_for(server, tmp_path):
         handler.begin(200, len(content), content)
         for start in range(0, len(content), 20_000):
             handler.wfile.write(content[start : start + 20_000])
-            time.sleep(0.1)
+            time.sleep(0.1 * times)
 
+    times = slowdown()
     server.behaves["file.onnx"] = slow
-    assert get(server, tmp_path, manners=Manners(patience_seconds=0.8)) == SHA256
+    assert get(server, tmp_path, manners=Manners(patience_seconds=0.8 * times)) == SHA256
 
 
 def test_nobody_there_is_one_sentence(tmp_path):
@@ -369,12 +370,12 @@ def test_an_interrupted_fetch_keeps_what_has_come(server, tmp_path):
     run = subprocess.Popen(
         [sys.executable, "-c", script], cwd=Path(__file__).parents[2], stderr=subprocess.PIPE
     )
-    assert reached.wait(60)
+    assert reached.wait(300)
     while parts(tmp_path) != [50_000]:
         assert run.poll() is None
         time.sleep(0.01)
     run.send_signal(signal.SIGINT)
-    _, said = run.communicate(timeout=60)
+    _, said = run.communicate(timeout=300)
     assert b"KeyboardInterrupt" in said
     del server.behaves["file.onnx"]
     assert get(server, tmp_path) == SHA256

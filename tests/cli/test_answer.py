@@ -59,7 +59,7 @@ class Asker:
     def end(self) -> int:
         assert self.process.stdin is not None
         self.process.stdin.close()
-        return self.process.wait(60)
+        return self.process.wait(300)
 
     def close(self) -> None:
         with self.process:  # which closes its pipes
@@ -128,7 +128,7 @@ def test_the_end_of_the_input_ends_a_batch_and_empty_ones_are_none(asker: Asker)
     assert asker.process.stdin is not None
     asker.process.stdin.close()
     assert asker.answers()[b""]["files"] == 1
-    assert asker.process.wait(60) == 0
+    assert asker.process.wait(300) == 0
     assert not asker.answers()
 
 

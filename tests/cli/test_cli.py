@@ -27,7 +27,7 @@ def run(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[s
         [*COMMAND, *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
         **options,
     )
@@ -324,7 +324,7 @@ def test_a_signal_ends_the_run_within_two_seconds_and_leaves_whole_files(
         process.stdout.readline()
     process.send_signal(number)
     sent = time.monotonic()
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert took_no_longer_than(2.0, since=sent)
     assert process.returncode == code
     assert "files" in out.splitlines()[-1], "the summary comes last"

@@ -354,7 +354,7 @@ def _typed(answer: str, network: Path) -> int:
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            timeout=60,
+            timeout=300,
             check=False,
         ).returncode
     finally:

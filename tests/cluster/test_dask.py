@@ -19,6 +19,7 @@ import pytest
 import tinymodel
 from conftest import DATA, SONGS
 from daskcluster import ROOT, TestCluster, cluster
+from pace import comes_true
 from s3server import LOG, serving
 
 from lean_tagger import write
@@ -94,6 +95,14 @@ class Home:
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     return Home(tmp_path)
+
+
+def wait_until_it_hears(made: TestCluster) -> None:
+    """Return when the first tasks have come: the run is ours, and nothing of it has ended."""
+    from distributed import Client
+
+    with Client(made.address, set_as_default=False) as client:
+        assert comes_true(lambda: any(client.processing().values()), within=MOST_SECONDS)
 
 
 def test_the_cluster_hears_what_this_machine_would_and_this_machine_writes(
@@ -173,7 +182,7 @@ def test_a_worker_that_is_killed_costs_no_file(home: Home, tmp_path: Path) -> No
     songs = home.songs(120)
     with cluster(tmp_path, "--no-nanny") as made:
         run = home.start("--dask", made.address)
-        time.sleep(4)  # loading; at most a task has ended by now
+        wait_until_it_hears(made)
         made.workers[0].kill()
         out, _ = run.communicate(timeout=MOST_SECONDS)
     done = [it for it in map(json.loads, out.splitlines()) if it["type"] == "result"]
@@ -228,16 +237,13 @@ def test_an_interrupt_ends_what_the_cluster_hears(two: TestCluster, home: Home) 
 
     home.songs(400)
     run = home.start("--dask", two.address)
-    time.sleep(6)
+    wait_until_it_hears(two)
     run.send_signal(signal.SIGINT)
     _, err = run.communicate(timeout=MOST_SECONDS)
     assert run.returncode == 130
     assert "Traceback" not in err
     with Client(two.address, set_as_default=False) as client:
-        end = time.monotonic() + 60
-        while any(client.processing().values()) and time.monotonic() < end:
-            time.sleep(0.2)
-        assert not any(client.processing().values())
+        assert comes_true(lambda: not any(client.processing().values()), within=60)
 
 
 def test_nobody_at_an_address_is_said_in_one_sentence(home: Home) -> None:

@@ -10,6 +10,7 @@ import pytest
 from conftest import CLIPS, DATA
 from hypothesis import given
 from hypothesis import strategies as st
+from pace import comes_true
 
 from lean_tagger import Tagger
 from lean_tagger.errors import DecodeError
@@ -55,9 +56,7 @@ def test_it_stays_a_few_blocks_ahead_and_ends_when_nobody_listens() -> None:
     seen: list[int] = []
     blocks = ahead(counting(1000, seen), block_samples=4)
     _, first = next(blocks)
-    deadline = time.monotonic() + 10
-    while len(seen) < DEPTH + 1 and time.monotonic() < deadline:
-        time.sleep(0.001)
+    assert comes_true(lambda: len(seen) == DEPTH + 1, within=10)
     time.sleep(0.05)
     assert len(seen) == DEPTH + 1  # one of them waits for a buffer
     assert list(first) == [0, 0, 0, 0]  # nobody writes into what we hold

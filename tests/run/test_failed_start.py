@@ -68,8 +68,12 @@ def test_a_library_that_crashes_is_quoted_and_its_flood_is_not(tmp_path: Path) -
         "        os.write(2, b'warning: part2_3_length too large: resync\\n')\n"
         "    except BlockingIOError:\n"
         "        pass\n"
-        "import time; time.sleep(0.5)\n"
-        "os.write(2, b'illegal instruction in gemm_kernel\\n')\n"
+        "while True:\n"
+        "    try:\n"
+        "        os.write(2, b'illegal instruction in gemm_kernel\\n')\n"
+        "        break\n"
+        "    except BlockingIOError:\n"
+        "        pass\n"
         "os.kill(os.getpid(), signal.SIGILL)\n"
     )
     done = listen("--state", tmp_path / "s", modules=runtime(tmp_path, source))

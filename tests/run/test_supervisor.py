@@ -605,7 +605,7 @@ def test_a_signal_ends_the_whole_tree_within_two_seconds(
     workers = children(process.pid)
     sent = time.monotonic()
     process.send_signal(number)
-    assert process.wait(timeout=60) in {130, 143, -number}
+    assert process.wait(timeout=300) in {130, 143, -number}
     assert took_no_longer_than(2.0, since=sent)
     assert gone(workers, within=0.5)
     assert not list(tmp_path.glob(".*"))

@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import mutagen
@@ -13,6 +12,7 @@ import pytest
 import tinymodel
 from command import ROOT, Run
 from encode import encode, music
+from processes import children, gone
 from thinned import thinned
 
 USUAL = ("--min-score", "0.001", "--ratio", "0", "--max-tags", "2", "--jobs", "1")
@@ -177,10 +177,11 @@ def test_a_run_that_is_killed_has_written_every_finished_album(model: Path, tmp_
     ) as run:
         assert run.stdout is not None
         seen = [json.loads(run.stdout.readline())["path"] for _ in range(3)]
+        workers = children(run.pid)
         run.send_signal(signal.SIGKILL)
     assert {Path(path).parent.name for path in seen} == {"a"}
     assert all(map(len, genres(*first)))
-    time.sleep(0.5)  # its workers end with it
+    assert gone(workers, within=5)
     left = Run(tmp_path / "music", "--model", model, *USUAL)
     assert left.code == 0
     assert all(map(len, genres(*(tmp_path / "music").rglob("*.flac"))))
