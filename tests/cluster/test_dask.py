@@ -184,9 +184,9 @@ def test_a_worker_that_is_killed_costs_no_file(home: Home, tmp_path: Path) -> No
         run = home.start("--dask", made.address)
         wait_until_it_hears(made)
         made.workers[0].kill()
-        out, _ = run.communicate(timeout=MOST_SECONDS)
+        out, err = run.communicate(timeout=MOST_SECONDS)
     done = [it for it in map(json.loads, out.splitlines()) if it["type"] == "result"]
-    assert run.returncode == 0
+    assert run.returncode == 0, (err, out)
     assert [it["status"] for it in done] == ["tagged"] * len(songs)
 
 

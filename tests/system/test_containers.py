@@ -33,6 +33,16 @@ def test_an_ogg_page_is_what_mutagen_reads(packets: list[bytes], granule: int, n
     assert page.write() == data, "also the checksum"
 
 
+@given(packets=PACKETS, number=U32, other=U32)
+def test_an_ogg_page_with_another_number_is_as_one_made_with_it(
+    packets: list[bytes], number: int, other: int
+) -> None:
+    data, wanted = a_page(packets, number=number), a_page(packets, number=other)
+    assert ogg.is_sound(data)
+    assert not ogg.is_sound(data[:-1] + bytes([data[-1] ^ 1]))
+    assert data[:18] + ogg.numbered(data, other) + data[26:] == wanted
+
+
 @given(packets=PACKETS, start=st.integers(0, 2**40), behind=st.binary(max_size=300))
 def test_an_ogg_page_is_read_as_it_was_written(
     packets: list[bytes], start: int, behind: bytes
@@ -71,6 +81,15 @@ def test_the_length_of_an_mpeg_frame_follows_from_what_mutagen_reads(second: int
         slots = samples // 8 * frame.bitrate // slot // frame.sample_rate
         assert mpeg.frame_bytes(head) == (slots + frame.padding) * slot
         assert (mpeg.layer_of(head) == mpeg.LAYER_3) == (frame.layer == 3)
+
+
+@pytest.mark.parametrize("size", [0, 7, 8, 200, 8191])
+def test_the_length_of_an_adts_frame_is_in_its_header(size: int) -> None:
+    """Of AAC-LC in stereo at 44.1 kHz; a frame is longer than its header of 7 bytes."""
+    bits = 0xFFF1_5080_0000_00 | size << 13
+    assert mpeg.adts_bytes(bits.to_bytes(7, "big")) == (size if size > 7 else 0)
+    assert mpeg.adts_bytes(bits.to_bytes(7, "big")[:5]) == 0
+    assert mpeg.adts_bytes((bits ^ 1 << 51).to_bytes(7, "big")) == 0, "another sync word"
 
 
 @given(st.binary(max_size=3))

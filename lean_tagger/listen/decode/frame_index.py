@@ -18,13 +18,13 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
-from lean_tagger.system.containers import mpeg
+from lean_tagger.system.containers import ape, id3, lyrics3, mpeg
 
 BLOCK_BYTES = 1 << 20
 MOST_NOTES = 8192
 """Number of kept offsets, 64 KiB; when there are more, every other one is dropped."""
 
-_TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3")
+_TAGS = (id3.TRAILER_MARK, ape.MARK, lyrics3.START, id3.MARK)
 _LONGEST_PROBE = 16
 
 

@@ -8,7 +8,7 @@ the file's own. Damaged parts are left for FFmpeg to judge, under the worker's m
 
 from lean_tagger.listen.decode import mp4_packets
 from lean_tagger.listen.decode.masked_file import Mask, MaskedFile
-from lean_tagger.system.containers import ape, chunks, flac, id3, lyrics3, ogg
+from lean_tagger.system.containers import ape, chunks, flac, id3, lyrics3, mp4, ogg
 from lean_tagger.system.urls import Source, read_at, size_of
 
 LARGE_COMMENT_BYTES = 1 << 16
@@ -38,7 +38,7 @@ def look(fd: int | Source) -> tuple[MaskedFile, mp4_packets.Mp4Track | None]:
     size_bytes = size_of(fd)
     start = _behind_id3(fd, size_bytes)
     magic = read_at(fd, 12, start)
-    if magic[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide") and not start:
+    if magic[4:8] in mp4.FIRST_ATOMS and not start:
         track, patches = mp4_packets.scan(fd, size_bytes)
         return MaskedFile(fd, patches=patches), track
     if magic[:4] == flac.MARK:
@@ -52,8 +52,9 @@ def look(fd: int | Source) -> tuple[MaskedFile, mp4_packets.Mp4Track | None]:
         # Bytes 20 to 28 say where the ID3 tag begins; 0 for none.
         patches = [Mask(start + 20, bytes(8))]
     else:
-        trailer = _before(fd, size_bytes, 128)
-        patches = [Mask(size_bytes - 1, _NO_GENRE)] if trailer.startswith(b"TAG") else []
+        trailer = _before(fd, size_bytes, id3.TRAILER_BYTES)
+        has_one = trailer.startswith(id3.TRAILER_MARK)
+        patches = [Mask(size_bytes - 1, _NO_GENRE)] if has_one else []
     return MaskedFile(fd, start=start, patches=patches, end=end), None
 
 
@@ -64,7 +65,7 @@ def _before_trailers(fd: int | Source, size_bytes: int) -> int | None:
     follow each of them.
     """
     lyrics = None
-    trailer = size_bytes - 128
+    trailer = size_bytes - id3.TRAILER_BYTES
     tail = _before(fd, trailer, lyrics3.END_BYTES)
     if (whole := lyrics3.whole_bytes(tail)) is not None and whole < trailer:
         start = trailer - whole
@@ -159,9 +160,7 @@ def _are_sound(fd: int | Source, start: int, end: int) -> bool:
         page = _page(fd, start)
         if page is None:
             return False
-        data = bytearray(read_at(fd, page.end - start, start))
-        told, data[ogg.CHECKSUM] = bytes(data[ogg.CHECKSUM]), bytes(4)
-        if ogg.checksum(data) != told:
+        if not ogg.is_sound(read_at(fd, page.end - start, start)):
             return False
         start = page.end
     return True

@@ -223,8 +223,8 @@ class _Movie:
         elif name in _CONTAINERS:
             if name == b"trak":
                 self.tracks.append(Mp4Track())
-            if name == b"meta" and read_at(self._fd, 4, body + 4) != b"hdlr":
-                body += 4  # version and flags, which QuickTime's own kind lacks
+            if name == b"meta":
+                body += mp4.full_bytes(read_at(self._fd, 8, body))
             self.walk(body, end, name)
         elif name in (b"moof", b"mvex"):
             self.fragmented = True

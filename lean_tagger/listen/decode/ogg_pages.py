@@ -57,7 +57,7 @@ def _next(fd: int, start: int, end: int) -> ogg.Page | None:
     while start < end:
         block = os.pread(fd, _NEAR_BYTES + 4, start)
         at = -1
-        while 0 <= (at := block.find(b"OggS\0", at + 1)) < _NEAR_BYTES:
+        while 0 <= (at := block.find(ogg.MARK, at + 1)) < _NEAR_BYTES:
             page = _at(fd, start + at)
             # A mark inside the music is not followed by another page.
             if page is not None and os.pread(fd, 4, page.end) in (b"OggS", b""):

@@ -3,7 +3,9 @@
 from typing import NamedTuple
 
 HEAD_BYTES = 10
-_MARK = b"ID3"
+MARK = b"ID3"
+TRAILER_MARK, TRAILER_BYTES = b"TAG", 128
+"""Of an ID3v1 tag, which is at a file's end: https://id3.org/ID3v1."""
 _FOOTER = 0x10
 
 
@@ -36,7 +38,7 @@ class TagHead(NamedTuple):
 
 def parse(head: bytes) -> TagHead | None:
     """Return the header in the first `HEAD_BYTES`; None if there is no complete header."""
-    if head[:3] != _MARK or len(head) < HEAD_BYTES:
+    if head[:3] != MARK or len(head) < HEAD_BYTES:
         return None
     sound = max(head[6:10]) <= 0x7F and head[3] != 0xFF and head[4] != 0xFF
     return TagHead(head[3], head[4], head[5], from_syncsafe(head[6:10]), sound)
@@ -44,7 +46,7 @@ def parse(head: bytes) -> TagHead | None:
 
 def render(version: int, flags: int, size: int) -> bytes:
     """Return a header."""
-    return _MARK + bytes([version, 0, flags]) + syncsafe(size)
+    return MARK + bytes([version, 0, flags]) + syncsafe(size)
 
 
 def syncsafe(number: int) -> bytes:

@@ -3,6 +3,8 @@
 from typing import NamedTuple
 
 LARGEST_HEAD_BYTES = 16
+FIRST_ATOMS = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide")
+"""Names of atoms that a file may begin with."""
 
 
 class AtomHead(NamedTuple):
@@ -33,6 +35,17 @@ def parse(head: bytes) -> AtomHead | None:
     if len(head) < LARGEST_HEAD_BYTES:
         return None
     return AtomHead(name, int.from_bytes(head[8:16], "big"), 16)
+
+
+def full_bytes(meta: bytes) -> int:
+    """Return the length of version and flags in a ``meta``: 4, or 0 for QuickTime's own kind.
+
+    Parameters
+    ----------
+    meta : bytes
+        The first 8 bytes of its content, in which QuickTime's has the handler.
+    """
+    return 0 if meta[4:8] == b"hdlr" else 4
 
 
 def render(name: bytes, data: bytes) -> bytes:

@@ -1,4 +1,7 @@
-"""MPEG audio frames: ISO/IEC 11172-3, 2.4.1.3, and 13818-3; 2.5 is Fraunhofer's."""
+"""MPEG audio frames: ISO/IEC 11172-3, 2.4.1.3, and 13818-3; 2.5 is Fraunhofer's.
+
+Frames of AAC in ADTS: ISO/IEC 13818-7.
+"""
 
 LAYER_3 = 1
 """Layers in the header: 3 is layer I, 2 is II, 1 is III; 0 is ADTS."""
@@ -40,3 +43,17 @@ def frame_bytes(head: bytes) -> int:
         return (12 * bits // hz + pad) * 4
     samples = 144 if version == _MPEG_1 or layer == 2 else 72
     return samples * bits // hz + pad
+
+
+def adts_bytes(head: bytes) -> int:
+    """Return the length of the ADTS frame with this header; 0 if it is not one.
+
+    Parameters
+    ----------
+    head : bytes
+        6 bytes or more.
+    """
+    if len(head) < 6 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0 or head[2] >> 2 & 15 > 12:
+        return 0
+    length = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
+    return length if length > 7 else 0

@@ -7,14 +7,17 @@ from typing import NamedTuple
 HEAD_BYTES = 27
 MOST_SEGMENTS = 255
 LARGEST_HEAD_BYTES = HEAD_BYTES + MOST_SEGMENTS
-CHECKSUM = slice(22, 26)
-"""Position of the checksum in a page's head."""
+NUMBERED = slice(18, 26)
+"""Position of a page's number and checksum in its head."""
 
 CONTINUED, FIRST, LAST = 1, 2, 4
 NO_PACKET_ENDS = -1
 """The granule position of a page without the end of a packet."""
 
-_MARK = b"OggS\0"  # with the only version
+MARK = b"OggS\0"
+"""The start of a page, with the only version."""
+
+_CHECKSUM = slice(22, 26)
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
@@ -70,7 +73,7 @@ def parse(head: bytes, start: int) -> Page | None:
     start : int
         Offset of the page in the file.
     """
-    if len(head) < HEAD_BYTES or head[:5] != _MARK or len(head) < HEAD_BYTES + head[26]:
+    if len(head) < HEAD_BYTES or head[:5] != MARK or len(head) < HEAD_BYTES + head[26]:
         return None
     granule = int.from_bytes(head[6:14], "little", signed=True)
     number = int.from_bytes(head[18:22], "little")
@@ -87,16 +90,28 @@ def render(  # noqa: PLR0917 - in the order of the page
     flags: int, granule: int, serial: bytes, number: int, lacing: bytes, body: bytes | memoryview
 ) -> bytes:
     """Return a whole page."""
-    head = _MARK + bytes([flags]) + granule.to_bytes(8, "little", signed=True)
+    head = MARK + bytes([flags]) + granule.to_bytes(8, "little", signed=True)
     head += serial + number.to_bytes(4, "little")
     rest = bytes([len(lacing)]) + lacing + body
     return head + checksum(head + bytes(4) + rest) + rest
 
 
-def checksum(page: bytes | bytearray) -> bytes:
-    """Return a page's checksum, computed with zeros in its own field.
+def is_sound(page: bytes) -> bool:
+    """Tell whether the checksum of a whole page is right."""
+    return checksum(page) == page[_CHECKSUM]
+
+
+def numbered(page: bytes, number: int) -> bytes:
+    """Return what is `NUMBERED` in a whole page when it gets another number."""
+    new = number.to_bytes(4, "little")
+    return new + checksum(page[: NUMBERED.start] + new + page[_CHECKSUM.start :])
+
+
+def checksum(page: bytes) -> bytes:
+    """Return the checksum of a whole page, whatever is in the field for it.
 
     It is the CRC with zlib's polynomial, with reversed bits and without inversion.
     """
+    page = page[: _CHECKSUM.start] + bytes(4) + page[_CHECKSUM.stop :]
     crc = zlib.crc32(page.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{crc:032b}"[::-1], 2).to_bytes(4, "little")

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from lean_tagger.errors import WriteError
-from lean_tagger.system.containers import chunks
+from lean_tagger.system.containers import chunks, mp4
 from lean_tagger.write.formats import id3, matroska_layout, mpeg
 from lean_tagger.write.formats.all_tags import AllTags
 from lean_tagger.write.formats.ape import ApeFile
@@ -152,8 +152,6 @@ _PARSERS: dict[str, Callable[[Source], AllTags]] = {
 }
 # Formats that carry APEv2 tags: WavPack, Musepack (SV7, SV8), Monkey's Audio, OptimFROG, TAK.
 _APE_MAGIC = (b"wvpk", b"MP+", b"MPCK", b"MAC ", b"OFR ", b"tBaK")
-# The start of an MP4 or a QuickTime file without a type atom.
-_MP4_ATOMS = (b"moov", b"mdat", b"free", b"skip", b"wide")
 # Other magic numbers: these are not MPEG audio, even if frames seem to be inside.
 _OTHER_MAGIC = (
     *(b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"FRM8", b"riff", b"caff", b".snd", b"dns."),
@@ -204,7 +202,7 @@ def _format_by_head(source: Source, head: bytes) -> str | None:
         found = "asf"
     elif head[:4] == matroska_layout.MAGIC:
         found = "matroska" if matroska_layout.found(source) else None
-    elif head[4:8] in _MP4_ATOMS or (head[4:8] == b"ftyp" and head[8:12] != b"qt  "):
+    elif head[4:8] in mp4.FIRST_ATOMS and head[4:12] != b"ftypqt  ":
         found = "mp4"
     return found
 

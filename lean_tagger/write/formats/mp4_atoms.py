@@ -246,7 +246,7 @@ def _texts(source: Source, data: Sequence[Atom]) -> Iterator[str]:
 
 def inside_meta(source: Source, meta: Atom) -> Iterator[Atom]:
     """Yield what is in metadata of any kind: a full atom by ISO, a plain one by QuickTime."""
-    start = meta.body + (4 if source.peek(meta.body + 4, 4) != b"hdlr" else 0)
+    start = meta.body + mp4.full_bytes(source.peek(meta.body, 8))
     yield from whole_ones(source, Span(start, meta.end))
 
 

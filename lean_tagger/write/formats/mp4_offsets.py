@@ -9,6 +9,7 @@ places of fragments (``tfra``, ``sidx``), of auxiliary information (``saio``) an
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from lean_tagger.system.containers import mp4
 from lean_tagger.system.digest import blake2b
 from lean_tagger.write.formats import mp4_atoms
 from lean_tagger.write.formats.mp4_atoms import Atom
@@ -62,8 +63,8 @@ def holders(source: Source, atom: Atom) -> Iterator[Atom]:
     if names is None:
         return
     start = atom.body
-    if atom.name == b"meta" and source.peek(start + 4, 4) != b"hdlr":
-        start += 4  # version and flags, which QuickTime's own kind lacks
+    if atom.name == b"meta":
+        start += mp4.full_bytes(source.peek(start, 8))
     walk = mp4_atoms.whole_ones if atom.name in _LOOSE else mp4_atoms.walk
     for child in walk(source, Span(start, atom.end)):
         if child.name in names:

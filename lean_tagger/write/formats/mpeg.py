@@ -1,13 +1,8 @@
-"""Recognise bare MPEG audio and ADTS, which have no magic number, only a chain of frames.
-
-ADTS: ISO/IEC 13818-7.
-"""
+"""Recognise bare MPEG audio and ADTS, which have no magic number, only a chain of frames."""
 
 from collections.abc import Iterator
 
-from lean_tagger.system.containers import mpeg
-from lean_tagger.system.containers.id3 import HEAD_BYTES
-from lean_tagger.system.containers.id3 import parse as parse_id3
+from lean_tagger.system.containers import ape, id3, lyrics3, mpeg
 from lean_tagger.write.source import Source
 
 # Cut from a stream, a file starts in the middle of a frame; after a tag there may be padding.
@@ -16,6 +11,7 @@ _SEARCHED_AFTER_TAG_BYTES = 1 << 17
 _CHAIN = 4
 # Random bytes hold chains of two or three frames; the last one may reach the file's end.
 _CHAIN_AFTER_JUNK = 10
+_BEHIND = tuple(mark[:6] for mark in (id3.TRAILER_MARK, ape.MARK, lyrics3.START))
 
 
 def found(source: Source, start: int, *, after_tag: bool) -> bool:
@@ -64,14 +60,14 @@ def between_adts_frames(source: Source, start: int) -> Iterator[int]:
     """
     position, seen = start, False
     while position < start + _SEARCHED_AFTER_TAG_BYTES:
-        head = source.peek(position, HEAD_BYTES)
-        tag = parse_id3(head)
+        head = source.peek(position, id3.HEAD_BYTES)
+        tag = id3.parse(head)
         if tag and tag.sound:
             if seen:
                 yield position
-            footer = HEAD_BYTES if tag.version == 4 and tag.has_footer else 0
-            position += HEAD_BYTES + tag.size + footer
-        elif head[:1] == b"\xff" and mpeg.layer_of(head) == 0 and (size := _frame_bytes(head)):
+            footer = id3.HEAD_BYTES if tag.version == 4 and tag.has_footer else 0
+            position += id3.HEAD_BYTES + tag.size + footer
+        elif size := mpeg.adts_bytes(head):
             position, seen = position + size, True
         else:
             return
@@ -86,23 +82,11 @@ def _chain(source: Source, position: int, needed: int, *, alone: bool) -> bool:
     kind = -1
     for n in range(needed):
         head = source.peek(position, 6)
-        if n and len(head) < 6:  # the file ended with a whole frame, or inside one
-            return n >= min(needed, _CHAIN) - 1 or alone
-        length = _frame_bytes(head)
+        if len(head) < 6:  # the file ended with a whole frame, or inside one
+            return n > 0 and (n >= min(needed, _CHAIN) - 1 or alone)
+        length = mpeg.frame_bytes(head) or mpeg.adts_bytes(head)
         if not length or (n and head[1] & 0xFE != kind):
-            return n >= 2 and head[:3] in (b"TAG", b"APE", b"LYR")
+            return n >= 2 and head.startswith(_BEHIND)
         kind = head[1] & 0xFE
         position += length
     return True
-
-
-def _frame_bytes(head: bytes) -> int:
-    """Return the length of the frame with this header, 0 if it is not a header."""
-    if len(head) < 6 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
-        return 0
-    if mpeg.layer_of(head) == 0:  # ADTS
-        if head[1] & 0xF6 != 0xF0 or head[2] >> 2 & 15 > 12:
-            return 0
-        length = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
-        return length if length > 7 else 0
-    return mpeg.frame_bytes(head)

@@ -13,6 +13,8 @@ from mutagen.flac import VCFLACDict
 from mutagen.id3 import ID3, TCON, ID3NoHeaderError
 from mutagen.mp4 import Atoms, MP4Tags  # type: ignore[attr-defined]
 
+from lean_tagger.system.containers import id3
+
 # mutagen has no types for its constructors.
 # mypy: disable-error-code="no-untyped-call"
 
@@ -47,11 +49,9 @@ def read_texts(
         Whether v2.4 frames are unsynchronised.
     """
     body = b"".join(frames)
-    sizes = (21, 14, 7, 0)
-    flags = 0x80 if unsynchronised and version == 4 else 0
-    head = b"ID3" + bytes([version, 0, flags, *(len(body) >> shift & 0x7F for shift in sizes)])
     if not body:
         return []
+    head = id3.render(version, 0x80 if unsynchronised and version == 4 else 0, len(body))
     found = []
     for frame in ID3(BytesIO(head + body), load_v1=False, translate=True).values():
         texts = getattr(frame, "text", None) or [getattr(frame, "url", "")]

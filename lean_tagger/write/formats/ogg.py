@@ -168,9 +168,9 @@ class OggFile:
                 )
             if page.serial == self._pages[0].serial:
                 data = self._source.at(position, page.end - position)
-                number = (page.number + shift).to_bytes(4, "little")
-                crc = ogg.checksum(data[:18] + number + bytes(4) + data[26:])
-                patches.append(Patch(position + 18, position + 26, (number + crc,)))
+                new = ogg.numbered(data, page.number + shift)
+                at = position + ogg.NUMBERED.start
+                patches.append(Patch(at, at + len(new), (new,)))
                 if page.flags & ogg.LAST:  # the next stream may use the same serial number
                     break
             position = page.end
@@ -194,7 +194,10 @@ class OggFile:
         position = self._end
         while page := _page(self._source, position):
             head = self._source.at(position, ogg.HEAD_BYTES)
-            yield "an Ogg page", head[:18] + head[26:] + page.lacing
+            yield (
+                "an Ogg page",
+                head[: ogg.NUMBERED.start] + head[ogg.NUMBERED.stop :] + page.lacing,
+            )
             yield "the audio", Span(page.body, page.end)
             position = page.end
         yield "the data after the Ogg pages", Span(position, self._source.size)

@@ -7,7 +7,7 @@ fields are kept the same as in the newer tag.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from lean_tagger.system.containers import ape, chunks, lyrics3
+from lean_tagger.system.containers import ape, chunks, id3, lyrics3
 from lean_tagger.write.formats.carried import Carried
 from lean_tagger.write.formats.exact import items_for, told
 from lean_tagger.write.formats.mutagen_check import GENRES
@@ -15,7 +15,6 @@ from lean_tagger.write.formats.properties import INFO_NAMES
 from lean_tagger.write.source import Source, Span
 from lean_tagger.write.splice import Patch, growth
 
-_ID3V1_BYTES = 128
 _EXTENSION_BYTES = 227  # longer names, by some old editors
 # field, start and end inside the trailer (ID3v1; the track of 1.1 is in the comment)
 _TEXTS = (("TITLE", 3, 33), ("ARTIST", 33, 63), ("ALBUM", 63, 93), ("DATE", 93, 97))
@@ -43,7 +42,7 @@ class Id3v1:
 
     def __init__(self, source: Source, start: int, *, shown_first: bool = False) -> None:
         self.shown_first = shown_first
-        data = source.at(start, _ID3V1_BYTES)
+        data = source.at(start, id3.TRAILER_BYTES)
         texts = {name: _text(data[first:last]) for name, first, last in _TEXTS}
         comment = data[97:127]
         if comment[28] == 0 and comment[29] != 0:
@@ -57,8 +56,8 @@ class Id3v1:
     @staticmethod
     def find(source: Source, *, shown_first: bool = False) -> "Id3v1 | None":
         """Return the trailer of a file, if it has one."""
-        start = source.size - _ID3V1_BYTES
-        if start < 0 or source.at(start, 3) != b"TAG":
+        start = source.size - id3.TRAILER_BYTES
+        if start < 0 or source.at(start, 3) != id3.TRAILER_MARK:
             return None
         if source.at(start, 5) == b"TAGEX" and source.at(max(0, start - 3), 3) == b"APE":
             return None  # the middle of "APETAGEX", in an APEv2 tag of exactly this length
@@ -137,7 +136,7 @@ class Id3v1Extension:
     @staticmethod
     def find(source: Source) -> "Id3v1Extension | None":
         """Return the extension of a file's trailer, if it has one."""
-        start = source.size - _ID3V1_BYTES - _EXTENSION_BYTES
+        start = source.size - id3.TRAILER_BYTES - _EXTENSION_BYTES
         there = start >= 0 and source.at(start, 4) == b"TAG+" and Id3v1.find(source)
         return Id3v1Extension(source, start) if there else None
 
@@ -294,7 +293,7 @@ def find_ape(source: Source) -> int:
     end = source.size
     if Id3v1.find(source) is None:
         return end
-    end -= _ID3V1_BYTES
+    end -= id3.TRAILER_BYTES
     if end >= _EXTENSION_BYTES and source.at(end - _EXTENSION_BYTES, 4) == b"TAG+":
         end -= _EXTENSION_BYTES
     tail = (
