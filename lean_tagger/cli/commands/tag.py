@@ -81,9 +81,7 @@ def tag(
     """
     # Late: --help and mistakes need nothing of what these load.
     from lean_tagger.cli import session
-    from lean_tagger.run.find_files import walk
     from lean_tagger.run.summary import Summary
-    from lean_tagger.run.within import Within
     from lean_tagger.store.albums import album_jobs
     from lean_tagger.store.resume import Resume
 
@@ -96,15 +94,7 @@ def tag(
     chosen = session.build(given, max_mem_bytes=max_mem_bytes)
     if chosen.by_album:  # an album's first tracks are decided later
         chosen = dataclasses.replace(chosen, dry_run=True)
-    music: Callable[[], Iterator[Job | Skipped | Failed]] = functools.partial(
-        walk,
-        given.paths,
-        follow_symlinks=given.follow_symlinks,
-        shard=given.shard,
-        exclude=(*chosen.rules.exclude, *given.exclude),
-        within=None if given.only_in is None else Within(given.only_in),
-    )
-    music = _until(music, given.until, console)
+    music = _music(given, chosen.rules.exclude, console)
     summary = Summary(max_mem_bytes=max_mem_bytes)
     with (
         contextlib.closing(console),
@@ -142,6 +132,30 @@ def tag(
         return code
 
 
+def _music(
+    given: argparse.Namespace, exclude: Sequence[str], console: "Console"
+) -> "Callable[[], Iterator[Job | Skipped | Failed]]":
+    """Return what walks the music: up to the time at which the run is to end, in each pass."""
+    from lean_tagger.run.find_files import walk
+    from lean_tagger.run.within import Within
+
+    music = functools.partial(
+        walk,
+        given.paths,
+        follow_symlinks=given.follow_symlinks,
+        shard=given.shard,
+        exclude=(*exclude, *given.exclude),
+        within=None if given.only_in is None else Within(given.only_in),
+    )
+    if given.until is None:
+        return music
+    from lean_tagger.run.until import next_time, until
+
+    end = next_time(given.until, datetime.datetime.now())  # as the clock on the wall has it
+    notice = functools.cache(console.notice)  # said once, not in each pass
+    return lambda: until(music(), end, notice)
+
+
 def _tell_unlisted(summary: "Summary", given: argparse.Namespace, console: "Console") -> None:
     """Say that a first run with ``--album-genre`` does not list unchanged files.
 
@@ -173,21 +187,6 @@ def _left_to_do(
 
 def _silent(_: str) -> None:
     """Say nothing."""
-
-
-def _until(
-    music: "Callable[[], Iterator[Job | Skipped | Failed]]",
-    clock: "datetime.time | None",
-    console: "Console",
-) -> "Callable[[], Iterator[Job | Skipped | Failed]]":
-    """Return what walks the music up to the time at which the run is to end, in all its passes."""
-    if clock is None:
-        return music
-    from lean_tagger.run.until import next_time, until
-
-    end = next_time(clock, datetime.datetime.now())  # as the clock on the wall has it
-    notice = functools.cache(console.notice)  # said once, not in each pass
-    return lambda: until(music(), end, notice)
 
 
 def parse(arguments: list[str], *, needs_paths: bool = True) -> argparse.Namespace:
