@@ -20,11 +20,11 @@ import json
 import os
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from lean_tagger.cli.forecast import Forecast
+from lean_tagger.cli.progress_bar import RunProgress
 from lean_tagger.cli.result_json import to_json
 from lean_tagger.cli.terminal import (
     OutputClosed,
@@ -58,8 +58,6 @@ _STATUS_COLOURS = {
 }
 _STATUS_COLUMNS = max(map(len, _STATUS_COLOURS))
 _LEAST_COLUMNS = 16  # for status and notes, on the narrowest terminal
-# Faster than anyone reads, and a hundredth of the cost of drawing at every window.
-_REDRAW_SECONDS = 0.1
 _FANCY = ("·", "×", "…")  # noqa: RUF001 - a multiplication sign is meant
 
 
@@ -119,17 +117,19 @@ class Console:
         self.wants_total = self._err.isatty() and not quiet and not dumb
         unicode = all("utf" in (s.encoding or "utf-8").lower() for s in (self._out, self._err))
         self._dot, self._times, self._mark = _FANCY if unicode else ("|", "x", "...")
-        self._bar: Any = None  # tqdm has no type hints
+        self._progress = RunProgress(
+            self._err,
+            name=self._name,
+            mark=self._mark,
+            times=self._times,
+            max_mem_bytes=max_mem_bytes,
+        )
         self._forecast: Forecast | None = None
-        self._active: dict[str, tuple[Job, float, float]] = {}  # seconds heard, fraction done
-        self._jobs = self._jobs_done = self._bytes_done = self._longest_name = 0
-        self._audio_seconds = self._started = self._drawn = 0.0
+        self._longest_name = 0
 
     def close(self) -> None:
         """Remove the bar; results may still be printed."""
-        bar, self._bar = self._bar, None
-        if bar is not None:
-            bar.close()
+        self._progress.close()
 
     def start(self, *, model: str, device: str) -> None:
         """Say what will run, once, before the first file."""
@@ -183,62 +183,24 @@ class Console:
 
         With a forecast, say after the first files how long the rest takes.
         """
-        total_bytes = 0
+        jobs = total_bytes = 0
         for item in found:
             self._longest_name = max(self._longest_name, cells(self._name(item.path)))
             if isinstance(item, Job):
-                self._jobs += 1
+                jobs += 1
                 total_bytes += item.size_bytes
         if with_forecast and not self._json_lines:
-            self._forecast = Forecast(self._jobs, total_bytes)
-        if not self.wants_total or not self._jobs:
-            return
-        import threading
-
-        from tqdm import tqdm
-
-        tqdm.monitor_interval = 0  # no watching thread: we redraw often enough
-        tqdm.set_lock(threading.RLock())  # the default one loads multiprocessing
-        often = {"mininterval": 0, "miniters": 0, "smoothing": 0.1}  # `progress` sets the pace
-        self._bar = tqdm(
-            total=total_bytes, file=self._err, leave=False, bar_format="{bar}", **often
-        )
+            self._forecast = Forecast(jobs, total_bytes)
+        if self.wants_total and jobs:
+            self._progress.open(jobs, total_bytes)
 
     def progress(self, job: Job, audio_seconds: float, fraction: float) -> None:
         """Note how much of a file is done; 0 when it is started."""
-        self._started = self._started or time.monotonic()
-        self._active[job.path] = (job, audio_seconds, min(max(fraction, 0.0), 1.0))
-        if self._bar is not None and time.monotonic() - self._drawn >= _REDRAW_SECONDS:
-            self._draw(job)
-
-    def _draw(self, job: Job) -> None:
-        self._drawn = time.monotonic()
-        width = columns()
-        self._bar.ncols = max(width - 3, 10)  # room for an echoed "^C", so that it does not wrap
-        room = max(12, width * 3 // 10)
-        name = pad(shorten(self._name(job.path), room, mark=self._mark), room)
-        left = f"{self._jobs_done + 1:>{len(str(self._jobs))}}/{self._jobs}  {name}"
-        elapsed = max(self._drawn - self._started, 1e-3)
-        heard_seconds = self._audio_seconds + sum(s for _, s, _ in self._active.values())
-        speed = f"{heard_seconds / elapsed:.0f}{self._times}" if heard_seconds else ""
-        now, limit = map(memory.format_size, (self.rss_bytes(), self._max_mem_bytes))
-        right = f"{speed:>5}  {now.removesuffix(limit[-4:])}/{limit}"  # the unit, " MiB", once
-        self._bar.bar_format = (
-            f"{_braced(left)} {{bar}} {{percentage:3.0f}}% {_braced(right)}  {{remaining}} left"
-        )
-        position = self._bytes_done + sum(j.size_bytes * f for j, _, f in self._active.values())
-        try:
-            self._bar.update(position - self._bar.n)
-        except OSError:  # the terminal is gone; the run goes on
-            self._bar = None
+        self._progress.note(job, audio_seconds, fraction, self.rss_bytes)
 
     def set_down(self, path: str) -> bool:
         """Count a file as done and tell whether a worker was busy with it; print nothing."""
-        active = self._active.pop(path, None)
-        if active is not None:
-            self._jobs_done += 1
-            self._bytes_done += active[0].size_bytes
-        return active is not None
+        return self._progress.set_down(path)
 
     @functools.cached_property
     def _aside(self) -> "LongSet":
@@ -249,7 +211,7 @@ class Console:
 
     def put_aside(self, path: str) -> None:
         """Take a file off the bar that will come again; it does not count as done yet."""
-        self._active.pop(path, None)
+        self._progress.put_aside(path)
         self._aside.add(os.fsencode(path))
 
     def result(self, outcome: Reported) -> None:
@@ -262,10 +224,9 @@ class Console:
         self._aside.discard(name)
         if heard := heard_in(outcome):
             size_bytes = heard.heard.identity.size_bytes if heard.heard is not None else 0
-            if not active and size_bytes:  # it was on record
-                self._jobs_done += 1
-                self._bytes_done += size_bytes
-            self._audio_seconds += 0.0 if heard.known else heard.seconds
+            if not active and size_bytes:
+                self._progress.was_on_record(size_bytes)
+            self._progress.add_music(0.0 if heard.known else heard.seconds)
             if self._forecast is not None and (text := self._forecast.add(heard, size_bytes)):
                 self.notice(text)
         if self._json_lines:
@@ -358,7 +319,7 @@ class Console:
             min(longer, key=lambda values: heard.sureness.get(values[-1], 0.0)).pop()
 
     def _name(self, path: str) -> str:
-        if self._columnar or self._bar is not None:
+        if self._columnar or self._progress.shown:
             path = path.removeprefix(self._prefix) or path
         return escape(path)
 
@@ -366,14 +327,9 @@ class Console:
         return f"\x1b[{colour}m{text}\x1b[0m" if self._coloured and colour and text else text
 
     def _print(self, stream: TextIO, text: str, *, end: str = "\n") -> None:
-        if self._bar is not None:
-            self._bar.clear()
-            self._err.write("\x1b[K")  # the "^C" that a terminal echoes after the bar
-        with self._open(stream):
+        with self._progress.hidden(), self._open(stream):
             stream.write(text + end)
             stream.flush()  # a program at the other end wants each result at once
-        if self._bar is not None:
-            self._bar.refresh()
 
     @contextlib.contextmanager
     def _open(self, stream: TextIO) -> Iterator[None]:
@@ -395,11 +351,6 @@ def _discard(stream: TextIO) -> None:
     """
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def _braced(text: str) -> str:
-    """Return text that survives `str.format`, which tqdm applies to the bar."""
-    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _usable(stream: TextIO | None) -> TextIO:

@@ -8,9 +8,8 @@ from typing import Any
 
 from lean_tagger.catalogue.fetch import Progress
 from lean_tagger.cli.console import Console
+from lean_tagger.cli.progress_bar import REDRAW_SECONDS, quiet_bar
 from lean_tagger.cli.terminal import columns, escape
-
-_REDRAW_SECONDS = 0.1
 
 
 @contextlib.contextmanager
@@ -33,8 +32,16 @@ def transfer_bar(console: Console, name: str) -> Iterator[Progress]:
     def told(have_bytes: int, total_bytes: int | None) -> None:
         nonlocal bar, drawn
         if bar is None:
-            bar = _bar(name, total_bytes, have_bytes)
-        elif time.monotonic() - drawn >= _REDRAW_SECONDS:
+            bar = quiet_bar(
+                desc=escape(name),
+                total=total_bytes,
+                initial=have_bytes,
+                file=sys.stderr,
+                unit="B",
+                unit_scale=True,
+                ncols=columns(),
+            )
+        elif time.monotonic() - drawn >= REDRAW_SECONDS:
             drawn = time.monotonic()
             bar.update(have_bytes - bar.n)
 
@@ -43,27 +50,6 @@ def transfer_bar(console: Console, name: str) -> Iterator[Progress]:
     finally:
         if bar is not None:
             bar.close()
-
-
-def _bar(name: str, total_bytes: int | None, have_bytes: int) -> Any:  # tqdm has no type hints
-    import threading
-
-    from tqdm import tqdm
-
-    tqdm.monitor_interval = 0  # no watching thread: every block may redraw
-    tqdm.set_lock(threading.RLock())  # the default one loads multiprocessing
-    return tqdm(
-        desc=escape(name),
-        total=total_bytes,
-        initial=have_bytes,
-        file=sys.stderr,
-        leave=False,
-        unit="B",
-        unit_scale=True,
-        mininterval=0,
-        miniters=0,
-        ncols=columns(),
-    )
 
 
 def _nobody(have_bytes: int, total_bytes: int | None) -> None:

@@ -287,7 +287,7 @@ def run_with_bar(out, err, **options) -> None:
         one.expect(jobs)
     for job in jobs:
         for step in range(5):
-            one._drawn = 0.0  # as if a tenth of a second had passed
+            one._progress._drawn = 0.0  # as if a tenth of a second had passed
             one.progress(job, step * 10.0, step / 4)
         one.result(tagged(job.path))
     one.summary(Summary(files=2, tagged=2, audio_seconds=480.0, wall_seconds=5.0))
@@ -319,11 +319,11 @@ def test_the_bar_adds_up_files_that_are_heard_at_the_same_time():
     for job in jobs[:2]:
         one.progress(job, 0.0, 0.0)
     one.progress(jobs[0], 10.0, 0.5)
-    one._drawn = 0.0
+    one._progress._drawn = 0.0
     one.progress(jobs[1], 10.0, 0.5)
     assert " 25%" in err.getvalue()  # (500 + 1500) / 8000
     one.result(tagged("2.mp3"))  # the one that was begun last is done first
-    one._drawn = 0.0
+    one._progress._drawn = 0.0
     one.progress(jobs[0], 20.0, 1.0)
     assert " 50%" in err.getvalue()  # (1000 + 3000) / 8000
     assert "2/3  1.mp3" in err.getvalue()
