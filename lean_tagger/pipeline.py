@@ -150,7 +150,7 @@ class Pipeline:
 
     def may_be_album(self, heard: Heard, path: str) -> bool:
         """Tell whether a file's tags say that it is on an album of one artist."""
-        return may_be_album(tag_plan.whose(path, heard.track))
+        return may_be_album(tag_plan.track_of(path, heard.track))
 
     def waits_for_album(self, heard: Heard, path: str) -> bool:
         """Tell whether a file has to wait for its album; not one that was decided before."""

@@ -24,7 +24,7 @@ import av
 import numpy as np
 
 from lean_tagger import Tagger, stream
-from lean_tagger.listen.frontend import LogMel
+from lean_tagger.listen.frontend.log_mel import LogMel
 from lean_tagger.listen.network import Network
 
 

@@ -32,7 +32,7 @@ def do(stage: str, path: str) -> None:
     sys.path.insert(0, str(ROOT))
     from lean_tagger.card import load_card
     from lean_tagger.listen import decode
-    from lean_tagger.listen.frontend import LogMel
+    from lean_tagger.listen.frontend.log_mel import LogMel
     from lean_tagger.listen.resample import resample
     from lean_tagger.listen.windows import roll
 

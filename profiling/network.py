@@ -39,7 +39,7 @@ from musicnn_graphs import Rewrites, musicnn
 from lean_tagger import stream
 from lean_tagger.card import load_card
 from lean_tagger.errors import FileError
-from lean_tagger.listen.frontend import LogMel
+from lean_tagger.listen.frontend.log_mel import LogMel
 from lean_tagger.listen.windows import roll
 
 Patches = npt.NDArray[np.float32]

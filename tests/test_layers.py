@@ -115,6 +115,15 @@ def test_imports_point_downwards_only() -> None:
     assert broken() - EXCEPTIONS == set()
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_no_module_imports_what_another_keeps_to_itself(module: str) -> None:
+    names = (name.rpartition(".") for name in imports(ast.parse(SOURCES[module].read_bytes())))
+    private = {
+        (place, name) for place, _, name in names if name[0] == "_" and not name.startswith("__")
+    }
+    assert {it for it in private if it[0].startswith("lean_tagger")} == set()
+
+
 def test_every_exception_is_used() -> None:
     assert EXCEPTIONS - broken() == set()
 

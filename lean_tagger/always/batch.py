@@ -8,12 +8,11 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lean_tagger.run.child_process import environment
+from lean_tagger.run.child_process import start
 
 
 class Batch:
@@ -32,15 +31,10 @@ class Batch:
         with tempfile.TemporaryFile() as listed:
             listed.writelines(os.fsencode(folder) + b"\0" for folder in folders)
             listed.seek(0)
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [
-                    *(sys.executable, "-P", "-m", "lean_tagger", "tag", "--json", "--quiet"),
-                    *("--only-in", "-", *arguments),
-                ],
+            self._process = start(
+                ["lean_tagger", "tag", "--json", "--quiet", "--only-in", "-", *arguments],
                 stdin=listed,
                 stdout=subprocess.PIPE,
-                env=environment(),
-                process_group=0,  # Ctrl-C in the terminal is ours to pass on
             )
         assert self._process.stdout is not None  # noqa: S101 - narrows the type for mypy
         self._fd = self._process.stdout.fileno()

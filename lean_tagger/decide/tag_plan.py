@@ -103,7 +103,7 @@ def decisions_on(
     values : sequence of sequence of float, optional
         Scores to use instead of the file's own, for each model; number fields keep its own.
     """
-    track = whose(path, heard.track)
+    track = track_of(path, heard.track)
     decisions: dict[str, Decision] = {}
     taken: set[str] = set()
     wholes = _wholes(asked, heard, rules, track, values)
@@ -119,7 +119,7 @@ def decisions_on(
     return decisions
 
 
-def whose(path: str, known: TrackInfo | None) -> Track:
+def track_of(path: str, known: TrackInfo | None) -> Track:
     """Return a file's artist and album in the form that the rules use."""
     known = known or TrackInfo()
     return Track(

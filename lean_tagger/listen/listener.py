@@ -19,7 +19,8 @@ from lean_tagger.listen import shared_pass
 from lean_tagger.listen.decode import BLOCK_SAMPLES, Audio, AudioPosition, DecoderName, open_audio
 from lean_tagger.listen.decode.mp4_delay import mp4_delay
 from lean_tagger.listen.decode.overs import Overs
-from lean_tagger.listen.decode.parts import Unsteady, open_parts
+from lean_tagger.listen.decode.packet_finders import Unsteady
+from lean_tagger.listen.decode.parts import open_parts
 from lean_tagger.listen.label_scores import Words
 from lean_tagger.listen.network import Network, Prediction
 from lean_tagger.listen.onnx_session import DeviceName

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lean_tagger.card import ModelSpec
-from lean_tagger.listen.decode.parts import Parts, Unsteady
+from lean_tagger.listen.decode.packet_finders import Unsteady
+from lean_tagger.listen.decode.parts import Parts
 from lean_tagger.listen.resample import resample
 from lean_tagger.listen.windows import count_windows
 

@@ -19,18 +19,14 @@ libsamplerate_linear
     that begins as if the first sample came twice.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from lean_tagger.card import (
-    AnyResampler,
-    LibsamplerateLinearSpec,
-    LibsamplerateSincSpec,
-    ResamplerSpec,
-)
+from lean_tagger.card import AnyResampler, LibsamplerateSincSpec, ResamplerSpec
 
 Doubles = npt.NDArray[np.float64]
 
@@ -68,16 +64,6 @@ class Filter(Protocol):
         (n, 2 · half_taps) float64
             For the inputs ``half_taps - 1`` before that sample to ``half_taps`` after it.
         """
-
-
-@lru_cache(maxsize=4)  # a library has few rates, and a table takes 3 ms
-def filter_of(spec: AnyResampler, ratio: float) -> Filter:
-    """Return the filter of a resampler, for a ratio of the rate out to the rate in."""
-    if isinstance(spec, LibsamplerateLinearSpec):
-        return _Line()
-    if isinstance(spec, LibsamplerateSincSpec):
-        return _Sinc(spec, ratio)
-    return _TruncatedSinc(spec, ratio)
 
 
 class _TruncatedSinc:
@@ -167,3 +153,17 @@ class _Line:
         """As `Filter.weights`."""
         none = np.zeros_like(fraction)
         return np.stack([1.0 - fraction, fraction, none, none], axis=1)
+
+
+_FILTERS: dict[str, Callable[[Any, float], Filter]] = {
+    "windowed_sinc": _TruncatedSinc,
+    "libsamplerate_sinc": _Sinc,
+    "libsamplerate_linear": lambda _spec, _ratio: _Line(),
+}
+"""Filters by the ``kind`` of the resampler in a card."""
+
+
+@lru_cache(maxsize=4)  # a library has few rates, and a table takes 3 ms
+def filter_of(spec: AnyResampler, ratio: float) -> Filter:
+    """Return the filter of a resampler, for a ratio of the rate out to the rate in."""
+    return _FILTERS[spec.kind](spec, ratio)

@@ -10,13 +10,12 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from lean_tagger.errors import BudgetError, StateError
 from lean_tagger.run.budget import SUPERVISOR_BYTES
-from lean_tagger.run.child_process import environment
+from lean_tagger.run.child_process import start
 from lean_tagger.run.messages import Broken, Ended, Value, receive, send
 from lean_tagger.run.stderr_tail import StderrTail
 from lean_tagger.system.memory import format_size
@@ -45,16 +44,12 @@ class Child:
 
     def __init__(self, module: str) -> None:
         self.stderr = StderrTail()
-        # -P: a file in the user's folder must not be taken for a module.
-        main = [sys.executable, "-P", "-m", "lean_tagger.run.calculation_main"]
         try:
-            self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [*main, str(os.getpid()), module],
+            self.process = start(
+                ["lean_tagger.run.calculation_main", str(os.getpid()), module],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self.stderr.write_fd,
-                env=environment(),
-                process_group=0,  # Ctrl-C in the terminal is ours to pass on
             )
         except BaseException:
             self.stderr.close()

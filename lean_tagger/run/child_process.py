@@ -1,14 +1,17 @@
-"""Common parts of all processes that we start: the environment, and ending with their parent."""
+"""Common parts of all Python processes that we start."""
 
 import os
 import signal
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import lean_tagger
 
 
-def environment() -> dict[str, str]:
+def _environment() -> dict[str, str]:
     """Return the environment of a child: this package, one BLAS thread, one malloc arena."""
     package = str(Path(lean_tagger.__file__).parents[1])
     path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
@@ -19,6 +22,17 @@ def environment() -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "MALLOC_ARENA_MAX": "1",
     }
+
+
+def start(arguments: Sequence[str], **given: Any) -> "subprocess.Popen[bytes]":
+    """Start Python with a module of ours and its arguments; the rest is for `Popen`.
+
+    Ctrl-C in the terminal does not reach it: that is ours to pass on.
+    """
+    # -P: a file in the user's folder must not be taken for a module.
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-P", "-m", *arguments], env=_environment(), process_group=0, **given
+    )
 
 
 def end_with(parent_pid: int) -> None:

@@ -4,10 +4,9 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 
 from lean_tagger.jobs import Failed, Job
-from lean_tagger.run.child_process import environment
+from lean_tagger.run.child_process import start
 from lean_tagger.run.messages import Inbox, Ready, pack
 from lean_tagger.run.stderr_tail import StderrTail
 from lean_tagger.run.worker_clock import START_SECONDS, WorkerClock
@@ -54,22 +53,12 @@ class WorkerHandle:
         read_fd, write_fd = os.pipe()
         self.stderr = StderrTail()
         try:
-            self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                # -P: a file in the user's folder must not be taken for a module.
-                [
-                    sys.executable,
-                    "-P",
-                    "-m",
-                    _PROCESS,
-                    str(write_fd),
-                    str(os.getpid()),
-                ],
+            self.process = start(
+                [_PROCESS, str(write_fd), str(os.getpid())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=self.stderr.write_fd,
                 pass_fds=[write_fd],
-                env=environment(),
-                process_group=0,  # Ctrl-C in the terminal is ours to pass on
             )
         except BaseException:
             os.close(read_fd)

@@ -7,7 +7,7 @@ Every track has one vote. The decision is written track by track, as for single 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from lean_tagger.decide.tag_plan import whose
+from lean_tagger.decide.tag_plan import track_of
 from lean_tagger.jobs import Heard, Job, Outcome
 from lean_tagger.rules import (
     LEAST_TRACKS,
@@ -134,7 +134,7 @@ def _by_album(judge: Judge, under: Iterable[str], *, notice: Callable[[str], Non
         if known.heard is not None and judge.lacks_scores(known.heard):
             left_out += 1
         elif known.heard is not None:
-            albums.add(known.path, album_key(whose(known.path, known.heard.track)))
+            albums.add(known.path, album_key(track_of(known.path, known.heard.track)))
     if left_out:
         notice(
             f"{left_out} tracks were only compared with other words, and are left out; run "
@@ -154,7 +154,7 @@ def _by_tagged_album(judge: Judge, under: Iterable[str]) -> AlbumList:
 
 def tagged_key(path: str, heard: Heard | None) -> tuple[str, ...] | None:
     """Return the key of a track's album; None if it is on none."""
-    track = whose(path, heard.track if heard is not None else None)
+    track = track_of(path, heard.track if heard is not None else None)
     return (*album_key(track), album_folder(path)) if may_be_album(track) else None
 
 

@@ -23,7 +23,8 @@ from lean_tagger.card import (
     models_folder,
 )
 from lean_tagger.errors import ConfigError
-from lean_tagger.listen.frontend import LogMel, frontend
+from lean_tagger.listen.frontend import frontend
+from lean_tagger.listen.frontend.log_mel import LogMel
 from lean_tagger.listen.network import Network
 
 FAMILIES = family_names()

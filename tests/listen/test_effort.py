@@ -28,7 +28,8 @@ from lean_tagger.jobs import Heard, Identity, Pooling
 from lean_tagger.listen import effort
 from lean_tagger.listen.decode import fingerprint, frame_index, open_audio
 from lean_tagger.listen.decode.audio_proof import proof
-from lean_tagger.listen.decode.parts import Unsteady, open_parts, sampled_digest
+from lean_tagger.listen.decode.packet_finders import Unsteady
+from lean_tagger.listen.decode.parts import open_parts, sampled_digest
 from lean_tagger.listen.part_windows import PartWindows
 from lean_tagger.listen.stopping import Choice, Confidence
 from lean_tagger.store import exchange, location, schema

@@ -8,7 +8,9 @@ from conftest import CLIPS, DATA
 
 from lean_tagger.card import AnyFrontend, ModelSpec
 from lean_tagger.listen.decode import open_audio
-from lean_tagger.listen.frontend import FRONTENDS, LogMel, log_mel, mel_filters
+from lean_tagger.listen.frontend import FRONTENDS, log_mel
+from lean_tagger.listen.frontend.log_mel import LogMel
+from lean_tagger.listen.frontend.mel_filters import mel_filters
 from lean_tagger.listen.resample import resample
 from lean_tagger.listen.windows import roll
 

@@ -17,7 +17,8 @@ from thinned import thinned
 from lean_tagger import write
 from lean_tagger.errors import FileError, WriteError
 from lean_tagger.listen.decode import fingerprint
-from lean_tagger.listen.decode.parts import Unsteady, open_parts
+from lean_tagger.listen.decode.packet_finders import Unsteady
+from lean_tagger.listen.decode.parts import open_parts
 
 VALUES = {
     "genre": ("Hip-Hop", "Progressive Rock"),

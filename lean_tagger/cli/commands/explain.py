@@ -92,17 +92,7 @@ def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str,
     decision = Decider.of(chosen)
     found = _look(journal, path, chosen)
     name, writes = known_as(journal, path, found)
-    known = journal.recall(name, key_of(decision.asked[0]))
-    each = KnownScores(journal, decision.asked).each(known) if known else [None]
-    for it, what in zip(decision.asked, each, strict=False):
-        if what is None or not what.values:
-            if known is not None and known.status == "failed":
-                raise ConfigError(f"{path}: {why_set_aside(known)}")
-            message = f"{it.card.name} has not heard {path} yet; run lean-tag -n on it first"
-            raise ConfigError(message)
-    heard = Heard.together(each)
-    assert known is not None  # noqa: S101 - else nothing was heard
-    assert heard is not None  # noqa: S101 - each was
+    identity, heard = _heard(journal, name, path, decision)
     same = found is not None and found.has(heard.digest)
     if found is not None and same:
         heard = dataclasses.replace(heard, fields=found.fields)
@@ -121,7 +111,7 @@ def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str,
         "confidence": heard.confidence,
         "seconds": round(heard.seconds, 3),
         **({"others": others} if others else {}),
-        "changed_since": not same and not _as_it_was(path, known.identity),
+        "changed_since": not same and not _as_it_was(path, identity),
         "fields": {field: list(values) for field, values in heard.fields.items()},
         "steps": [
             dataclasses.asdict(step) | ({"model": name} if others else {})
@@ -140,6 +130,34 @@ def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str,
             for write in writes
         ],
     }
+
+
+def _heard(journal: Journal, name: str, path: str, decision: Decider) -> tuple[Identity, Heard]:
+    """Return a file's identity on record, and what each model heard in it.
+
+    Parameters
+    ----------
+    name, path : str
+        What it is called on record, and by the user.
+
+    Raises
+    ------
+    ConfigError
+        One of the models has not heard it.
+    """
+    known = journal.recall(name, key_of(decision.asked[0]))
+    each = KnownScores(journal, decision.asked).each(known) if known else [None]
+    for it, what in zip(decision.asked, each, strict=False):
+        if what is None or not what.values:
+            if known is not None and known.status == "failed":
+                raise ConfigError(f"{path}: {why_set_aside(known)}")
+            raise ConfigError(
+                f"{it.card.name} has not heard {path} yet; run lean-tag -n on it first"
+            )
+    heard = Heard.together(each)
+    assert known is not None  # noqa: S101 - else nothing was heard
+    assert heard is not None  # noqa: S101 - each was
+    return known.identity, heard
 
 
 def _why_not(plan: TagPlan, heard: Heard) -> dict[str, str]:

@@ -240,7 +240,7 @@ def _source(path: str) -> Iterator[int | Source]:
     if is_url(path):
         yield _open_remote(path)
         return
-    fd = _open_regular(path)
+    fd = open_file(path)
     try:
         yield fd
     finally:
@@ -257,7 +257,7 @@ def _open_remote(url: str) -> RemoteFile:
     return file
 
 
-def _open_regular(path: str) -> int:
+def open_file(path: str) -> int:
     """Open a regular file that is not empty, and return its descriptor."""
     try:
         fd = open_regular(path)

@@ -17,11 +17,9 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from lean_tagger.errors import FileError
-from lean_tagger.listen.decode import DecoderName, _open_regular
+from lean_tagger.listen.decode import DecoderName, open_file
 from lean_tagger.listen.decode.ffmpeg_parts import FfmpegParts
 from lean_tagger.listen.decode.packet_finders import Unsteady
-
-__all__ = ["Parts", "Unsteady", "open_parts", "sampled_digest"]
 
 
 class Parts(Protocol):
@@ -80,7 +78,7 @@ def open_parts(
         The track can only be decoded as a whole, if at all; `Parts.read` may raise it too.
     """
     try:
-        fd = _open_regular(path)
+        fd = open_file(path)
     except FileError as error:
         raise Unsteady(str(error)) from error
     try:

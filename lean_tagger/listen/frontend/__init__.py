@@ -12,10 +12,7 @@ import numpy.typing as npt
 
 from lean_tagger.card import FrontendSpec
 from lean_tagger.listen.frontend.log_mel import LogMel
-from lean_tagger.listen.frontend.mel_filters import mel_filters
 from lean_tagger.listen.frontend.raw_samples import RawSamples
-
-__all__ = ["FRONTENDS", "Frontend", "LogMel", "RawSamples", "frontend", "mel_filters"]
 
 Frontend: TypeAlias = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 """From a window, (samples,) float32, to its patch, (1, …) float32."""
