@@ -1,13 +1,16 @@
 """Real audio files for the tests of tag writing, and an independent look at their audio."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from mutagen.ogg import OggPage
+
+from lean_tagger import write
+from lean_tagger.settings import WriteSettings
 
 RATE = 44100
 # kind: (container, encoder, sample format); every one is inside PyAV's wheel.
@@ -160,3 +163,12 @@ def _add(hasher: "hashlib._Hash", kind: str, frames: Iterable[AudioFrame]) -> No
     for frame in frames:
         hasher.update(f"{kind} {frame.format.name} {frame.layout.name} {frame.rate}".encode())
         hasher.update(frame.to_ndarray().tobytes())
+
+
+def in_full(
+    path: str | Path, changes: Mapping[str, Sequence[str]]
+) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+    """Return what `write.Edit.in_full` does, of a file that is not written."""
+    with write.edit(str(path), ways=WriteSettings()) as edit:
+        full, previous = edit.in_full(changes)
+        return dict(full), dict(previous)

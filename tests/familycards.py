@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from rolled import roll
 
 from lean_tagger.card import ModelSpec, family_card
 from lean_tagger.card.from_json import build
 from lean_tagger.listen.decode import open_audio
 from lean_tagger.listen.frontend import frontend
 from lean_tagger.listen.resample import resample
-from lean_tagger.listen.windows import roll
 
 Floats = npt.NDArray[np.float32]
 

@@ -1,8 +1,8 @@
 """The model card: everything about a model that is not a weight, as data."""
 
-from lean_tagger.card.card import Formerly, LabelVectors, ModelSpec, PatchLayout, Tensors
+from lean_tagger.card.card import LabelVectors, ModelSpec, PatchLayout
 from lean_tagger.card.derived_head import DerivedHead, Part
-from lean_tagger.card.label_vectors import WordList, read_words
+from lean_tagger.card.label_vectors import read_words
 from lean_tagger.card.labels import Abstain, Bound, Label, LabelKind
 from lean_tagger.card.locate import (
     backbone_names,
@@ -17,18 +17,15 @@ from lean_tagger.card.locate import (
     shipped_models,
     user_models_folder,
 )
-from lean_tagger.card.origin import Accuracy, Agreement, Licence, WeightsOrigin
 from lean_tagger.card.preprocessing import (
     AnyFrontend,
     Ends,
     FrontendSpec,
     LogMelSpec,
-    Padding,
     SamplesSpec,
 )
 from lean_tagger.card.sound import (
     AnyResampler,
-    DecodingSpec,
     LibsamplerateLinearSpec,
     LibsamplerateSincSpec,
     ResamplerSpec,
@@ -36,32 +33,23 @@ from lean_tagger.card.sound import (
 
 __all__ = [
     "Abstain",
-    "Accuracy",
-    "Agreement",
     "AnyFrontend",
     "AnyResampler",
     "Bound",
-    "DecodingSpec",
     "DerivedHead",
     "Ends",
-    "Formerly",
     "FrontendSpec",
     "Label",
     "LabelKind",
     "LabelVectors",
     "LibsamplerateLinearSpec",
     "LibsamplerateSincSpec",
-    "Licence",
     "LogMelSpec",
     "ModelSpec",
-    "Padding",
     "Part",
     "PatchLayout",
     "ResamplerSpec",
     "SamplesSpec",
-    "Tensors",
-    "WeightsOrigin",
-    "WordList",
     "backbone_names",
     "family_card",
     "family_names",

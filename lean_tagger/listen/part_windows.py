@@ -39,7 +39,7 @@ class PartWindows:
     Attributes
     ----------
     n_windows : int
-        Number of windows of the whole track, as from `windows.roll`.
+        Number of windows of the whole track, as from `windows.Rolling`.
     usable : range
         Numbers of the windows that `window` can give.
     seconds : float

@@ -4,7 +4,7 @@ One buffer is allocated, and every window is a view of it. Only the two ends of 
 extended, as in a centred STFT of the whole track.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -16,20 +16,11 @@ REFLECTED = Ends()
 Floats = npt.NDArray[np.float32]
 
 
-def roll(
-    chunks: Iterable[memoryview],
-    *,
-    window_samples: int,
-    hop_samples: int,
-    pad_samples: int,
-    ends: Ends = REFLECTED,
-) -> Iterator[Floats]:
-    """Yield the windows of a track.
+class Rolling:
+    """The windows of a track, from one chunk after the other.
 
     Parameters
     ----------
-    chunks : iterable of memoryview
-        float32 mono samples, each of any length.
     window_samples, hop_samples : int
         Length and stride of the windows, above 0; `window_samples` at least
         ``2 · pad_samples``.
@@ -39,34 +30,13 @@ def roll(
     ends : Ends
         How they are extended, and what happens to samples that do not fill a window.
 
-    Yields
-    ------
-    (window_samples,) float32
-        A view, valid until the next is asked for. It is shorter if the last or only patch should
-        be made of fewer patch frames (``repeat``).
-        A track of no more than `pad_samples` samples cannot be reflected and gives none.
-
     Notes
     -----
+    A track of no more than `pad_samples` samples cannot be reflected and gives no window.
+
     With ``repeat`` there is a last window whenever a patch frame lies after the start of the next
     window. With ``zero`` and ``repeat_samples`` there is one only if some samples are in no window
     yet, and then the end is not extended in another way.
-    """
-    rolling = Rolling(
-        window_samples=window_samples, hop_samples=hop_samples, pad_samples=pad_samples, ends=ends
-    )
-    for chunk in chunks:
-        yield from rolling.push(chunk)
-    yield from rolling.finish()
-
-
-class Rolling:
-    """Like `roll`, but takes one chunk at a time.
-
-    Parameters
-    ----------
-    window_samples, hop_samples, pad_samples, ends
-        As for `roll`.
     """
 
     def __init__(
@@ -87,7 +57,13 @@ class Rolling:
         self._windows = self._seen = 0
 
     def push(self, chunk: memoryview | Floats) -> Iterator[Floats]:
-        """Take a chunk; yield the windows that it completes, each as `roll` does."""
+        """Take samples, (n,) float32; yield the windows that they complete.
+
+        Yields
+        ------
+        (window_samples,) float32
+            A view, valid until the next is asked for.
+        """
         buffer, pad = self._buffer, self._pad
         samples = np.asarray(chunk, np.float32)
         self._seen += len(samples)
@@ -106,7 +82,10 @@ class Rolling:
                 self._keep()
 
     def finish(self) -> Iterator[Floats]:
-        """Yield the windows that reach into the extension of the track's end."""
+        """Yield the windows that reach into the extension of the track's end.
+
+        The last is shorter if it should be made of fewer patch frames (``repeat``).
+        """
         if not self._begun or not self._seen:
             return
         self._keep()
@@ -151,7 +130,7 @@ def count_windows(
     pad_samples: int,
     ends: Ends = REFLECTED,
 ) -> int:
-    """Return how many windows `roll` yields for so many samples, in constant time."""
+    """Return how many windows `Rolling` yields for so many samples, in constant time."""
     if not samples or (ends.padding == "reflect" and samples <= pad_samples):
         return 0
     end = _end_samples(samples, pad_samples, ends)

@@ -33,7 +33,6 @@ from lean_tagger.write.edit import Edit, Written, edit
 from lean_tagger.write.look import (
     FileState,
     identify,
-    in_full,
     look,
     obstacle,
     read,
@@ -48,7 +47,6 @@ __all__ = [
     "Written",
     "edit",
     "identify",
-    "in_full",
     "look",
     "obstacle",
     "read",
@@ -83,7 +81,7 @@ def write(
     changes : Mapping[str, Sequence[str]]
         For each field of `FIELDS` to set, all its values, strongest first; an empty sequence
         removes the field. The changes to single tags are added, unless they are there already,
-        from `in_full`.
+        from `Edit.in_full`.
     fingerprint : Callable[[str], str]
         Returns a digest of the audio of the file of that name.
     expected : str or None

@@ -75,7 +75,10 @@ class Edit:
         return self._source.path
 
     def in_full(self, changes: Values) -> tuple[Values, Values]:
-        """Return what `write.in_full` does."""
+        """Return changes with their effects on single tags, and the present values of all that.
+
+        Writing the second takes the first back exactly.
+        """
         with translated(self.path):
             full, now = self._tags.in_full(changes), self._tags.exact()
             return full, {name: now.get(name, ()) for name in full}

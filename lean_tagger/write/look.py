@@ -1,6 +1,6 @@
 """Examine a file and its fields before anything is done with it."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from lean_tagger.errors import (
@@ -194,31 +194,6 @@ def read_each(path: str) -> dict[str, tuple[str, ...]]:
     """
     with opened(path) as source, translated(path):
         return parse(source).exact()
-
-
-def in_full(
-    path: str, changes: Mapping[str, Sequence[str]]
-) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-    """Return changes with their effects on single tags, and the present values of all that.
-
-    Writing the second takes the first back exactly.
-
-    Parameters
-    ----------
-    path : str
-        The file.
-    changes : Mapping[str, Sequence[str]]
-        As for `write`.
-
-    Raises
-    ------
-    UnreadableError, WriteError
-        As `read`.
-    """
-    with opened(path) as source, translated(path):
-        tags = parse(source)
-        full, now = tags.in_full(changes), tags.exact()
-        return full, {name: now.get(name, ()) for name in full}
 
 
 def obstacle(path: str, ways: WriteSettings = _USUAL) -> ObstacleError | None:

@@ -5,6 +5,7 @@ from typing import get_args, get_type_hints
 import numpy as np
 import pytest
 from conftest import CLIPS, DATA
+from rolled import roll
 
 from lean_tagger.card import AnyFrontend, ModelSpec
 from lean_tagger.listen.decode import open_audio
@@ -12,7 +13,6 @@ from lean_tagger.listen.frontend import FRONTENDS, log_mel
 from lean_tagger.listen.frontend.log_mel import LogMel
 from lean_tagger.listen.frontend.mel_filters import mel_filters
 from lean_tagger.listen.resample import resample
-from lean_tagger.listen.windows import roll
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from command import Run
 from conftest import DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rolled import roll
 from tinymodel import make, make_family, make_head
 
 from lean_tagger import Tagger
@@ -22,7 +23,6 @@ from lean_tagger.card import load_card, models_folder
 from lean_tagger.errors import ConfigError, FileError, ModelError
 from lean_tagger.listen import shared_pass
 from lean_tagger.listen.resample import resample
-from lean_tagger.listen.windows import roll
 
 SONG = str(DATA / "hacienda.ogg")
 PAIR = ("msd-musicnn", "mtt-musicnn")

@@ -6,9 +6,10 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rolled import roll
 
 from lean_tagger.card import Ends
-from lean_tagger.listen.windows import count_windows, roll
+from lean_tagger.listen.windows import count_windows
 
 Floats = npt.NDArray[np.float32]
 

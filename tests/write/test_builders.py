@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import pytest
+from audiofiles import in_full
 from conftest import SHARED
 from readers import READERS, Seen, is_ours, lost, seen
 
@@ -60,7 +61,7 @@ def test_readers_see_what_they_saw_in_every_file_that_was_a_fault(
         content, before = path.read_bytes(), seen(path)
         heard = sound(path)
         try:
-            _, previous = write.in_full(str(path), VALUES)
+            _, previous = in_full(path, VALUES)
             write.write(str(path), VALUES, fingerprint=sound)
         except FileError as error:
             outcomes["refused"] += 1

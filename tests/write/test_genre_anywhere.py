@@ -6,7 +6,7 @@ from pathlib import Path
 import mutagen
 import pytest
 import tagbytes as tags
-from audiofiles import make
+from audiofiles import in_full, make
 from readers import LIBRARIES, READERS, asked, seen
 from test_no_reader_loses_sight import audio  # noqa: F401 - a fixture
 
@@ -135,7 +135,7 @@ def test_a_genre_is_there_in_whichever_tag(
     assert write.read(str(path))["genre"] == (genre,)
     before = genres(path, readers)
     mood = {"mood": ("Sad",)}
-    _, previous = write.in_full(str(path), mood)
+    _, previous = in_full(path, mood)
     write.write(str(path), mood, fingerprint=fingerprint)
     assert write.read(str(path)) == {"genre": (genre,), **mood}
     after = genres(path, readers)
@@ -165,7 +165,7 @@ def test_every_tag_that_readers_prefer_says_the_same_after_overwriting(
     path.write_bytes(build(audio))
     before = genres(path, readers)
     changes = {"genre": (ours, "Pop"), "mood": ("Sad",)}
-    _, previous = write.in_full(str(path), changes)
+    _, previous = in_full(path, changes)
     write.write(str(path), changes, fingerprint=fingerprint)
     after = genres(path, readers)
     for key, values in after.items():
@@ -244,7 +244,7 @@ def test_a_genre_under_a_name_that_readers_know_too_is_there_and_is_replaced(
     assert write.read(str(path))["genre"] == ("Zouk",)
     for changes in ({"mood": ("Sad",)}, {"genre": ("Dub", "Pop")}):
         path.write_bytes(content)
-        full, previous = write.in_full(str(path), changes)
+        full, previous = in_full(path, changes)
         write.write(str(path), full, fingerprint=fingerprint)
         said = {value for values in genres(path, readers).values() for value in values}
         assert any("Zouk" in value for value in said) == ("genre" not in changes)

@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import pytest
 import tagbytes as tags
-from audiofiles import make
+from audiofiles import in_full, make
 from genreplaces import PLACES, each
 from readers import READERS, Seen, seen
 
@@ -109,7 +109,7 @@ def check(path: Path, kind: str, place: str, readers: tuple[str, ...]) -> None:
     heard = (lambda _: "as it was") if kind == "mpc" else fingerprint  # which is no real sound
     for changes in ({"mood": ("Sad",)}, {"genre": ("Techno", "Dub"), "mood": ("Sad",)}):
         path.write_bytes(content)
-        _, previous = write.in_full(str(path), changes)
+        _, previous = in_full(path, changes)
         if "genre" in changes and (kind, place) in REFUSED:
             with pytest.raises(WriteError, match="still show"):
                 write.write(str(path), changes, fingerprint=heard)

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import mutagen
 import pytest
-from audiofiles import make
+from audiofiles import in_full, make
 from conftest import shared
 from mp4files import added, heard, led_to, number, of, positions, walk
 from mutagen.mp4 import MP4
@@ -410,7 +410,7 @@ def test_a_genre_in_metadata_with_keys_is_there_and_can_be_replaced(tmp_path: Pa
     write.write(str(path), {"leantag": ["x"]}, fingerprint=fingerprint)
     assert shown(path)["genre"] == "Rock"
     assert "\xa9gen" not in MP4(path).tags
-    _, previous = write.in_full(str(path), {"genre": ["Jazz"]})
+    _, previous = in_full(path, {"genre": ["Jazz"]})
     write.write(str(path), {"genre": ["Jazz"]}, fingerprint=fingerprint)
     assert shown(path)["genre"] == "Jazz"
     assert MP4(path).tags["\xa9gen"] == ["Jazz"]
@@ -431,7 +431,7 @@ def keys(key: bytes, text: bytes) -> bytes:
 def replaced_and_put_back(path: Path) -> None:
     """Overwrite a genre that stands in another tag, and undo that."""
     before = shown(path)
-    _, previous = write.in_full(str(path), VALUES)
+    _, previous = in_full(path, VALUES)
     write.write(str(path), VALUES, fingerprint=fingerprint)
     assert shown(path)["genre"] == VALUES["genre"][0]
     assert b"Rock" in path.read_bytes()  # with a name that nobody reads

@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 import pytest
 import tagbytes as tags
-from audiofiles import make
+from audiofiles import in_full, make
 from readers import asked, lost, seen
 from thinned import thinned
 
@@ -165,7 +165,7 @@ FILES: dict[str, tuple[str, Callable[[dict[str, bytes]], bytes]]] = {
 
 
 def written(path: Path) -> tuple[dict, dict]:
-    full, previous = write.in_full(str(path), VALUES)
+    full, previous = in_full(path, VALUES)
     write.write(str(path), VALUES, fingerprint=fingerprint)
     assert write.read(str(path)) == VALUES
     return full, previous

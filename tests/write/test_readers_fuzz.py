@@ -13,7 +13,7 @@ import av
 import mutagen
 import pytest
 import tagbytes as tags
-from audiofiles import make
+from audiofiles import in_full, make
 from matroskafiles import RICH_TAGS, Layout, build
 from mutagen.flac import FLAC, Picture
 from mutagen.id3 import (
@@ -200,7 +200,7 @@ def check(path: Path, data: bytes, outcomes: Counter[str]) -> None:
     path.write_bytes(data)
     before = seen(path, FAST)
     try:
-        _, previous = write.in_full(str(path), VALUES)
+        _, previous = in_full(path, VALUES)
         write.write(str(path), VALUES, fingerprint=lambda _: "same")
     except FileError:
         outcomes["refused"] += 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import mutagen
 import pytest
-from audiofiles import KINDS, make
+from audiofiles import KINDS, in_full, make
 from conftest import DATA, SHARED
 from secondreader import told
 
@@ -48,7 +48,7 @@ def undo(worker: Worker, path: Path, fields: dict[str, Ours]) -> None:
 
 def on_record(path: Path) -> dict[str, Ours]:
     """Return what the journal gets to know before `VALUES` are written."""
-    full, previous = write.in_full(str(path), VALUES)
+    full, previous = in_full(path, VALUES)
     return {name: Ours(values, previous[name]) for name, values in full.items()}
 
 
