@@ -15,7 +15,7 @@ MOST_NAMES_BYTES = 1 << 20
 
 def add(
     weights: Path,
-    beside: Path | None,
+    metadata: Path | None,
     proposal: Proposal,
     *,
     accepted: str | None,
@@ -30,7 +30,7 @@ def add(
     ----------
     weights : Path
         The network.
-    beside : Path or None
+    metadata : Path or None
         The file with the metadata, if there was one.
     proposal : Proposal
         Its card.
@@ -51,7 +51,7 @@ def add(
     name = str(proposal.card["name"])
     with user_models.place() as prepared:
         user_models.check_name(name, replace=replace)  # again: it may have been added since
-        card = _card(weights, beside, proposal.card, prepared)
+        card = _card(weights, metadata, proposal.card, prepared)
         user_models.write_json(prepared / f"{name}.json", card)
         try:
             measured = measure.measure(
@@ -60,17 +60,17 @@ def add(
                 start_seconds=start_seconds,
             )
         except ConfigError as error:  # it names the copy, which users do not know
-            text = str(error).replace(str(prepared / f"{name}.json"), str(beside or weights))
+            text = str(error).replace(str(prepared / f"{name}.json"), str(metadata or weights))
             raise ConfigError(text) from error
-        weights_from, beside_from = came_from or (
+        weights_from, metadata_from = came_from or (
             str(weights.absolute()),
-            str(beside.absolute()) if beside else None,
+            str(metadata.absolute()) if metadata else None,
         )
         record = {
             "added": time.strftime("%Y-%m-%d"),
             "by": f"lean-tag {lean_tagger.__version__}",
             "from": weights_from,
-            "metadata": beside_from,
+            "metadata": metadata_from,
             "licence": proposal.licence,
             "accepted": accepted,
             "said": list(proposal.said),
@@ -83,21 +83,21 @@ def add(
 
 
 def _card(
-    weights: Path, beside: Path | None, proposed: dict[str, Any], prepared: Path
+    weights: Path, metadata: Path | None, proposed: dict[str, Any], prepared: Path
 ) -> dict[str, Any]:
     """Copy a card's files, and return the card with their names."""
     name = proposed["name"]
     sha256 = user_models.copy(weights, prepared / f"{name}.onnx")
     if proposed.get("sha256") not in {None, sha256}:
         raise ModelError(
-            f"{weights} is not the network that {beside} describes (sha256 {sha256[:12]}…): "
+            f"{weights} is not the network that {metadata} describes (sha256 {sha256[:12]}…): "
             "damaged or replaced; fetch it again"
         )
     first = {"name": name, "description": proposed["description"]}
     card = {**first, **proposed, "file": f"{name}.onnx", "sha256": sha256}
     vectors = card.get("label_vectors")
-    if isinstance(vectors, dict) and beside is not None:
-        user_models.copy(beside.parent / str(vectors.get("file")), prepared / f"{name}.npz")
+    if isinstance(vectors, dict) and metadata is not None:
+        user_models.copy(metadata.parent / str(vectors.get("file")), prepared / f"{name}.npz")
         card["label_vectors"] = {**vectors, "file": f"{name}.npz"}
     return card
 

@@ -281,8 +281,8 @@ class Console:
         note = f"({', '.join(notes)})" if heard and notes else ", ".join(notes)
         # Tags that were not written are cut to make room for the reason, so that a second run
         # over a library still takes one line per file.
-        beside = room - cells(note) - 2 if status == "unchanged" else 0
-        tags = self._tags(heard, beside if beside >= _LEAST_COLUMNS else room) if heard else ""
+        tag_room = room - cells(note) - 2 if status == "unchanged" else 0
+        tags = self._tags(heard, tag_room if tag_room >= _LEAST_COLUMNS else room) if heard else ""
         fits = not room or not tags or cells(tags) + 2 + cells(note) <= room
         if room:
             note = ("\n" + " " * indent).join(textwrap.wrap(note, room))

@@ -26,16 +26,16 @@ def groups(paths: Sequence[str], infos: Sequence[TrackInfo]) -> list[Group]:
 
 def album(path: str, info: TrackInfo) -> Group:
     """Return the album of a track: its name and artist, or the folder without these tags."""
-    whose = _plain(info.albumartist) or _plain(info.artist)
-    if _plain(info.album) and whose and not is_various(whose):
-        return ("album", _plain(info.album), whose)
+    artist = _plain(info.albumartist) or _plain(info.artist)
+    if _plain(info.album) and artist and not is_various(artist):
+        return ("album", _plain(info.album), artist)
     return ("folder", os.path.dirname(path))
 
 
 def _group(path: str, info: TrackInfo, of_album: set[str]) -> Group:
-    whose = _plain(info.albumartist)
-    if whose and not is_various(whose):
-        return ("artist", whose)
+    artist = _plain(info.albumartist)
+    if artist and not is_various(artist):
+        return ("artist", artist)
     if _plain(info.album):
         if len(of_album) == 1 and (only := next(iter(of_album))) and not is_various(only):
             return ("artist", only)

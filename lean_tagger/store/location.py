@@ -205,9 +205,9 @@ def put_in_place(mended: Path, path: Path) -> Path:
         except OSError:  # some file systems have no links
             path.rename(aside)
         for suffix in ("-wal", "-shm", "-journal"):
-            beside = path.with_name(path.name + suffix)
-            if beside.exists():
-                beside.rename(aside.with_name(aside.name + suffix))
+            companion = path.with_name(path.name + suffix)
+            if companion.exists():
+                companion.rename(aside.with_name(aside.name + suffix))
         mended.replace(path)
     except OSError as error:
         raise StateError(

@@ -83,7 +83,7 @@ def recover(undo: str) -> bool:
         folder, such a file could make us write anything into anybody's files.
     """
     with open(undo, "rb") as file:
-        whose = os.fstat(file.fileno()).st_uid
+        owner = os.fstat(file.fileno()).st_uid
         line, _, before = file.read().partition(b"\n")
     put_back = False
     with contextlib.suppress(
@@ -95,7 +95,7 @@ def recover(undo: str) -> bool:
             target = os.path.join(os.path.dirname(undo), head["name"])
             fd = os.open(target, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
-                if whose not in (os.geteuid(), os.fstat(fd).st_uid):
+                if owner not in (os.geteuid(), os.fstat(fd).st_uid):
                     raise PermissionError(errno.EPERM, "it belongs to somebody else", undo)
                 _write_all(fd, before, head["start"])
                 os.fsync(fd)

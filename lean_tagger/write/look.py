@@ -80,13 +80,13 @@ def look(
     identity = identify(path)  # first, so that the next run notices a change from now on
     fields: Values = {}
     in_the_way: FileError | None = None
-    whose: TrackInfo | None = None
+    at_hand: TrackInfo | None = None
     try:
         if supported(path):
             with opened(path) as source, translated(path):
                 tags = parse(source)
                 fields = tags.values()
-                whose = None if with_track else track_at_hand(path, tags)
+                at_hand = None if with_track else track_at_hand(path, tags)
                 in_the_way = obstacle(path, ways)
                 if in_the_way is None:
                     source.id3_version = ways.id3_version
@@ -101,7 +101,7 @@ def look(
         identity=identity,
         fields=fields,
         obstacle=in_the_way,
-        track=track(path) if with_track else whose or track_at_hand(path),
+        track=track(path) if with_track else at_hand or track_at_hand(path),
     )
 
 

@@ -233,8 +233,8 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
         steps = list(group)
         did = "; ".join(step["did"] for step in steps)
         end = steps[-1]["value"] if steps[-1]["rule"] == "chosen" else "no"
-        whose = f"{model}: " if model else ""
-        yield f"  {score:6.1%}  {label:<20} {whose}{steps[0]['field']}: {end} ({did})"
+        by = f"{model}: " if model else ""
+        yield f"  {score:6.1%}  {label:<20} {by}{steps[0]['field']}: {end} ({did})"
     for field, values in _shown(report["fields"]):
         yield f"  {field} in the file: {', '.join(values)}"
     for write in report["writes"]:

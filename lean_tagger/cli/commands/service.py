@@ -130,8 +130,8 @@ def _service(
 
 def _program() -> list[str]:
     """Return how to start lean-tag: by the script next to this Python, or as a module."""
-    beside = os.path.join(os.path.dirname(sys.executable), "lean-tag")
-    script = beside if os.access(beside, os.X_OK) else shutil.which("lean-tag")
+    installed = os.path.join(os.path.dirname(sys.executable), "lean-tag")
+    script = installed if os.access(installed, os.X_OK) else shutil.which("lean-tag")
     return [os.path.abspath(script)] if script else [sys.executable, "-P", "-m", "lean_tagger"]
 
 

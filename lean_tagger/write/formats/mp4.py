@@ -35,13 +35,13 @@ class Mp4File:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._top = partial(mp4_atoms.top_level, source)  # there may be a million fragments
-        self._beside: list[Atom] = []
+        self._at_top: list[Atom] = []
         self._moov, self._behind, self._rest = self._look()
         self._path = self._find_path()
         ilst = self._path[-1] if self._path[-1].name == b"ilst" else None
         fields = mp4_atoms.fields_of_keys(source, self._path[2]) if ilst else []
         self._items = list(mp4_atoms.items(source, ilst, fields)) if ilst else []
-        self.shown = mp4_shown.ShownTexts(source, self._moov, self._beside, ilst)
+        self.shown = mp4_shown.ShownTexts(source, self._moov, self._at_top, ilst)
 
     def _look(self) -> tuple[Atom, Atom | None, int]:
         """Return moov, the atom after it, and the start of the data after it that is not free."""
@@ -58,7 +58,7 @@ class Mp4File:
             first_fragment = atom.name == b"moof" and not fragments
             fragments = fragments or first_fragment
             if atom.name in (b"meta", b"udta", b"uuid") or first_fragment:
-                self._beside.append(atom)
+                self._at_top.append(atom)
             if len(moov) > 1:
                 break
             end = atom.end
@@ -70,7 +70,7 @@ class Mp4File:
 
     def xmp(self) -> list[Xmp]:
         """Return Adobe's XMP packets."""
-        spans = mp4_shown.xmp(self._source, self._moov, self._beside)
+        spans = mp4_shown.xmp(self._source, self._moov, self._at_top)
         return Xmp.all_of(self._source, spans)
 
     @property

@@ -64,7 +64,7 @@ class ShownTexts:
         The file.
     moov : Atom
         The atom with its metadata.
-    beside : Sequence[Atom]
+    at_top : Sequence[Atom]
         Other metadata and user data, not inside of it, and the first fragment.
     ours : Atom or None
         The list of the items that we write.
@@ -74,11 +74,11 @@ class ShownTexts:
     shown_first = False
 
     def __init__(
-        self, source: Source, moov: Atom, beside: Sequence[Atom], ours: Atom | None
+        self, source: Source, moov: Atom, at_top: Sequence[Atom], ours: Atom | None
     ) -> None:
         self._source = source
         self._ours = ours
-        every = [it for atom in (*beside, moov) for it in self._inside(atom)]
+        every = [it for atom in (*at_top, moov) for it in self._inside(atom)]
         self._shown = [it for it in every if it.field][:_MOST_ATOMS]
         self._unread = [it for it in every if not it.field]
 
@@ -207,9 +207,9 @@ class ShownTexts:
         return Carried()
 
 
-def xmp(source: Source, moov: Atom, beside: Sequence[Atom]) -> list[Span]:
+def xmp(source: Source, moov: Atom, at_top: Sequence[Atom]) -> list[Span]:
     """Return the spans of Adobe's XMP: in a separate atom, or in QuickTime's user data."""
-    kinds = (it for it in beside if it.name == b"uuid")
+    kinds = (it for it in at_top if it.name == b"uuid")
     found = [Span(it.body + 16, it.end) for it in kinds if source.peek(it.body, 16) == _XMP]
     with suppress(WriteError):
         for atom in mp4_atoms.whole_ones(source, Span(moov.body, moov.end)):
