@@ -50,45 +50,21 @@ class Parser(argparse.ArgumentParser):
 
 def add_choice(group: argparse._ArgumentGroup) -> None:
     """Add the options that decide what is written."""
-    from lean_tagger.rules import PLAYERS  # late: few commands write
+    from lean_tagger.fields import NUMBERS  # late: few commands write
+    from lean_tagger.rules import FIELDS, PLAYERS
 
     add = group.add_argument
     add("-n", "--dry-run", action="store_true", help="show what would be written, write nothing")
-    policy = group.add_mutually_exclusive_group()
-    policy.add_argument(
-        "--overwrite",
-        dest="policy",
-        action="store_const",
-        const="overwrite",
-        help="replace the genres and moods that are there",
-    )
-    policy.add_argument(
-        "--merge",
-        dest="policy",
-        action="store_const",
-        const="merge",
-        help="keep what is there and add to it",
-    )
+    _add_policy(group.add_mutually_exclusive_group())
     add("--rules", metavar="FILE", help="your own vocabulary; see lean-tag rules --init")
     add("--player", choices=sorted(PLAYERS), metavar="NAME", help=f"for: {', '.join(PLAYERS)}")
-    albums = group.add_mutually_exclusive_group()
-    albums.add_argument(
-        "--album-genre",
-        action="store_true",
-        default=None,
-        help="treat every folder as an album (default: only albums that their tags name)",
-    )
-    albums.add_argument(
-        "--no-album-genre",
-        dest="album_genre",
-        action="store_false",
-        help="decide each track on its own",
-    )
+    _add_albums(group.add_mutually_exclusive_group())
     add(
         "--fields",
         type=option_types.fields,
         metavar="LIST",
-        help="fields to write: genre,mood,valence,arousal (default: all that the models give)",
+        help=f"fields to write: {','.join((*FIELDS, *NUMBERS))} (default: all that the models "
+        "give)",
     )
     add(
         "--replace-junk",
@@ -104,6 +80,38 @@ def add_choice(group: argparse._ArgumentGroup) -> None:
         help="lowest share of the top score, 0 to 1",
     )
     add("--max-tags", type=option_types.count, metavar="N", help="most values per field")
+
+
+def _add_policy(group: argparse._ActionsContainer) -> None:
+    group.add_argument(
+        "--overwrite",
+        dest="policy",
+        action="store_const",
+        const="overwrite",
+        help="replace the genres and moods that are there",
+    )
+    group.add_argument(
+        "--merge",
+        dest="policy",
+        action="store_const",
+        const="merge",
+        help="keep what is there and add to it",
+    )
+
+
+def _add_albums(group: argparse._ActionsContainer) -> None:
+    group.add_argument(
+        "--album-genre",
+        action="store_true",
+        default=None,
+        help="treat every folder as an album (default: only albums that their tags name)",
+    )
+    group.add_argument(
+        "--no-album-genre",
+        dest="album_genre",
+        action="store_false",
+        help="decide each track on its own",
+    )
 
 
 def add_ways(group: argparse._ActionsContainer) -> None:

@@ -1,41 +1,32 @@
-"""``lean-tag doctor``: will it work here, and if not, what to do.
+"""Examine a machine, for ``lean-tag doctor``.
 
 `facts` examines the libraries, the machine, the models and the given folders. The result is
 judged here and laid out by `lay_out`. Nothing is written and no network is used.
 """
 
-import dataclasses
-import json
 import mmap
 import os
 import platform
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 
 from lean_tagger import __version__
 from lean_tagger.card import shipped_models
-from lean_tagger.cli.console import Console
 from lean_tagger.cli.doctor import facts, hardware
 from lean_tagger.cli.doctor.facts import ModelFit, Problem, Report
-from lean_tagger.cli.doctor.lay_out import lay_out
-from lean_tagger.errors import StateError
 from lean_tagger.run.worker_clock import START_SECONDS
 from lean_tagger.settings import Settings
 from lean_tagger.system import machine, mounts
 from lean_tagger.system.memory import format_size
 
-__all__ = ["Report", "examine", "run"]
 
-
-def run(
+def examine(
     paths: Sequence[str],
     *,
-    max_mem_bytes: int | None,
+    max_mem_bytes: int | None = None,
     start_seconds: float = START_SECONDS,
-    as_json: bool,
-) -> int:
-    """Examine the machine, print what was found, and return the exit code.
+) -> Report:
+    """Return what was found on this machine, and what is wrong with it.
 
     Parameters
     ----------
@@ -45,43 +36,12 @@ def run(
         The budget to plan with; ``None`` takes the default.
     start_seconds : float
         How long a model may take to load.
-    as_json : bool
-        Print one JSON object instead of a page.
 
-    Returns
-    -------
-    int
-        0 if all will work, 1 if something will not.
+    Raises
+    ------
+    StateError
+        No process can be started.
     """
-    console = Console(json_lines=as_json)
-    if console.wants_total:  # a user is waiting
-        console.notice("loading the libraries and every model once ...")
-    try:
-        report = examine(paths, max_mem_bytes=max_mem_bytes, start_seconds=start_seconds)
-        _print(report, console, as_json=as_json)
-    except StateError as error:  # no process can be started, or the output's disk is full
-        console.error(*error.sentences)
-        return error.exit_code
-    return 1 if report.problems else 0
-
-
-def _print(report: Report, console: Console, *, as_json: bool) -> None:
-    if as_json:
-        found = {"type": "doctor", "ok": not report.problems, **dataclasses.asdict(report)}
-        console.line(json.dumps(found))
-        return
-    columns = shutil.get_terminal_size().columns
-    for line in lay_out(report, columns=min(max(columns, 60), 100)):
-        console.line(line)
-
-
-def examine(
-    paths: Sequence[str],
-    *,
-    max_mem_bytes: int | None = None,
-    start_seconds: float = START_SECONDS,
-) -> Report:
-    """Return everything that `run` prints; the parameters are the same."""
     allowed_bytes = machine.machine_limit_bytes()
     budget_bytes = min(max_mem_bytes or machine.default_budget_bytes(), allowed_bytes)
     libraries, runtimes = list(facts.load_all(facts.LIBRARIES)), facts.installed_runtimes()
