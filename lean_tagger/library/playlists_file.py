@@ -16,7 +16,6 @@
 """
 
 import os
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,13 +24,12 @@ from lean_tagger.errors import ConfigError
 from lean_tagger.library.playlist import Names, parse_map
 from lean_tagger.library.query import Query, parse
 from lean_tagger.library.query_tokens import QueryError
-from lean_tagger.rules.toml_lines import Path, line_numbers
+from lean_tagger.rules import toml_file
+from lean_tagger.rules.toml_lines import Path
 from lean_tagger.rules.toml_values import TableReader
-from lean_tagger.system.files import open_regular
 
 EACH = ("genre", "mood")
 MOST_PLAYLISTS = 500
-LARGEST_BYTES = 1 << 18
 
 ENDINGS = ("m3u8", "m3u")
 """m3u is for the folder of mpd's own playlists, where it sees no others."""
@@ -103,13 +101,9 @@ def load(path: str, labels: Sequence[str]) -> PlaylistsFile:
     ConfigError
         It cannot be read, or makes no sense; a sentence for each mistake.
     """
-    text = _text(path)
-    try:
-        data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path}: {error}") from error
-    reader = TableReader(data, line_numbers(text))
-    table = reader.table(data, (), _KEYS)
+    text = toml_file.text_of(path, "playlists")
+    reader = toml_file.reader_of(text, "playlists", name=path)
+    table = reader.table(reader.data, (), _KEYS)
     here = os.path.dirname(os.path.abspath(path))
     folder = os.path.expanduser(_text_of(reader, table, ("folder",), "."))
     found = PlaylistsFile(
@@ -131,20 +125,6 @@ def file_name(name: str, ending: str) -> str:
     plain = "".join("_" if it in _UNSAFE or not it.isprintable() else it for it in name)
     short = plain.encode("utf-8", "replace")[:200].decode("utf-8", "ignore").strip().rstrip(".")
     return (f"_{short}" if short.startswith(".") else short or "_") + f".{ending}"
-
-
-def _text(path: str) -> str:
-    try:
-        with open(open_regular(path), "rb") as file:
-            data = file.read(LARGEST_BYTES + 1)
-        if len(data) > LARGEST_BYTES:
-            raise ConfigError(f"{path} is larger than {LARGEST_BYTES >> 10} KiB")
-        return data.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8; save it as UTF-8") from error
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ConfigError(f"cannot read {path}: {reason}") from error
 
 
 def _maps(reader: TableReader, table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

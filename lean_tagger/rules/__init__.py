@@ -5,7 +5,7 @@
     rules.toml ─ load ─ Rules ─ adjusted ─ decide(scores, labels) ─ Decision ─ tag_plan
     check, template     DEFAULT  options                chosen, steps
 
-`model` has the types, `read_file` reads a file (with `toml_lines` and `safe_regex`), `apply` has
+`model` has the types, `read_file` reads a file (with `toml_file` and `safe_regex`), `apply` has
 the fixed order of the steps, `players` lays values out in a field, `album_vote` decides for a whole
 album. Standard library only: the supervisor and
 every worker load it.

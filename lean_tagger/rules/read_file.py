@@ -5,12 +5,12 @@ twice are all reported, since such a rule would silently have no effect.
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from typing import Any, get_args
 
 from lean_tagger.errors import ConfigError
 from lean_tagger.fields import NUMBERS
+from lean_tagger.rules import toml_file
 from lean_tagger.rules.model import (
     DEFAULT,
     FIELDS,
@@ -25,12 +25,8 @@ from lean_tagger.rules.model import (
 from lean_tagger.rules.names import short
 from lean_tagger.rules.players import PLAIN, PLAYERS, FieldLayout
 from lean_tagger.rules.safe_regex import refusal
-from lean_tagger.rules.toml_lines import Path, line_numbers
+from lean_tagger.rules.toml_lines import Path
 from lean_tagger.rules.toml_values import TableReader
-from lean_tagger.system.files import open_regular
-
-LARGEST_BYTES = 1 << 18
-"""A tree of all two thousand genres of MusicBrainz takes a quarter of that."""
 
 MOST_RENAMES = 500
 DEEPEST_TREE = 20
@@ -55,8 +51,6 @@ _FIELD_KEYS = (
 _IGNORE_KEYS = ("everywhere", "artists", "albums", "files")
 _OUTPUT_KEYS = ("player", "separator", "splits", "replacement", "id3")
 
-_AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-
 
 def load(path: str) -> Rules:
     """Read a rules file.
@@ -66,7 +60,7 @@ def load(path: str) -> Rules:
     ConfigError
         With "file:line: sentence" for every mistake in it.
     """
-    return parse(_text(path), name=path)
+    return parse(toml_file.text_of(path, "rules"), name=path)
 
 
 def check(path: str) -> list[str]:
@@ -93,44 +87,11 @@ def parse(text: str, *, name: str) -> Rules:
     ConfigError
         As `load`.
     """
-    text = text.replace("\r\n", "\n")
-    try:
-        data = tomllib.loads(text)
-        lines = line_numbers(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(_not_toml(name, text, str(error))) from error
-    except RecursionError as error:
-        raise ConfigError(f"{name}:1: brackets are nested too deeply to be rules") from error
-    reader = TableReader(data, lines)
+    reader = toml_file.reader_of(text, "rules", name=name)
     rules = _rules(reader)
     if reader.complaints:
         raise ConfigError(*reader.report(name))
     return rules
-
-
-def _text(path: str) -> str:
-    try:
-        with open(open_regular(path), "rb") as file:
-            data = file.read(LARGEST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ConfigError(f"cannot read the rules {path}: {reason}") from error
-    if len(data) > LARGEST_BYTES:
-        most = LARGEST_BYTES >> 10
-        raise ConfigError(f"{path}:1: the file is larger than {most} KiB, too large to be rules")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{path}:{line}: this is not UTF-8; save the file as UTF-8") from error
-
-
-def _not_toml(name: str, text: str, message: str) -> str:
-    where = _AT_LINE.search(message)
-    said = message[: where.start()] if where else message
-    line = where[1] if where and where[1] else text.rstrip("\n").count("\n") + 1
-    said = " ".join(said.split())
-    return f"{name}:{line}: this is not TOML: {said[:1].lower()}{said[1:]}"
 
 
 def _rules(reader: TableReader) -> Rules:

@@ -14,8 +14,9 @@ from thinned import thinned
 from lean_tagger.card import load_card
 from lean_tagger.errors import ConfigError
 from lean_tagger.rules import DEFAULT, PLAYERS, check, load, strangers, template
-from lean_tagger.rules.read_file import LARGEST_BYTES, parse
+from lean_tagger.rules.read_file import parse
 from lean_tagger.rules.safe_regex import LONGEST_NAME, LONGEST_PATTERN, refusal
+from lean_tagger.rules.toml_file import LARGEST_BYTES
 from lean_tagger.rules.toml_lines import line_numbers
 
 
