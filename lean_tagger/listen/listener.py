@@ -156,26 +156,10 @@ class Listener:
         only: Sequence[int] | None = None,
         for_write: bool = False,
     ) -> Scores:
-        """Listen to a file and return what the models heard.
+        """Listen to a file and return what the models heard; see `tagger.Tagger.score`.
 
-        Parameters
-        ----------
-        path : str
-            The file.
-        only : sequence of int, optional
-            Indices of the models that should hear it, ascending; by default all.
-        for_write : bool
-            Hash by the way what a copy is to be compared with; see `decode.audio_proof`.
-
-        Returns
-        -------
-        Scores
-            The first model's; `others` holds the rest.
-
-        Raises
-        ------
-        FileError
-            The file cannot be read, holds no audio, or less than 0.5 s of it.
+        With `for_write`, what a copy is to be compared with is hashed by the way; see
+        `decode.audio_proof`.
         """
         path = os.fsdecode(path)
         if self._effort is not efforts.FULL and not is_url(path):

@@ -61,14 +61,7 @@ def tagged_album_jobs(
 ) -> Iterator[Job | Outcome]:
     """Yield the same, but with one decision only for albums that the tags name.
 
-    Parameters
-    ----------
-    judge : Judge
-        The run's.
-    under : iterable of str
-        Files and folders; if empty, all.
-    notice : callable
-        Called with the result of each album.
+    The parameters are those of `album_jobs`; `notice` gets the result of each album.
     """
     for paths in _by_tagged_album(judge, under):
         scores = None

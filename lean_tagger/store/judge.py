@@ -118,15 +118,7 @@ class Judge:
     def judge_found(
         self, job: Job, *, scores: tuple[tuple[float, ...], ...] | None = None
     ) -> Job | Outcome:
-        """Return the job for a file that was found, or its outcome.
-
-        Parameters
-        ----------
-        job : Job
-            The file.
-        scores : tuple of tuple of float, optional
-            Scores to use instead of its own, for each model.
-        """
+        """Return the job for a file that was found, or its outcome; as `judge_stored`."""
         path = full_name(job.path)
         job = replace(job, scores=scores)
         known = self._journal.recall(path, self._keys.scores[0])

@@ -143,15 +143,7 @@ class ApeFile:
     def patches(
         self, changes: Mapping[str, Sequence[str]], carried: Carried | None = None
     ) -> list[Patch]:
-        """Return what to change in the file for new values of our fields.
-
-        Parameters
-        ----------
-        changes : Mapping[str, Sequence[str]]
-            Values per field.
-        carried : Carried or None
-            Contents that a tag copies if it was empty.
-        """
+        """As `Document.patches`, with what an empty tag takes over from others."""
         tag = self._tag
         inherited = self.inherited(carried) if any(changes.values()) and carried else []
         if tag is None:

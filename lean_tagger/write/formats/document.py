@@ -21,7 +21,13 @@ class Document(Protocol):
         """Return the values of our fields, as mutagen reads them."""
 
     def patches(self, changes: Mapping[str, Sequence[str]]) -> list[Patch]:
-        """Return what to change in the file for new values of our fields."""
+        """Return what to change in the file for new values of our fields.
+
+        Parameters
+        ----------
+        changes : Mapping[str, Sequence[str]]
+            Values per field; without any it is removed.
+        """
 
     def exact(self, field: str) -> tuple[str, ...]:
         """Return the bytes of a field's items if its values do not determine them; see `exact`."""

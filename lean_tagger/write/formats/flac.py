@@ -97,15 +97,7 @@ class FlacFile:
     def patches(
         self, changes: Mapping[str, Sequence[str]], carried: Carried | None = None
     ) -> list[Patch]:
-        """Return what to change in the file for new values of our fields.
-
-        Parameters
-        ----------
-        changes : Mapping[str, Sequence[str]]
-            Values per field.
-        carried : Carried or None
-            Contents that a block copies if it had no comments.
-        """
+        """As `Document.patches`, with what an empty tag takes over from others."""
         carried = carried if carried and any(changes.values()) else Carried()
         data = b"".join(self._comments.rendered(changes, carried.as_vorbis()))
         if not self._comment and not any(changes.values()):

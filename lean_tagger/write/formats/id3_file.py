@@ -85,15 +85,7 @@ class Id3File:
     def patches(
         self, changes: Mapping[str, Sequence[str]], carried: Carried | None = None
     ) -> list[Patch]:
-        """Return what to change in the file for new values of our fields.
-
-        Parameters
-        ----------
-        changes : Mapping[str, Sequence[str]]
-            Values per field.
-        carried : Carried or None
-            Contents that a tag copies if it was empty.
-        """
+        """As `Document.patches`, with what an empty tag takes over from others."""
         carried = carried if carried and any(changes.values()) else Carried()
         inherited = self.inherited(carried)
         if self._tag:
