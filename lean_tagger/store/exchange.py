@@ -284,9 +284,13 @@ def merge(journal: Journal, other: Path) -> int:
 
     Raises
     ------
+    ConfigError
+        It is this journal itself.
     StateError
         The other one cannot be read, or is of another version of lean-tag.
     """
+    if other.exists() and other.samefile(journal.path):
+        raise ConfigError(f"{other} is the journal into which others are merged; see --state")
     try:
         with Journal(other, locked=False, on_network=True):
             pass  # it is one, and of this version

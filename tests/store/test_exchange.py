@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import disks
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -230,12 +231,50 @@ def test_merging_keeps_the_scores_of_every_model_apart(tmp_path):
         assert [journal.recall("/a", key).heard for key in others][2] is None
 
 
+def test_a_journal_is_merged_whatever_its_name(tmp_path):
+    folder = tmp_path / os.fsdecode(b"\xff ?mode=ro#%41\n")
+    with Journal(folder / "b") as journal:
+        begin(journal)
+        write(journal, "/1", 1)
+    with Journal(tmp_path / "a") as journal:
+        assert exchange.merge(journal, folder / "b") == 1
+        assert [it.path for it in journal.writes()] == ["/1"]
+
+
+def test_a_journal_on_a_read_only_disk_is_read_and_merged(tmp_path):
+    disks.have("mount")
+    with disks.mounted("-t", "tmpfs", "x", at=tmp_path / "disk", may_skip=True) as disk:
+        with Journal(disk / "b") as journal:
+            begin(journal)
+            write(journal, "/1", 1)
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        with Journal(disk / "b", locked=False) as journal:
+            assert [it.path for it in journal.files([], KEY)] == ["/1"]
+        with Journal(tmp_path / "a") as journal:
+            assert exchange.merge(journal, disk / "b") == 1
+        with pytest.raises(StateError, match="Read-only file system"):
+            Journal(disk / "b")
+
+
+def test_a_journal_is_not_merged_into_itself(tmp_path):
+    (tmp_path / "link").symlink_to("a")
+    with Journal(tmp_path / "a") as journal:
+        begin(journal)
+        write(journal, "/1", 1)
+        for name in ("a", "link"):
+            with pytest.raises(ConfigError, match="the journal into which others are merged"):
+                exchange.merge(journal, tmp_path / name)
+        assert len(list(journal.writes())) == 1
+
+
 def test_merging_what_is_no_journal_is_one_sentence(tmp_path):
     (tmp_path / "text").write_text("a letter" * 200)
+    (tmp_path / "empty").touch()
     with Journal(tmp_path / "a") as journal:
-        for other in (tmp_path / "text", tmp_path / "nowhere"):
+        for other in (tmp_path / "text", tmp_path / "nowhere", tmp_path / "empty"):
             with pytest.raises((ConfigError, StateError)):
                 exchange.merge(journal, other)
+        assert (tmp_path / "empty").stat().st_size == 0
         assert list(journal.files([], KEY)) == []
 
 
