@@ -18,6 +18,7 @@ from test_resume import lean_tag, library, run  # noqa: F401 - `library` is a fi
 from thinned import thinned
 
 from lean_tagger.card import load_card
+from lean_tagger.cli.main import main
 from lean_tagger.decide.decider import Decider
 from lean_tagger.errors import ConfigError, StateError
 from lean_tagger.jobs import Identity, Job, quantised
@@ -63,10 +64,10 @@ def test_what_is_exported_comes_back_exactly(tmp_path_factory, form, name, value
         Journal(folder / "b") as journal,
         (folder / "out").open("rb" if binary else "r", **text) as source,
     ):
-        count = exchange.import_(
+        done = exchange.import_(
             journal, {CARD.identity: CARD}, source, form=form, run=begin(journal)
         )
-        assert count == 2
+        assert done == (2, 0)
         after = journal.recall(path, KEY)
         assert after.heard.values == values
         assert after.heard.fields == {"genre": genre}
@@ -105,6 +106,29 @@ def test_an_export_goes_by_the_name_of_its_file(library, tmp_path):  # noqa: F81
     assert row["path"] == str(library / "farm.wav")
     assert lean_tag("export", "--format", "jsonl", tmp_path / "other.csv").returncode == 0
     assert json.loads((tmp_path / "other.csv").read_text())["path"] == row["path"]
+
+
+@pytest.mark.parametrize("name", ["scores.tsv", "scores.XLSX", "scores.csv.gz"])
+def test_a_name_of_another_format_is_refused(tmp_path, capsys, name):
+    state = ("--state", str(tmp_path / "a"))
+    with Journal(tmp_path / "a") as journal:
+        put(journal, "/m/1.mp3", 1)
+    for command in ("export", "import"):
+        assert main([command, str(tmp_path / name), *state]) == 2
+        assert "name the file .csv, .jsonl or .parquet" in capsys.readouterr().err
+    assert not (tmp_path / name).exists()
+    assert main(["export", str(tmp_path / name), "--format", "csv", *state]) == 0
+
+
+def test_files_of_a_model_that_is_not_installed_are_counted(tmp_path, capsys):
+    with Journal(tmp_path / "a") as journal:
+        put(journal, "/m/1.mp3", 1)
+        with (tmp_path / "scores").open("w") as target:
+            exchange.export(journal, {KEY: CARD}, target, form="jsonl")
+    text = (tmp_path / "scores").read_text().replace(CARD.identity, "0" * 64)
+    (tmp_path / "scores").write_text(text)
+    assert main(["import", str(tmp_path / "scores"), "--state", str(tmp_path / "b")]) == 0
+    assert "0 files; 1 left out, because their model is not" in capsys.readouterr().out
 
 
 def test_a_name_that_is_no_text_is_bytes_in_parquet(tmp_path):
