@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -357,19 +358,46 @@ def test_the_parts_of_a_library_are_all_of_it_once_wherever_it_is_mounted(paths,
         ("Vol. 1", "Vol. II", "Volume 3"),
         ("Vinyl A", "Vinyl B"),
         ("CD 1", "CD 2/Side A"),
+        ("Disc One", "Disc Two", "Bonus Disc"),
+        ("[CD1]", "(Disc 2)", "SACD 3", "Digital Media 04"),
     ],
 )
 def test_the_discs_of_an_album_stay_together(names):
+    whole_albums([f"Album {{}}/{name}" for name in names])
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Album {} CD1", "Album {} CD 2"),
+        ("Album {} (Disc 1)", "Album {} [disc 02]", "Album {} (Disc Three)"),
+        ("Album {} - CD1", "Album {}, CD2", "Album {}_DVD_1"),
+        ("Album {}", "Album {} (SACD 2)"),
+    ],
+)
+def test_discs_that_are_next_to_each_other_stay_together(names):
+    whole_albums(names)
+
+
+def whole_albums(names):
+    """Check that parts of a library have all folders of an album or none."""
     jobs = [
-        Job(f"/m/Artist/Album {number}/{name}/1.mp3", 1) for number in range(40) for name in names
+        Job(f"/m/Artist/{name.format(number)}/1.mp3", 1) for number in range(40) for name in names
     ]
     for k in (1, 2, 3):
-        mine = [it.path.split("/")[3] for it in find_files.part(jobs, ["/m"], (k, 3))]
+        found = [it.path for it in find_files.part(jobs, ["/m"], (k, 3))]
+        mine = [re.search(r"Album (\d+)", path)[1] for path in found]
         assert 0 < len(mine) < len(jobs)
         assert {mine.count(album) for album in mine} == {len(names)}
 
 
-@pytest.mark.parametrize("name", ["CD", "Discovery", "Part of me", "Sidewinder", "1", "Lp fan"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("CD", "Discovery", "Part of me", "Sidewinder", "1", "Lp fan"),
+        *("Bonus", "Disc", "Discone", "ACD 1", "CD1000"),
+    ],
+)
 def test_a_folder_that_is_no_disc_is_an_album(name):
     jobs = [Job(f"/m/{artist}/{name}/1.mp3", 1) for artist in range(40)]
     album = [Job(f"/m/{artist}/1.mp3", 1) for artist in range(40)]
