@@ -10,7 +10,7 @@ from typing import NoReturn
 from lean_tagger import write
 from lean_tagger.decide import leantag_field, spoken_word, tag_plan
 from lean_tagger.decide.decider import Decider
-from lean_tagger.decide.restore_plan import restore_status, to_restore
+from lean_tagger.decide.restore_plan import OTHER_FILE, restore_status, to_restore
 from lean_tagger.decide.tag_plan import TagPlan
 from lean_tagger.errors import (
     ChangedError,
@@ -189,11 +189,7 @@ class Pipeline:
         """
         file = write.look(path, with_track=False, ways=self._ways)
         if restore.check_audio and has_audio(path, restore.audio, decoder=self._decoder) is False:
-            message = (
-                "another file has this name now and was left alone; lean-tag undo FOLDER "
-                "finds the moved one by its audio"
-            )
-            raise ChangedError(path, message)
+            raise ChangedError(path, OTHER_FILE)
         obstacle = file.obstacle
         if obstacle is not None and not isinstance(obstacle, NoTagSupportError | ObstacleError):
             raise obstacle  # a file without room for fields holds none of ours

@@ -2,6 +2,11 @@
 
 from lean_tagger.jobs import Restore, RestoreStatus, Values
 
+OTHER_FILE = (
+    "another file has this name now and was left alone; lean-tag undo FOLDER finds the moved one "
+    "by its audio"
+)
+
 
 def restore_status(*, redo: bool, dry_run: bool) -> RestoreStatus:
     """Return the report on a file with restored values."""

@@ -110,12 +110,20 @@ def is_various(artist: str) -> bool:
     return artist.strip().casefold() in VARIOUS
 
 
+_MEDIA = "cd|sacd|dvd|disc|disk|disque|disco|dysk"
+_WORDS = "[ ._#-]+(one|two|three|four|five|six|seven|eight|nine|ten)"
 _DISC = re.compile(
-    r"(cd|dvd|disc|disk|disque|disco|vinyl|lp|side|vol|volume|part)[ ._#-]*(\d{1,2}|[a-d]|[ivx]+)"
+    rf"[\[(]?((({_MEDIA}|digital media|vinyl|lp|side|vol|volume|part)"
+    rf"([ ._#-]*(\d{{1,2}}|[a-d]|[ivx]+)|{_WORDS}))|bonus[ ._-]*({_MEDIA}))[\])]?"
     r"([ ._:,(\[-].*)?",
     re.IGNORECASE,
 )
 """The name of a folder that is one disc of the album in the folder above."""
+
+_DISC_AT_END = re.compile(
+    rf"(?<=\S)[ ._,-]*[ ._,\[(-]({_MEDIA})([ ._#-]*\d{{1,2}}|{_WORDS})[\])]?", re.IGNORECASE
+)
+"""Ends the name of a folder that is one disc of an album; the others are next to it."""
 
 LEAST_TRACKS = 3
 """Least tracks of an album that gets one decision by default: two may be two singles."""
@@ -127,6 +135,12 @@ def album_folder(path: str) -> str:
     while _DISC.fullmatch(os.path.basename(folder)):
         folder = os.path.dirname(folder)
     return folder
+
+
+def without_disc(folder: str) -> str:
+    """Return the name of an album's folder without the number of its disc at the end."""
+    match = next((it for it in _DISC_AT_END.finditer(folder) if it.end() == len(folder)), None)
+    return folder[: match.start()] if match else folder
 
 
 def may_be_album(track: Track) -> bool:

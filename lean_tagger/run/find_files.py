@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from lean_tagger.errors import ConfigError
 from lean_tagger.jobs import Failed, Identity, Job, Skipped
-from lean_tagger.rules.album_vote import album_folder
+from lean_tagger.rules.album_vote import album_folder, without_disc
 from lean_tagger.run.exclude import Excluded
 from lean_tagger.run.within import Within
 from lean_tagger.system.packed_sort import PackedSort
@@ -70,6 +70,7 @@ def walk(
     shard: tuple[int, int] | None = None,
     exclude: Sequence[str] = (),
     within: Within | None = None,
+    one_file_system: bool = False,
 ) -> Iterator[Job | Skipped | Failed]:
     """Yield every music file once, and outcomes for the other paths.
 
@@ -88,6 +89,8 @@ def walk(
         themselves are included anyway.
     within : Within, optional
         Only the contents of these folders below the given ones; others are not even listed.
+    one_file_system : bool
+        Leave out folders where another file system is mounted.
 
     Yields
     ------
@@ -107,7 +110,12 @@ def walk(
     little here.
     """
     Excluded("", exclude)  # reports a mistake before anything is done
-    found = _Walker(follow_symlinks=follow_symlinks, exclude=exclude, within=within).walk(paths)
+    found = _Walker(
+        follow_symlinks=follow_symlinks,
+        exclude=exclude,
+        within=within,
+        one_file_system=one_file_system,
+    ).walk(paths)
     return part(found, [os.fspath(path) for path in paths], shard) if shard else found
 
 
@@ -123,7 +131,7 @@ def part(
     paths : iterable of str
         The given paths. Only the rest of a name after them counts, since a share may be mounted
         in different places; and only folders, so that an album stays together, also one with
-        folders for its discs ("CD 1", "Disc 2").
+        folders for its discs ("Album/CD 1", "Album (Disc 2)").
     shard : tuple of int
         ``(k, n)``: the k-th of n parts, from 1 on.
     """
@@ -132,7 +140,7 @@ def part(
     for item in found:
         path = os.path.normpath(item.path)
         top = next((it for it in given if path.startswith(os.path.join(it, ""))), "")
-        folder = album_folder(path[len(top) :].lstrip("/"))
+        folder = without_disc(album_folder(path[len(top) :].lstrip("/")))
         if zlib.crc32(os.fsencode(folder)) % n == k - 1:
             yield item
 
@@ -150,8 +158,10 @@ class _Walker:
         follow_symlinks: bool,
         exclude: Sequence[str] = (),
         within: Within | None = None,
+        one_file_system: bool = False,
     ) -> None:
         self._follow_symlinks, self._exclude, self._within = follow_symlinks, exclude, within
+        self._one_file_system = one_file_system
         self._seen = LongSet()
 
     def walk(self, paths: Iterable[str | os.PathLike[str]]) -> Iterator[Job | Skipped | Failed]:
@@ -195,7 +205,7 @@ class _Walker:
                 yield from self._take(path, here.key)
                 continue
             try:
-                folder = self._enter(path, seen, here.excluded)
+                folder = self._enter(path, seen, here)
             except (OSError, ValueError) as error:
                 seen.music = True  # the contents are not known, so not "no music"
                 yield _failure(path, "unreadable", "cannot list this folder", error)
@@ -209,13 +219,15 @@ class _Walker:
             else:
                 stack.append(folder)
 
-    def _enter(self, path: str, seen: _Given, excluded: Excluded) -> _Folder | None:
-        """Return a folder and its contents; ``None`` if it was walked before."""
+    def _enter(self, path: str, seen: _Given, above: _Folder) -> _Folder | None:
+        """Return a folder and its contents; ``None`` if it was walked before or is left out."""
         key = _folder_key(path)
         if _walked(key) in self._seen:
             return None
+        if self._one_file_system and above.path and above.key >> 64 != key >> 64:
+            return None
         with os.scandir(path) as listing:
-            excluded = excluded.in_folder(path)
+            excluded = above.excluded.in_folder(path)
             names = PackedSort(self._wanted(path, listing, seen, excluded))
         self._seen.add(_walked(key))
         return _Folder(path, key, iter(names), excluded)

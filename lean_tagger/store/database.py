@@ -53,7 +53,8 @@ class Database:
         on_network: bool,
     ) -> None:
         self.path = path
-        self.fresh = not path.exists()
+        self.fresh = not path.exists() or path.stat().st_size == 0
+        emptied = self.fresh and path.exists() and location.was_used(path)
         self._hold: location.Hold | None = None
         self._waiting, self._since = 0, 0.0
         self._closing = contextlib.ExitStack()
@@ -65,6 +66,11 @@ class Database:
                 location.make_folder(path)
                 self._hold = undo.enter_context(location.held(path))
             self.connection = self._open(notice or (lambda _: None))
+            if emptied and notice is not None:
+                notice(
+                    f"the journal {path} was empty; it starts again from what lean-tag left in "
+                    "the files themselves"
+                )
             undo.callback(self.connection.close)
             self._closing = undo.pop_all()
 
@@ -174,11 +180,14 @@ class Database:
         return self._connect()
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, isolation_level=None, timeout=BUSY_SECONDS)
+        address = location.address(self.path, to_read=self._hold is None)
+        connection = sqlite3.connect(address, isolation_level=None, timeout=BUSY_SECONDS, uri=True)
         try:
             connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             # With WAL a reader never waits; otherwise it waits for a commit.
-            if location.shares_memory(self.path):
+            if address.endswith(location.READ_ONLY):
+                pass  # nothing will be written
+            elif location.shares_memory(self.path):
                 connection.execute("PRAGMA journal_mode = WAL")
             else:
                 connection.execute("PRAGMA journal_mode = DELETE")

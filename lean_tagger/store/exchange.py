@@ -198,10 +198,11 @@ _READERS: dict[str, Callable[..., Iterator[dict[str, Any]]]] = {
 
 def import_(
     journal: Journal, cards: dict[str, ModelSpec], source: IO[Any], *, form: str, run: int
-) -> int:
-    """Put exported files on record, and return how many there were.
+) -> tuple[int, int]:
+    """Put exported files on record; return how many, and how many were left out.
 
-    The files need not exist; those that do are recognised by their audio.
+    The files need not exist; those that do are recognised by their audio. Files are left out if
+    their model is not installed, since nothing could be decided with it.
 
     Parameters
     ----------
@@ -222,13 +223,13 @@ def import_(
         A record does not have the form that `export` writes; earlier ones are on record.
     """
     records = _READERS[form](source)
-    count = 0
+    taken = 0
     for number in itertools.count(1):
         try:
             record = next(records, None)
             if record is None:
-                return count
-            count += _take_in(journal, cards, record, run=run)
+                return taken, number - 1 - taken
+            taken += _take_in(journal, cards, record, run=run)
         except (KeyError, TypeError, ValueError, AttributeError, csv.Error) as error:
             raise ConfigError(
                 f"record {number} is not what lean-tag export writes: {error}"
@@ -244,7 +245,7 @@ def _take_in(
     heard, pooling = None, Pooling("", 0)
     card = cards.get(record["sha256"] or "")
     if record["sha256"] and card is None:
-        return False  # this model is not installed, so nothing could be decided with it
+        return False
     if card is not None:
         pooling = Pooling(str(record["pool"]), int(record["hop"]))
         fields = {k: tuple(map(str, v)) for k, v in json.loads(record["fields"]).items()}
@@ -284,9 +285,13 @@ def merge(journal: Journal, other: Path) -> int:
 
     Raises
     ------
+    ConfigError
+        It is this journal itself.
     StateError
         The other one cannot be read, or is of another version of lean-tag.
     """
+    if other.exists() and other.samefile(journal.path):
+        raise ConfigError(f"{other} is the journal into which others are merged; see --state")
     try:
         with Journal(other, locked=False, on_network=True):
             pass  # it is one, and of this version

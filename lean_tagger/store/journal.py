@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from lean_tagger.jobs import Heard, Identity, Values, to_uint16
-from lean_tagger.store import sql
+from lean_tagger.store import location, sql
 from lean_tagger.store.database import CACHE_KIB, Database
 from lean_tagger.store.rows import Key, Known, Run, Write, columns, of_values, to_known
 from lean_tagger.store.runs import Runs
@@ -93,7 +93,9 @@ class Journal(Runs, Writes):
     def attach(self, other: Path) -> int:
         """Merge another journal into this one; see `exchange.merge`."""
         self._database.commit()
-        self._database.connection.execute("ATTACH ? AS other", (str(other),))
+        self._database.connection.execute(
+            "ATTACH ? AS other", (location.address(other, to_read=True),)
+        )
         self._database.connection.execute(f"PRAGMA other.cache_size = -{CACHE_KIB}")
         try:
             with self._database.change() as connection:

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import time
+import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -58,6 +59,27 @@ def shares_memory(path: Path) -> bool:
     """
     mount = mounts.find(str(path.parent.resolve()), mounts.table())
     return mount is not None and mount.kind in _LOCAL
+
+
+READ_ONLY = "?immutable=1"
+"""Ends the address of a journal that nobody can change, as on a read-only disk."""
+
+
+def address(path: Path, *, to_read: bool) -> str:
+    """Return a journal's address for SQLite, whatever bytes are in its name.
+
+    SQLite makes files next to a journal even to read it. Where it cannot, it has to be told that
+    the journal does not change; unless there is a log, of which the journal may lack a part.
+    """
+    found = "file:" + urllib.parse.quote(os.fsencode(path.absolute()))
+    log = path.with_name(path.name + "-wal")
+    whole = not log.exists() or not log.stat().st_size
+    return found + (READ_ONLY if to_read and whole and not os.access(path.parent, os.W_OK) else "")
+
+
+def was_used(path: Path) -> bool:
+    """Tell whether some process has held this journal before."""
+    return _lock_of(path).exists()
 
 
 _LOCAL = frozenset(
@@ -179,7 +201,7 @@ def refuse_foreign(path: Path, application_id: int) -> None:
         return  # opening it will report what is wrong
     # The SQLite file format, section 1.3: a magic text, and at 68 the application's id.
     ours = head[:16] == b"SQLite format 3\0" and head[68:72] == application_id.to_bytes(4, "big")
-    if head and not ours and not _lock_of(path).exists():
+    if head and not ours and not was_used(path):
         raise ConfigError(f"{path} is not a journal of lean-tag and was left alone; see --state")
 
 

@@ -1,12 +1,14 @@
 """Find files that were moved, renamed or retagged under their present names.
 
 First every file that is new or has changed goes to a worker, which reads its fields and hashes its
-audio (`to_recognise`, `note`). Then the writes into that audio get its new name (`follow`). A file
-that did not move keeps its writes; a copy of it has none.
+audio (`to_recognise`, `note`). So does what is now under the earlier names of these files
+(`in_doubt`). Then the writes into that audio get its new name (`follow`). A file that did not move
+keeps its writes; a copy of it has none.
 """
 
+import functools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -41,21 +43,63 @@ def to_recognise(
             yield item
 
 
+def in_doubt(whereabouts: Whereabouts, under: Iterable[str]) -> Iterator[Job]:
+    """Yield a job for each earlier name of these files where another file may be now."""
+    for place in whereabouts.under(under):
+        for name in _other_names(whereabouts, place):
+            yield from examined(whereabouts, name)
+
+
+def _other_names(whereabouts: Whereabouts, place: Place) -> list[str]:
+    """Return the other names under which something was written into a file's audio."""
+    if not place.digest or not whereabouts.written_elsewhere(place):
+        return []
+    return sorted({it.path for it in whereabouts.history(place.digest)} - {place.path})
+
+
+def examined(whereabouts: Whereabouts, path: str) -> Iterator[Job]:
+    """Yield a job that hashes the audio of a file, unless it is gone or unchanged."""
+    try:
+        identity = Identity.at(path)
+    except OSError:
+        return
+    known = whereabouts.at(path)
+    if known is None or not known.identity.matches(identity):
+        yield Job(path, identity.size_bytes, identity, recognise=Recognise(audio=True))
+
+
 def note(whereabouts: Whereabouts, found: Recognised, *, run: int) -> None:
-    """Record a file with known audio, or with a LEANTAG that says what we wrote."""
-    digests = whereabouts.digests(found.digests)
+    """Record a file with known audio, or with a LEANTAG that says what we wrote.
+
+    Other audio under a known name is recorded too: what had this name is somewhere else.
+    """
+    digests = sorted(whereabouts.digests(found.digests), key=_is_stem)
     whole = [it for it in digests if not it.startswith(PART)]
     for part in set(digests) - set(whole):
         if whole:
             whereabouts.name_whole(part, whole[0])
     digest = (whole or digests or [""])[0]
+    before = whereabouts.at(found.path)
+    if before is not None and before.digest and not digest:
+        digest = (*found.digests, "")[0]
+    if before is not None and other_audio(before.digest, digest):
+        whereabouts.forget(found.path)
     if digest or leantag_field.ours_in(found.fields):
         place = Place(path=found.path, identity=found.identity, digest=digest, fields=found.fields)
         whereabouts.note(place, run=run)
 
 
-def known_as(journal: Journal, path: str, found: Recognised | None) -> tuple[str, list[Write]]:
+def _is_stem(digest: str) -> bool:
+    """Tell whether a digest is known only up to the hyphen."""
+    return "-" not in digest
+
+
+def known_as(
+    journal: Journal, path: str, look: Callable[[str], Recognised | None]
+) -> tuple[str, list[Write]]:
     """Return the name under which a file is on record, and all writes into it, latest first.
+
+    The name is empty if the file is on record under none.
 
     Parameters
     ----------
@@ -63,23 +107,33 @@ def known_as(journal: Journal, path: str, found: Recognised | None) -> tuple[str
         It may be open only for reading.
     path : str
         The file's name now.
-    found : Recognised or None
-        Its present state, if it has changed since it was last examined.
+    look : callable
+        Returns the present state of a file, if it has changed since it was last examined.
     """
     whereabouts = journal.whereabouts
-    here = whereabouts.at(path)
+    here, found = whereabouts.at(path), look(path)
     digests = whereabouts.digests(found.digests) if found else []
     name = path
     if digests and (here is None or here.digest not in digests):
         places = [it for digest in digests for it in whereabouts.of_audio(digest)]
         name = places[0].path if places else path
     elif here is not None and here.digest:
+        if found and found.digests and not found.has(here.digest):
+            return "", []  # another file has this name now
         digests = [here.digest]
+
+    @functools.cache
+    def was_its_name(name: str, digest: str) -> bool:
+        if is_gone(whereabouts, name, digest) or _are_one(name, path):
+            return True
+        there = look(name)
+        return there is not None and bool(there.digests) and not there.has(digest)
+
     writes = {
         it.id: it
         for digest in digests
         for it in whereabouts.history(digest)
-        if it.path != path and is_gone(whereabouts, it.path, digest)
+        if it.path != path and was_its_name(it.path, digest)
     }
     for it in journal.writes(under=[path], states=("intent", "done", "undone")):
         if not any(other_audio(it.digest, digest) for digest in digests):
@@ -90,7 +144,11 @@ def known_as(journal: Journal, path: str, found: Recognised | None) -> tuple[str
 def follow(whereabouts: Whereabouts, under: Iterable[str]) -> None:
     """Give the writes of files that were moved into these folders their present names."""
     for place in whereabouts.under(under):
+        earlier = map(whereabouts.at, _other_names(whereabouts, place))
         adopt(whereabouts, place)
+        for other in earlier:
+            if other is not None:  # this file and another one may have changed their names
+                adopt(whereabouts, other)
 
 
 def follow_all(whereabouts: Whereabouts) -> None:
@@ -106,7 +164,11 @@ def count_lost(whereabouts: Whereabouts, commands: Iterable[str]) -> int:
     return sum(
         count
         for path, digest, count in whereabouts.standing(commands)
-        if is_gone(whereabouts, path, digest) and not _elsewhere(whereabouts, path, digest)
+        if is_gone(whereabouts, path, digest)
+        and not any(
+            path in _earlier_names(whereabouts, place, whereabouts.history(digest))
+            for place in _elsewhere(whereabouts, path, digest)
+        )
     )
 
 
@@ -122,17 +184,22 @@ def adopt(whereabouts: Whereabouts, place: Place) -> None:
         return
     while whereabouts.written_elsewhere(place):
         history = whereabouts.history(place.digest)
-        names = {it.path for it in history if it.path != place.path}
-        gone = (
-            name
-            for name in sorted(names)
-            if is_gone(whereabouts, name, place.digest) or _are_one(name, place.path)
-        )
-        fitting = [name for name in gone if _one_story(history, place.path, name)]
-        if not fitting:
+        names = _earlier_names(whereabouts, place, history)
+        if not names:
             return
-        before = max(fitting, key=lambda name: _likeness(history, name, place))
+        before = max(names, key=lambda name: _likeness(history, name, place))
         whereabouts.move(before, place.path, place.digest)
+
+
+def _earlier_names(whereabouts: Whereabouts, place: Place, history: Sequence[Write]) -> list[str]:
+    """Return the names that this file may have had; not those of other files that exist."""
+    names = {it.path for it in history if it.path != place.path}
+    gone = (
+        name
+        for name in sorted(names)
+        if is_gone(whereabouts, name, place.digest) or _are_one(name, place.path)
+    )
+    return [name for name in gone if _one_story(history, place.path, name)]
 
 
 def _are_one(name: str, other: str) -> bool:
@@ -162,7 +229,9 @@ def is_gone(whereabouts: Whereabouts, path: str, digest: str) -> bool:
 
 def other_audio(one: str, other: str) -> bool:
     """Tell whether two digests are of different audio; a part and a whole cannot be compared."""
-    return bool(one and other) and one != other and one.startswith(PART) == other.startswith(PART)
+    if not one or not other or one.startswith(PART) != other.startswith(PART):
+        return False
+    return one.partition("-")[0] != other.partition("-")[0]  # one may be known only up to there
 
 
 def continues(before: Write, after: Write) -> bool:

@@ -53,6 +53,11 @@ class Recorder:
         """Tell whether a file's outcome is still awaited."""
         return path in self._jobs
 
+    @property
+    def waits(self) -> bool:
+        """Whether some file's outcome is still awaited."""
+        return bool(self._jobs)
+
     def watch(self, found: Iterable[Job | Outcome | Later]) -> Iterator[Job | Outcome | Later]:
         """Pass jobs on; their outcomes will be recorded."""
         for item in found:

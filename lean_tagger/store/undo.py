@@ -9,6 +9,8 @@ from dataclasses import replace
 from itertools import groupby
 
 from lean_tagger.decide import leantag_field
+from lean_tagger.decide.restore_plan import OTHER_FILE
+from lean_tagger.errors import ChangedError
 from lean_tagger.jobs import Failed, Identity, Job, Ours, Outcome, Restore
 from lean_tagger.store.journal import Journal, Write
 from lean_tagger.store.moved import continues, is_there, other_audio
@@ -68,7 +70,9 @@ def undo_jobs(
     to_the_first: bool = False,
     redo: bool = False,
 ) -> Iterator[Job | Outcome]:
-    """Yield a job that restores each file that was written.
+    """Yield a job that restores each file that was written, and failures for those not found.
+
+    There is at most one job for a name; what another file with this name held is not restored.
 
     Parameters
     ----------
@@ -82,8 +86,13 @@ def undo_jobs(
         The writes come from an undo.
     """
     for name, group in groupby(writes, key=lambda write: write.path):
+        place, taken = whereabouts.at(name), False
         for mine in _by_audio(group):
             audio = next((it.digest for it in mine if it.digest), "")
+            if taken or (place and other_audio(place.digest, audio) and is_there(place)):
+                yield Failed(path=name, kind=ChangedError.kind, message=OTHER_FILE)
+                continue
+            taken = True
             fields = chain(mine, to_the_first=to_the_first)
             numbers = tuple(it.id for it in mine)
             restore = Restore(fields=fields, writes=numbers, audio=audio, redo=redo)

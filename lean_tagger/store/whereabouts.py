@@ -74,6 +74,16 @@ class Whereabouts:
                 yield from page  # no statement is open now, so the rows may be changed
                 where, values = "path > ? AND path < ?", [os.fsencode(page[-1].path), last]
 
+    def common_folder(self) -> str:
+        """Return the folder that holds all files on record; the root if there is no other."""
+        files = "FROM files WHERE path >= x'2F' AND path < x'30'"  # with a slash: no addresses
+        ((first, last),) = self._all(
+            f"SELECT (SELECT min(path) {files}), (SELECT max(path) {files})"
+        )
+        if first is None:
+            return os.sep
+        return os.path.commonpath([os.path.dirname(os.fsdecode(it)) for it in (first, last)])
+
     def history(self, digest: str) -> list[Write]:
         """Return all writes into this audio that happened, under any name, in order."""
         return list(
@@ -126,6 +136,21 @@ class Whereabouts:
                 yield os.fsdecode(path), digest, count
             last = page[-1][0]
 
+    def looks_like_another(self, path: str, identity: Identity) -> bool:
+        """Tell whether another file on record has this inode, or this size and time."""
+        size, mtime_ns, inode = columns(identity)
+        for where, values in (
+            ("inode = ?", [inode]),
+            ("size = ? AND mtime_ns = ?", [size, mtime_ns]),
+        ):
+            rows = self._all(
+                f"SELECT 1 FROM files WHERE {where} AND +path <> ? LIMIT 1",  # noqa: S608 - of these two
+                [*values, os.fsencode(path)],
+            )
+            if next(rows, None) is not None:
+                return True
+        return False
+
     def has_standing(self, path: str) -> bool:
         """Tell whether a file has writes in place."""
         rows = self._all(
@@ -148,6 +173,11 @@ class Whereabouts:
                 WHERE status <> 'failed'""",
                 (*row, place.digest or None, of_values(place.fields)),
             )
+
+    def forget(self, path: str) -> None:
+        """Delete the record of a file."""
+        with self._change(may_wait=True) as connection:
+            connection.execute("DELETE FROM files WHERE path = ?", (os.fsencode(path),))
 
     def move(self, old: str, new: str, digest: str) -> None:
         """Give the writes into a file, and the file, its new name."""

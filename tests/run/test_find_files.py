@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,20 @@ def test_loops_of_links_are_walked_once():
     Path("m/self").symlink_to(".")
     Path("m/again").symlink_to("a")
     assert paths("m", follow_symlinks=True) == ["m/a/1.mp3"]
+
+
+def test_a_walk_can_stay_on_one_file_system():
+    top, mounted = Path("/dev"), Path("/dev/shm")
+    if not mounted.is_dir() or top.stat().st_dev == mounted.stat().st_dev:
+        pytest.skip("nothing is mounted there")
+    with tempfile.TemporaryDirectory(dir=mounted) as folder:
+        song = Path(folder, "1.mp3")
+        song.write_bytes(b"x")
+        found = [it.path for it in find_files.walk([str(top)])]
+        assert str(song) in found
+        left = [it.path for it in find_files.walk([str(top)], one_file_system=True)]
+        assert not any(it.startswith(str(mounted)) for it in left)
+        assert [it.path for it in find_files.walk([folder], one_file_system=True)] == [str(song)]
 
 
 def test_a_link_to_itself_is_one_clear_failure():

@@ -5,10 +5,12 @@ import dataclasses
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import disks
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from test_resume import lean_tag, library, run  # noqa: F401 - `library` is a fi
 from thinned import thinned
 
 from lean_tagger.card import load_card
+from lean_tagger.cli.main import main
 from lean_tagger.decide.decider import Decider
 from lean_tagger.errors import ConfigError, StateError
 from lean_tagger.jobs import Identity, Job, quantised
@@ -62,10 +65,10 @@ def test_what_is_exported_comes_back_exactly(tmp_path_factory, form, name, value
         Journal(folder / "b") as journal,
         (folder / "out").open("rb" if binary else "r", **text) as source,
     ):
-        count = exchange.import_(
+        done = exchange.import_(
             journal, {CARD.identity: CARD}, source, form=form, run=begin(journal)
         )
-        assert count == 2
+        assert done == (2, 0)
         after = journal.recall(path, KEY)
         assert after.heard.values == values
         assert after.heard.fields == {"genre": genre}
@@ -104,6 +107,29 @@ def test_an_export_goes_by_the_name_of_its_file(library, tmp_path):  # noqa: F81
     assert row["path"] == str(library / "farm.wav")
     assert lean_tag("export", "--format", "jsonl", tmp_path / "other.csv").returncode == 0
     assert json.loads((tmp_path / "other.csv").read_text())["path"] == row["path"]
+
+
+@pytest.mark.parametrize("name", ["scores.tsv", "scores.XLSX", "scores.csv.gz"])
+def test_a_name_of_another_format_is_refused(tmp_path, capsys, name):
+    state = ("--state", str(tmp_path / "a"))
+    with Journal(tmp_path / "a") as journal:
+        put(journal, "/m/1.mp3", 1)
+    for command in ("export", "import"):
+        assert main([command, str(tmp_path / name), *state]) == 2
+        assert "name the file .csv, .jsonl or .parquet" in capsys.readouterr().err
+    assert not (tmp_path / name).exists()
+    assert main(["export", str(tmp_path / name), "--format", "csv", *state]) == 0
+
+
+def test_files_of_a_model_that_is_not_installed_are_counted(tmp_path, capsys):
+    with Journal(tmp_path / "a") as journal:
+        put(journal, "/m/1.mp3", 1)
+        with (tmp_path / "scores").open("w") as target:
+            exchange.export(journal, {KEY: CARD}, target, form="jsonl")
+    text = (tmp_path / "scores").read_text().replace(CARD.identity, "0" * 64)
+    (tmp_path / "scores").write_text(text)
+    assert main(["import", str(tmp_path / "scores"), "--state", str(tmp_path / "b")]) == 0
+    assert "0 files; 1 left out, because their model is not" in capsys.readouterr().out
 
 
 def test_a_name_that_is_no_text_is_bytes_in_parquet(tmp_path):
@@ -230,12 +256,50 @@ def test_merging_keeps_the_scores_of_every_model_apart(tmp_path):
         assert [journal.recall("/a", key).heard for key in others][2] is None
 
 
+def test_a_journal_is_merged_whatever_its_name(tmp_path):
+    folder = tmp_path / os.fsdecode(b"\xff ?mode=ro#%41\n")
+    with Journal(folder / "b") as journal:
+        begin(journal)
+        write(journal, "/1", 1)
+    with Journal(tmp_path / "a") as journal:
+        assert exchange.merge(journal, folder / "b") == 1
+        assert [it.path for it in journal.writes()] == ["/1"]
+
+
+def test_a_journal_on_a_read_only_disk_is_read_and_merged(tmp_path):
+    disks.have("mount")
+    with disks.mounted("-t", "tmpfs", "x", at=tmp_path / "disk", may_skip=True) as disk:
+        with Journal(disk / "b") as journal:
+            begin(journal)
+            write(journal, "/1", 1)
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        with Journal(disk / "b", locked=False) as journal:
+            assert [it.path for it in journal.files([], KEY)] == ["/1"]
+        with Journal(tmp_path / "a") as journal:
+            assert exchange.merge(journal, disk / "b") == 1
+        with pytest.raises(StateError, match="Read-only file system"):
+            Journal(disk / "b")
+
+
+def test_a_journal_is_not_merged_into_itself(tmp_path):
+    (tmp_path / "link").symlink_to("a")
+    with Journal(tmp_path / "a") as journal:
+        begin(journal)
+        write(journal, "/1", 1)
+        for name in ("a", "link"):
+            with pytest.raises(ConfigError, match="the journal into which others are merged"):
+                exchange.merge(journal, tmp_path / name)
+        assert len(list(journal.writes())) == 1
+
+
 def test_merging_what_is_no_journal_is_one_sentence(tmp_path):
     (tmp_path / "text").write_text("a letter" * 200)
+    (tmp_path / "empty").touch()
     with Journal(tmp_path / "a") as journal:
-        for other in (tmp_path / "text", tmp_path / "nowhere"):
+        for other in (tmp_path / "text", tmp_path / "nowhere", tmp_path / "empty"):
             with pytest.raises((ConfigError, StateError)):
                 exchange.merge(journal, other)
+        assert (tmp_path / "empty").stat().st_size == 0
         assert list(journal.files([], KEY)) == []
 
 
@@ -294,19 +358,46 @@ def test_the_parts_of_a_library_are_all_of_it_once_wherever_it_is_mounted(paths,
         ("Vol. 1", "Vol. II", "Volume 3"),
         ("Vinyl A", "Vinyl B"),
         ("CD 1", "CD 2/Side A"),
+        ("Disc One", "Disc Two", "Bonus Disc"),
+        ("[CD1]", "(Disc 2)", "SACD 3", "Digital Media 04"),
     ],
 )
 def test_the_discs_of_an_album_stay_together(names):
+    whole_albums([f"Album {{}}/{name}" for name in names])
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Album {} CD1", "Album {} CD 2"),
+        ("Album {} (Disc 1)", "Album {} [disc 02]", "Album {} (Disc Three)"),
+        ("Album {} - CD1", "Album {}, CD2", "Album {}_DVD_1"),
+        ("Album {}", "Album {} (SACD 2)"),
+    ],
+)
+def test_discs_that_are_next_to_each_other_stay_together(names):
+    whole_albums(names)
+
+
+def whole_albums(names):
+    """Check that parts of a library have all folders of an album or none."""
     jobs = [
-        Job(f"/m/Artist/Album {number}/{name}/1.mp3", 1) for number in range(40) for name in names
+        Job(f"/m/Artist/{name.format(number)}/1.mp3", 1) for number in range(40) for name in names
     ]
     for k in (1, 2, 3):
-        mine = [it.path.split("/")[3] for it in find_files.part(jobs, ["/m"], (k, 3))]
+        found = [it.path for it in find_files.part(jobs, ["/m"], (k, 3))]
+        mine = [re.search(r"Album (\d+)", path)[1] for path in found]
         assert 0 < len(mine) < len(jobs)
         assert {mine.count(album) for album in mine} == {len(names)}
 
 
-@pytest.mark.parametrize("name", ["CD", "Discovery", "Part of me", "Sidewinder", "1", "Lp fan"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("CD", "Discovery", "Part of me", "Sidewinder", "1", "Lp fan"),
+        *("Bonus", "Disc", "Discone", "ACD 1", "CD1000"),
+    ],
+)
 def test_a_folder_that_is_no_disc_is_an_album(name):
     jobs = [Job(f"/m/{artist}/{name}/1.mp3", 1) for artist in range(40)]
     album = [Job(f"/m/{artist}/1.mp3", 1) for artist in range(40)]

@@ -237,6 +237,28 @@ def test_what_only_reads_says_so_in_a_sentence_and_the_next_run_mends_it(
         assert re.search(rf"{counts(journal)['files']} files and {FEW_ROWS} writes", said[0])
 
 
+def test_a_journal_that_was_emptied_says_so_once(small: Path, tmp_path: Path) -> None:
+    """As a file system leaves it when the power fails."""
+    path = damaged(small, tmp_path, [])
+    path.write_bytes(b"")
+    with pytest.raises(StateError, match="no journal yet"):
+        Journal(path, locked=False)
+    said: list[str] = []
+    for _ in range(2):
+        with Journal(path, notice=said.append) as journal:
+            begin(journal)
+    assert len(said) == 1
+    assert "was empty; it starts again from what lean-tag left in the files" in said[0]
+
+
+def test_an_empty_file_is_no_damage_to_a_first_run(tmp_path: Path) -> None:
+    said: list[str] = []
+    (tmp_path / "journal").touch()
+    with Journal(tmp_path / "journal", notice=said.append) as journal:
+        begin(journal)
+    assert said == []
+
+
 def test_a_write_of_which_the_run_is_lost_can_be_taken_back(small: Path, tmp_path: Path) -> None:
     path = damaged(small, tmp_path, pages_of(small)["runs"])
     (tmp_path / "journal.lock").write_text("{}")  # as a killed run leaves it

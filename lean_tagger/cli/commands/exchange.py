@@ -59,8 +59,9 @@ def import_(arguments: list[str], _: Stop) -> int:
         for name in given.paths:
             form = given.format or _format_of(name)
             with _source(name, binary=form == "parquet") as source:
-                count = exchange.import_(journal, cards, source, form=form, run=resume.run)
-            console.line(f"{name}: {count} files")
+                count, left = exchange.import_(journal, cards, source, form=form, run=resume.run)
+            without = f"; {left} left out, because their model is not installed" if left else ""
+            console.line(f"{name}: {count} files{without}")
         resume.recorder.end({}, "done")
     return 0
 
@@ -81,9 +82,23 @@ def merge(arguments: list[str], _: Stop) -> int:
     return 0
 
 
+_OTHER_FORMATS = frozenset({"tab", "tsv", "ods", "xls", "xlsx", "bz2", "gz", "xz", "zip", "zst"})
+
+
 def _format_of(name: str) -> str:
-    """Return the format that a file's name tells; JSON lines where it tells none."""
+    """Return the format that a file's name tells; JSON lines if it tells none.
+
+    Raises
+    ------
+    ConfigError
+        It tells one that we do not write.
+    """
     ending = Path(name).suffix[1:].lower()
+    if ending in _OTHER_FORMATS:
+        raise ConfigError(
+            f"there is no format .{ending} here: name the file .csv, .jsonl or .parquet, or give "
+            "--format"
+        )
     return ending if ending in exchange.FORMATS else "jsonl"
 
 

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -90,8 +91,9 @@ def _report(journal: Journal, path: str, given: argparse.Namespace) -> dict[str,
     max_mem_bytes = session.budget_bytes(None)
     chosen = session.build(given, max_mem_bytes=max_mem_bytes, listen=False)
     decision = Decider.of(chosen)
-    found = _look(journal, path, chosen)
-    name, writes = known_as(journal, path, found)
+    look = functools.cache(lambda name: _look(journal, name, chosen))
+    found = look(path)
+    name, writes = known_as(journal, path, look)
     identity, heard = _heard(journal, name, path, decision)
     same = found is not None and found.has(heard.digest)
     if found is not None and same:

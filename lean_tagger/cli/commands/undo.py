@@ -5,19 +5,21 @@ import contextlib
 import functools
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from lean_tagger.cli import given_paths, option_types, options, session
 from lean_tagger.cli.after_run import update_playlists
 from lean_tagger.cli.notifying import add_notify, players_of, telling
 from lean_tagger.cli.signals import Stop
 from lean_tagger.errors import ConfigError
-from lean_tagger.jobs import Job, Outcome
+from lean_tagger.jobs import Job, Later, Outcome
 from lean_tagger.run.find_files import walk
 from lean_tagger.run.summary import Summary
 from lean_tagger.settings import Settings
-from lean_tagger.store.journal import Journal
-from lean_tagger.store.moved import follow, follow_all, to_recognise
+from lean_tagger.store.journal import Journal, Write
+from lean_tagger.store.lost import lost_jobs
+from lean_tagger.store.moved import follow, follow_all, in_doubt, to_recognise
+from lean_tagger.store.recorder import Recorder
 from lean_tagger.store.resume import Resume
 from lean_tagger.store.undo import FORWARD, last_run, leantag_jobs, undo_jobs
 
@@ -66,25 +68,54 @@ def _undo(given: argparse.Namespace, stop: Stop, command: str) -> int:
         if given.run is not None and all(it.id != given.run for it in journal.runs()):
             raise ConfigError(f"there is no run {given.run} on record; see lean-tag runs")
         do = functools.partial(session.do, console=console, stop=stop, summary=summary)
-        code = 0
-        if under:
+        code, recorder = 0, None
+        found = _to_examine(journal, given, under, redo=command == "redo", notice=console.notice)
+        first = next(found, None)
+        if under or first is not None:
             recorder = Resume(journal, command, chosen).recorder
-            found = to_recognise(journal, walk(under), under)
-            code = do(found, recorder, given, chosen, only_hear=True)
+            found = itertools.chain([first] if first else [], found)
+            earlier = in_doubt(journal.whereabouts, under) if under else ()
+            code = do(_then(found, recorder, earlier), recorder, given, chosen, only_hear=True)
             if code > 1:
                 return code
+        if under:
             follow(journal.whereabouts, under)
         else:
             follow_all(journal.whereabouts)
         jobs = _jobs(journal, given, under, redo=command == "redo")
-        first = next(jobs, None)
-        if first is None:
+        job = next(jobs, None)
+        if job is None:
             hint = "" if under or command == "redo" else _HINT
             console.notice(f"nothing to {command}: no write on record is in place{hint}")
             return code
-        if not under:
-            recorder = Resume(journal, command, chosen).recorder
-        return do(itertools.chain([first], jobs), recorder, given, chosen)
+        recorder = recorder or Resume(journal, command, chosen).recorder
+        return do(itertools.chain([job], jobs), recorder, given, chosen)
+
+
+def _to_examine(
+    journal: Journal,
+    given: argparse.Namespace,
+    under: list[str],
+    *,
+    redo: bool,
+    notice: Callable[[str], None],
+) -> Iterator[Job | Outcome]:
+    """Yield files that may have been written under another name."""
+    if under:
+        return to_recognise(journal, walk(under), under)
+    near = functools.partial(walk, one_file_system=True)
+    writes = _writes(journal, given, under, redo=redo)
+    return lost_jobs(journal.whereabouts, writes or (), walk=near, notice=notice)
+
+
+def _then(
+    first: Iterable[Job | Outcome], recorder: Recorder, second: Iterable[Job]
+) -> Iterator[Job | Outcome | Later]:
+    """Yield jobs, and others only when the outcomes of the first are on record."""
+    yield from first
+    while recorder.waits:
+        yield Later()
+    yield from second
 
 
 def _jobs(
@@ -92,17 +123,22 @@ def _jobs(
 ) -> Iterator[Job | Outcome]:
     """Yield what is to be restored, by the journal's writes and by LEANTAG."""
     where = journal.whereabouts
+    writes = _writes(journal, given, under, redo=redo)
+    if writes is not None:
+        yield from undo_jobs(where, writes, to_the_first=given.all, redo=redo)
+    if (given.all or writes is None) and under and not redo:
+        yield from leantag_jobs(where, under)
+
+
+def _writes(
+    journal: Journal, given: argparse.Namespace, under: list[str], *, redo: bool
+) -> Iterator[Write] | None:
+    """Return the writes to take back, file by file; None if there are none."""
     if given.all:
         forward = {it.id for it in journal.runs() if it.command in FORWARD}
-        writes = (write for write in journal.writes(under=under) if write.run in forward)
-        yield from undo_jobs(where, writes, to_the_first=True)
-    number = given.run
-    if number is None and not given.all:
-        number = last_run(journal, under=under, redo=redo)
-    if number is not None:
-        yield from undo_jobs(where, journal.writes(under=under, run=number), redo=redo)
-    elif under and not redo:
-        yield from leantag_jobs(where, under)
+        return (write for write in journal.writes(under=under) if write.run in forward)
+    number = last_run(journal, under=under, redo=redo) if given.run is None else given.run
+    return None if number is None else journal.writes(under=under, run=number)
 
 
 def _parse(arguments: list[str], command: str) -> argparse.Namespace:
