@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import mutagen.apev2
 import mutagen.mp4
 import pytest
 from audiofiles import KINDS, make
@@ -328,6 +329,19 @@ def test_a_genre_in_an_id3v1_trailer_is_not_shown_to_ffmpeg(tmp_path: Path) -> N
     assert path.read_bytes()[-1] == 8
     assert view_hash(str(path)) == before
     assert fingerprint(str(path)) == digest
+
+
+@pytest.mark.parametrize("kind", ["wv", "mp3", "tta"])
+def test_music_inside_a_tag_is_not_heard(tmp_path: Path, kind: str) -> None:
+    original = make(tmp_path / f"a.{kind}", kind, 2.0)
+    copy = tmp_path / f"b.{kind}"
+    copy.write_bytes(original.read_bytes())
+    tag = mutagen.apev2.APEv2()
+    whole_file = b"whole file\0" + original.read_bytes()
+    tag["Cover Art (Front)"] = mutagen.apev2.APEValue(whole_file, mutagen.apev2.BINARY)
+    tag.save(copy)
+    assert heard(copy) == heard(original)
+    assert view_hash(str(copy)) == view_hash(str(original))
 
 
 @pytest.mark.parametrize("kind", ["ogg", "opus"])
