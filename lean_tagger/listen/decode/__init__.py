@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lean_tagger.errors import DecodeError, FileError, NoAudioError, UnreadableError
+from lean_tagger.system.digest import Hash, blake2b
 from lean_tagger.system.files import NotRegularError, open_regular
 from lean_tagger.system.urls import RemoteFile, Source, is_url
 
@@ -35,8 +36,8 @@ LOUDEST = 2.0**20
 """A float sample beyond this, or NaN, is damage, not sound (full scale is 1). There is room for
 floats that were stored at the scale of 16-bit integers."""
 
-BY_VIEW, BY_PACKETS = "view", "packets"
-"""The prefixes of `Audio.given`: the hash of FFmpeg's input, or of its packets."""
+BY_VIEW, BY_PACKETS, BY_SAMPLES = "view", "packets", "samples"
+"""The prefixes of `Audio.given`: the hash of FFmpeg's input, of its packets, or of what it gave."""
 
 DecoderName = Literal["auto", "ffmpeg", "soundfile"]
 
@@ -150,6 +151,27 @@ def fingerprint(path: str, *, decoder: DecoderName = "auto") -> str:
         for _ in audio:
             pass
         return audio.digest()
+
+
+def decoded(path: str, *, decoder: DecoderName = "auto") -> str:
+    """Decode a whole file; return its digest, a space, and a hash of all its samples.
+
+    Raises
+    ------
+    FileError
+        As `open_audio`, and errors of decoding.
+    """
+    samples = blake2b()
+    with open_audio(path, decoder=decoder) as audio:
+        for rate_hz, block in audio:
+            hash_block(samples, rate_hz, block)
+        return f"{audio.digest()} {samples.hexdigest()}"
+
+
+def hash_block(hasher: Hash, rate_hz: int, block: memoryview) -> None:
+    """Add a block, as an `Audio` yields it, to a hash."""
+    hasher.update(b"%d " % rate_hz)
+    hasher.update(block)
 
 
 def packet_hash(path: str) -> str | None:

@@ -8,8 +8,8 @@ A decoder's output depends only on its input. There are three ways to prove that
   hashes the input of the decoder packet by packet, and a few places are decoded: in the original
   while it is heard, or now if it was heard earlier; and in the copy.
 - The copy is decoded in full if the packets do not say everything (see `packets_say_all`), if
-  libsndfile decodes it, or on request; then its packets and number of samples must be the same as
-  before.
+  libsndfile decodes it, or on request; then its packets and all its samples must be the same as
+  when the original was heard, or as they are now.
 
 After a partial hearing the samples of the original were not counted. Then the packets and the
 parts that were heard are compared.
@@ -20,7 +20,14 @@ from collections.abc import Callable
 from lean_tagger.errors import DecodeError, NoAudioError
 from lean_tagger.jobs import PART
 from lean_tagger.listen import decode
-from lean_tagger.listen.decode import BY_VIEW, DecoderName, ffmpeg_audio, view_hash
+from lean_tagger.listen.decode import (
+    BY_PACKETS,
+    BY_SAMPLES,
+    BY_VIEW,
+    DecoderName,
+    ffmpeg_audio,
+    view_hash,
+)
 from lean_tagger.listen.decode.parts import sampled_digest
 from lean_tagger.settings import Verify
 
@@ -32,8 +39,8 @@ def proof(
     decoder: DecoderName,
     verify: Verify = "packets",
     given: str = "",
-) -> tuple[Callable[[str], str], str | None]:
-    """Return a function to call with a copy, and its right answer; None is the file's own answer.
+) -> tuple[Callable[[str], str], str]:
+    """Return a function to call with a copy, and its right answer.
 
     Parameters
     ----------
@@ -44,7 +51,7 @@ def proof(
     decoder : {'auto', 'ffmpeg', 'soundfile'}
         The decoder that heard it.
     verify : {'packets', 'full'}
-        By the decoder's input if that says everything, or always by decoding everything.
+        By the decoder's input if that says everything, or always by decoding everything, too.
     given : str
         `Scores.given` of then; empty where there is none.
 
@@ -53,8 +60,13 @@ def proof(
     FileError
         The file cannot be read any more.
     """
-    if given and verify == "packets":
-        return _as_when_heard(path, digest, decoder=decoder, given=given), given
+    if given:
+        ask, answer = _as_when_heard(path, digest, decoder=decoder, given=given), given
+        if verify == "packets" or given.startswith(BY_SAMPLES):
+            return ask, answer
+        return lambda copy: f"{ask(copy)} {decode.fingerprint(copy, decoder=decoder)}", (
+            f"{answer} {digest}"
+        )
     part = digest is not None and digest.startswith(PART)
     seed = digest or path
     now = None
@@ -62,17 +74,17 @@ def proof(
         now = inputs(path, seed=seed, any_format=part)
 
     def whole(copy: str) -> str:
-        return decode.fingerprint(copy, decoder=decoder)
+        return decode.decoded(copy, decoder=decoder)
 
     def by_packets(copy: str) -> str:
         return " ".join(inputs(copy, seed=seed, any_format=True) or ())
 
     ask = whole if now is None else by_packets
     if not part:
-        if now is None:
-            return ask, digest
-        packets, all_else = now
-        return ask, f"{digest.partition('-')[0] if digest else packets} {all_else}"
+        first, all_else = whole(path).split() if now is None else now
+        if digest is not None:  # that of the packets, or that and the number of samples
+            first = digest if now is None else digest.partition("-")[0]
+        return ask, f"{first} {all_else}"
 
     def both(copy: str) -> str:
         return f"{sampled_digest(copy, decoder=decoder)} {ask(copy)}"
@@ -86,6 +98,9 @@ def _as_when_heard(
     """Return what gives `given` of a copy with the same audio, and something else of any other."""
     way, seed, *_ = given.split()
 
+    def by_samples(copy: str) -> str:
+        return f"{way} {decode.decoded(copy, decoder=decoder)}"
+
     def by_packets(copy: str) -> str:
         return " ".join((way, seed, *(inputs(copy, seed=seed, any_format=True) or ())))
 
@@ -94,11 +109,9 @@ def _as_when_heard(
         if found == given:
             return given
         ask, answer = proof(path, digest, decoder=decoder)
-        if answer is None:
-            answer = ask(path)
         return given if ask(copy) == answer else found
 
-    return by_view if way == BY_VIEW else by_packets
+    return {BY_VIEW: by_view, BY_PACKETS: by_packets, BY_SAMPLES: by_samples}[way]
 
 
 def inputs(path: str, *, seed: str, any_format: bool) -> tuple[str, str] | None:

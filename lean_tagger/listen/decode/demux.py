@@ -203,13 +203,18 @@ class Demuxer:
         yield av.Packet()
 
     def _reopen_behind(self, offset: int) -> bool:
-        """Open the file again at the next place after `offset` where a stream may begin."""
+        """Open the file again at the next place after `offset` where a stream may begin.
+
+        Not in the tags behind the music, which may hold a whole file.
+        """
         name = self.container.format.name
-        mark = RESYNC_MARKS.get(name)
-        while mark and (offset := _find(self._fd, mark, offset + 1)) >= 0:
+        mark, end = RESYNC_MARKS.get(name), self._whole.end
+        while mark and (offset := _find(self._fd, mark, offset + 1, end)) >= 0:
             view = self.view
             try:
-                container = self._open(MaskedFile(self._fd, start=offset), format_name=name)
+                container = self._open(
+                    MaskedFile(self._fd, start=offset, end=end), format_name=name
+                )
             except (av.error.FFmpegError, ValueError):
                 self.view = view
                 continue
@@ -289,11 +294,11 @@ def _better_decoder(context: AudioCodecContext) -> AudioCodecContext:
     return better
 
 
-def _find(fd: int | Source, mark: bytes, start: int) -> int:
-    """Return the offset of the first `mark` at or after `start`, or -1."""
+def _find(fd: int | Source, mark: bytes, start: int, end: int) -> int:
+    """Return the offset of the first `mark` from `start` on and before `end`, or -1."""
     step = 1 << 16
-    while piece := read_at(fd, step + len(mark) - 1, start):
+    while start < end and (piece := read_at(fd, step + len(mark) - 1, start)):
         if (found := piece.find(mark)) >= 0:
-            return start + found
+            return start + found if start + found < end else -1
         start += step
     return -1

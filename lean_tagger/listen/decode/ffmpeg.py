@@ -12,7 +12,15 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 
 from lean_tagger.errors import DecodeError
-from lean_tagger.listen.decode import BLOCK_SAMPLES, BY_PACKETS, BY_VIEW, is_rate, silence_nonsense
+from lean_tagger.listen.decode import (
+    BLOCK_SAMPLES,
+    BY_PACKETS,
+    BY_SAMPLES,
+    BY_VIEW,
+    hash_block,
+    is_rate,
+    silence_nonsense,
+)
 from lean_tagger.listen.decode.decoder_input import Given, packets_say_all
 from lean_tagger.listen.decode.demux import UNTOUCHED, Demuxer
 from lean_tagger.listen.decode.ffmpeg_errors import ffmpeg_errors
@@ -24,7 +32,7 @@ from lean_tagger.listen.decode.mixdown import (
     sum_clipped,
 )
 from lean_tagger.listen.decode.overs import Overs
-from lean_tagger.system.digest import blake2b
+from lean_tagger.system.digest import Hash, blake2b
 from lean_tagger.system.urls import Source
 
 MP3_DECODERS = {"mp3", "mp3float"}
@@ -65,7 +73,12 @@ class FfmpegAudio(Demuxer):
         self._next_seconds: float | None = None  # timestamp that the next frame should have
         self._second: Demuxer | None = None
         self._given: Given | None = None
-        if hashed and self.container.format.name not in UNTOUCHED and packets_say_all(self):
+        self._heard: Hash | None = None  # of the samples, where the packets do not say all
+        if not hashed or self.container.format.name in UNTOUCHED:
+            pass  # the view is hashed, or nothing
+        elif not packets_say_all(self):
+            self._heard = blake2b()
+        else:
             self._second = Demuxer(fd, path)  # for a decoder that hears a few places only
             self._seed = os.urandom(8).hex()
             self._given = Given(self, self._second.decoder, seed=self._seed)
@@ -81,6 +94,8 @@ class FfmpegAudio(Demuxer):
         if self._given is not None:
             with ffmpeg_errors(self.path):
                 return " ".join((BY_PACKETS, self._seed, *self._given.hashes()))
+        if self._heard is not None:
+            return f"{BY_SAMPLES} {self.digest()} {self._heard.hexdigest()}"
         shown = self.view_hash()
         return f"{BY_VIEW} {shown}" if shown else ""
 
@@ -130,6 +145,8 @@ class FfmpegAudio(Demuxer):
         self.seconds_skipped += silence_nonsense(block) / rate_hz
         if self.packets_hold_tags:
             self._hash.update(block.data)
+        if self._heard is not None:
+            hash_block(self._heard, rate_hz, block.data)
         self._samples += count
         self.seconds += count / rate_hz
         return rate_hz, block.data

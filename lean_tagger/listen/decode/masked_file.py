@@ -44,6 +44,8 @@ class MaskedFile:
     ----------
     offset : int
         Offset in the file where the last read ended, in bytes; for the reader's progress.
+    end : int
+        Offset in the file where the view ends, in bytes.
     """
 
     def __init__(
@@ -59,7 +61,8 @@ class MaskedFile:
         self._head, self._start, self._patches = head, start, patches
         self._shift = start - len(head)
         size_bytes = size_of(fd)
-        self._size = (size_bytes if end is None else min(end, size_bytes)) - self._shift
+        self.end = size_bytes if end is None else min(end, size_bytes)
+        self._size = self.end - self._shift
         self._position = 0
         self.offset = start
         self._hash: Hash | None = None
