@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lean_tagger.run.child_process import environment
+from lean_tagger.run.child_process import environment, starting
 
 
 class Batch:
@@ -32,16 +32,17 @@ class Batch:
         with tempfile.TemporaryFile() as listed:
             listed.writelines(os.fsencode(folder) + b"\0" for folder in folders)
             listed.seek(0)
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [
-                    *(sys.executable, "-P", "-m", "lean_tagger", "tag", "--json", "--quiet"),
-                    *("--only-in", "-", *arguments),
-                ],
-                stdin=listed,
-                stdout=subprocess.PIPE,
-                env=environment(),
-                process_group=0,  # Ctrl-C in the terminal is ours to pass on
-            )
+            with starting("a run"):
+                self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                    [
+                        *(sys.executable, "-P", "-m", "lean_tagger", "tag", "--json", "--quiet"),
+                        *("--only-in", "-", *arguments),
+                    ],
+                    stdin=listed,
+                    stdout=subprocess.PIPE,
+                    env=environment(),
+                    process_group=0,  # Ctrl-C in the terminal is ours to pass on
+                )
         assert self._process.stdout is not None  # noqa: S101 - narrows the type for mypy
         self._fd = self._process.stdout.fileno()
         self._rest = b""
