@@ -78,7 +78,7 @@ def test_with_too_few_open_files_a_run_ends_with_one_sentence(options, files: in
     assert any(word in sentence for word in ("open files", "ulimit", "unable to open"))
 
 
-@thinned("files", [9, 7, 11], fast=1)
+@thinned("files", [9, 7], fast=1)
 def test_with_too_few_open_files_a_question_ends_with_one_sentence(options, files: int) -> None:
     limit = ("sh", "-c", f'ulimit -n {files} && exec "$@"', "sh")
     done = lean_tag(*limit, *PROGRAM, "find", "genre:rock", *options[2:4])
