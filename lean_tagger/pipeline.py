@@ -187,7 +187,7 @@ class Pipeline:
         WriteError, UnreadableError
             As `carry_out`.
         """
-        file = write.look(path, with_track=False, ways=self._ways)
+        file = write.look(path, with_track=None, ways=self._ways)
         if restore.check_audio and has_audio(path, restore.audio, decoder=self._decoder) is False:
             raise ChangedError(path, OTHER_FILE)
         obstacle = file.obstacle

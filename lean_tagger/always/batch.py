@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lean_tagger.run.child_process import start
+from lean_tagger.run.child_process import start, starting
 
 
 class Batch:
@@ -31,11 +31,12 @@ class Batch:
         with tempfile.TemporaryFile() as listed:
             listed.writelines(os.fsencode(folder) + b"\0" for folder in folders)
             listed.seek(0)
-            self._process = start(
-                ["lean_tagger", "tag", "--json", "--quiet", "--only-in", "-", *arguments],
-                stdin=listed,
-                stdout=subprocess.PIPE,
-            )
+            with starting("a run"):
+                self._process = start(
+                    ["lean_tagger", "tag", "--json", "--quiet", "--only-in", "-", *arguments],
+                    stdin=listed,
+                    stdout=subprocess.PIPE,
+                )
         assert self._process.stdout is not None  # noqa: S101 - narrows the type for mypy
         self._fd = self._process.stdout.fileno()
         self._rest = b""

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from lean_tagger.errors import BudgetError, StateError
 from lean_tagger.run.budget import SUPERVISOR_BYTES
-from lean_tagger.run.child_process import start
+from lean_tagger.run.child_process import start, starting
 from lean_tagger.run.messages import Broken, Ended, Value, receive, send
 from lean_tagger.run.stderr_tail import StderrTail
 from lean_tagger.system.memory import format_size
@@ -40,9 +40,20 @@ class Child:
         With pipes for messages.
     stderr : StderrTail
         What it complains about.
+
+    Raises
+    ------
+    StateError
+        The system gives no process.
     """
 
     def __init__(self, module: str) -> None:
+        with starting("the process that calculates"):
+            self._start(module)
+        self.input, self.output = _pipes(self.process)
+        self._closed = False
+
+    def _start(self, module: str) -> None:
         self.stderr = StderrTail()
         try:
             self.process = start(
@@ -54,8 +65,6 @@ class Child:
         except BaseException:
             self.stderr.close()
             raise
-        self.input, self.output = _pipes(self.process)
-        self._closed = False
 
     def __enter__(self) -> "Child":
         """Return the child itself."""
@@ -109,6 +118,8 @@ class Calculation:
     ------
     BudgetError
         The budget is too small for any child.
+    StateError
+        The system gives no process.
     """
 
     def __init__(

@@ -1,14 +1,52 @@
 """Common parts of all Python processes that we start."""
 
+import contextlib
+import errno
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import lean_tagger
+from lean_tagger.errors import StateError
+
+_REMEDIES = {
+    errno.EAGAIN: "allow more processes with ulimit -u",
+    errno.EMFILE: "allow more files with ulimit -n",
+    errno.ENFILE: "close other programs",
+    errno.ENOMEM: "close other programs",
+}
+
+
+@contextlib.contextmanager
+def starting(what: str, *, or_else: str = "") -> Iterator[None]:
+    """Explain why a child could not be started.
+
+    Parameters
+    ----------
+    what : str
+        The child, for the message.
+    or_else : str
+        Another remedy if there are too many.
+
+    Raises
+    ------
+    StateError
+        The system gives no process, or the interpreter cannot be run.
+    """
+    try:
+        yield
+    except OSError as error:
+        remedy = _REMEDIES.get(error.errno or 0)
+        if remedy is None:
+            raise StateError(
+                f"cannot start {what} with {sys.executable}: {error.strerror}; lean-tag needs the "
+                "Python that it was installed with"
+            ) from error
+        raise StateError(f"cannot start {what}: {error.strerror}; {remedy}{or_else}") from error
 
 
 def _environment() -> dict[str, str]:

@@ -1,12 +1,11 @@
 """The worker processes of a supervisor: started, heard, measured and ended."""
 
-import errno
 import os
 import selectors
 from collections.abc import Iterator
 from dataclasses import replace
 
-from lean_tagger.errors import StateError
+from lean_tagger.run.child_process import starting
 from lean_tagger.run.worker_handle import WorkerHandle
 from lean_tagger.settings import Settings
 from lean_tagger.system.memory import current_rss_bytes, peak_rss_bytes, process_rss_bytes
@@ -57,14 +56,8 @@ class Workers:
             threads=threads,
             max_gpu_mem_bytes=-(-self._options.max_gpu_mem_bytes // of),  # 0 is no limit
         )
-        try:
+        with starting("a worker process", or_else=", or ask for fewer at a time with --jobs"):
             child = WorkerHandle(options, start_seconds=self._start_seconds)
-        except OSError as error:
-            remedy = "allow more files with ulimit -n, or " if error.errno == errno.EMFILE else ""
-            raise StateError(
-                f"cannot start a worker process: {error.strerror}; {remedy}ask for fewer at a "
-                "time with --jobs"
-            ) from error
         self._running.append(child)
         for source in (child.fd, child.stderr):
             self._selector.register(source, selectors.EVENT_READ, child)

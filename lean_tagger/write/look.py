@@ -54,7 +54,7 @@ class FileState:
 def look(
     path: str,
     *,
-    with_track: bool,
+    with_track: bool | None,
     ways: WriteSettings = _USUAL,
     may_change: Callable[[Values], Collection[str]] = lambda _: (),
 ) -> FileState:
@@ -64,8 +64,9 @@ def look(
     ----------
     path : str
         The file.
-    with_track : bool
-        Whether artist and album are needed.
+    with_track : bool or None
+        Whether artist and album are needed; if not, they are read where that is cheap. None is
+        never.
     ways : WriteSettings
         How it would be written.
     may_change : callable
@@ -80,13 +81,14 @@ def look(
     identity = identify(path)  # first, so that the next run notices a change from now on
     fields: Values = {}
     in_the_way: FileError | None = None
-    at_hand: TrackInfo | None = None
+    track_found: TrackInfo | None = None
+    parsed = False
     try:
         if supported(path):
             with opened(path) as source, translated(path):
                 tags = parse(source)
-                fields = tags.values()
-                at_hand = None if with_track else track_at_hand(path, tags)
+                fields, parsed = tags.values(), True
+                track_found = track_at_hand(path, tags) if with_track is False else None
                 in_the_way = obstacle(path, ways)
                 if in_the_way is None:
                     source.id3_version = ways.id3_version
@@ -96,12 +98,12 @@ def look(
             in_the_way = NoTagSupportError(path, message)
     except FileError as error:
         in_the_way = error
+    if with_track:
+        track_found = track(path)
+    elif with_track is False and not parsed:
+        track_found = track_at_hand(path)
     return FileState(
-        path=path,
-        identity=identity,
-        fields=fields,
-        obstacle=in_the_way,
-        track=track(path) if with_track else at_hand or track_at_hand(path),
+        path=path, identity=identity, fields=fields, obstacle=in_the_way, track=track_found
     )
 
 

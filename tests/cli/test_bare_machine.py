@@ -78,6 +78,15 @@ def test_with_too_few_open_files_a_run_ends_with_one_sentence(options, files: in
     assert any(word in sentence for word in ("open files", "ulimit", "unable to open"))
 
 
+@thinned("files", [9, 7], fast=1)
+def test_with_too_few_open_files_a_question_ends_with_one_sentence(options, files: int) -> None:
+    limit = ("sh", "-c", f'ulimit -n {files} && exec "$@"', "sh")
+    done = lean_tag(*limit, *PROGRAM, "find", "genre:rock", *options[2:4])
+    assert done.returncode == 5, done.stderr
+    (sentence,) = sentences(done)
+    assert any(word in sentence for word in ("open files", "ulimit", "unable to open"))
+
+
 @thinned("files", [5, 7, 9, 10], fast=1)
 def test_with_too_few_open_files_doctor_ends_with_one_sentence(files: int) -> None:
     limit = ("sh", "-c", f'ulimit -n {files} && exec "$@"', "sh")

@@ -59,6 +59,25 @@ def test_a_library_that_does_not_load_is_named_with_its_own_words(tmp_path: Path
     assert done.stderr.count("\n") == 1
 
 
+@thinned("command", [("-n", str(DATA / "farm.wav")), ("find", "genre:rock")], fast=1)
+def test_a_python_that_is_gone_is_named(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """As when it was replaced while we ran."""
+    program = (
+        "import sys; from lean_tagger.cli.main import main; sys.executable = '/gone/python'; "
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *command, "--state", tmp_path / "s"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == StateError.exit_code
+    assert "with /gone/python: No such file or directory; lean-tag needs the Python" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_library_that_crashes_is_quoted_and_its_flood_is_not(tmp_path: Path) -> None:
     """Two megabytes, far more than a pipe holds: nobody may wait for the other."""
     source = (

@@ -26,8 +26,9 @@ from lean_tagger.store.undo import FORWARD, last_run, leantag_jobs, undo_jobs
 _UNDO = """\
 Restore genre and mood from before lean-tag wrote them. By default the last run is undone (in
 these files and folders). A field that was changed since is left alone. Files that were moved or
-renamed are recognised by their audio in the folders that you name. If the journal is lost, the
-field LEANTAG in the files says what they held before."""
+renamed are recognised by their audio in the folders that you name; without a path, lean-tag looks
+for them near the places where they were. If the journal is lost, the field LEANTAG in the files
+says what they held before."""
 _HINT = "; lean-tag undo FOLDER also uses what lean-tag left in the files themselves"
 _REDO = "Take back what the last undo did."
 
