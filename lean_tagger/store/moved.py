@@ -81,7 +81,9 @@ def note(whereabouts: Whereabouts, found: Recognised, *, run: int) -> None:
     digest = (whole or digests or [""])[0]
     before = whereabouts.at(found.path)
     if before is not None and before.digest and not digest:
-        digest = (*found.digests, "")[0]
+        # Of the same kind, so that the two can be compared.
+        in_part = before.digest.startswith(PART)
+        digest = next((it for it in found.digests if it.startswith(PART) == in_part), "")
     if before is not None and other_audio(before.digest, digest):
         whereabouts.forget(found.path)
     if digest or leantag_field.ours_in(found.fields):

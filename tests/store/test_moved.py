@@ -347,9 +347,12 @@ def test_files_that_changed_their_names_with_each_other_get_what_was_theirs(
 
 
 @thinned("new", ["new/a.flac", "new", "."], fast=1)
-def test_a_file_is_found_if_another_one_has_its_name_now(library: Library, new: str) -> None:
+@thinned("effort", ["full", "1"], fast=1)
+def test_a_file_is_found_if_another_one_has_its_name_now(
+    library: Library, new: str, effort: str
+) -> None:
     song = library.now["west.flac"]
-    library.tag(song, "--leantag", "none")
+    library.tag(song, "--leantag", "none", "--effort", effort)
     before = library.explain("west.flac")
     library.new.mkdir()
     library.now = {"west.flac": song.rename(library.new / "a.flac")}
