@@ -283,4 +283,4 @@ def test_an_interrupt_ends_it_and_its_workers(seconds):
     # A quick machine was done before, or just ending, when Python has no handler any more.
     assert process.returncode in {130, 0, -signal.SIGINT}
     assert b"Traceback" not in said
-    assert in_session(process.pid) == set()
+    assert comes_true(lambda: not in_session(process.pid), within=60)  # one may just begin

@@ -254,7 +254,7 @@ BAD = {
     "only ours": (
         [replace(it, fields=ours(it.sounds)) for it in madeup.library(CLASSES)],
         (),
-        "lean-tag's own",
+        "all written by lean-tag",
     ),
     "only junk": (
         [replace(it, fields={"genre": ("Other",)}) for it in madeup.library(CLASSES)],
@@ -459,7 +459,7 @@ def test_jamendos_layout_is_understood(tmp_path: Path) -> None:
         (b"", "no column 'path'"),
         (b"path,label\n\xff.mp3,rock\n", "not UTF-8"),
         (b"path,label\ngone.mp3,rock\n", "nothing can be compared"),
-        (b"path,label\n" + b"x" * 200_000 + b",rock\n", "is no table"),
+        (b"path,label\n" + b"x" * 200_000 + b",rock\n", "is not a table"),
     ],
     fast=2,
 )
