@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -12,6 +13,10 @@ import pytest
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Else each of the thousand processes that the tests start would compile all of our modules.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# A shell lets what it starts with & ignore Ctrl-C, and so would every command that is tested.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from lean_tagger.card import ModelSpec, load_card
 
