@@ -46,6 +46,7 @@ class Recorder:
     def __init__(self, journal: Journal, run: int, keys: ModelKeys) -> None:
         self._journal, self._run, self._keys = journal, run, keys
         self._jobs: dict[str, Job] = {}
+        self._known: dict[int, Outcome] = {}  # by id, until they are recorded
         self.held: set[str] = set()
         self._writes: dict[str, int] = {}
 
@@ -59,10 +60,12 @@ class Recorder:
         return bool(self._jobs)
 
     def watch(self, found: Iterable[Job | Outcome | Later]) -> Iterator[Job | Outcome | Later]:
-        """Pass jobs on; their outcomes will be recorded."""
+        """Pass jobs on; their outcomes will be recorded, and those that are known will not."""
         for item in found:
             if isinstance(item, Job):
                 self._jobs[item.path] = item
+            elif not isinstance(item, Later):
+                self._known[id(item)] = item
             yield item
 
     def before_write(self, job: Job, writing: Writing) -> None:
@@ -82,6 +85,8 @@ class Recorder:
 
     def record(self, outcome: Outcome) -> None:
         """Record the outcome of a file, unless it came from the journal."""
+        if self._known.pop(id(outcome), None) is not None:
+            return  # there may be a job for another file that has had this name
         job = self._jobs.pop(outcome.path, None)
         if job is None:
             return

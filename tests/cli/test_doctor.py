@@ -189,7 +189,7 @@ def test_one_build_found_in_two_folders_is_one(tmp_path):
 def test_music_that_is_not_there_is_a_problem_and_the_page_says_so(tmp_path):
     done = run(tmp_path / "nowhere\x1b[31m")
     assert done.returncode == 1
-    problem = done.stdout[done.stdout.index("PROBLEM") :]
+    problem = " ".join(done.stdout[done.stdout.index("PROBLEM") :].split())
     assert "does not exist." in problem
     assert "mounted?" in problem
     assert "\x1b" not in done.stdout

@@ -366,7 +366,6 @@ def test_a_file_is_found_if_another_one_has_its_name_now(
     assert (told.code, "has not heard" in told.said) == (2, True)
 
 
-@pytest.mark.slow
 def test_what_one_file_held_is_not_given_to_another_with_its_name(library: Library) -> None:
     song = library.now["west.flac"]
     library.tag(song)
