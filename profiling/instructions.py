@@ -29,12 +29,13 @@ FORMATS = {
 
 def do(stage: str, path: str) -> None:
     """Do everything up to a stage; this is what valgrind runs."""
-    sys.path.insert(0, str(ROOT))
+    sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+    from rolled import roll
+
     from lean_tagger.card import load_card
     from lean_tagger.listen import decode
     from lean_tagger.listen.frontend.log_mel import LogMel
     from lean_tagger.listen.resample import resample
-    from lean_tagger.listen.windows import roll
 
     card = load_card("msd-musicnn")
     rate_hz, hop = card.sample_rate_hz, card.patch_frames * card.frontend.hop_samples

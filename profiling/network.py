@@ -26,6 +26,7 @@ from common import MIB, ROOT, progress, write_table
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy is loaded
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before onnxruntime is: phone nobody
 sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(ROOT / "tests"))
 sys.path.insert(0, str(ROOT / "models"))
 
 import export_musicnn as export
@@ -35,12 +36,12 @@ import numpy.typing as npt
 import onnx
 import onnxruntime as ort
 from musicnn_graphs import Rewrites, musicnn
+from rolled import roll
 
 from lean_tagger import stream
 from lean_tagger.card import load_card
 from lean_tagger.errors import FileError
 from lean_tagger.listen.frontend.log_mel import LogMel
-from lean_tagger.listen.windows import roll
 
 Patches = npt.NDArray[np.float32]
 MODEL = "msd-musicnn"
