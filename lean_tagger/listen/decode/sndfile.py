@@ -54,6 +54,7 @@ class SndfileAudio:
         self._mono = np.empty(len(self._planes), np.float32)
         self._samples = 0
         self.overs: Overs | None = None
+        self.repeatable = True
         self._mp3 = self.file.format in {"MPEG", "MP3"}
 
     def close(self) -> None:
