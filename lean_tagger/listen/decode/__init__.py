@@ -69,14 +69,16 @@ class Audio(Protocol):
         Length of the damaged packets skipped so far, as far as it is known.
     overs : Overs or None
         If set, notes samples of an MP3 that are louder than full scale.
-    repeatable : bool
-        Whether the same input always gives the same samples.
     """
 
     seconds: float
     seconds_skipped: float
     overs: "Overs | None"
-    repeatable: bool
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the same input always gives the same samples."""
+        ...
 
     def __iter__(self) -> Iterator[tuple[int, memoryview]]:
         """Yield ``(rate_hz, samples)``; raises DecodeError if nothing can be decoded."""

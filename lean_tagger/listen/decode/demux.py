@@ -66,6 +66,9 @@ RESYNC_MARKS = {"ogg": b"OggS\0\2", "wv": b"wvpk"}
 """Marks where a new stream may begin, for formats with a demuxer that stops for good: at a
 damaged WavPack block, and at a chained Ogg stream with another number of channels."""
 
+_UNREPEATABLE = frozenset({"als", "mp4als"})
+"""FFmpeg's decoders that read memory which they have not written: MPEG-4 ALS, in some files."""
+
 
 class Demuxer:
     """A file as packets, and the decoder for them.
@@ -119,6 +122,11 @@ class Demuxer:
                 self.container.close()
                 raise
         self.packets_hold_tags = self.container.format.name in TAG_IN_LAST_PACKET
+
+    @property
+    def repeatable(self) -> bool:
+        """See `Audio.repeatable`."""
+        return self.decoder.name not in _UNREPEATABLE
 
     def close(self) -> None:
         """Close the container."""

@@ -43,9 +43,6 @@ GAP_SECONDS = 0.015
 LONGEST_GAP_SECONDS = 600.0
 """An even larger jump is a broken or new clock, and says nothing about lost audio."""
 
-_UNREPEATABLE = frozenset({"als", "mp4als"})
-"""FFmpeg's decoders that read memory which they have not written: MPEG-4 ALS, in some files."""
-
 
 class FfmpegAudio(Demuxer):
     """An `Audio` over FFmpeg; see `lean_tagger.listen.decode.Audio`.
@@ -70,7 +67,6 @@ class FfmpegAudio(Demuxer):
         self._hash = blake2b()
         self._samples = 0
         self.overs: Overs | None = None
-        self.repeatable = self.decoder.name not in _UNREPEATABLE
         self._buffer = np.empty(BLOCK_SAMPLES, np.float32)
         self._good_bytes = 0
         self._damaged_seconds = 0.0  # packets that failed since the last good one
