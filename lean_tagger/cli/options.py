@@ -222,13 +222,10 @@ def add_effort(group: argparse._ActionsContainer) -> None:
 
 def add_resources(group: argparse._ArgumentGroup) -> None:
     """Add the limits of a run, and how it reports."""
-    add = group.add_argument
-    add(
-        "--max-mem",
-        type=option_types.size,
-        metavar="SIZE",
-        help="memory budget: 1500M, 1.5G, 512MiB (default: 2G or half of the machine)",
+    add_budget(
+        group, says="memory budget: 1500M, 1.5G, 512MiB (default: 2G or half of the machine)"
     )
+    add = group.add_argument
     add(
         "--jobs",
         type=option_types.count,
@@ -247,14 +244,11 @@ def add_resources(group: argparse._ArgumentGroup) -> None:
     add_output(group)
 
 
-def add_budget(group: argparse._ActionsContainer) -> None:
-    """Add the budget of a command whose default is that of a run."""
-    group.add_argument(
-        "--max-mem",
-        type=option_types.size,
-        metavar="SIZE",
-        help="memory budget (default: as for lean-tag)",
-    )
+def add_budget(
+    group: argparse._ActionsContainer, *, says: str = "memory budget (default: as for lean-tag)"
+) -> None:
+    """Add the budget of a command; by default that of a run."""
+    group.add_argument("--max-mem", type=option_types.size, metavar="SIZE", help=says)
 
 
 def add_waiting(group: argparse._ActionsContainer) -> None:

@@ -7,8 +7,7 @@
 
 `model` has the types, `read_file` reads a file (with `toml_file` and `safe_regex`), `apply` has
 the fixed order of the steps, `players` lays values out in a field, `album_vote` decides for a whole
-album. Standard library only: the supervisor and
-every worker load it.
+album. Standard library only: the supervisor and every worker load it.
 """
 
 from lean_tagger.rules.album_vote import (

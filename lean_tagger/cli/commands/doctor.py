@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import json
 
-from lean_tagger.cli import option_types, options
+from lean_tagger.cli import options
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.doctor import examine
 from lean_tagger.cli.doctor.lay_out import lay_out
@@ -34,9 +34,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         description="Say whether lean-tag will work here, and if not, what to do.",
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="music that a run would be given")
-    parser.add_argument(
-        "--max-mem", type=option_types.size, metavar="SIZE", help="plan with this budget"
-    )
+    options.add_budget(parser, says="plan with this budget")
     options.add_start_timeout(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
     return parser.parse_anywhere(arguments)

@@ -82,7 +82,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         help=f"most files in the map and the table (default: {MOST_TRACKS:,})",
     )
     options.add_models(parser)
-    add("--max-mem", type=option_types.size, metavar="SIZE", help="memory budget (default: 200M)")
+    options.add_budget(parser, says="memory budget (default: 200M)")
     options.add_state(parser)
     add("-q", "--quiet", action="store_true", help="print nothing but errors")
     return parser.parse_args(arguments)
