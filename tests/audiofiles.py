@@ -136,7 +136,11 @@ BUILDERS = {
 
 
 def fingerprint(path: str) -> str:
-    """Return a digest of a file's decoded audio; damaged packets are left out."""
+    """Return a digest of a file's decoded audio; damaged packets are left out.
+
+    FFmpeg's decoder of MPEG-4 ALS gives other samples each time that it reads a damaged
+    file, so of such a file the packets count.
+    """
     hasher = hashlib.sha256()
     # PyAV 19 knows no such option any more: it decodes metadata when it is asked for.
     options = {"metadata_errors": "replace"} if av.__version__.startswith("18.") else {}
@@ -145,7 +149,10 @@ def fingerprint(path: str) -> str:
             if stream.type == "audio":
                 try:
                     for packet in container.demux(stream):
-                        _add(hasher, packet.stream.type, _decoded(packet))
+                        if stream.codec_context.name == "als":
+                            hasher.update(bytes(packet))
+                        else:
+                            _add(hasher, packet.stream.type, _decoded(packet))
                 except av.FFmpegError as error:  # junk behind the audio ends it
                     hasher.update(type(error).__name__.encode())
                 break
