@@ -140,13 +140,16 @@ MERGE = (
         FROM other.writes AS theirs JOIN temp.run_numbers AS n ON n.theirs = theirs.run
         WHERE n.new OR NOT EXISTS (SELECT 1 FROM main.writes AS mine WHERE {_SAME_WRITE})
         ORDER BY theirs.id""",  # noqa: S608 - ours
+    # A file that an earlier merge brought may have another name by now, and keeps that.
     """INSERT OR REPLACE INTO main.files SELECT theirs.path, theirs.size, theirs.mtime_ns,
         theirs.inode, theirs.status, theirs.kind, theirs.message, theirs.attempts,
         coalesce(n.ours, theirs.run + :shift), theirs.seen, theirs.digest, theirs.fields,
         theirs.artist, theirs.albumartist, theirs.album, theirs.year, theirs.title
         FROM other.files AS theirs LEFT JOIN main.files AS ours ON ours.path = theirs.path
         LEFT JOIN temp.run_numbers AS n ON n.theirs = theirs.run
-        WHERE ours.seen IS NULL OR ours.seen < theirs.seen""",
+        WHERE ours.seen < theirs.seen OR ours.seen IS NULL
+        AND (n.new IS NOT 0 OR NOT EXISTS (SELECT 1 FROM main.files AS moved
+        WHERE moved.digest = theirs.digest AND moved.seen > theirs.seen))""",
 )
 """The statements that merge another journal; the last one counts the files."""
 

@@ -26,6 +26,7 @@ from thinned import thinned
 from lean_tagger import write
 from lean_tagger.cli.main import main
 from lean_tagger.listen.decode import fingerprint
+from lean_tagger.store.journal import Journal
 
 Fields = dict[str, tuple[str, ...]]
 CLIPS = ("west.flac", "skyvibe.mp3", "celtic.m4a")
@@ -473,6 +474,10 @@ def test_a_second_merge_knows_the_writes_under_their_new_names(library: Library)
         assert main(["merge", str(theirs), "--state", str(library.state)]) == 0
         assert library.tell("status")["writes"] == left
         assert len(library.run("undo", library.new).results) == left
+        with Journal(library.state, locked=False) as journal:
+            assert {it.path for it in journal.whereabouts.under([str(library.folder)])} == set(
+                map(str, library.now.values())
+            )
 
 
 # Without the journal
