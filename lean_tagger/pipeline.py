@@ -5,7 +5,7 @@ The command's workers and `tagger.Tagger` both use it.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from lean_tagger import write
 from lean_tagger.decide import leantag_field, spoken_word, tag_plan
@@ -42,13 +42,15 @@ from lean_tagger.listen.decode import DecoderName
 from lean_tagger.listen.decode.audio_proof import proof
 from lean_tagger.listen.effort import enough
 from lean_tagger.listen.label_scores import Words
-from lean_tagger.listen.listener import Listener
 from lean_tagger.listen.recognise import digests, has_audio, recognise
 from lean_tagger.rules import may_be_album
 from lean_tagger.settings import Verify, WriteSettings
 from lean_tagger.system.urls import is_url
 from lean_tagger.write import FileState
 from lean_tagger.write.spoken_word import marked
+
+if TYPE_CHECKING:  # without a listener, no ONNX Runtime is loaded
+    from lean_tagger.listen.listener import Listener
 
 _USUAL = WriteSettings()
 
@@ -100,7 +102,7 @@ class Pipeline:
     def __init__(
         self,
         decider: Decider,
-        listener: Listener | None,
+        listener: "Listener | None",
         *,
         decoder: DecoderName = "auto",
         ways: WriteSettings = _USUAL,

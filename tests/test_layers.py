@@ -163,3 +163,11 @@ def test_the_version_loads_nothing_heavy() -> None:
         "from lean_tagger.cli.main import main\ntry: main(['--version'])\nexcept SystemExit: pass"
     )
     assert loaded_by(version) == []
+
+
+def test_a_worker_that_only_undoes_loads_no_onnx_runtime() -> None:
+    worker = (
+        "from lean_tagger.run.worker_loop import Worker\n"
+        "from lean_tagger.settings import Settings\nWorker(Settings(listen=False))"
+    )
+    assert "onnxruntime" not in loaded_by(worker)

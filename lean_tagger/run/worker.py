@@ -8,7 +8,7 @@ import os
 import tempfile
 import wave
 from collections.abc import Callable
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from lean_tagger.decide.decider import Decider
 from lean_tagger.errors import (
@@ -22,11 +22,13 @@ from lean_tagger.errors import (
 )
 from lean_tagger.jobs import Failed, Job, Outcome, Skipped, Tagged, Writing
 from lean_tagger.listen.decode import AudioPosition
-from lean_tagger.listen.listener import Listener
 from lean_tagger.pipeline import Pipeline
 from lean_tagger.settings import Settings
 from lean_tagger.system import library_pages, temporary_files
 from lean_tagger.system.memory import Guard, limit_data, peak_rss_bytes
+
+if TYPE_CHECKING:  # what only undoes, or decides anew, loads no ONNX Runtime
+    from lean_tagger.listen.listener import Listener
 
 HEADROOM_BYTES = 16 << 20
 """Memory above the need of the rehearsal: other decoders' tables, larger tags, and pages of
@@ -87,17 +89,7 @@ class Worker:
         self.model, self.device = decider.names if options.listen else "", ""
         self._listener: Listener | None = None
         if options.listen:
-            self._listener = Listener(
-                decider.asked,
-                device=options.device,
-                threads=options.threads,
-                decoder=options.decoder,
-                effort=options.effort,
-                rules=decider.rules,
-                gpu_bytes=options.max_gpu_mem_bytes,
-                on_window=self._on_window,
-                notice=notice,
-            )
+            self._listener = _load(decider, options, self._on_window, notice)
             self.device = self._listener.device
             library_pages.release()
             _rehearse(self._listener)
@@ -177,7 +169,29 @@ def _refused(job: Job, error: FileError, *, scored: Tagged | None = None) -> Ski
     return kind(path=job.path, kind=error.kind, message=error.message, scored=scored)
 
 
-def _rehearse(listener: Listener) -> None:
+def _load(
+    decider: Decider,
+    options: Settings,
+    on_window: Callable[[str, AudioPosition], None],
+    notice: Callable[[str], None] | None,
+) -> "Listener":
+    """Load the models; only here is ONNX Runtime, too."""
+    from lean_tagger.listen.listener import Listener
+
+    return Listener(
+        decider.asked,
+        device=options.device,
+        threads=options.threads,
+        decoder=options.decoder,
+        effort=options.effort,
+        rules=decider.rules,
+        gpu_bytes=options.max_gpu_mem_bytes,
+        on_window=on_window,
+        notice=notice,
+    )
+
+
+def _rehearse(listener: "Listener") -> None:
     """Score a few seconds of silence, to measure the memory that is needed."""
     with _unnamed_file() as file:
         with wave.open(file, "wb") as sound:
