@@ -141,7 +141,7 @@ def test_a_file_that_changed_is_recognised_by_its_audio(golden: Golden) -> None:
         }, name
 
 
-@thinned("name", RUNS, fast=2)
+@thinned("name", RUNS, fast=1)
 def test_without_the_journal_a_file_is_recognised_by_its_leantag(
     golden: Golden, name: str, tmp_path: Path
 ) -> None:
@@ -222,7 +222,7 @@ def test_redo_takes_back_the_undo_that_0_1_0_did(golden: Golden) -> None:
         (7, set()),
         (8, {"failed/killed.mp3"}),
     ],
-    fast=2,
+    fast=1,
 )
 def test_one_run_of_0_1_0_is_undone_alone(golden: Golden, run: int, files: set[str]) -> None:
     tagged = written(golden)

@@ -187,6 +187,7 @@ def test_retag_decides_from_what_all_of_them_heard(song: Path) -> None:
     assert write.read(str(song))["genre"] == ("Jazz",)
 
 
+@pytest.mark.slow
 def test_explain_tells_whose_label_it_is(song: Path) -> None:
     a, b = model(song.parent, "a", ["rock"]), model(song.parent, "b", ["jazz", "chill"])
     Run("--model", f"{a},{b}", song)

@@ -110,6 +110,7 @@ def test_retag_undo_and_redo_tell_as_well(song):
     ]
 
 
+@pytest.mark.slow
 def test_nobody_is_told_of_a_dry_run(song):
     with serving() as server:
         assert run("-n", "--notify", server.url, song).returncode == 0

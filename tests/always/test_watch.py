@@ -109,6 +109,7 @@ def test_what_is_there_and_what_arrives_is_tagged_once_and_sigterm_is_no_failure
     assert [it["tagged"] for it in watch.summaries()] == [1, 1]
 
 
+@pytest.mark.slow
 @LINUX
 def test_its_own_writes_start_no_batch(started, music):
     watch = started("--settle", "0.2", music)

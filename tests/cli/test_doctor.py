@@ -134,6 +134,7 @@ def test_a_bad_option_is_one_sentence_and_exit_code_2():
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_budget_below_every_floor_is_a_problem_with_a_budget_that_suffices(every, one_model):
     done = run("--json", "--max-mem", "60M", first=None if every else one_model)

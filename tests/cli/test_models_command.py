@@ -213,6 +213,7 @@ def test_a_model_of_that_name_is_kept_unless_it_is_to_be_replaced(models, own, t
     assert models("verify", "tiny")[0] == 0
 
 
+@pytest.mark.slow
 def test_another_name_adds_a_second_one(models, tiny):
     models("add", tiny)
     assert models("add", tiny, "--name", "other")[0] == 0

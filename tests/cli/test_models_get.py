@@ -20,6 +20,7 @@ from conftest import DATA
 from disks import mounted
 from modelserver import ModelServer, answering, cut_after, drip, endless, hang_after, serving, to
 from standins import standins
+from thinned import thinned
 
 from lean_tagger.card import installed_models, load_card
 from lean_tagger.catalogue.downloads import entries
@@ -377,7 +378,7 @@ def test_a_record_that_cannot_be_read_lets_nothing_pass(get, own):
     ],
     ids=["404", "page", "bytes", "elsewhere", "file", "endless", "drip", "hang", "cut"],
 )
-@pytest.mark.parametrize("which", ["weights", "metadata"])
+@thinned("which", ["weights", "metadata"], fast=1)
 def test_what_does_not_come_is_one_sentence_and_no_model(
     how, code, reason, which, get, server, own
 ):

@@ -130,6 +130,7 @@ def test_a_taggram_is_a_picture_or_a_table(tmp_path: Path) -> None:
     assert table["windows"][1]["start_seconds"] > 2.9
 
 
+@pytest.mark.slow
 def test_a_taggram_stands_in_the_page(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     done = lean_tag("report", page, "--state", library(tmp_path), "--taggram", SONG)

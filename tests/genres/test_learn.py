@@ -159,6 +159,7 @@ def test_small_classes_are_named_and_left_out_or_pooled(tmp_path: Path) -> None:
     assert report["pooled"] == [{"class": "Csárdás", "as": "Polka"}]
 
 
+@pytest.mark.slow
 def test_tracks_of_classes_that_are_left_out_hardly_get_one_of_the_others(tmp_path: Path) -> None:
     """What is learnt of three genres says nothing of music that is neither, and must know it."""
     small = madeup.library([f"Genre {number}" for number in range(12)], artists=2, tracks=4)
@@ -204,6 +205,7 @@ def test_what_an_artist_has_by_hand_is_inherited(tmp_path: Path) -> None:
     assert head.inherited(artist="somebody", album="Polka album 0") is None
 
 
+@pytest.mark.slow
 def test_what_is_mostly_something_else_by_hand_is_not_inherited(tmp_path: Path) -> None:
     tracks = [
         replace(it, fields={"genre": ("Rare",)}) if it.artist.endswith(" 0") and n % 8 > 2 else it

@@ -16,6 +16,7 @@ from audiofiles import KINDS, make
 from conftest import shared
 from encode import encode, music
 from lyingwriter import GENERIC, HEADERS, Lie, header, lied, lies_about
+from thinned import thinned
 
 from lean_tagger import write
 from lean_tagger.errors import FileError
@@ -33,7 +34,7 @@ from lean_tagger.settings import Verify
 from lean_tagger.system.digest import blake2b
 
 LIES = 400
-FAST_LIES = 60
+FAST_LIES = 40
 VALUES = {"genre": ("Rock" * 60,), "mood": ("sad",), "leantag": ("x" * 3000,)}
 SAME_VIEW = ["flac", "mp3", "ogg", "opus", "tta", "wav", "wv"]
 SOUNDING = sorted(set(KINDS) - {"mpc", "ape"})  # those two hold nothing that decodes
@@ -89,13 +90,7 @@ def told(what: Callable[[], str]) -> str:
         return "refused"
 
 
-@pytest.mark.parametrize(
-    "number",
-    [
-        pytest.param(number, marks=[pytest.mark.slow] if number >= FAST_LIES else [])
-        for number in range(LIES)
-    ],
-)
+@thinned("number", range(LIES), fast=FAST_LIES)
 def test_what_a_full_decode_refuses_the_proof_by_packets_refuses(
     tagged: Callable[[str], tuple[Path, Path]], tmp_path: Path, number: int
 ) -> None:
@@ -188,7 +183,7 @@ def test_the_samples_are_hashed_where_all_of_the_copy_is_decoded(
     assert given(original) == f"samples {decoded(str(original))}"
 
 
-@pytest.mark.parametrize("number", range(10))
+@thinned("number", range(10), fast=5)
 @pytest.mark.parametrize("kind", IN_FULL)
 def test_a_lie_that_is_heard_is_refused_where_all_of_the_copy_is_decoded(
     tagged: Callable[[str], tuple[Path, Path]], tmp_path: Path, kind: str, number: int

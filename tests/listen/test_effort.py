@@ -1,6 +1,7 @@
 """Hearing a part of a track: which windows, when it is enough, and that they are the same."""
 
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -60,11 +61,17 @@ STRAY = {"a.ogg": 600, "a.opus": 600, "a.mka": 48}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the same music in every format."""
-    made = tmp_path_factory.mktemp("formats")
+    """Return a folder with the same music in every format, made once for all test processes."""
+    own, together = tmp_path_factory.mktemp("formats"), tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        together = together.parent
+    made = together / "formats"
+    made.mkdir(exist_ok=True)
     for name, (codec, rate, channels) in FORMATS.items():
-        form = "adts" if name.endswith(".aac") else None
-        produce(made / name, music(SECONDS, rate, channels), rate, codec, form)
+        if not (made / name).exists():
+            form = "adts" if name.endswith(".aac") else None
+            produce(own / name, music(SECONDS, rate, channels), rate, codec, form)
+            (own / name).replace(made / name)
     return made
 
 

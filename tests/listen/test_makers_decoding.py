@@ -84,6 +84,7 @@ def test_a_part_of_it_is_cut_off_as_the_whole_is(loud: Path) -> None:
     assert np.abs(found - plain).max() > 0.1
 
 
+@pytest.mark.slow
 def test_with_little_effort_an_mp4_with_a_delay_is_heard_whole(tmp_path: Path) -> None:
     path = encode(tmp_path / "a.m4a", music(60, 16_000, channels=1), 16_000, "aac")
     maker = make(tmp_path, name="maker", change=AS_ESSENTIA)

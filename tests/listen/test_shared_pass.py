@@ -16,6 +16,7 @@ from conftest import DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rolled import roll
+from thinned import thinned
 from tinymodel import make, make_family, make_head
 
 from lean_tagger import Tagger
@@ -48,7 +49,7 @@ def same(a: Any, b: Any) -> None:
     assert (a.n_windows, a.seconds, a.digest) == (b.n_windows, b.seconds, b.digest)
 
 
-@pytest.mark.parametrize("names", [PAIR, PAIR[::-1]])
+@thinned("names", [PAIR, PAIR[::-1]], fast=1)
 @pytest.mark.parametrize("song", ["hacienda.ogg", "west.flac", "skyvibe.mp3"])
 def test_models_that_share_a_front_end_score_as_each_alone(
     names: tuple[str, str], song: str

@@ -156,7 +156,7 @@ def test_a_file_that_ends_its_worker_is_tried_twice_and_costs_only_itself(
 
 def test_a_run_that_was_stopped_and_continued_gives_no_file_up(long_song: Path) -> None:
     """As a laptop that sleeps: everything stands still for longer than a file may take."""
-    arguments = ["-n", "--json", "--timeout", "2", str(long_song)]
+    arguments = ["-n", "--json", "--timeout", "1", str(long_song)]
     process = subprocess.Popen(
         [sys.executable, "-m", "lean_tagger", *arguments], stdout=subprocess.PIPE, cwd=ROOT
     )
@@ -167,7 +167,7 @@ def test_a_run_that_was_stopped_and_continued_gives_no_file_up(long_song: Path) 
     tree = [process.pid, *children(process.pid)]
     for pid in tree:
         os.kill(pid, signal.SIGSTOP)
-    time.sleep(6)
+    time.sleep(3)
     for pid in tree:
         os.kill(pid, signal.SIGCONT)
     out, _ = process.communicate(timeout=120)

@@ -319,6 +319,7 @@ def test_status_says_what_it_means_that_a_file_was_only_seen(
     assert "files      3: 3 seen by undo only" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @thinned("named", ["old", "", "old/west.flac old/other.flac"], fast=1)
 @pytest.mark.parametrize("leantag", [pytest.param("short", marks=pytest.mark.slow), "none"])
 def test_files_that_changed_their_names_with_each_other_get_what_was_theirs(
@@ -347,6 +348,7 @@ def test_files_that_changed_their_names_with_each_other_get_what_was_theirs(
     assert library.tell("status")["writes"] == 0
 
 
+@pytest.mark.slow
 @thinned("new", ["new/a.flac", "new", "."], fast=1)
 @thinned("effort", ["full", "1"], fast=1)
 def test_a_file_is_found_if_another_one_has_its_name_now(
@@ -367,6 +369,7 @@ def test_a_file_is_found_if_another_one_has_its_name_now(
     assert (told.code, "has not heard" in told.said) == (2, True)
 
 
+@pytest.mark.slow
 def test_what_one_file_held_is_not_given_to_another_with_its_name(library: Library) -> None:
     song = library.now["west.flac"]
     library.tag(song)

@@ -133,6 +133,7 @@ def test_a_file_that_needs_no_writing_has_no_obstacle(model: Path, tmp_path: Pat
     assert Run(*options, "-n").statuses() == {"a.flac": "unchanged"}
 
 
+@pytest.mark.slow
 def test_an_album_hears_its_protected_tracks_and_tells_of_each_once(
     model: Path, tmp_path: Path
 ) -> None:

@@ -121,6 +121,7 @@ def test_a_folder_that_is_mounted_read_only_is_named_as_that(lean_tag, tmp_path:
     assert names(music) == {"a.mp3"}
 
 
+@pytest.mark.slow
 def test_exfat_keeps_what_is_written_and_nothing_is_heard_twice(lean_tag, tmp_path: Path) -> None:
     """It has no owners, modes or hard links, two-second times, and its own idea of inodes."""
     disks.have("mkfs.exfat", "mount.exfat-fuse")

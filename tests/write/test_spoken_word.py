@@ -80,6 +80,7 @@ def test_it_is_left_alone_by_default(tmp_path: Path, mark: Mark) -> None:
     assert Run("undo", path).statuses() == {path.name: "undone"}
 
 
+@pytest.mark.slow
 def test_music_with_another_media_kind_is_tagged(tmp_path: Path) -> None:
     path = by_item(tmp_path, stik=[1])
     assert Run("--min-score", "0.01", path).statuses() == {path.name: "tagged"}

@@ -117,8 +117,8 @@ def reached(places: list[tuple[str, int]], calls: Counter[tuple[str, str]]) -> i
     )
 
 
-SOME = 10
-"""The fast tests interrupt each tenth place, the slow ones each."""
+SOME = 20
+"""The fast tests interrupt each twentieth place, the slow ones each."""
 
 
 def put(folder: Path, before: dict[str, bytes], hardlinks: str) -> dict[str, Path]:
