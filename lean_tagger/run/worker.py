@@ -27,7 +27,7 @@ from lean_tagger.settings import Settings
 from lean_tagger.system import library_pages, temporary_files
 from lean_tagger.system.memory import Guard, limit_data, peak_rss_bytes
 
-if TYPE_CHECKING:  # what only undoes, or decides anew, loads no ONNX Runtime
+if TYPE_CHECKING:  # see `listener_class`
     from lean_tagger.listen.listener import Listener
 
 HEADROOM_BYTES = 16 << 20
@@ -89,7 +89,17 @@ class Worker:
         self.model, self.device = decider.names if options.listen else "", ""
         self._listener: Listener | None = None
         if options.listen:
-            self._listener = _load(decider, options, self._on_window, notice)
+            self._listener = listener_class()(
+                decider.asked,
+                device=options.device,
+                threads=options.threads,
+                decoder=options.decoder,
+                effort=options.effort,
+                rules=decider.rules,
+                gpu_bytes=options.max_gpu_mem_bytes,
+                on_window=self._on_window,
+                notice=notice,
+            )
             self.device = self._listener.device
             library_pages.release()
             _rehearse(self._listener)
@@ -169,26 +179,11 @@ def _refused(job: Job, error: FileError, *, scored: Tagged | None = None) -> Ski
     return kind(path=job.path, kind=error.kind, message=error.message, scored=scored)
 
 
-def _load(
-    decider: Decider,
-    options: Settings,
-    on_window: Callable[[str, AudioPosition], None],
-    notice: Callable[[str], None] | None,
-) -> "Listener":
-    """Load the models; only here is ONNX Runtime, too."""
+def listener_class() -> "type[Listener]":
+    """Import what listens, and ONNX Runtime with it; to undo or decide anew needs neither."""
     from lean_tagger.listen.listener import Listener
 
-    return Listener(
-        decider.asked,
-        device=options.device,
-        threads=options.threads,
-        decoder=options.decoder,
-        effort=options.effort,
-        rules=decider.rules,
-        gpu_bytes=options.max_gpu_mem_bytes,
-        on_window=on_window,
-        notice=notice,
-    )
+    return Listener
 
 
 def _rehearse(listener: "Listener") -> None:

@@ -19,7 +19,7 @@ from lean_tagger.run.messages import (
     pack,
     receive,
 )
-from lean_tagger.run.worker import Worker
+from lean_tagger.run.worker import Worker, listener_class
 from lean_tagger.system.free_lists import emptied
 from lean_tagger.system.memory import (
     current_rss_bytes,
@@ -65,8 +65,10 @@ def serve(inbox: BinaryIO, outbox_fd: int) -> None:
         A pipe for messages to the supervisor.
     """
     post = _Post(outbox_fd)
-    post.send(Loading())
     options = receive(inbox)
+    if options.listen:
+        listener_class()  # a library that does not load is no fault of a model
+    post.send(Loading())
     try:
         # A model may ask for gigabytes when it is loaded. The limit leaves enough room to
         # measure a model that needs more than the budget, and to report its need.
