@@ -245,6 +245,7 @@ def rows(folder: Path, count: int, *, flat: bool, only: list[str]) -> Iterator[d
         progress(f"{count:,} tracks: {step}")
         seconds, mib = measure(command)
         supervises = command[1] == "-m"
+        progress(f"{count:,} tracks: {step}: {seconds - less:.1f} CPU s, {mib:.1f} MiB")
         return {
             "tracks": f"{count:,}",
             "step": step,
