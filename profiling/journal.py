@@ -209,7 +209,7 @@ def commands(music: Path, state: Path, other: Path) -> dict[str, list[str]]:
     track = place(str(music), 1)
     return {
         "second run": ["-n", "-q", str(music)],
-        "--album-genre": ["-n", "-q", "--album-genre", str(music)],
+        "second run by albums": ["-n", "-q", "--album-genre", str(music)],
         "status": ["status"],
         "runs": ["runs"],
         "explain": ["explain", track],
@@ -222,7 +222,7 @@ def commands(music: Path, state: Path, other: Path) -> dict[str, list[str]]:
         "learn": ["learn", "-n", "--from", str(state.with_name("labels.csv"))],
         "report": ["report", str(state.with_name("page.html"))],
         "retag": ["retag", "-n", "-q"],
-        "retag --album-genre": ["retag", "-n", "-q", "--album-genre"],
+        "retag by albums": ["retag", "-n", "-q", "--album-genre"],
         "export": ["export", "/dev/null"],
         "export, a table": ["export", "--format", "csv", "/dev/null"],
         "merge": ["merge", str(other)],
@@ -285,7 +285,7 @@ def main() -> None:
     )
     parser.add_argument("--tracks", type=int, nargs="+", default=SIZES, help="default: four sizes")
     parser.add_argument("--flat", action="store_true", help="all files in one folder")
-    parser.add_argument("--only", nargs="+", default=[], metavar="STEP", help="of the table")
+    parser.add_argument("--only", nargs="+", default=[], metavar="STEP", help="steps of the table")
     parser.add_argument("--scratch", type=Path, help="where to put 10 kB per track")
     parser.add_argument("--out", type=Path, help="folder for journal.md and .json")
     parser.add_argument("--step", nargs=4, help=argparse.SUPPRESS)
