@@ -230,7 +230,7 @@ def test_a_hop_that_makes_no_sense_is_refused(hop: float) -> None:
 
 @thinned("name", ["skyvibe.mp3", "celtic.m4a", "hacienda.ogg", "west.flac"], fast=1)
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("effort", ["full", "2"])
+@thinned("effort", ["full", "2"], fast=1)
 def test_a_file_leaves_nothing_for_the_garbage_collector(
     name: str, threads: int, effort: str
 ) -> None:

@@ -31,6 +31,7 @@ from modelserver import (
     to,
 )
 from pace import slowdown, took_no_longer_than
+from thinned import thinned
 
 from lean_tagger.catalogue import http_get
 from lean_tagger.catalogue.fetch import Manners, Wanted, fetch, part_path
@@ -197,7 +198,7 @@ def test_another_length_than_the_known_one_is_refused(size_bytes, says, server, 
         get(server, tmp_path, size_bytes=size_bytes)
 
 
-@pytest.mark.parametrize("how", [hang_after(0), hang_after(1000), drip, slow_headers])
+@thinned("how", [hang_after(1000), drip, hang_after(0), slow_headers], fast=2)
 def test_a_server_that_is_too_slow_is_given_up(how, server, tmp_path):
     server.behaves["file.onnx"] = how
     started = time.monotonic()

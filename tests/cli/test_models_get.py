@@ -143,7 +143,7 @@ def test_the_licence_is_shown_and_agreed_to_once(get, own, server):
     assert record["from"] == server.url + weights("jamendo-genres")
 
 
-@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 2)])
+@thinned(("answer", "code"), [("y\n", 0), ("n\n", 2)], fast=1)
 def test_a_person_at_a_terminal_is_asked_and_sees_a_bar(answer, code, own, server):
     ended, said = typed(answer, "models", "get", "styles", "--url", server.url)
     assert ended == code

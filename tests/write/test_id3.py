@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mutagen.id3 import ID3
+from thinned import thinned
 
 from lean_tagger import write
 from lean_tagger.errors import WriteError
@@ -392,7 +393,7 @@ def frames_of(version: int) -> st.SearchStrategy[list[bytes]]:
     )
 
 
-@pytest.mark.parametrize("unsynchronised", [False, True])
+@thinned("unsynchronised", [False, True], fast=1)
 @pytest.mark.parametrize("version", [2, 3, 4])
 @settings(
     max_examples=40,

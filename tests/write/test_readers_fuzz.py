@@ -236,7 +236,7 @@ def run(tmp_path: Path, kind: str, count: int) -> None:
     assert outcomes["not undone"] == 0
 
 
-@thinned("kind", KINDS, fast=10)
+@thinned("kind", KINDS, fast=6)
 def test_damaged_files_lose_nothing_that_a_reader_sees(tmp_path: Path, kind: str) -> None:
     run(tmp_path, kind, 10)
 
