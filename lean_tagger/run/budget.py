@@ -48,6 +48,7 @@ def shape(
     files: int,
     model: str,
     machine_bytes: int | None = None,
+    host_bytes: int = 0,
 ) -> Shape:
     """Divide a budget.
 
@@ -69,15 +70,17 @@ def shape(
         For the message; empty if none is loaded.
     machine_bytes : int or None
         What the machine or container allows, for the message too.
+    host_bytes : int
+        What the supervising process needs besides, because it does other things too.
 
     Raises
     ------
     BudgetError
         Not even one worker fits.
     """
-    available = budget_bytes - SUPERVISOR_BYTES
+    available = budget_bytes - host_bytes - SUPERVISOR_BYTES
     if available < needed_bytes:
-        asked_bytes = least_bytes(needed_bytes)
+        asked_bytes = least_bytes(needed_bytes) + host_bytes
         least = -(-asked_bytes >> 20)
         with_model = f"with {model} " if model else ""
         what = (
