@@ -40,6 +40,14 @@ def least_bytes(needed_bytes: int) -> int:
     return SUPERVISOR_BYTES + needed_bytes + SPARE_BYTES
 
 
+def too_little(share_bytes: int) -> BudgetError:
+    """Return the error for a process that needed more than its share, in bytes."""
+    return BudgetError(
+        f"this needs more than the {format_size(share_bytes)} that the budget leaves for it; "
+        "allow more with --max-mem"
+    )
+
+
 def shape(
     budget_bytes: int,
     needed_bytes: int,
