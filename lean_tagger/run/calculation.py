@@ -130,8 +130,9 @@ class Calculation:
         if share_bytes < LEAST_BYTES:
             least = SUPERVISOR_BYTES + LEAST_BYTES
             raise BudgetError(
-                f"a budget of {format_size(max_mem_bytes)} is too little: this command needs "
-                f"{format_size(least)} (--max-mem {least >> 20}M)"
+                f"a budget of {format_size(max_mem_bytes)} is too little: this command needs at "
+                f"least {format_size(least)} (--max-mem {least >> 20}M), and more for a network "
+                "or a large library"
             )
         self.peak_bytes = 0
         self._max_mem_bytes = max_mem_bytes

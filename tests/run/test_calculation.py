@@ -45,7 +45,7 @@ def test_a_library_that_ends_the_process_for_want_of_memory_is_a_budget_error() 
 
 
 def test_a_budget_that_holds_no_child_is_refused_with_one_number() -> None:
-    with pytest.raises(BudgetError, match=r"--max-mem 65M"):
+    with pytest.raises(BudgetError, match=r"at least .*--max-mem 65M.* more for a network"):
         Calculation("example:squares", 1, max_mem_bytes=50 * MIB)
 
 
