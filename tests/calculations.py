@@ -18,6 +18,13 @@ def greedy(size: int) -> Iterator[int]:
     yield len(bytearray(size))
 
 
+def multiplies(size: int) -> Iterator[float]:
+    """Multiply two matrices, for which OpenBLAS takes a buffer, and ends the process without."""
+    import numpy as np
+
+    yield float((np.ones((size, size)) @ np.ones((size, size))).sum())
+
+
 def refuses(text: str) -> Iterator[None]:
     """Raise an error of our tree."""
     raise ConfigError(text)

@@ -40,6 +40,14 @@ def least_bytes(needed_bytes: int) -> int:
     return SUPERVISOR_BYTES + needed_bytes + SPARE_BYTES
 
 
+def too_little(share_bytes: int) -> BudgetError:
+    """Return the error for a process that needed more than its share, in bytes."""
+    return BudgetError(
+        f"this needs more than the {format_size(share_bytes)} that the budget leaves for it; "
+        "allow more with --max-mem"
+    )
+
+
 def shape(
     budget_bytes: int,
     needed_bytes: int,
@@ -48,6 +56,7 @@ def shape(
     files: int,
     model: str,
     machine_bytes: int | None = None,
+    host_bytes: int = 0,
 ) -> Shape:
     """Divide a budget.
 
@@ -69,15 +78,17 @@ def shape(
         For the message; empty if none is loaded.
     machine_bytes : int or None
         What the machine or container allows, for the message too.
+    host_bytes : int
+        What the supervising process needs besides, because it does other things too.
 
     Raises
     ------
     BudgetError
         Not even one worker fits.
     """
-    available = budget_bytes - SUPERVISOR_BYTES
+    available = budget_bytes - host_bytes - SUPERVISOR_BYTES
     if available < needed_bytes:
-        asked_bytes = least_bytes(needed_bytes)
+        asked_bytes = least_bytes(needed_bytes) + host_bytes
         least = -(-asked_bytes >> 20)
         with_model = f"with {model} " if model else ""
         what = (

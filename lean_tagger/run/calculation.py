@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from lean_tagger.errors import BudgetError, StateError
-from lean_tagger.run.budget import SUPERVISOR_BYTES
+from lean_tagger.run.budget import SUPERVISOR_BYTES, too_little
 from lean_tagger.run.child_process import start, starting
+from lean_tagger.run.failed_start import NO_ROOM
 from lean_tagger.run.messages import Broken, Ended, Value, receive, send
 from lean_tagger.run.stderr_tail import StderrTail
 from lean_tagger.system.memory import format_size
@@ -129,8 +130,9 @@ class Calculation:
         if share_bytes < LEAST_BYTES:
             least = SUPERVISOR_BYTES + LEAST_BYTES
             raise BudgetError(
-                f"a budget of {format_size(max_mem_bytes)} is too little: this command needs "
-                f"{format_size(least)} (--max-mem {least >> 20}M)"
+                f"a budget of {format_size(max_mem_bytes)} is too little: this command needs at "
+                f"least {format_size(least)} (--max-mem {least >> 20}M), and more for a network "
+                "or a large library"
             )
         self.peak_bytes = 0
         self._max_mem_bytes = max_mem_bytes
@@ -182,6 +184,8 @@ class Calculation:
                 f"other programs, or give it less than {format_size(self._max_mem_bytes)}"
             )
         said = self._child.stderr.last_line()
+        if any(words in said for words in NO_ROOM):  # OpenBLAS ends the process itself
+            return too_little(self._max_mem_bytes - SUPERVISOR_BYTES)
         ended = f"the process that calculates ended with status {status}"
         return StateError(f"{ended}: {said}" if said else ended)
 

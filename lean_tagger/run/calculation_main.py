@@ -7,10 +7,11 @@ import signal
 import sys
 from typing import BinaryIO
 
-from lean_tagger.errors import BudgetError, LeanTagError
+from lean_tagger.errors import LeanTagError
+from lean_tagger.run import budget
 from lean_tagger.run.child_process import end_with
 from lean_tagger.run.messages import Broken, Ended, Value, receive, send
-from lean_tagger.system.memory import format_size, limit_data, peak_rss_bytes
+from lean_tagger.system.memory import limit_data, peak_rss_bytes
 
 
 def main(arguments: list[str]) -> None:
@@ -34,7 +35,7 @@ def main(arguments: list[str]) -> None:
                 send(outbox, Value(value))
         except MemoryError:
             limit_data(0)  # or there would be no memory to report it
-            send(outbox, Broken(_too_little(share_bytes)))
+            send(outbox, Broken(budget.too_little(share_bytes)))
         except LeanTagError as error:
             send(outbox, Broken(error))
         else:
@@ -46,13 +47,6 @@ def _outbox() -> BinaryIO:
     fd = os.dup(1)
     os.dup2(2, 1)
     return os.fdopen(fd, "wb")
-
-
-def _too_little(share_bytes: int) -> BudgetError:
-    return BudgetError(
-        f"this needs more than the {format_size(share_bytes)} that the budget leaves for it; "
-        "allow more with --max-mem"
-    )
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ class Supervisor:
         least_files: int = 1,
     ) -> None:
         self._options = options
-        self._for_workers_bytes = options.max_mem_bytes - host_bytes
+        self._host_bytes = host_bytes
         self.jobs = jobs
         self._least_files = least_files
         self._cores = min(machine.usable_cores(), jobs)
@@ -99,9 +99,9 @@ class Supervisor:
         self._before_write = before_write or (lambda *_: None)
         self._machine_bytes = machine.machine_limit_bytes()  # does not change in a run
         self._is_pressed = pressed or (lambda: machine.memory_is_short(self._machine_bytes))
+        most_bytes = options.max_mem_bytes - host_bytes - budget.SUPERVISOR_BYTES
         self._workers = Workers(
-            replace(options, max_mem_bytes=self._for_workers_bytes - budget.SUPERVISOR_BYTES),
-            start_seconds=start_seconds,
+            replace(options, max_mem_bytes=most_bytes), start_seconds=start_seconds
         )
         self._retries: deque[Job] = deque()
         self._alone: Job | None = None
@@ -133,12 +133,13 @@ class Supervisor:
             for _ in self._look():
                 pass  # a worker without a job gives no outcome; if it ends, this raises
         self._shape = budget.shape(
-            self._for_workers_bytes,
+            self._options.max_mem_bytes,
             first.ready.needed_bytes,
             cores=cores,
             files=max(1, files),
             model=first.ready.model,
             machine_bytes=self._machine_bytes,
+            host_bytes=self._host_bytes,
         )
         self._on_start(first.ready)
         library_pages.release()

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,22 @@ def test_all_that_the_image_copies_is_let_in():
     assert sources <= allowed
     assert (ROOT / ".dockerignore").read_bytes() == (ROOT / ".containerignore").read_bytes()
     assert all((ROOT / name).exists() for name in sources)
+
+
+def test_pythons_own_library_is_compiled_in_the_image_too():
+    """The official images come without; a start takes 0.8 CPU seconds more then."""
+    _, final = (ROOT / "Containerfile").read_text().rsplit("\nFROM ", 1)
+    (command,) = re.findall(r"^RUN (python3 -m compileall .*?[^\\])$", final, re.M | re.S)
+    pattern, asked = re.findall(r"-x '(.*?)'|\$\(python3 -c '(.*?)'\)", command)
+    done = subprocess.run(
+        [sys.executable, "-c", asked[1]], capture_output=True, text=True, check=True
+    )
+    library = done.stdout.strip()
+    assert Path(library, "argparse.py").exists()
+    for module in sys.stdlib_module_names & set(sys.modules):
+        source = getattr(sys.modules[module], "__file__", None) or ""
+        assert not (source.startswith(library) and re.search(pattern[0], source)), source
+    assert final.index("compileall") < final.index("\nUSER ")
 
 
 def test_music_is_never_given_to_another_owner():

@@ -70,6 +70,12 @@ def test_what_python_cannot_keep_compiled_is_named(tmp_path, monkeypatch):
     assert facts.uncompiled(["kept", "lost", "there_is_none", "sys"]) == ["lost"]
 
 
+def test_it_is_named_that_pythons_own_library_is_not_kept_compiled(tmp_path, monkeypatch):
+    """As in the images python:3.13 and python:3.13-slim."""
+    monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path))
+    assert "argparse" in facts.uncompiled(facts.COMPILED)
+
+
 # A made-up machine
 
 PI = """\

@@ -160,7 +160,7 @@ def test_what_the_engine_takes_itself_is_part_of_the_budget(tmp_path: Path) -> N
             if fits:
                 assert len(list(runner.outcomes([song]))) == 1
             else:
-                with pytest.raises(BudgetError):
+                with pytest.raises(BudgetError, match=r"of 400 MiB .*--max-mem [4-9]\d\dM"):
                     list(runner.outcomes([song]))
 
 

@@ -309,7 +309,19 @@ def test_full_is_the_proof_by_packets_and_a_decode(
     original, copy = (str(path) for path in tagged(kind))
     digest, when_heard = fingerprint(original), given(Path(original))
     ask, answer = proof(original, digest, decoder="auto", verify="full", given=when_heard)
-    assert ask(copy) == answer == f"{when_heard} {digest}"
+    assert ask(copy) == answer == f"{when_heard} {decoded(copy)}"
+
+
+def test_full_compares_samples_and_not_only_how_many_there_are(
+    tagged: Callable[[str], tuple[Path, Path]], tmp_path: Path
+) -> None:
+    """Another gain changes no packet; it is found even if the first proof were deceived."""
+    original, copy = tagged("opus")
+    false = lied(copy, "opus", header(b"OpusHead", 17, 1), 0, tmp_path)
+    digest, deceived = fingerprint(str(original)), given(false)
+    assert fingerprint(str(false)) == digest
+    ask, answer = proof(str(original), digest, decoder="auto", verify="full", given=deceived)
+    assert ask(str(false)) != answer
 
 
 def chosen(number: int) -> tuple[str, Lie]:

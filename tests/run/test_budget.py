@@ -74,6 +74,23 @@ def test_the_refusal_names_one_number_and_it_is_what_doctor_names():
     assert re.findall(r"\d+", str(refused.value)) == ["100", str(least_mib), str(least_mib)]
 
 
+@given(RUNS, st.integers(0, 1024 * MIB), st.integers(1, 8192 * MIB))
+def test_a_refusal_names_what_is_enough_in_a_process_that_does_other_things_too(
+    run, host_bytes, missing_bytes
+):
+    """As on a worker of a cluster, which takes memory itself."""
+    least_bytes = budget.SUPERVISOR_BYTES + run["needed_bytes"] + host_bytes
+    given_bytes = max(0, least_bytes - missing_bytes)
+    with pytest.raises(BudgetError) as refused:
+        budget.shape(given_bytes, model="tiny", host_bytes=host_bytes, **run)
+    assert f"a budget of {memory.format_size(given_bytes)} is too little" in str(refused.value)
+    said = re.search(r"\(--max-mem (\d+M)\)$", str(refused.value))
+    enough_bytes = memory.parse_size(said[1])
+    found = budget.shape(enough_bytes, model="tiny", host_bytes=host_bytes, **run)
+    assert host_bytes + budget.SUPERVISOR_BYTES + found.alone_bytes == enough_bytes
+    assert found.workers >= 1
+
+
 def test_where_the_machine_has_too_little_its_limit_is_to_be_raised():
     with pytest.raises(BudgetError, match=r"allows 128 MiB; raise that limit$") as refused:
         shape(100, machine_bytes=128 * MIB)

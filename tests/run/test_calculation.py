@@ -34,8 +34,18 @@ def test_what_needs_more_than_the_share_is_a_budget_error() -> None:
         assert list(calculation) == [request]
 
 
+def test_a_library_that_ends_the_process_for_want_of_memory_is_a_budget_error() -> None:
+    with (
+        Calculation("calculations:multiplies", 200, max_mem_bytes=65 * MIB) as calculation,
+        pytest.raises(BudgetError, match=r"40 MiB .* allow more with --max-mem"),
+    ):
+        list(calculation)
+    with Calculation("calculations:multiplies", 200, max_mem_bytes=200 * MIB) as calculation:
+        assert list(calculation) == [200.0**3]
+
+
 def test_a_budget_that_holds_no_child_is_refused_with_one_number() -> None:
-    with pytest.raises(BudgetError, match=r"--max-mem 65M"):
+    with pytest.raises(BudgetError, match=r"at least .*--max-mem 65M.* more for a network"):
         Calculation("example:squares", 1, max_mem_bytes=50 * MIB)
 
 

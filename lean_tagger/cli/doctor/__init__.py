@@ -78,7 +78,7 @@ def examine(
         models=models,
         state=state,
         music=music,
-        uncompiled=facts.uncompiled(["lean_tagger", *facts.LIBRARIES]),
+        uncompiled=facts.uncompiled(facts.COMPILED),
         notes=[],
         problems=[],
     )
@@ -127,9 +127,9 @@ def _speed_notes(report: Report) -> Iterator[str]:
     if report.uncompiled:
         yield (
             f"Python compiles {', '.join(report.uncompiled)} at every start, since it cannot store "
-            "the result. That takes about 0.7 s and 5 MiB each time. Run python -m compileall once "
-            "on the folder where they are installed, or set PYTHONPYCACHEPREFIX to a writable "
-            "folder; do not set PYTHONDONTWRITEBYTECODE."
+            "the result. That takes up to 0.8 s and 5 MiB in each process. Run python -m "
+            "compileall once on the folder where they are installed, or set PYTHONPYCACHEPREFIX "
+            "to a writable folder; do not set PYTHONDONTWRITEBYTECODE."
         )
     features = report.cpu["features"]
     if platform.machine() in {"x86_64", "AMD64"} and features and "avx2" not in features:

@@ -60,21 +60,21 @@ def proof(
     FileError
         The file cannot be read any more.
     """
+
+    def whole(copy: str) -> str:
+        return decode.decoded(copy, decoder=decoder)
+
     if given:
-        ask, answer = _as_when_heard(path, digest, decoder=decoder, given=given), given
+        same = _as_when_heard(path, digest, decoder=decoder, given=given)
         if verify == "packets" or given.startswith(BY_SAMPLES):
-            return ask, answer
-        return lambda copy: f"{ask(copy)} {decode.fingerprint(copy, decoder=decoder)}", (
-            f"{answer} {digest}"
-        )
+            return same, given
+        samples = whole(path).split()[1]  # only their number was noted when they were heard
+        return lambda copy: f"{same(copy)} {whole(copy)}", f"{given} {digest} {samples}"
     part = digest is not None and digest.startswith(PART)
     seed = digest or path
     now = None
     if verify == "packets" and decoder != "soundfile":
         now = inputs(path, seed=seed, any_format=part)
-
-    def whole(copy: str) -> str:
-        return decode.decoded(copy, decoder=decoder)
 
     def by_packets(copy: str) -> str:
         return " ".join(inputs(copy, seed=seed, any_format=True) or ())
