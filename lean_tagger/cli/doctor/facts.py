@@ -36,11 +36,11 @@ LIBRARIES = {
     "psutil": "psutil",
     "tqdm": "tqdm",
 }
+"""Libraries that must load, by the name of their module."""
 
 COMPILED = ("argparse", "lean_tagger", *LIBRARIES)
 """Modules that should be stored compiled; argparse stands for Python's own, which some containers
 store without."""
-"""Libraries that must load, by the name of their module."""
 
 RUNTIMES = frozenset(
     {
