@@ -244,15 +244,34 @@ def continues(before: Write, after: Write) -> bool:
     return all(met.get(field, ()) == left[field] for field in left.keys() & after.written.keys())
 
 
+def in_order(writes: Iterable[Write]) -> list[Write]:
+    """Return writes into one file in the order in which they happened.
+
+    Parameters
+    ----------
+    writes : iterable of Write
+        In the order of their numbers. That is wrong if a merge brought earlier ones, and the
+        order of times is wrong if the clock was set back: what the writes found decides.
+    """
+    by_number = list(writes)
+    by_time = sorted(by_number, key=lambda it: it.at)
+    return min(by_number, by_time, key=_breaks)
+
+
+def _breaks(writes: Sequence[Write]) -> int:
+    """Return how often a write did not find what the one before it left."""
+    return sum(not continues(before, after) for before, after in pairwise(writes))
+
+
 def _one_story(history: Sequence[Write], *paths: str) -> bool:
     """Tell whether writes under two names may be into one file: each found what was left."""
-    mine = [it for it in history if it.path in paths]
+    mine = in_order(it for it in history if it.path in paths)
     return all(continues(a, b) for a, b in pairwise(mine) if a.path != b.path)
 
 
 def _likeness(history: Sequence[Write], path: str, place: Place) -> tuple[bool, bool, bool]:
     """Return how likely it is that this file had this name before."""
-    last = [it for it in history if it.path == path][-1].written
+    last = in_order(it for it in history if it.path == path)[-1].written
     whole = {field: values for field, values in last.items() if "@" not in field}
     holds = all(place.fields.get(field, ()) == values for field, values in whole.items())
     (folder, name), (here, new) = os.path.split(path), os.path.split(place.path)

@@ -469,6 +469,7 @@ EVERYTHING = {
     "writes": lambda it: list(it.writes()),
     "writes of a run": lambda it: list(it.writes(run=1)),
     "writes in folders": lambda it: list(it.writes(under=["/m", "/n"])),
+    "writes of some commands": lambda it: list(it.writes(under=["/m/a"], commands={"tag", "redo"})),
     "last run": lambda it: it.last_run_that_wrote({"tag"}, under=["/m", "/n"]),
     "failures": lambda it: list(it.failures()),
     "forget": lambda it: it.forget_failures([]),
