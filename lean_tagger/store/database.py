@@ -25,7 +25,7 @@ MOST_WAITING = 32
 WAIT_SECONDS = 2.0
 """How many changes may wait for a commit, and how long, if they need not be durable yet."""
 
-_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+ERRORS = (sqlite3.Error, UnicodeDecodeError)
 """UnicodeDecodeError occurs when SQLite's message quotes a name from a damaged page."""
 
 _Value = TypeVar("_Value")
@@ -108,7 +108,7 @@ class Database:
                 raise
             connection.execute("RELEASE change")
             self._waiting += 1
-        except _ERRORS as error:
+        except ERRORS as error:
             raise self._failure(error) from error
         if not may_wait or self._waiting >= MOST_WAITING:
             self.commit()
@@ -134,7 +134,7 @@ class Database:
         """Yield the rows of a statement."""
         try:
             yield from self.connection.execute(statement, tuple(values))
-        except _ERRORS as error:
+        except ERRORS as error:
             raise self._failure(error) from error
 
     def read(
@@ -168,7 +168,7 @@ class Database:
             if self._hold is not None and self._hold.before == "damaged":
                 raise sqlite3.DatabaseError("the last process that used it found damage")
             return self._connect()
-        except _ERRORS as error:
+        except ERRORS as error:
             if not _is_damage(error):
                 # The disk, permissions, a lock: the contents are not damaged.
                 raise StateError(
@@ -248,6 +248,15 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         """Close the journal."""
         self.database.close()
+
+
+def is_sound(connection: sqlite3.Connection, schema: str) -> bool:
+    """Tell whether a database of a connection can be read."""
+    try:
+        ((found,),) = connection.execute(f"PRAGMA {schema}.quick_check(1)")
+    except ERRORS:
+        return False
+    return bool(found == "ok")
 
 
 def _is_damage(error: Exception) -> bool:

@@ -14,7 +14,7 @@ from thinned import thinned
 
 from lean_tagger.errors import StateError
 from lean_tagger.jobs import Identity, quantised
-from lean_tagger.store import salvage, schema
+from lean_tagger.store import exchange, salvage, schema
 from lean_tagger.store.journal import Journal
 from lean_tagger.store.pages import Pages
 
@@ -235,6 +235,23 @@ def test_what_only_reads_says_so_in_a_sentence_and_the_next_run_mends_it(
     with Journal(path, notice=said.append) as journal:
         assert counts(journal)["writes"] == FEW_ROWS
         assert re.search(rf"{counts(journal)['files']} files and {FEW_ROWS} writes", said[0])
+
+
+def test_a_damaged_journal_that_is_merged_is_not_taken_for_this_one(
+    small: Path, tmp_path: Path
+) -> None:
+    other = damaged(small, tmp_path, pages_of(small)["scores"][:1])
+    said: list[str] = []
+    with Journal(tmp_path / "ours") as journal:
+        begin(journal)
+        with pytest.raises(StateError, match=rf"{other} is damaged .* and was not merged"):
+            exchange.merge(journal, other)
+        assert len(journal.runs()) == 1
+    with Journal(other, notice=said.append):
+        assert len(said) == 1
+    with Journal(tmp_path / "ours", notice=said.append) as journal:
+        assert exchange.merge(journal, other) >= 0.9 * FEW_ROWS
+    assert len(said) == 1
 
 
 def test_a_journal_that_was_emptied_says_so_once(small: Path, tmp_path: Path) -> None:
