@@ -23,6 +23,9 @@ def to_recognise(
 ) -> Iterator[Job | Outcome]:
     """Yield a job for each file that is new or has changed, and failures for missing paths.
 
+    So is one whose digest cannot be compared with that of a missing file: one of them was heard in
+    part.
+
     Parameters
     ----------
     journal : Journal
@@ -33,11 +36,29 @@ def to_recognise(
         Files and folders, as absolute names. The journal may know one that is gone; then its
         files are reported one by one.
     """
-    writes = next(journal.whereabouts.standing(), None) is not None
+    where = journal.whereabouts
+    writes = next(where.standing(), None) is not None
+
+    @functools.cache
+    def one_is_missing(in_part: bool) -> bool:
+        return any(
+            digest and digest.startswith(PART) != in_part and is_gone(where, path, digest)
+            for path, digest, _ in where.standing()
+        )
+
+    def is_compared(known: Place) -> bool:
+        in_part = known.digest.startswith(PART)
+        return where.has_standing(known.path) or not one_is_missing(in_part)
+
     for item in found:
         if isinstance(item, Job):
-            known = journal.whereabouts.at(item.path)
-            if known is None or item.identity is None or not known.identity.matches(item.identity):
+            known = where.at(item.path)
+            if (
+                known is None
+                or item.identity is None
+                or not known.identity.matches(item.identity)
+                or not is_compared(known)
+            ):
                 yield replace(item, recognise=Recognise(audio=writes or known is not None))
         elif item.path in under and next(journal.writes(under=[item.path]), None) is None:
             yield item
@@ -229,9 +250,14 @@ def is_gone(whereabouts: Whereabouts, path: str, digest: str) -> bool:
     return there is not None and other_audio(there.digest, digest)
 
 
+def comparable(one: str, other: str) -> bool:
+    """Tell whether two digests are known, and both of a part or both of the whole."""
+    return bool(one and other) and one.startswith(PART) == other.startswith(PART)
+
+
 def other_audio(one: str, other: str) -> bool:
     """Tell whether two digests are of different audio; a part and a whole cannot be compared."""
-    if not one or not other or one.startswith(PART) != other.startswith(PART):
+    if not comparable(one, other):
         return False
     return one.partition("-")[0] != other.partition("-")[0]  # one may be known only up to there
 

@@ -13,7 +13,7 @@ from lean_tagger.decide.restore_plan import OTHER_FILE
 from lean_tagger.errors import ChangedError
 from lean_tagger.jobs import Failed, Identity, Job, Ours, Outcome, Restore
 from lean_tagger.store.journal import Journal, Write
-from lean_tagger.store.moved import continues, in_order, is_there, other_audio
+from lean_tagger.store.moved import comparable, continues, in_order, is_there, other_audio
 from lean_tagger.store.whereabouts import Place, Whereabouts
 
 FORWARD = frozenset({"tag", "retag", "redo"})
@@ -148,6 +148,8 @@ def _job(whereabouts: Whereabouts, path: str, restore: Restore) -> Job | Outcome
 def _as_left(place: Place | None, identity: Identity, audio: str) -> bool:
     """Tell whether a file is unchanged since it was last examined, and has this audio."""
     if place is None or other_audio(place.digest, audio):
+        return False
+    if place.digest and audio and not comparable(place.digest, audio):
         return False
     return place.identity.matches(identity)
 

@@ -1,18 +1,21 @@
-"""Undo of writes into one file that are not taken back in the order in which they happened."""
+"""Undo of writes not in their order, or into audio of which another digest is on record."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from conftest import DATA
+from encode import encode, music
 from thinned import thinned
 
 from lean_tagger import write
 from lean_tagger.cli.main import main
 from lean_tagger.jobs import Identity
 from lean_tagger.listen.decode import fingerprint
+from lean_tagger.listen.decode.parts import sampled_digest
 from lean_tagger.store.journal import Journal
+from lean_tagger.store.whereabouts import Place
 
 
 @pytest.fixture
@@ -26,7 +29,22 @@ def genre(song: Path) -> str:
     return "; ".join(write.read(str(song)).get("genre", ()))
 
 
-def tag(song: Path, to: str, state: Path, name: Path | None = None) -> None:
+def part(song: Path) -> str:
+    return sampled_digest(str(song), decoder="auto")
+
+
+def whole(song: Path) -> str:
+    return fingerprint(str(song))
+
+
+def tag(
+    song: Path,
+    to: str,
+    state: Path,
+    name: Path | None = None,
+    *,
+    digest: Callable[[Path], str] = whole,
+) -> None:
     """Write a genre as a run does that knows the file by this name."""
     written = {"genre": (to,)}
     with Journal(state) as journal:
@@ -37,15 +55,15 @@ def tag(song: Path, to: str, state: Path, name: Path | None = None) -> None:
             identity=Identity.at(str(song)),
             previous={"genre": (genre(song),)},
             written=written,
-            digest=fingerprint(str(song)),
+            digest=digest(song),
         )
         write.write(str(song), written, fingerprint=fingerprint)
         journal.settle(number, "done")
         journal.end_run(run, counts={"tagged": 1}, ending="done")
 
 
-def do(state: Path, *arguments: str | Path) -> None:
-    assert main([*map(str, arguments), "--state", str(state)]) == 0
+def do(state: Path, *arguments: str | Path, code: int = 0) -> None:
+    assert main([*map(str, arguments), "--state", str(state)]) == code
 
 
 @thinned("genres", [("Rock", "Pop"), ("Rock", "Tango"), ("Rock", "Pop", "Rock")], fast=1)
@@ -104,3 +122,43 @@ def test_writes_of_another_machine_into_the_same_file_come_before_if_they_were(
     for it in undo:
         do(ours, *it.split(), song)
     assert genre(song) == "Tango"
+
+
+# Parts: what was written by a run with less than full effort, and examined by another
+
+
+def see(song: Path, state: Path, digest: Callable[[Path], str]) -> None:
+    """Put a file on record as a run does that only hears it."""
+    with Journal(state) as journal:
+        place = Place(
+            path=str(song),
+            identity=Identity.at(str(song)),
+            digest=digest(song),
+            fields=write.read(str(song)),
+        )
+        journal.whereabouts.note(place, run=1)
+
+
+@thinned("written", [part, whole], fast=1)
+def test_what_was_written_is_found_if_another_effort_has_seen_it_since(
+    song: Path, tmp_path: Path, written: Callable[[Path], str]
+) -> None:
+    state = tmp_path / "journal"
+    tag(song, "Rock", state, digest=written)
+    song = song.rename(tmp_path / "it.flac")
+    see(song, state, whole if written is part else part)
+    do(state, "undo", tmp_path)
+    assert genre(song) == "Tango"
+
+
+@thinned("written", [part, whole], fast=1)
+def test_another_file_that_another_effort_has_seen_is_not_restored(
+    song: Path, tmp_path: Path, written: Callable[[Path], str]
+) -> None:
+    state = tmp_path / "journal"
+    tag(song, "Rock", state, digest=written)
+    encode(song, music(5, 44100, seed=3), 44100, "flac")
+    write.write(str(song), {"genre": ("Rock",)}, fingerprint=fingerprint)
+    see(song, state, whole if written is part else part)
+    do(state, "undo", code=1)
+    assert genre(song) == "Rock"
