@@ -1,11 +1,13 @@
 """A journal goes to another machine and loses nothing on the way."""
 
+import contextlib
 import csv
 import dataclasses
 import io
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -107,6 +109,40 @@ def test_an_export_goes_by_the_name_of_its_file(library, tmp_path):  # noqa: F81
     assert row["path"] == str(library / "farm.wav")
     assert lean_tag("export", "--format", "jsonl", tmp_path / "other.csv").returncode == 0
     assert json.loads((tmp_path / "other.csv").read_text())["path"] == row["path"]
+
+
+@pytest.mark.parametrize("name", ["journal", "a song.flac", "notes.csv"])
+@thinned("form", ["jsonl", "csv", "parquet"], fast=1)
+def test_an_export_replaces_nothing_but_an_export(tmp_path, capsys, name, form):
+    """The journal itself was once emptied before it was read."""
+    state, target = tmp_path / "journal", tmp_path / name
+    with Journal(state) as journal:
+        put(journal, "/m/1.mp3", 1)
+    if target != state:
+        target.write_bytes(b"fLaC, or what somebody wrote")
+    before = target.read_bytes()
+    command = ["export", str(target), "--format", form, "--state", str(state)]
+    assert main(command) == 2
+    assert "was not written by this command" in capsys.readouterr().err
+    assert target.read_bytes() == before
+    target = command[1] = str(tmp_path / "table")
+    for _ in range(2):
+        assert main(command) == 0
+    assert Path(target).stat().st_size
+
+
+def test_an_export_that_fails_leaves_the_last_one(tmp_path):
+    state, target = tmp_path / "journal", tmp_path / "out.jsonl"
+    command = ["export", str(target), "--state", str(state)]
+    with Journal(state) as journal:
+        put(journal, "/m/1.mp3", 1)
+    assert main(command) == 0
+    before = target.read_bytes()
+    with contextlib.closing(sqlite3.connect(state)) as journal, journal:
+        journal.execute("UPDATE scores SET uint16 = 'no numbers'")
+    assert main(command) == 5
+    assert target.read_bytes() == before
+    assert not list(tmp_path.glob("*.tmp"))
 
 
 @pytest.mark.parametrize("name", ["scores.tsv", "scores.XLSX", "scores.csv.gz"])
