@@ -53,7 +53,10 @@ class Database:
         on_network: bool,
     ) -> None:
         self.path = path
-        self.fresh = not path.exists() or path.stat().st_size == 0
+        try:
+            self.fresh = not path.exists() or path.stat().st_size == 0
+        except OSError as error:  # its folder cannot be searched
+            raise _not_opened(path, error.strerror) from error
         emptied = self.fresh and path.exists() and location.was_used(path)
         self._hold: location.Hold | None = None
         self._waiting, self._since = 0, 0.0
@@ -171,9 +174,7 @@ class Database:
         except ERRORS as error:
             if not _is_damage(error):
                 # The disk, permissions, a lock: the contents are not damaged.
-                raise StateError(
-                    f"cannot open the journal {self.path}: {error}; give another with --state"
-                ) from error
+                raise _not_opened(self.path, error) from error
             if self._hold is None:
                 raise self._damaged(str(error)) from error
         self.fresh = not salvage.heal(self.path, notice=notice)
@@ -248,6 +249,10 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         """Close the journal."""
         self.database.close()
+
+
+def _not_opened(path: Path, why: object) -> StateError:
+    return StateError(f"cannot open the journal {path}: {why}; give another with --state")
 
 
 def is_sound(connection: sqlite3.Connection, schema: str) -> bool:
