@@ -57,7 +57,8 @@ class Database:
             self.fresh = not path.exists() or path.stat().st_size == 0
         except OSError as error:  # its folder cannot be searched
             raise _not_opened(path, error.strerror) from error
-        emptied = self.fresh and path.exists() and location.was_used(path)
+        self._log_left = salvage.is_log_left(path)
+        emptied = self.fresh and path.exists() and location.was_used(path) and not self._log_left
         self._hold: location.Hold | None = None
         self._waiting, self._since = 0, 0.0
         self._closing = contextlib.ExitStack()
@@ -170,6 +171,8 @@ class Database:
         try:
             if self._hold is not None and self._hold.before == "damaged":
                 raise sqlite3.DatabaseError("the last process that used it found damage")
+            if self._log_left and self._hold is not None:
+                raise sqlite3.DatabaseError("only its log is left")
             return self._connect()
         except ERRORS as error:
             if not _is_damage(error):

@@ -268,6 +268,35 @@ def test_a_journal_that_was_emptied_says_so_once(small: Path, tmp_path: Path) ->
     assert "was empty; it starts again from what lean-tag left in the files" in said[0]
 
 
+@pytest.mark.parametrize("main", ["empty", "gone"])
+@pytest.mark.parametrize("log", ["all of it", "the newest rows", "noise"])
+def test_what_only_the_log_has_is_kept(tmp_path: Path, main: str, log: str) -> None:
+    """SQLite deletes the log of a journal that is empty or gone."""
+    path = tmp_path / "b" / "journal"
+    path.parent.mkdir()
+    with Journal(tmp_path / "a") as journal:
+        run = begin(journal)
+        for number in range(40):
+            if number == 20 and log == "the newest rows":
+                journal._database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            journal.intend(
+                f"/m/{number}", run=run, identity=IDENTITY, previous={}, written={"genre": ("R",)}
+            )
+        shutil.copy(tmp_path / "a-wal", tmp_path / "b" / "journal-wal")
+    if log == "noise":
+        (tmp_path / "b" / "journal-wal").write_bytes(random.Random(1).randbytes(9999))
+    if main == "empty":
+        path.touch()
+    said: list[str] = []
+    for _ in range(2):
+        with Journal(path, notice=said.append) as journal:
+            writes = {it.path for it in journal.writes()}
+        assert len(said) == 1
+    wanted = {"all of it": 0, "the newest rows": 20, "noise": 40}[log]
+    assert writes >= {f"/m/{number}" for number in range(wanted, 40)}
+    assert "the journal was damaged" in said[0]
+
+
 def test_an_empty_file_is_no_damage_to_a_first_run(tmp_path: Path) -> None:
     said: list[str] = []
     (tmp_path / "journal").touch()
