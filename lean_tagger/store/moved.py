@@ -73,7 +73,7 @@ def in_doubt(whereabouts: Whereabouts, under: Iterable[str]) -> Iterator[Job]:
 
 def _other_names(whereabouts: Whereabouts, place: Place) -> list[str]:
     """Return the other names under which something was written into a file's audio."""
-    if not place.digest or not whereabouts.written_elsewhere(place):
+    if not place.digest or not whereabouts.written_elsewhere(place.path, place.digest):
         return []
     return sorted({it.path for it in whereabouts.history(place.digest)} - {place.path})
 
@@ -175,11 +175,16 @@ def follow(whereabouts: Whereabouts, under: Iterable[str]) -> None:
 
 
 def follow_all(whereabouts: Whereabouts) -> None:
-    """Do the same for every missing file that another run has seen again."""
+    """Do the same for every missing file that another run has seen again.
+
+    And for every file that was written under several names, as through a linked folder.
+    """
     for path, digest, _ in whereabouts.standing():
         if is_gone(whereabouts, path, digest):
             for place in _elsewhere(whereabouts, path, digest):
                 adopt(whereabouts, place)
+        elif whereabouts.written_elsewhere(path, digest) and (here := whereabouts.at(path)):
+            adopt(whereabouts, here)
 
 
 def count_lost(whereabouts: Whereabouts, commands: Iterable[str]) -> int:
@@ -205,7 +210,7 @@ def adopt(whereabouts: Whereabouts, place: Place) -> None:
     """Give a file the writes from its earlier names."""
     if not place.digest or not is_there(place):
         return
-    while whereabouts.written_elsewhere(place):
+    while whereabouts.written_elsewhere(place.path, place.digest):
         history = whereabouts.history(place.digest)
         names = _earlier_names(whereabouts, place, history)
         if not names:

@@ -124,6 +124,26 @@ def test_writes_of_another_machine_into_the_same_file_come_before_if_they_were(
     assert genre(song) == "Tango"
 
 
+@thinned("undo", [("undo --all",), ("undo", "undo")], fast=1)
+@thinned("link", ["a link", "the link"], fast=1)
+def test_a_file_that_was_written_under_two_names_is_restored_as_one(
+    song: Path, tmp_path: Path, link: str, undo: Sequence[str]
+) -> None:
+    state = tmp_path / "journal"
+    folder = tmp_path / "music"
+    folder.mkdir()
+    song = song.rename(folder / song.name)
+    (tmp_path / link).symlink_to(folder)
+    name = tmp_path / link / song.name
+    tag(song, "Rock", state, name)
+    see(name, state, whole)
+    tag(song, "Pop", state)
+    see(song, state, whole)
+    for it in undo:
+        do(state, *it.split())
+    assert genre(song) == "Tango"
+
+
 # Parts: what was written by a run with less than full effort, and examined by another
 
 
