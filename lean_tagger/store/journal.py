@@ -94,9 +94,10 @@ class Journal(Runs, Writes):
     def attach(self, other: Path) -> int:
         """Merge another journal into this one; see `exchange.merge`."""
         self._database.commit()
-        self._database.connection.execute(
-            "ATTACH ? AS other", (location.address(other, to_read=True),)
-        )
+        address = location.address(other, to_read=True)
+        if not address.endswith(location.READ_ONLY):
+            address += "?mode=ro"  # or a change of this journal would lock the other one too
+        self._database.connection.execute("ATTACH ? AS other", (address,))
         self._database.connection.execute(f"PRAGMA other.cache_size = -{CACHE_KIB}")
         try:
             with self._database.change() as connection:
