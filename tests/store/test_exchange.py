@@ -27,7 +27,7 @@ from lean_tagger.errors import ConfigError, StateError
 from lean_tagger.jobs import Identity, Job, quantised
 from lean_tagger.run import find_files
 from lean_tagger.settings import Settings
-from lean_tagger.store import exchange, location
+from lean_tagger.store import database, exchange, location
 from lean_tagger.store.journal import Journal, Key
 
 CARD = load_card("msd-musicnn")
@@ -272,6 +272,32 @@ def test_merging_twice_is_merging_once_however_far_the_other_has_come(tmp_path):
         assert everything(journal)[:2] == expected[:2]
         assert {it.path: it.state for it in journal.writes()} == {"/0": "intent", "/2": "done"}
         assert {it.ending for it in journal.runs()} == {"done", None}
+
+
+def test_a_journal_is_merged_while_its_run_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    with Journal(tmp_path / "b") as other:
+        begin(other)
+        other.settle(write(other, "/1", 1), "done")  # waits for a commit
+        with Journal(tmp_path / "a") as journal:
+            assert exchange.merge(journal, tmp_path / "b") == 1
+
+
+def test_merging_again_knows_what_a_later_write_restores_since_one_was_undone(tmp_path):
+    with Journal(tmp_path / "b") as other:
+        for number in (1, 2):
+            begin(other)
+            other.settle(write(other, "/1", number), "done")
+        with Journal(tmp_path / "a") as journal:
+            exchange.merge(journal, tmp_path / "b")
+        other.found_instead(2, {"genre": ("Tango",)})
+        other.settle(1, "undone")
+    with Journal(tmp_path / "a") as journal:
+        exchange.merge(journal, tmp_path / "b")
+        assert [(it.id, it.previous) for it in journal.writes()] == [(2, {"genre": ("Tango",)})]
+        journal.found_instead(2, {"genre": ("Polka",)})
+        exchange.merge(journal, tmp_path / "b")  # in which nothing is newer
+        assert [it.previous for it in journal.writes()] == [{"genre": ("Polka",)}]
 
 
 def test_merging_keeps_the_scores_of_every_model_apart(tmp_path):
