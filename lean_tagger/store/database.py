@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 from lean_tagger.errors import LeanTagError, StateError
 from lean_tagger.store import location, salvage
 from lean_tagger.store.compact import DAMAGE
-from lean_tagger.store.schema import APPLICATION_ID, migrate
+from lean_tagger.store.schema import APPLICATION_ID, is_newest, migrate
 
 CACHE_KIB = 512
 """SQLite's cache; more would not be worth the memory."""
@@ -201,6 +201,11 @@ class Database:
                 (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
                 if found != "ok":
                     raise sqlite3.DatabaseError(found)
+            if address.endswith(location.READ_ONLY) and not is_newest(connection):
+                raise StateError(
+                    f"the journal {self.path} is of an older lean-tag and cannot be converted "
+                    "where it is read-only: copy it to another folder and give that one"
+                )
             if migrate(connection) and self._hold is not None:
                 with contextlib.suppress(sqlite3.Error):  # without room it stays as large as it is
                     connection.execute("VACUUM")

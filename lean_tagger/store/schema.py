@@ -164,6 +164,12 @@ MERGE = (
 """The statements that merge another journal; the last one counts the files."""
 
 
+def is_newest(connection: sqlite3.Connection) -> bool:
+    """Tell whether a journal needs no conversion; one of a newer lean-tag is refused elsewhere."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return bool(version >= len(MIGRATIONS))
+
+
 def migrate(
     connection: sqlite3.Connection, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS
 ) -> bool:

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -334,11 +335,16 @@ def test_a_journal_on_a_read_only_disk_is_read_and_merged(tmp_path):
         with Journal(disk / "b") as journal:
             begin(journal)
             write(journal, "/1", 1)
+        shutil.copy(
+            Path(__file__).parents[1] / "golden" / "v0.1.0" / "journal.sqlite3", disk / "old"
+        )
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
         with Journal(disk / "b", locked=False) as journal:
             assert [it.path for it in journal.files([], KEY)] == ["/1"]
         with Journal(tmp_path / "a") as journal:
             assert exchange.merge(journal, disk / "b") == 1
+            with pytest.raises(StateError, match="older lean-tag and cannot be converted"):
+                exchange.merge(journal, disk / "old")
         with pytest.raises(StateError, match="Read-only file system"):
             Journal(disk / "b")
 
