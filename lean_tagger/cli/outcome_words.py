@@ -73,7 +73,7 @@ def _restored(outcome: Restored) -> Iterator[str]:
     for field, values in outcome.kept.items():
         if field != "leantag":
             now = ", ".join(values) if values else "nothing"
-            yield f"{field} kept: somebody has changed it to {now}"
+            yield f"{field} kept: somebody or a later run has changed it to {now}"
     if not outcome.restored and not outcome.kept:
         yield "as it was already"
 

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 from lean_tagger.errors import LeanTagError, StateError
 from lean_tagger.store import location, salvage
 from lean_tagger.store.compact import DAMAGE
-from lean_tagger.store.schema import APPLICATION_ID, migrate
+from lean_tagger.store.schema import APPLICATION_ID, is_newest, migrate
 
 CACHE_KIB = 512
 """SQLite's cache; more would not be worth the memory."""
@@ -25,7 +25,7 @@ MOST_WAITING = 32
 WAIT_SECONDS = 2.0
 """How many changes may wait for a commit, and how long, if they need not be durable yet."""
 
-_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+ERRORS = (sqlite3.Error, UnicodeDecodeError)
 """UnicodeDecodeError occurs when SQLite's message quotes a name from a damaged page."""
 
 _Value = TypeVar("_Value")
@@ -53,8 +53,12 @@ class Database:
         on_network: bool,
     ) -> None:
         self.path = path
-        self.fresh = not path.exists() or path.stat().st_size == 0
-        emptied = self.fresh and path.exists() and location.was_used(path)
+        try:
+            self.fresh = not path.exists() or path.stat().st_size == 0
+        except OSError as error:  # its folder cannot be searched
+            raise _not_opened(path, error.strerror) from error
+        self._log_left = salvage.is_log_left(path)
+        emptied = self.fresh and path.exists() and location.was_used(path) and not self._log_left
         self._hold: location.Hold | None = None
         self._waiting, self._since = 0, 0.0
         self._closing = contextlib.ExitStack()
@@ -108,7 +112,7 @@ class Database:
                 raise
             connection.execute("RELEASE change")
             self._waiting += 1
-        except _ERRORS as error:
+        except ERRORS as error:
             raise self._failure(error) from error
         if not may_wait or self._waiting >= MOST_WAITING:
             self.commit()
@@ -134,7 +138,7 @@ class Database:
         """Yield the rows of a statement."""
         try:
             yield from self.connection.execute(statement, tuple(values))
-        except _ERRORS as error:
+        except ERRORS as error:
             raise self._failure(error) from error
 
     def read(
@@ -167,13 +171,13 @@ class Database:
         try:
             if self._hold is not None and self._hold.before == "damaged":
                 raise sqlite3.DatabaseError("the last process that used it found damage")
+            if self._log_left and self._hold is not None:
+                raise sqlite3.DatabaseError("only its log is left")
             return self._connect()
-        except _ERRORS as error:
+        except ERRORS as error:
             if not _is_damage(error):
                 # The disk, permissions, a lock: the contents are not damaged.
-                raise StateError(
-                    f"cannot open the journal {self.path}: {error}; give another with --state"
-                ) from error
+                raise _not_opened(self.path, error) from error
             if self._hold is None:
                 raise self._damaged(str(error)) from error
         self.fresh = not salvage.heal(self.path, notice=notice)
@@ -197,6 +201,11 @@ class Database:
                 (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
                 if found != "ok":
                     raise sqlite3.DatabaseError(found)
+            if address.endswith(location.READ_ONLY) and not is_newest(connection):
+                raise StateError(
+                    f"the journal {self.path} is of an older lean-tag and cannot be converted "
+                    "where it is read-only: copy it to another folder and give that one"
+                )
             if migrate(connection) and self._hold is not None:
                 with contextlib.suppress(sqlite3.Error):  # without room it stays as large as it is
                     connection.execute("VACUUM")
@@ -248,6 +257,19 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         """Close the journal."""
         self.database.close()
+
+
+def _not_opened(path: Path, why: object) -> StateError:
+    return StateError(f"cannot open the journal {path}: {why}; give another with --state")
+
+
+def is_sound(connection: sqlite3.Connection, schema: str) -> bool:
+    """Tell whether a database of a connection can be read."""
+    try:
+        ((found,),) = connection.execute(f"PRAGMA {schema}.quick_check(1)")
+    except ERRORS:
+        return False
+    return bool(found == "ok")
 
 
 def _is_damage(error: Exception) -> bool:

@@ -168,6 +168,8 @@ _WRITERS: dict[str, Callable[..., None]] = {
 }
 FORMATS = tuple(_WRITERS)
 """The formats that `export` writes and `import_` reads."""
+MARKS = {"jsonl": b'{"path": "', "csv": b"path,status,kind,message,", "parquet": b"PAR1"}
+"""How the files begin that `export` writes."""
 
 
 def _read_jsonl(source: Iterable[str]) -> Iterator[dict[str, Any]]:

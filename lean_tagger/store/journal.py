@@ -18,9 +18,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from lean_tagger.errors import StateError
 from lean_tagger.jobs import Heard, Identity, Values, to_uint16
 from lean_tagger.store import location, sql
-from lean_tagger.store.database import CACHE_KIB, Database
+from lean_tagger.store.database import CACHE_KIB, ERRORS, Database, is_sound
 from lean_tagger.store.rows import Key, Known, Run, Write, columns, of_values, to_known
 from lean_tagger.store.runs import Runs
 from lean_tagger.store.schema import MERGE
@@ -93,15 +94,27 @@ class Journal(Runs, Writes):
     def attach(self, other: Path) -> int:
         """Merge another journal into this one; see `exchange.merge`."""
         self._database.commit()
-        self._database.connection.execute(
-            "ATTACH ? AS other", (location.address(other, to_read=True),)
-        )
+        address = location.address(other, to_read=True)
+        if not address.endswith(location.READ_ONLY):
+            address += "?mode=ro"  # or a change of this journal would lock the other one too
+        self._database.connection.execute("ATTACH ? AS other", (address,))
         self._database.connection.execute(f"PRAGMA other.cache_size = -{CACHE_KIB}")
         try:
             with self._database.change() as connection:
                 (shift,) = connection.execute("SELECT coalesce(max(id), 0) FROM runs").fetchone()
-                for statement in MERGE:
-                    changed = connection.execute(statement, {"shift": shift}).rowcount
+                try:
+                    for statement in MERGE:
+                        changed = connection.execute(statement, {"shift": shift}).rowcount
+                except ERRORS as error:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")  # or the other one stays attached
+                    if is_sound(connection, "other"):
+                        raise
+                    location.note_damage(other)  # there; this journal is not damaged
+                    raise StateError(
+                        f"the journal {other} is damaged ({error}) and was not merged; the next "
+                        "run with this --state saves what can still be read"
+                    ) from error
                 connection.execute("DROP TABLE temp.run_numbers")
         finally:
             self._database.connection.execute("DETACH other")

@@ -23,6 +23,9 @@ def to_recognise(
 ) -> Iterator[Job | Outcome]:
     """Yield a job for each file that is new or has changed, and failures for missing paths.
 
+    So is one whose digest cannot be compared with that of a missing file: one of them was heard in
+    part.
+
     Parameters
     ----------
     journal : Journal
@@ -33,11 +36,29 @@ def to_recognise(
         Files and folders, as absolute names. The journal may know one that is gone; then its
         files are reported one by one.
     """
-    writes = next(journal.whereabouts.standing(), None) is not None
+    where = journal.whereabouts
+    writes = next(where.standing(), None) is not None
+
+    @functools.cache
+    def one_is_missing(in_part: bool) -> bool:
+        return any(
+            digest and digest.startswith(PART) != in_part and is_gone(where, path, digest)
+            for path, digest, _ in where.standing()
+        )
+
+    def is_compared(known: Place) -> bool:
+        in_part = known.digest.startswith(PART)
+        return where.has_standing(known.path) or not one_is_missing(in_part)
+
     for item in found:
         if isinstance(item, Job):
-            known = journal.whereabouts.at(item.path)
-            if known is None or item.identity is None or not known.identity.matches(item.identity):
+            known = where.at(item.path)
+            if (
+                known is None
+                or item.identity is None
+                or not known.identity.matches(item.identity)
+                or not is_compared(known)
+            ):
                 yield replace(item, recognise=Recognise(audio=writes or known is not None))
         elif item.path in under and next(journal.writes(under=[item.path]), None) is None:
             yield item
@@ -52,7 +73,7 @@ def in_doubt(whereabouts: Whereabouts, under: Iterable[str]) -> Iterator[Job]:
 
 def _other_names(whereabouts: Whereabouts, place: Place) -> list[str]:
     """Return the other names under which something was written into a file's audio."""
-    if not place.digest or not whereabouts.written_elsewhere(place):
+    if not place.digest or not whereabouts.written_elsewhere(place.path, place.digest):
         return []
     return sorted({it.path for it in whereabouts.history(place.digest)} - {place.path})
 
@@ -154,11 +175,16 @@ def follow(whereabouts: Whereabouts, under: Iterable[str]) -> None:
 
 
 def follow_all(whereabouts: Whereabouts) -> None:
-    """Do the same for every missing file that another run has seen again."""
+    """Do the same for every missing file that another run has seen again.
+
+    And for every file that was written under several names, as through a linked folder.
+    """
     for path, digest, _ in whereabouts.standing():
         if is_gone(whereabouts, path, digest):
             for place in _elsewhere(whereabouts, path, digest):
                 adopt(whereabouts, place)
+        elif whereabouts.written_elsewhere(path, digest) and (here := whereabouts.at(path)):
+            adopt(whereabouts, here)
 
 
 def count_lost(whereabouts: Whereabouts, commands: Iterable[str]) -> int:
@@ -184,7 +210,7 @@ def adopt(whereabouts: Whereabouts, place: Place) -> None:
     """Give a file the writes from its earlier names."""
     if not place.digest or not is_there(place):
         return
-    while whereabouts.written_elsewhere(place):
+    while whereabouts.written_elsewhere(place.path, place.digest):
         history = whereabouts.history(place.digest)
         names = _earlier_names(whereabouts, place, history)
         if not names:
@@ -229,9 +255,14 @@ def is_gone(whereabouts: Whereabouts, path: str, digest: str) -> bool:
     return there is not None and other_audio(there.digest, digest)
 
 
+def comparable(one: str, other: str) -> bool:
+    """Tell whether two digests are known, and both of a part or both of the whole."""
+    return bool(one and other) and one.startswith(PART) == other.startswith(PART)
+
+
 def other_audio(one: str, other: str) -> bool:
     """Tell whether two digests are of different audio; a part and a whole cannot be compared."""
-    if not one or not other or one.startswith(PART) != other.startswith(PART):
+    if not comparable(one, other):
         return False
     return one.partition("-")[0] != other.partition("-")[0]  # one may be known only up to there
 
@@ -244,15 +275,34 @@ def continues(before: Write, after: Write) -> bool:
     return all(met.get(field, ()) == left[field] for field in left.keys() & after.written.keys())
 
 
+def in_order(writes: Iterable[Write]) -> list[Write]:
+    """Return writes into one file in the order in which they happened.
+
+    Parameters
+    ----------
+    writes : iterable of Write
+        In the order of their numbers. That is wrong if a merge brought earlier ones, and the
+        order of times is wrong if the clock was set back: what the writes found decides.
+    """
+    by_number = list(writes)
+    by_time = sorted(by_number, key=lambda it: it.at)
+    return min(by_number, by_time, key=_breaks)
+
+
+def _breaks(writes: Sequence[Write]) -> int:
+    """Return how often a write did not find what the one before it left."""
+    return sum(not continues(before, after) for before, after in pairwise(writes))
+
+
 def _one_story(history: Sequence[Write], *paths: str) -> bool:
     """Tell whether writes under two names may be into one file: each found what was left."""
-    mine = [it for it in history if it.path in paths]
+    mine = in_order(it for it in history if it.path in paths)
     return all(continues(a, b) for a, b in pairwise(mine) if a.path != b.path)
 
 
 def _likeness(history: Sequence[Write], path: str, place: Place) -> tuple[bool, bool, bool]:
     """Return how likely it is that this file had this name before."""
-    last = [it for it in history if it.path == path][-1].written
+    last = in_order(it for it in history if it.path == path)[-1].written
     whole = {field: values for field, values in last.items() if "@" not in field}
     holds = all(place.fields.get(field, ()) == values for field, values in whole.items())
     (folder, name), (here, new) = os.path.split(path), os.path.split(place.path)

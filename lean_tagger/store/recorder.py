@@ -19,6 +19,7 @@ from lean_tagger.jobs import (
 from lean_tagger.store.journal import Journal
 from lean_tagger.store.model_keys import ModelKeys
 from lean_tagger.store.moved import note
+from lean_tagger.store.undo import pass_on
 from lean_tagger.system.urls import full_name
 
 MAY_HAVE_RENAMED = frozenset({"crashed", "hung", "killed"})
@@ -127,6 +128,8 @@ class Recorder:
             identity=outcome.identity,
             fields=outcome.fields,
         )
+        if job.restore and not job.restore.redo:
+            pass_on(self._journal, _name(job), job.restore)
         for write in job.restore.writes if job.restore else ():
             self._journal.settle(write, "undone")
 

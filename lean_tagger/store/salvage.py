@@ -43,6 +43,34 @@ _LOST_RUNS = """INSERT INTO runs SELECT run, 'tag', min(at), NULL, '', '', '{}',
 """Every write needs a run, or it cannot be taken back."""
 
 
+def is_log_left(path: Path) -> bool:
+    """Tell whether a journal is gone or empty, and its log is not.
+
+    SQLite would delete the log, which in a young journal holds all there is.
+    """
+    try:
+        return not (path.exists() and path.stat().st_size) and _log_of(path).stat().st_size > 0
+    except OSError:
+        return False
+
+
+def _begin_again(path: Path) -> None:
+    """Write a first page, without which SQLite does not read the log."""
+    with contextlib.suppress(OSError), _log_of(path).open("rb") as log:
+        # The SQLite file format, sections 1.3 and 4.1; for both, 2 means that there is a log.
+        page_bytes = int.from_bytes(log.read(12)[8:], "big")
+        if page_bytes in _PAGE_SIZES:
+            head = b"SQLite format 3\0" + (page_bytes % 65535).to_bytes(2, "big") + b"\2\2\0\x40  "
+            path.write_bytes(head.ljust(page_bytes, b"\0"))
+
+
+_PAGE_SIZES = frozenset(1 << bits for bits in range(9, 17))
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+
 def heal(path: Path, *, notice: Callable[[str], None]) -> bool:
     """Replace a damaged journal by its readable rows, and say so.
 
@@ -63,6 +91,8 @@ def heal(path: Path, *, notice: Callable[[str], None]) -> bool:
     StateError
         There is no room, or renaming fails; the damaged journal is where it was.
     """
+    if is_log_left(path):
+        _begin_again(path)
     with (
         contextlib.suppress(sqlite3.Error, ValueError),
         contextlib.closing(sqlite3.connect(path)) as damaged,

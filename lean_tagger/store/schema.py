@@ -122,6 +122,16 @@ MERGE = (
         theirs.ending FROM other.runs AS theirs
         JOIN temp.run_numbers AS n ON n.theirs = theirs.id WHERE n.ours = runs.id)
         WHERE ended IS NULL AND id IN (SELECT ours FROM temp.run_numbers WHERE NOT new)""",
+    # What a write restores changed there if one before it was undone since; see `undo.pass_on`.
+    f"""UPDATE main.writes AS mine SET previous = theirs.previous FROM other.writes AS theirs
+        JOIN temp.run_numbers AS n ON n.theirs = theirs.run
+        WHERE NOT n.new AND {_SAME_WRITE} AND mine.previous <> theirs.previous
+        AND EXISTS (SELECT 1 FROM other.writes AS earlier
+        JOIN temp.run_numbers AS its ON its.theirs = earlier.run
+        JOIN main.writes AS ours ON +ours.run = its.ours AND ours.at = earlier.at
+        AND (ours.path = earlier.path OR ours.digest = earlier.digest)
+        WHERE earlier.path = theirs.path AND earlier.at < theirs.at
+        AND earlier.state = 'undone' AND ours.state <> 'undone')""",  # noqa: S608 - ours
     # States of a write come in this order: intent, then its result, then undone.
     *(
         f"""UPDATE main.writes SET state = '{state}' WHERE id IN (SELECT mine.id
@@ -152,6 +162,12 @@ MERGE = (
         WHERE moved.digest = theirs.digest AND moved.seen > theirs.seen))""",
 )
 """The statements that merge another journal; the last one counts the files."""
+
+
+def is_newest(connection: sqlite3.Connection) -> bool:
+    """Tell whether a journal needs no conversion; one of a newer lean-tag is refused elsewhere."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return bool(version >= len(MIGRATIONS))
 
 
 def migrate(

@@ -13,7 +13,7 @@ from lean_tagger.decide.restore_plan import OTHER_FILE
 from lean_tagger.errors import ChangedError
 from lean_tagger.jobs import Failed, Identity, Job, Ours, Outcome, Restore
 from lean_tagger.store.journal import Journal, Write
-from lean_tagger.store.moved import continues, is_there, other_audio
+from lean_tagger.store.moved import comparable, continues, in_order, is_there, other_audio
 from lean_tagger.store.whereabouts import Place, Whereabouts
 
 FORWARD = frozenset({"tag", "retag", "redo"})
@@ -34,7 +34,7 @@ def chain(writes: Iterable[Write], *, to_the_first: bool = False) -> dict[str, O
     Parameters
     ----------
     writes : iterable of Write
-        Into one file, latest first.
+        Into one file, the highest number first.
     to_the_first : bool
         Also take back writes that are not on record, by the LEANTAG that was there before.
 
@@ -45,7 +45,7 @@ def chain(writes: Iterable[Write], *, to_the_first: bool = False) -> dict[str, O
         somebody changed a value between two writes, that value is restored.
     """
     fields: dict[str, Ours] = {}
-    for write in reversed(list(writes)):
+    for write in in_order(reversed(list(writes))):
         for field, written in write.written.items():
             before = write.previous.get(field, ())
             earlier = fields.get(field)
@@ -99,6 +99,27 @@ def undo_jobs(
             yield _job(whereabouts, name, restore)
 
 
+def pass_on(journal: Journal, path: str, restore: Restore) -> None:
+    """Let later writes into a file restore what it held before these, which are undone.
+
+    Else each would bring back what these wrote, and no write on record would tell the value from
+    before.
+    """
+    writes = journal.writes(under=[path], commands=FORWARD)
+    order = in_order([it for it in writes if not other_audio(it.digest, restore.audio)][::-1])
+    ours = [number for number, it in enumerate(order) if it.id in restore.writes]
+    fields = dict(restore.fields)
+    for later in order[max(ours) + 1 :] if ours else ():
+        found = {name: fields.pop(name) for name in later.written if name in fields}
+        undone = {
+            name: it.before
+            for name, it in found.items()
+            if later.previous.get(name, ()) == it.written
+        }
+        if undone:
+            journal.found_instead(later.id, {**later.previous, **undone})
+
+
 def leantag_jobs(whereabouts: Whereabouts, under: Iterable[str]) -> Iterator[Job | Outcome]:
     """Yield a job for each file with a LEANTAG that alone says what we wrote and replaced.
 
@@ -127,6 +148,8 @@ def _job(whereabouts: Whereabouts, path: str, restore: Restore) -> Job | Outcome
 def _as_left(place: Place | None, identity: Identity, audio: str) -> bool:
     """Tell whether a file is unchanged since it was last examined, and has this audio."""
     if place is None or other_audio(place.digest, audio):
+        return False
+    if place.digest and audio and not comparable(place.digest, audio):
         return False
     return place.identity.matches(identity)
 

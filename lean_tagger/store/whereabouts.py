@@ -95,11 +95,11 @@ class Whereabouts:
             )
         )
 
-    def written_elsewhere(self, place: Place) -> bool:
+    def written_elsewhere(self, path: str, digest: str) -> bool:
         """Tell whether there are writes into this audio under other names."""
         rows = self._all(
             "SELECT 1 FROM writes WHERE digest = ? AND path <> ? LIMIT 1",
-            [place.digest, os.fsencode(place.path)],
+            [digest, os.fsencode(path)],
         )
         return next(rows, None) is not None
 

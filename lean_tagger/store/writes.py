@@ -68,12 +68,20 @@ class Writes:
         with self._database.change(may_wait=True) as connection:
             connection.execute("UPDATE writes SET state = ? WHERE id = ?", (state, write))
 
+    def found_instead(self, write: int, previous: Values) -> None:
+        """Record what a write found, as if an undone one before it had not been."""
+        with self._database.change(may_wait=True) as connection:
+            connection.execute(
+                "UPDATE writes SET previous = ? WHERE id = ?", (of_values(previous), write)
+            )
+
     def writes(
         self,
         *,
         under: Iterable[str] = (),
         run: int | None = None,
         states: Iterable[str] = sql.STANDING,
+        commands: Iterable[str] | None = None,
     ) -> Iterator[Write]:
         """Yield writes, file by file, each file's latest first.
 
@@ -85,12 +93,18 @@ class Writes:
             Only this run's.
         states : iterable of str
             See `Write`. An intent does not count if its run wrote the file later.
+        commands : iterable of str, optional
+            Only those of these commands.
         """
         wanted = ", ".join(f"'{state}'" for state in states)
         where = f"{sql.NO_LEFTOVER} AND state IN ({wanted}) AND path < ?"
         more: list[object] = []
         if run is not None:
             where, more = f"{where} AND run = ?", [run]
+        if commands is not None:
+            more += (these := list(commands))
+            marks = ", ".join("?" * len(these))
+            where += f" AND (SELECT command FROM runs WHERE id = writes.run) IN ({marks})"  # noqa: S608 - ours
         for first, last in sql.spans(under):
             yield from self._paged(where, [last, *more], first)
 

@@ -350,6 +350,10 @@ def test_wrong_tags_come_first_and_nothing_is_written(tmp_path: Path) -> None:
     assert {it["album"] for it in report["mixed"]} == {
         tracks[number].album.casefold() for number in wrong
     }
+    song = tmp_path / "song.mp3"
+    song.write_bytes(b"ID3, and music")
+    assert lean_tag("check", "--state", path, "--m3u8", song).returncode == 2
+    assert song.read_bytes() == b"ID3, and music"
 
 
 def test_spellings_missing_and_junk_are_listed(tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 """A journal goes to another machine and loses nothing on the way."""
 
+import contextlib
 import csv
 import dataclasses
 import io
 import json
 import os
 import re
+import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +28,7 @@ from lean_tagger.errors import ConfigError, StateError
 from lean_tagger.jobs import Identity, Job, quantised
 from lean_tagger.run import find_files
 from lean_tagger.settings import Settings
-from lean_tagger.store import exchange, location
+from lean_tagger.store import database, exchange, location
 from lean_tagger.store.journal import Journal, Key
 
 CARD = load_card("msd-musicnn")
@@ -107,6 +110,40 @@ def test_an_export_goes_by_the_name_of_its_file(library, tmp_path):  # noqa: F81
     assert row["path"] == str(library / "farm.wav")
     assert lean_tag("export", "--format", "jsonl", tmp_path / "other.csv").returncode == 0
     assert json.loads((tmp_path / "other.csv").read_text())["path"] == row["path"]
+
+
+@pytest.mark.parametrize("name", ["journal", "a song.flac", "notes.csv"])
+@thinned("form", ["jsonl", "csv", "parquet"], fast=1)
+def test_an_export_replaces_nothing_but_an_export(tmp_path, capsys, name, form):
+    """The journal itself was once emptied before it was read."""
+    state, target = tmp_path / "journal", tmp_path / name
+    with Journal(state) as journal:
+        put(journal, "/m/1.mp3", 1)
+    if target != state:
+        target.write_bytes(b"fLaC, or what somebody wrote")
+    before = target.read_bytes()
+    command = ["export", str(target), "--format", form, "--state", str(state)]
+    assert main(command) == 2
+    assert "was not written by this command" in capsys.readouterr().err
+    assert target.read_bytes() == before
+    target = command[1] = str(tmp_path / "table")
+    for _ in range(2):
+        assert main(command) == 0
+    assert Path(target).stat().st_size
+
+
+def test_an_export_that_fails_leaves_the_last_one(tmp_path):
+    state, target = tmp_path / "journal", tmp_path / "out.jsonl"
+    command = ["export", str(target), "--state", str(state)]
+    with Journal(state) as journal:
+        put(journal, "/m/1.mp3", 1)
+    assert main(command) == 0
+    before = target.read_bytes()
+    with contextlib.closing(sqlite3.connect(state)) as journal, journal:
+        journal.execute("UPDATE scores SET uint16 = 'no numbers'")
+    assert main(command) == 5
+    assert target.read_bytes() == before
+    assert not list(tmp_path.glob("*.tmp"))
 
 
 @pytest.mark.parametrize("name", ["scores.tsv", "scores.XLSX", "scores.csv.gz"])
@@ -238,6 +275,32 @@ def test_merging_twice_is_merging_once_however_far_the_other_has_come(tmp_path):
         assert {it.ending for it in journal.runs()} == {"done", None}
 
 
+def test_a_journal_is_merged_while_its_run_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    with Journal(tmp_path / "b") as other:
+        begin(other)
+        other.settle(write(other, "/1", 1), "done")  # waits for a commit
+        with Journal(tmp_path / "a") as journal:
+            assert exchange.merge(journal, tmp_path / "b") == 1
+
+
+def test_merging_again_knows_what_a_later_write_restores_since_one_was_undone(tmp_path):
+    with Journal(tmp_path / "b") as other:
+        for number in (1, 2):
+            begin(other)
+            other.settle(write(other, "/1", number), "done")
+        with Journal(tmp_path / "a") as journal:
+            exchange.merge(journal, tmp_path / "b")
+        other.found_instead(2, {"genre": ("Tango",)})
+        other.settle(1, "undone")
+    with Journal(tmp_path / "a") as journal:
+        exchange.merge(journal, tmp_path / "b")
+        assert [(it.id, it.previous) for it in journal.writes()] == [(2, {"genre": ("Tango",)})]
+        journal.found_instead(2, {"genre": ("Polka",)})
+        exchange.merge(journal, tmp_path / "b")  # in which nothing is newer
+        assert [it.previous for it in journal.writes()] == [{"genre": ("Polka",)}]
+
+
 def test_merging_keeps_the_scores_of_every_model_apart(tmp_path):
     """Their keys have other numbers in the other journal."""
     others = [dataclasses.replace(KEY, model=letter * 64) for letter in "abc"]
@@ -272,11 +335,16 @@ def test_a_journal_on_a_read_only_disk_is_read_and_merged(tmp_path):
         with Journal(disk / "b") as journal:
             begin(journal)
             write(journal, "/1", 1)
+        shutil.copy(
+            Path(__file__).parents[1] / "golden" / "v0.1.0" / "journal.sqlite3", disk / "old"
+        )
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
         with Journal(disk / "b", locked=False) as journal:
             assert [it.path for it in journal.files([], KEY)] == ["/1"]
         with Journal(tmp_path / "a") as journal:
             assert exchange.merge(journal, disk / "b") == 1
+            with pytest.raises(StateError, match="older lean-tag and cannot be converted"):
+                exchange.merge(journal, disk / "old")
         with pytest.raises(StateError, match="Read-only file system"):
             Journal(disk / "b")
 

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lean_tagger.cli.main import main
 from lean_tagger.errors import ConfigError, LockedError, StateError
 from lean_tagger.jobs import Heard, Identity, Pooling, TrackInfo, quantised
 from lean_tagger.store import database, location, schema
@@ -348,6 +349,14 @@ def test_a_place_that_cannot_be_written_is_said_with_what_to_do(tmp_path):
         Journal(tmp_path / "file" / "journal")
 
 
+@pytest.mark.parametrize("locked", [False, True])
+def test_a_place_that_cannot_be_looked_at_is_said_in_one_sentence(tmp_path, locked):
+    """As with a folder of somebody else."""
+    with pytest.raises(StateError, match="--state"):
+        Journal(tmp_path / ("a" * 300), locked=locked)
+    assert main(["status", "--state", str(tmp_path / ("a" * 300))]) == 5
+
+
 def test_reading_makes_nothing(path):
     with pytest.raises(StateError, match="no journal yet"):
         Journal(path, locked=False)
@@ -469,6 +478,7 @@ EVERYTHING = {
     "writes": lambda it: list(it.writes()),
     "writes of a run": lambda it: list(it.writes(run=1)),
     "writes in folders": lambda it: list(it.writes(under=["/m", "/n"])),
+    "writes of some commands": lambda it: list(it.writes(under=["/m/a"], commands={"tag", "redo"})),
     "last run": lambda it: it.last_run_that_wrote({"tag"}, under=["/m", "/n"]),
     "failures": lambda it: list(it.failures()),
     "forget": lambda it: it.forget_failures([]),

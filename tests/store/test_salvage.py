@@ -14,7 +14,7 @@ from thinned import thinned
 
 from lean_tagger.errors import StateError
 from lean_tagger.jobs import Identity, quantised
-from lean_tagger.store import salvage, schema
+from lean_tagger.store import exchange, salvage, schema
 from lean_tagger.store.journal import Journal
 from lean_tagger.store.pages import Pages
 
@@ -237,6 +237,23 @@ def test_what_only_reads_says_so_in_a_sentence_and_the_next_run_mends_it(
         assert re.search(rf"{counts(journal)['files']} files and {FEW_ROWS} writes", said[0])
 
 
+def test_a_damaged_journal_that_is_merged_is_not_taken_for_this_one(
+    small: Path, tmp_path: Path
+) -> None:
+    other = damaged(small, tmp_path, pages_of(small)["scores"][:1])
+    said: list[str] = []
+    with Journal(tmp_path / "ours") as journal:
+        begin(journal)
+        with pytest.raises(StateError, match=rf"{other} is damaged .* and was not merged"):
+            exchange.merge(journal, other)
+        assert len(journal.runs()) == 1
+    with Journal(other, notice=said.append):
+        assert len(said) == 1
+    with Journal(tmp_path / "ours", notice=said.append) as journal:
+        assert exchange.merge(journal, other) >= 0.9 * FEW_ROWS
+    assert len(said) == 1
+
+
 def test_a_journal_that_was_emptied_says_so_once(small: Path, tmp_path: Path) -> None:
     """As a file system leaves it when the power fails."""
     path = damaged(small, tmp_path, [])
@@ -249,6 +266,35 @@ def test_a_journal_that_was_emptied_says_so_once(small: Path, tmp_path: Path) ->
             begin(journal)
     assert len(said) == 1
     assert "was empty; it starts again from what lean-tag left in the files" in said[0]
+
+
+@pytest.mark.parametrize("main", ["empty", "gone"])
+@pytest.mark.parametrize("log", ["all of it", "the newest rows", "noise"])
+def test_what_only_the_log_has_is_kept(tmp_path: Path, main: str, log: str) -> None:
+    """SQLite deletes the log of a journal that is empty or gone."""
+    path = tmp_path / "b" / "journal"
+    path.parent.mkdir()
+    with Journal(tmp_path / "a") as journal:
+        run = begin(journal)
+        for number in range(40):
+            if number == 20 and log == "the newest rows":
+                journal._database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            journal.intend(
+                f"/m/{number}", run=run, identity=IDENTITY, previous={}, written={"genre": ("R",)}
+            )
+        shutil.copy(tmp_path / "a-wal", tmp_path / "b" / "journal-wal")
+    if log == "noise":
+        (tmp_path / "b" / "journal-wal").write_bytes(random.Random(1).randbytes(9999))
+    if main == "empty":
+        path.touch()
+    said: list[str] = []
+    for _ in range(2):
+        with Journal(path, notice=said.append) as journal:
+            writes = {it.path for it in journal.writes()}
+        assert len(said) == 1
+    wanted = {"all of it": 0, "the newest rows": 20, "noise": 40}[log]
+    assert writes >= {f"/m/{number}" for number in range(wanted, 40)}
+    assert "the journal was damaged" in said[0]
 
 
 def test_an_empty_file_is_no_damage_to_a_first_run(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from lean_tagger.cli import option_types, options, own_genres, session
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
-from lean_tagger.errors import StateError
+from lean_tagger.system.write_whole import written_whole
 
 _ABOUT = """\
 Show which of your own tags look wrong: files that sound like another genre, genres spelt in several
@@ -48,15 +48,15 @@ def _write_playlist(path: Path, names: list[str]) -> None:
 
     Raises
     ------
+    ConfigError
+        A file of this name is no playlist.
     StateError
         It cannot be written.
     """
     # A name with a line break would become two entries; no player can open it.
     lines = [os.fsencode(name) for name in names if "\n" not in name and "\r" not in name]
-    try:
-        path.write_bytes(b"".join(line + b"\n" for line in [b"#EXTM3U", *lines]))
-    except OSError as error:
-        raise StateError(f"cannot write {path}: {error.strerror}") from error
+    with written_whole(str(path), mark=(mark := b"#EXTM3U")) as file:
+        file.write(b"".join(line + b"\n" for line in [mark, *lines]))
 
 
 def _lines(report: dict[str, Any]) -> Iterator[str]:

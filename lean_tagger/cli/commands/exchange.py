@@ -1,6 +1,7 @@
 """``lean-tag export``, ``import`` and ``merge``: the journal's contents, from and to elsewhere."""
 
 import contextlib
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from lean_tagger.settings import Settings
 from lean_tagger.store import exchange
 from lean_tagger.store.journal import Key
 from lean_tagger.store.resume import Resume
+from lean_tagger.system.write_whole import written_whole
 
 
 def export(arguments: list[str], _: Stop) -> int:
@@ -35,7 +37,7 @@ def export(arguments: list[str], _: Stop) -> int:
     models = {Key(model=it.card.identity, pooling=it.pooling): it.card for it in asked}
     with (
         session.journal_to_read(given) as journal,  # first: a mistake must not empty the file
-        _target(given.paths, binary=form == "parquet") as target,
+        _target(given.paths, form) as target,
     ):
         exchange.export(journal, models, target, form=form)
     return 0
@@ -58,7 +60,7 @@ def import_(arguments: list[str], _: Stop) -> int:
         resume = Resume(journal, "import", Settings(listen=False))
         for name in given.paths:
             form = given.format or _format_of(name)
-            with _source(name, binary=form == "parquet") as source:
+            with _source(name, form) as source:
                 count, left = exchange.import_(journal, cards, source, form=form, run=resume.run)
             without = f"; {left} left out, because their model is not installed" if left else ""
             console.line(f"{name}: {count} files{without}")
@@ -103,31 +105,38 @@ def _format_of(name: str) -> str:
 
 
 @contextlib.contextmanager
-def _target(name: str | None, *, binary: bool) -> Iterator[IO[Any]]:
-    if name is None and binary:
+def _target(name: str | None, form: str) -> Iterator[IO[Any]]:
+    if name is None and form == "parquet":
         raise ConfigError("Parquet is not text; name a file to write it to")
     try:
         if name is None:
             # Names that are not valid text keep their bytes.
             sys.stdout.reconfigure(errors="surrogateescape", newline="")  # type: ignore[union-attr]
             yield sys.stdout
-        else:
-            with _open(name, "w", binary=binary) as file:
-                yield file
+            return
+        with _writing(name, mark=exchange.MARKS[form]) as whole:
+            yield (file := _in_form(whole, form))
+            file.flush()
     except OSError as error:
         raise StateError(f"cannot write {name or 'the output'}: {error.strerror}") from error
 
 
+def _writing(name: str, *, mark: bytes) -> contextlib.AbstractContextManager[IO[bytes]]:
+    if Path(name).exists() and not Path(name).is_file():  # a pipe, perhaps
+        return Path(name).open("wb")
+    return written_whole(name, mark=mark)
+
+
 @contextlib.contextmanager
-def _source(name: str, *, binary: bool) -> Iterator[IO[Any]]:
+def _source(name: str, form: str) -> Iterator[IO[Any]]:
     try:
-        with _open(name, "r", binary=binary) as file:
-            yield file
+        with Path(name).open("rb") as file:
+            yield _in_form(file, form)
     except OSError as error:
         raise ConfigError(f"cannot read {name}: {error.strerror}") from error
 
 
-def _open(name: str, mode: str, *, binary: bool) -> IO[Any]:
-    if binary:
-        return Path(name).open(f"{mode}b")
-    return Path(name).open(mode, encoding="utf-8", errors="surrogateescape", newline="")
+def _in_form(file: IO[bytes], form: str) -> IO[Any]:
+    if form == "parquet":
+        return file
+    return io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
