@@ -284,7 +284,7 @@ def _without_parents(
     usable = [c for c in there if not allowed or c.value.casefold() in allowed]
     floor = journey.field.ratio * max((c.score for c in usable), default=0.0)
     below: dict[str, str] = {}
-    for candidate in usable:
+    for candidate in sorted(usable, key=lambda it: (-it.score, it.value)):  # the surest is named
         if candidate.score >= floor:
             for name in _line_above(candidate, above):
                 below.setdefault(name.casefold(), candidate.value)

@@ -46,6 +46,15 @@ def test_the_labels_parent_counts_where_the_tree_says_nothing(toml, scores, expe
     assert chosen(toml, *scores) == expected
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0)])
+def test_of_several_values_below_one_the_surest_is_named(order):
+    scores, labels_now = (0.5, 0.6, 0.7, 0.0), [LABELS[n] for n in order]
+    steps = decide([scores[n] for n in order], labels_now, Rules()).steps
+    assert [(it.label, it.did) for it in steps if it.rule == "parents"] == [
+        ("electronic", "'Techno' is more specific")
+    ]
+
+
 def test_a_discogs_style_stands_below_its_genre():
     names = ["Electronic---House", "Funk / Soul---Disco", "Reggae---Reggae", "Non-Music---Speech"]
     found = [(it["display"], it["kind"], it.get("parent")) for it in labels(names, task="genre")]
