@@ -54,6 +54,19 @@ def splice(size: int, patches: Iterable[Patch]) -> Iterator[Piece]:
         yield Span(position, size)
 
 
+def tail(source: Source, patches: Iterable[Patch], size: int) -> bytes:
+    """Return the last bytes of the patched file, at most `size`; its end has no `Edited` piece."""
+    end, pieces = b"", [*splice(source.size, patches)]
+    while pieces and len(end) < size:
+        piece = pieces.pop()
+        if isinstance(piece, Span):
+            start = max(piece.start, piece.end - size)
+            end = source.at(start, piece.end - start) + end
+        elif not isinstance(piece, Edited):
+            end = bytes(piece[-size:]) + end
+    return end[-size:]
+
+
 def copy(source: Source, pieces: Iterable[Piece], target: int) -> None:
     """Write pieces to an open descriptor, one after the other.
 

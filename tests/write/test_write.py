@@ -160,14 +160,43 @@ def test_arbitrary_text_comes_back_as_it_was(
     assert write.read(str(path)) == {key: tuple(value) for key, value in changes.items()}
 
 
+@pytest.mark.parametrize("kind", ["ape", "wv"])
+@pytest.mark.parametrize("fields", [("mood",), ("mood", "leantag"), ("leantag", "genre")])
 def test_an_ape_tag_of_any_length_is_not_taken_for_an_id3v1_trailer(
+    originals: dict[str, Path], tmp_path: Path, kind: str, fields: tuple[str, ...]
+) -> None:
+    """128 bytes before the end may stand the "TAG" of "APETAGEX", "LEANTAG" or a value."""
+    taglib = pytest.importorskip("taglib")
+    path = a_file(originals, kind, tmp_path)
+    for text in (*("x" * length for length in range(1, 100)), "xTAG" * 30):
+        write.write(str(path), {key: [text] for key in fields}, fingerprint=lambda _: "same")
+        assert write.read(str(path)) == dict.fromkeys(fields, (text,))
+        with taglib.File(str(path)) as file:
+            assert {file.tags.get(field.upper(), [""])[0] for field in fields} == {text}
+
+
+def test_a_value_that_other_readers_would_take_for_id3v1_wherever_it_stands_is_refused(
     originals: dict[str, Path], tmp_path: Path
 ) -> None:
-    """At 131 bytes the "TAG" of its own "APETAGEX" stands where an ID3v1 trailer begins."""
     path = a_file(originals, "ape", tmp_path)
-    for length in range(1, 60):
-        write.write(str(path), {"mood": ["x" * length]}, fingerprint=lambda _: "same")
-        assert write.read(str(path)) == {"mood": ("x" * length,)}
+    before = path.read_bytes()
+    with pytest.raises(WriteError, match="what readers take for ID3v1"):
+        write.write(str(path), {"mood": ["TAG" * 40]}, fingerprint=lambda _: "same")
+    assert path.read_bytes() == before
+
+
+def test_a_mark_of_id3v1_in_an_ape_tag_of_another_program_is_none(
+    originals: dict[str, Path], tmp_path: Path
+) -> None:
+    path = a_file(originals, "wv", tmp_path)
+    file = mutagen.apev2.APEv2()
+    file["Genre"], file["Title"] = "Polka", "TAG" + "x" * 93
+    file.save(path)
+    assert path.read_bytes()[-128:-125] == b"TAG"
+    assert write.read(str(path)) == {"genre": ("Polka",)}
+    write.write(str(path), {"mood": ["sad"]}, fingerprint=lambda _: "same")
+    assert mutagen.apev2.APEv2(path)["Title"] == "TAG" + "x" * 93
+    assert write.read(str(path)) == {"genre": ("Polka",), "mood": ("sad",)}
 
 
 @pytest.mark.parametrize("kind", KINDS)

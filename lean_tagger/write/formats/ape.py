@@ -7,19 +7,21 @@ bytes, flags and order; so do a Lyrics3 tag and an ID3v1 trailer after the tag.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, product
 from typing import NamedTuple
 
 from lean_tagger.errors import WriteError
 from lean_tagger.fields import FIELDS, field_of
-from lean_tagger.system.containers import ape
+from lean_tagger.system.containers import ape, id3
 from lean_tagger.write.formats import mutagen_check, older_tags, properties
 from lean_tagger.write.formats.carried import Carried, Picture
 from lean_tagger.write.formats.exact import items_for, told
 from lean_tagger.write.source import Piece, Source, Span
-from lean_tagger.write.splice import Patch, growth
+from lean_tagger.write.splice import Patch, growth, tail
 
 _LONGEST_KEY_BYTES = 255
 _LARGEST_BYTES = 1 << 20
+_AS_NOW, _FIRST, _LAST = range(3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ class ApeFile:
 
     def exact(self, field: str) -> tuple[str, ...]:
         """Return the bytes of a field's items, if its values do not determine them."""
-        mine = [item for item in (self._tag.items if self._tag else ()) if item.field == field]
+        mine = self._mine(field)
         there = (self._source.at(it.span.start, it.span.end - it.span.start) for it in mine)
         with suppress(WriteError):
             return told(there, _usual(mine[0].key, self.values().get(field, ())) if mine else ())
@@ -144,32 +146,60 @@ class ApeFile:
         self, changes: Mapping[str, Sequence[str]], carried: Carried | None = None
     ) -> list[Patch]:
         """As `Document.patches`, with what an empty tag takes over from others."""
-        tag = self._tag
         inherited = self.inherited(carried) if any(changes.values()) and carried else []
+        new = {
+            field: items_for(values, _usual(self._key(field), values))
+            for field, values in changes.items()
+        }
+        for where, order in product((_AS_NOW, _FIRST, _LAST), (list(new), list(reversed(new)))):
+            patches = self._patches({field: new[field] for field in order}, inherited, where)
+            if not self._seems_id3v1(patches):
+                return patches
+        raise self._source.refuse("its APE tag would end with what readers take for ID3v1")
+
+    def _patches(
+        self, new: Mapping[str, tuple[bytes, ...]], inherited: list[bytes], where: int
+    ) -> list[Patch]:
+        """Put items where those of the same field are, else behind the others; or all together."""
+        tag = self._tag
         if tag is None:
-            items = [
-                item
-                for f, values in changes.items()
-                for item in items_for(values, _usual(FIELDS[f].ape, values))
-            ]
-            whole = _whole([*inherited, *items])
+            items = [*chain.from_iterable(new.values())]
+            whole = _whole([*items, *inherited] if where == _FIRST else [*inherited, *items])
             return [Patch(self._end, self._end, (whole,))] if items else []
-        patches = [Patch(tag.footer, tag.footer, (item,)) for item in inherited]
-        count = len(tag.items) + len(inherited)
-        for field, values in changes.items():
-            mine = [item for item in tag.items if item.field == field]
+        added, patches = list(inherited), list[Patch]()
+        for field, its in new.items():
+            mine = self._mine(field)
             if any(item.flags & 1 for item in mine):
                 raise self._source.refuse(f"its item {mine[0].key} is marked read-only")
-            new = items_for(values, _usual(mine[0].key if mine else FIELDS[field].ape, values))
-            if not mine:
-                patches.append(Patch(tag.footer, tag.footer, new))
+            stays = bool(mine) and where == _AS_NOW
+            added += () if stays else its
             for number, item in enumerate(mine):
-                patches.append(Patch(*item.span, new if number == 0 else ()))
-            count += len(new) - len(mine)
+                patches.append(Patch(*item.span, its if stays and number == 0 else ()))
+        at = self._start(tag) if where == _FIRST else tag.footer
+        patches.append(Patch(at, at, tuple(added)))
+        count = len(tag.items) + len(inherited)
+        count += sum(len(its) - len(self._mine(field)) for field, its in new.items())
         size = self._end - (tag.header + 32 if tag.header is not None else self._start(tag))
         numbers = b"".join(n.to_bytes(4, "little") for n in (size + growth(patches), count))
         heads = [tag.footer] + ([tag.header] if tag.header is not None else [])
         return patches + [Patch(head + 12, head + 20, (numbers,)) for head in heads]
+
+    def _seems_id3v1(self, patches: Sequence[Patch]) -> bool:
+        """Tell whether "TAG" would stand in the tag where TagLib first looks for ID3v1."""
+        if not patches or self._end != self._source.size:
+            return False
+        most = id3.TRAILER_BYTES + ape.MARK.index(id3.TRAILER_MARK)
+        end = tail(self._source, patches, most)
+        return end[-id3.TRAILER_BYTES :].startswith(id3.TRAILER_MARK) and not (
+            end.startswith(ape.MARK)  # which TagLib knows
+        )
+
+    def _mine(self, field: str) -> list[_Item]:
+        return [item for item in (self._tag.items if self._tag else ()) if item.field == field]
+
+    def _key(self, field: str) -> str:
+        mine = self._mine(field)
+        return mine[0].key if mine else FIELDS[field].ape
 
     @staticmethod
     def _start(tag: _Tag) -> int:

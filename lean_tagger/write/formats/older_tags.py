@@ -59,8 +59,8 @@ class Id3v1:
         start = source.size - id3.TRAILER_BYTES
         if start < 0 or source.at(start, 3) != id3.TRAILER_MARK:
             return None
-        if source.at(start, 5) == b"TAGEX" and source.at(max(0, start - 3), 3) == b"APE":
-            return None  # the middle of "APETAGEX", in an APEv2 tag of exactly this length
+        if ape.parse(source.at(source.size - ape.END_BYTES, ape.END_BYTES)):
+            return None  # a part of an APE tag, as the middle of "APETAGEX"
         return Id3v1(source, start, shown_first=shown_first)
 
     def values(self) -> dict[str, tuple[str, ...]]:
