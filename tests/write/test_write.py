@@ -160,19 +160,20 @@ def test_arbitrary_text_comes_back_as_it_was(
     assert write.read(str(path)) == {key: tuple(value) for key, value in changes.items()}
 
 
-@pytest.mark.parametrize("kind", ["ape", "wv"])
+@pytest.mark.parametrize("kind", ["ape", "tta", "wv"])
 @pytest.mark.parametrize("fields", [("mood",), ("mood", "leantag"), ("leantag", "genre")])
 def test_an_ape_tag_of_any_length_is_not_taken_for_an_id3v1_trailer(
     originals: dict[str, Path], tmp_path: Path, kind: str, fields: tuple[str, ...]
 ) -> None:
-    """128 bytes before the end may stand the "TAG" of "APETAGEX", "LEANTAG" or a value."""
+    """About 128 bytes before the end may stand the "TAG" of "APETAGEX", "LEANTAG" or a value."""
     taglib = pytest.importorskip("taglib")
     path = a_file(originals, kind, tmp_path)
-    for text in (*("x" * length for length in range(1, 100)), "xTAG" * 30):
+    for text in (*("x" * length for length in range(30, 100)), "x" * 60 + "TAG" + "x" * 60):
         write.write(str(path), {key: [text] for key in fields}, fingerprint=lambda _: "same")
         assert write.read(str(path)) == dict.fromkeys(fields, (text,))
-        with taglib.File(str(path)) as file:
-            assert {file.tags.get(field.upper(), [""])[0] for field in fields} == {text}
+        if kind != "tta":  # where TagLib reads ID3 only
+            with taglib.File(str(path)) as file:
+                assert {file.tags[field.upper()][0] for field in fields} == {text}
 
 
 def test_a_value_that_other_readers_would_take_for_id3v1_wherever_it_stands_is_refused(
@@ -181,7 +182,7 @@ def test_a_value_that_other_readers_would_take_for_id3v1_wherever_it_stands_is_r
     path = a_file(originals, "ape", tmp_path)
     before = path.read_bytes()
     with pytest.raises(WriteError, match="what readers take for ID3v1"):
-        write.write(str(path), {"mood": ["TAG" * 40]}, fingerprint=lambda _: "same")
+        write.write(str(path), {"mood": ["xTAG" * 30]}, fingerprint=lambda _: "same")
     assert path.read_bytes() == before
 
 

@@ -21,6 +21,7 @@ from lean_tagger.write.splice import Patch, growth, tail
 
 _LONGEST_KEY_BYTES = 255
 _LARGEST_BYTES = 1 << 20
+_SHORTEST_ID3V1_BYTES = 124
 _AS_NOW, _FIRST, _LAST = range(3)
 
 
@@ -185,14 +186,14 @@ class ApeFile:
         return patches + [Patch(head + 12, head + 20, (numbers,)) for head in heads]
 
     def _seems_id3v1(self, patches: Sequence[Patch]) -> bool:
-        """Tell whether "TAG" would stand in the tag where TagLib first looks for ID3v1."""
+        """Tell whether "TAG" would stand in the tag where readers first look for ID3v1.
+
+        TagLib does 128 bytes before the end, mutagen down to 124; both know "APETAGEX".
+        """
         if not patches or self._end != self._source.size:
             return False
-        most = id3.TRAILER_BYTES + ape.MARK.index(id3.TRAILER_MARK)
-        end = tail(self._source, patches, most)
-        return end[-id3.TRAILER_BYTES :].startswith(id3.TRAILER_MARK) and not (
-            end.startswith(ape.MARK)  # which TagLib knows
-        )
+        end = tail(self._source, patches, id3.TRAILER_BYTES + 3).replace(ape.MARK, bytes(8))
+        return id3.TRAILER_MARK in end[-id3.TRAILER_BYTES : -_SHORTEST_ID3V1_BYTES + 3]
 
     def _mine(self, field: str) -> list[_Item]:
         return [item for item in (self._tag.items if self._tag else ()) if item.field == field]
