@@ -7,6 +7,7 @@ every unit is binary (M is 1024² bytes).
 hard limit: it makes a single huge allocation fail, which a check between windows would miss.
 """
 
+import contextlib
 import functools
 import os
 import re
@@ -15,6 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lean_tagger.errors import ConfigError, OverBudgetError, StateError
+
+with contextlib.suppress(ImportError):  # Windows lacks it
+    # Early: once the address space is used up, it cannot be loaded to ask for the limit.
+    import resource  # noqa: F401 - where it is used, it is there or not
 
 _KIB, _MIB, _GIB = 1024, 1024**2, 1024**3
 _UNITS = {"": 1, "k": _KIB, "m": _MIB, "g": _GIB, "t": 1024**4}
