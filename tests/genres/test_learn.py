@@ -49,6 +49,7 @@ def journal(tmp_path: Path) -> Path:
     return madeup.write(tmp_path / "j.sqlite3", madeup.library(CLASSES, tagged=6))
 
 
+@pytest.mark.slow
 def test_what_was_learnt_is_a_model_like_any_other(models: Path, journal: Path) -> None:
     report = said("learn", "--state", journal)
     assert report["name"] == "my-genres"

@@ -265,6 +265,7 @@ def test_undo_without_a_folder_finds_what_another_run_has_seen(library: Library,
     assert library.fields() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ONE_FAST)
 def test_explain_knows_a_file_and_its_writes(library: Library, way: Way) -> None:
     library.tag()

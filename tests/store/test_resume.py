@@ -227,6 +227,7 @@ def audio(folder: Path) -> dict[str, str]:
     return {path.name: fingerprint(str(path)) for path in sorted(folder.iterdir())}
 
 
+@pytest.mark.slow
 def test_undo_gives_every_value_back_and_redo_takes_them_again(library: Path) -> None:
     write.write(str(library / "west.flac"), {"genre": ("Tango", "Polka")}, fingerprint=fingerprint)
     before, sound = our_fields(library), audio(library)
