@@ -168,6 +168,7 @@ def test_a_head_finds_its_backbone_in_the_package(
     assert "resampleQuality 4" in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["clap-htsat-unfused", "sample-level-cnn"])
 def test_a_page_says_in_what_a_network_does_not_hear_as_its_makers(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], family: str
@@ -290,6 +291,7 @@ def test_valence_and_arousal_are_numbers_from_1_to_9(tmp_path: Path) -> None:
     assert (scores.values > 1).all()
 
 
+@pytest.mark.slow
 @thinned("pool", ["logit-mean", "prob-mean", "max"], fast=1)
 def test_numbers_are_pooled_by_their_mean_whatever_is_said_of_probabilities(
     tmp_path: Path, pool: Any

@@ -48,6 +48,7 @@ def song(tmp_path: Path) -> Path:
 # Who decides
 
 
+@pytest.mark.slow
 @thinned(
     ("sure", "tags", "by"),
     [

@@ -87,6 +87,7 @@ def test_plex_refreshes_a_section(section, path):
     assert asked.headers["X-Plex-Token"] == "tok"
 
 
+@pytest.mark.slow
 def test_an_address_gets_the_summary(song):
     with serving() as server:
         done = run("--notify", f"{server.url}/hook", "--json", song)

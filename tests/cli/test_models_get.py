@@ -103,6 +103,7 @@ def test_without_a_name_everything_is_listed_and_nothing_is_asked(capsys, own):
     assert not own.exists()
 
 
+@pytest.mark.slow
 def test_the_list_for_programs_says_what_is_here_and_what_is_not_confirmed(get, capsys):
     assert get("styles")[0] == 0
     main(["models", "get", "--json"])

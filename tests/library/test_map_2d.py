@@ -103,6 +103,7 @@ def test_int8_keeps_the_order_of_likeness() -> None:
     assert (to_int8(np.zeros((2, 4), np.float32), axes=4) == 0).all()
 
 
+@pytest.mark.slow
 def test_labelled_music_keeps_its_neighbours() -> None:
     with np.load(shared("ears") / "features.npz") as features:
         both = [features[f"{name}-musicnn/embedding"] for name in ("msd", "mtt")]

@@ -177,6 +177,7 @@ BLOCKS = {
 }
 
 
+@pytest.mark.slow
 @settings(max_examples=5)
 @given(**BLOCKS)
 def test_windows_are_those_of_each_front_end_alone_as_soon_as_they_can_be(

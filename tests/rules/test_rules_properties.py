@@ -182,6 +182,7 @@ def test_the_default_is_what_numbers_alone_decide(scores):
         assert list(chosen[field]) == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(rules, all_scores, held, held)
 def test_retagging_twice_is_retagging_once(given, scores, genres, moods):

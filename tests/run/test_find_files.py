@@ -104,6 +104,7 @@ def test_loops_of_links_are_walked_once():
     assert paths("m", follow_symlinks=True) == ["m/a/1.mp3"]
 
 
+@pytest.mark.slow
 def test_a_walk_can_stay_on_one_file_system():
     top, mounted = Path("/dev"), Path("/dev/shm")
     if not mounted.is_dir() or top.stat().st_dev == mounted.stat().st_dev:

@@ -63,6 +63,7 @@ def statuses(results: dict[str, dict[str, Any]]) -> set[str]:
 # What no run does twice
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 def test_a_second_run_opens_no_music_and_starts_no_worker(library: Path, tmp_path: Path) -> None:
     run(library)

@@ -199,6 +199,7 @@ def test_a_full_disk_under_the_journal_ends_the_run_and_nothing_is_lost(
 # Names
 
 
+@pytest.mark.slow
 def test_twin_names_that_look_alike_are_two_files(lean_tag, tmp_path: Path) -> None:
     folder = tmp_path / "music"
     folder.mkdir()
