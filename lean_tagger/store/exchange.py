@@ -168,7 +168,11 @@ _WRITERS: dict[str, Callable[..., None]] = {
 }
 FORMATS = tuple(_WRITERS)
 """The formats that `export` writes and `import_` reads."""
-MARKS = {"jsonl": b'{"path": "', "csv": b"path,status,kind,message,", "parquet": b"PAR1"}
+MARKS = {
+    "jsonl": f'{{"{_COLUMNS[0]}": "'.encode(),
+    "csv": ",".join(_COLUMNS[:4]).encode(),
+    "parquet": b"PAR1",
+}
 """How the files begin that `export` writes."""
 
 

@@ -59,6 +59,20 @@ def written_whole(path: str, *, mark: bytes) -> Iterator[BinaryIO]:
         raise StateError(f"cannot write {path}: {error.strerror}") from error
 
 
+@contextlib.contextmanager
+def written(path: str, *, mark: bytes) -> Iterator[BinaryIO]:
+    """Do the same, but give a pipe or a device the bytes as they come."""
+    if os.path.isfile(path) or not os.path.exists(path):
+        with written_whole(path, mark=mark) as file:
+            yield file
+        return
+    try:
+        with open(path, "wb") as file:
+            yield file
+    except OSError as error:
+        raise StateError(f"cannot write {path}: {error.strerror}") from error
+
+
 def _mode_of_ours(target: str, mark: bytes) -> int | None:
     """Return the mode of the file that is replaced; None if there is none."""
     try:

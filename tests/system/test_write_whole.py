@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lean_tagger.errors import ConfigError, StateError
-from lean_tagger.system.write_whole import written_whole
+from lean_tagger.system.write_whole import written, written_whole
 
 MARK = b"ours"
 
@@ -86,3 +86,18 @@ def test_a_folder_without_rights_is_one_sentence(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(StateError, match="cannot write"):
         write(tmp_path / "page.html")
+
+
+def test_a_pipe_gets_the_bytes_as_they_come_and_stays_a_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with written(str(pipe), mark=b"ours") as file:
+            file.write(b"ours, to a pipe")
+        assert os.read(reader, 100) == b"ours, to a pipe"
+        assert pipe.is_fifo()
+    finally:
+        os.close(reader)
+    with pytest.raises(StateError, match="cannot write"), written(str(tmp_path), mark=b"ours"):
+        pass

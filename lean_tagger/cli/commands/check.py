@@ -9,8 +9,9 @@ from typing import Any
 from lean_tagger.cli import option_types, options, own_genres, session
 from lean_tagger.cli.console import Console
 from lean_tagger.cli.signals import Stop
-from lean_tagger.system.write_whole import written_whole
+from lean_tagger.system.write_whole import written
 
+_MARK = b"#EXTM3U"
 _ABOUT = """\
 Show which of your own tags look wrong: files that sound like another genre, genres spelt in several
 ways, mixed albums, missing and meaningless ones. Nothing is written into music files."""
@@ -55,8 +56,8 @@ def _write_playlist(path: Path, names: list[str]) -> None:
     """
     # A name with a line break would become two entries; no player can open it.
     lines = [os.fsencode(name) for name in names if "\n" not in name and "\r" not in name]
-    with written_whole(str(path), mark=(mark := b"#EXTM3U")) as file:
-        file.write(b"".join(line + b"\n" for line in [mark, *lines]))
+    with written(str(path), mark=_MARK) as file:
+        file.write(b"".join(line + b"\n" for line in [_MARK, *lines]))
 
 
 def _lines(report: dict[str, Any]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from lean_tagger.settings import Settings
 from lean_tagger.store import exchange
 from lean_tagger.store.journal import Key
 from lean_tagger.store.resume import Resume
-from lean_tagger.system.write_whole import written_whole
+from lean_tagger.system.write_whole import written
 
 
 def export(arguments: list[str], _: Stop) -> int:
@@ -114,17 +114,11 @@ def _target(name: str | None, form: str) -> Iterator[IO[Any]]:
             sys.stdout.reconfigure(errors="surrogateescape", newline="")  # type: ignore[union-attr]
             yield sys.stdout
             return
-        with _writing(name, mark=exchange.MARKS[form]) as whole:
+        with written(name, mark=exchange.MARKS[form]) as whole:
             yield (file := _in_form(whole, form))
             file.flush()
     except OSError as error:
         raise StateError(f"cannot write {name or 'the output'}: {error.strerror}") from error
-
-
-def _writing(name: str, *, mark: bytes) -> contextlib.AbstractContextManager[IO[bytes]]:
-    if Path(name).exists() and not Path(name).is_file():  # a pipe, perhaps
-        return Path(name).open("wb")
-    return written_whole(name, mark=mark)
 
 
 @contextlib.contextmanager
