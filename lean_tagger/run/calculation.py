@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from lean_tagger.errors import BudgetError, StateError
 from lean_tagger.run.budget import SUPERVISOR_BYTES, too_little
 from lean_tagger.run.child_process import start, starting
-from lean_tagger.run.failed_start import NO_ROOM
+from lean_tagger.run.failed_start import ran_out
 from lean_tagger.run.messages import Broken, Ended, Value, receive, send
 from lean_tagger.run.stderr_tail import StderrTail
 from lean_tagger.system.memory import format_size
@@ -184,7 +184,7 @@ class Calculation:
                 f"other programs, or give it less than {format_size(self._max_mem_bytes)}"
             )
         said = self._child.stderr.last_line()
-        if any(words in said for words in NO_ROOM):  # OpenBLAS ends the process itself
+        if ran_out(said):  # OpenBLAS ends the process itself
             return too_little(self._max_mem_bytes - SUPERVISOR_BYTES)
         ended = f"the process that calculates ended with status {status}"
         return StateError(f"{ended}: {said}" if said else ended)

@@ -8,8 +8,13 @@ from lean_tagger.errors import BudgetError, LeanTagError, ModelError, StateError
 from lean_tagger.jobs import Failed
 from lean_tagger.system.memory import NO_MEMORY, format_size, process_limit_bytes
 
-NO_ROOM = (*NO_MEMORY, "failed to map segment", "MemoryError", "Memory allocation")
+_NO_ROOM = (*NO_MEMORY, "failed to map segment", "MemoryError", "Memory allocation")
 """Messages of the dynamic linker, Python and OpenBLAS when no memory is left."""
+
+
+def ran_out(message: str) -> bool:
+    """Tell whether a process says that it got no memory."""
+    return any(words in message for words in _NO_ROOM)
 
 
 def reason(models: str, failure: Failed, *, status: int, libraries_loaded: bool) -> LeanTagError:
@@ -28,7 +33,7 @@ def reason(models: str, failure: Failed, *, status: int, libraries_loaded: bool)
     """
     what = f"a worker with the model {models} could not start: {failure.message}"
     limit_bytes = process_limit_bytes()
-    told = any(words in failure.message for words in NO_ROOM)
+    told = ran_out(failure.message)
     # Some libraries crash if they get no memory.
     crashed = status < 0 and failure.kind == "crashed"
     if limit_bytes is not None and (told or crashed):
