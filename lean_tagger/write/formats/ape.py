@@ -168,6 +168,7 @@ class ApeFile:
             whole = _whole([*items, *inherited] if where == _FIRST else [*inherited, *items])
             return [Patch(self._end, self._end, (whole,))] if items else []
         added, patches = list(inherited), list[Patch]()
+        count = len(tag.items) + len(inherited)
         for field, its in new.items():
             mine = self._mine(field)
             if any(item.flags & 1 for item in mine):
@@ -176,10 +177,9 @@ class ApeFile:
             added += () if stays else its
             for number, item in enumerate(mine):
                 patches.append(Patch(*item.span, its if stays and number == 0 else ()))
+            count += len(its) - len(mine)
         at = self._start(tag) if where == _FIRST else tag.footer
         patches.append(Patch(at, at, tuple(added)))
-        count = len(tag.items) + len(inherited)
-        count += sum(len(its) - len(self._mine(field)) for field, its in new.items())
         size = self._end - (tag.header + 32 if tag.header is not None else self._start(tag))
         numbers = b"".join(n.to_bytes(4, "little") for n in (size + growth(patches), count))
         heads = [tag.footer] + ([tag.header] if tag.header is not None else [])
