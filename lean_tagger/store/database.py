@@ -198,9 +198,7 @@ class Database:
                 connection.execute(f"PRAGMA cache_spill = {SPILL_PAGES}")
             connection.execute("PRAGMA synchronous = FULL")
             if self._hold is not None and self._hold.before == "killed":
-                (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-                if found != "ok":
-                    raise sqlite3.DatabaseError(found)
+                quick_check(connection)
             if address.endswith(location.READ_ONLY) and not is_newest(connection):
                 raise StateError(
                     f"the journal {self.path} is of an older lean-tag and cannot be converted "
@@ -263,13 +261,11 @@ def _not_opened(path: Path, why: object) -> StateError:
     return StateError(f"cannot open the journal {path}: {why}; give another with --state")
 
 
-def is_sound(connection: sqlite3.Connection, schema: str) -> bool:
-    """Tell whether a database of a connection can be read."""
-    try:
-        ((found,),) = connection.execute(f"PRAGMA {schema}.quick_check(1)")
-    except ERRORS:
-        return False
-    return bool(found == "ok")
+def quick_check(connection: sqlite3.Connection, schema: str = "main") -> None:
+    """Raise one of `ERRORS` if a database of a connection is damaged."""
+    (found,) = connection.execute(f"PRAGMA {schema}.quick_check(1)").fetchone()
+    if found != "ok":
+        raise sqlite3.DatabaseError(found)
 
 
 def _is_damage(error: Exception) -> bool:

@@ -21,7 +21,7 @@ from pathlib import Path
 from lean_tagger.errors import StateError
 from lean_tagger.jobs import Heard, Identity, Values, to_uint16
 from lean_tagger.store import location, sql
-from lean_tagger.store.database import CACHE_KIB, ERRORS, Database, is_sound
+from lean_tagger.store.database import CACHE_KIB, ERRORS, Database, quick_check
 from lean_tagger.store.rows import Key, Known, Run, Write, columns, of_values, to_known
 from lean_tagger.store.runs import Runs
 from lean_tagger.store.schema import MERGE
@@ -94,31 +94,20 @@ class Journal(Runs, Writes):
     def attach(self, other: Path) -> int:
         """Merge another journal into this one; see `exchange.merge`."""
         self._database.commit()
-        address = location.address(other, to_read=True)
-        if not address.endswith(location.READ_ONLY):
-            address += "?mode=ro"  # or a change of this journal would lock the other one too
+        address = location.address_to_attach(other)
         self._database.connection.execute("ATTACH ? AS other", (address,))
         self._database.connection.execute(f"PRAGMA other.cache_size = -{CACHE_KIB}")
         try:
             with self._database.change() as connection:
-                (shift,) = connection.execute("SELECT coalesce(max(id), 0) FROM runs").fetchone()
                 try:
-                    for statement in MERGE:
-                        changed = connection.execute(statement, {"shift": shift}).rowcount
+                    return _merge(connection)
                 except ERRORS as error:
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")  # or the other one stays attached
-                    if is_sound(connection, "other"):
-                        raise
-                    location.note_damage(other)  # there; this journal is not damaged
-                    raise StateError(
-                        f"the journal {other} is damaged ({error}) and was not merged; the next "
-                        "run with this --state saves what can still be read"
-                    ) from error
-                connection.execute("DROP TABLE temp.run_numbers")
+                    _refuse_damaged(connection, other, error)
+                    raise
         finally:
             self._database.connection.execute("DETACH other")
-        return changed
 
     def recall(self, path: str, key: Key) -> Known | None:
         """Return what is known about a file."""
@@ -256,3 +245,24 @@ class Journal(Runs, Writes):
             for path, kind, message, attempts in page:
                 yield os.fsdecode(path), kind, message, attempts
             after = page[-1][0]
+
+
+def _merge(connection: sqlite3.Connection) -> int:
+    """Take in what is attached as `other`, and return how many of its files are new here."""
+    (shift,) = connection.execute("SELECT coalesce(max(id), 0) FROM runs").fetchone()
+    for statement in MERGE:
+        changed = connection.execute(statement, {"shift": shift}).rowcount
+    connection.execute("DROP TABLE temp.run_numbers")
+    return changed
+
+
+def _refuse_damaged(connection: sqlite3.Connection, other: Path, why: Exception) -> None:
+    """Raise a StateError if the damage is in the journal attached as `other`, not in this one."""
+    try:
+        quick_check(connection, "other")
+    except ERRORS as error:
+        location.note_damage(other)
+        raise StateError(
+            f"the journal {other} is damaged ({why}) and was not merged; the next run with this "
+            "--state saves what can still be read"
+        ) from error

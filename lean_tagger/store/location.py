@@ -77,6 +77,12 @@ def address(path: Path, *, to_read: bool) -> str:
     return found + (READ_ONLY if to_read and whole and not os.access(path.parent, os.W_OK) else "")
 
 
+def address_to_attach(path: Path) -> str:
+    """Return an address by which another journal is only read, and never locked for writing."""
+    found = address(path, to_read=True)
+    return found if found.endswith(READ_ONLY) else f"{found}?mode=ro"
+
+
 def was_used(path: Path) -> bool:
     """Tell whether some process has held this journal before."""
     return _lock_of(path).exists()

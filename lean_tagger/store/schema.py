@@ -93,10 +93,17 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 )
 """The statements from each version to the next; the version is the number of steps done."""
 
-_SAME_WRITE = """+mine.run = n.ours AND mine.at = theirs.at
-    AND (mine.path = theirs.path OR mine.digest = theirs.digest)"""
-"""A file may have another name here now. The plus avoids the index of runs, which has too many rows
-for one run."""
+
+def _same_write(mine: str, theirs: str, numbers: str) -> str:
+    """Return the condition that two rows are one write; a file may have another name here now.
+
+    The plus avoids the index of runs, which has too many rows for one run.
+    """
+    return f"""+{mine}.run = {numbers}.ours AND {mine}.at = {theirs}.at
+        AND ({mine}.path = {theirs}.path OR {mine}.digest = {theirs}.digest)"""
+
+
+_SAME_WRITE = _same_write("mine", "theirs", "n")
 
 MERGE = (
     "INSERT OR IGNORE INTO main.models SELECT * FROM other.models",
@@ -128,8 +135,7 @@ MERGE = (
         WHERE NOT n.new AND {_SAME_WRITE} AND mine.previous <> theirs.previous
         AND EXISTS (SELECT 1 FROM other.writes AS earlier
         JOIN temp.run_numbers AS its ON its.theirs = earlier.run
-        JOIN main.writes AS ours ON +ours.run = its.ours AND ours.at = earlier.at
-        AND (ours.path = earlier.path OR ours.digest = earlier.digest)
+        JOIN main.writes AS ours ON {_same_write("ours", "earlier", "its")}
         WHERE earlier.path = theirs.path AND earlier.at < theirs.at
         AND earlier.state = 'undone' AND ours.state <> 'undone')""",  # noqa: S608 - ours
     # States of a write come in this order: intent, then its result, then undone.
